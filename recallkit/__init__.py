@@ -1,0 +1,1 @@
+"""Train image retrieval directly for recall@k."""

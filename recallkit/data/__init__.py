@@ -1,0 +1,1 @@
+"""Data sets, one module for each; :func:`load` finds them by name."""

@@ -1,0 +1,60 @@
+"""What every data set becomes: images with labels, split by class."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images and their classes.
+
+    Attributes:
+        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in).
+        labels: (N,) int64, an arbitrary number for each class.
+        class_names: what each label is called, for captions.
+        sources: who made each image (for emoji the foundry), or empty.
+    """
+
+    images: Tensor
+    labels: Tensor
+    class_names: dict[int, str]
+    sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise ValueError(
+                f"images and labels must be of the same length, "
+                f"not {len(self.images)} and {len(self.labels)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def name(self, index: int) -> str:
+        """A caption for image ``index``: its class, and who made it."""
+        name = self.class_names[int(self.labels[index])]
+        return f"{name} ({self.sources[index]})" if self.sources else name
+
+    def of_classes(self, classes: Tensor) -> "ImageSet":
+        """The images whose label is among ``classes`` (any shape, int64), in their old order."""
+        keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
+        return ImageSet(
+            images=self.images[keep],
+            labels=self.labels[keep],
+            class_names={c: self.class_names[c] for c in self.labels[keep].unique().tolist()},
+            sources=tuple(self.sources[i] for i in keep.tolist()) if self.sources else (),
+        )
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set in three parts that share no class.
+
+    ``validation`` is for every choice (rates, epochs); ``test`` is for the last number.
+    """
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet

@@ -1,0 +1,1 @@
+"""The relaxed rank, and three engines that compute it."""
