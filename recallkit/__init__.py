@@ -1,1 +1,21 @@
-"""Train image retrieval directly for recall@k."""
+"""Train image retrieval directly for recall@k: loss, mixup, large batches, and how to measure it.
+
+Importing recallkit loads torch and nothing heavier.
+"""
+
+from recallkit.evaluation import retrieval_metrics
+from recallkit.large_batch import LargeBatchStep
+from recallkit.losses import RecallAtKLoss
+from recallkit.ranks import find_positives, relaxed_ranks
+from recallkit.sampling import ClassBalancedSampler
+from recallkit.simix import SimilarityMixup
+
+__all__ = [
+    "ClassBalancedSampler",
+    "LargeBatchStep",
+    "RecallAtKLoss",
+    "SimilarityMixup",
+    "find_positives",
+    "relaxed_ranks",
+    "retrieval_metrics",
+]

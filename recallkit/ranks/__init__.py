@@ -1,1 +1,91 @@
-"""The relaxed rank, and three engines that compute it."""
+"""The relaxed rank, and the engines that compute it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from recallkit.checks import check_embeddings, check_same_dimension, check_temperature
+from recallkit.ranks.blocks import blocks_ranks
+from recallkit.ranks.dense import dense_ranks
+from recallkit.ranks.positives import find_positives
+from recallkit.ranks.precision import full_precision
+
+__all__ = ["ENGINES", "find_positives", "relaxed_ranks"]
+
+ENGINES: dict[str, Callable[..., Tensor]] = {"dense": dense_ranks, "blocks": blocks_ranks}
+DENSE_COMPARISONS = 2**20  # below, one call of plain PyTorch is faster than strips
+
+
+def relaxed_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    *,
+    temperature: float = 0.01,
+    left_out: Tensor | None = None,
+    engine: str = "auto",
+) -> Tensor:
+    r"""Rank every positive of every query, with a gradient.
+
+        r[q,p] = 1 + Σ_{z ≠ p} sigmoid((s[q,z] − s[q,p]) / τ),    s[q,z] = ⟨q, z⟩
+
+    The sum is over the whole gallery, other positives of q included, ``left_out[q]`` excepted.
+    As τ → 0 it becomes the true rank (ties count ½). Similarity is the dot product; the vectors
+    need not be of unit length.
+
+    Args:
+        queries: (Q, D) floating. Half precision is computed in float32; float64 stays float64.
+        gallery: (N, D), type and device as ``queries``; may be the same tensor.
+        positives: (Q, P) int64 indices into the gallery, −1 where a query has fewer than P: what
+            :func:`find_positives` returns.
+        temperature: τ, in units of similarity. 0.01 is the paper's choice: with unit vectors, a
+            difference of ±0.05 is decided (sigmoid 0.7 % or 99.3 %).
+        left_out: (Q,) int64, for each query the gallery item that does not compete: the query
+            itself, when the gallery holds it. None: everything competes.
+        engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
+            ``"blocks"`` (O((Q + N)·D + Q·P) memory) or ``"auto"``, which takes ``dense`` where
+            that is small.
+
+    Returns:
+        (Q, P) ranks ≥ 1, float32 or float64; +∞ at padding, where a sigmoid of k − r is then 0.
+
+    Raises:
+        ValueError: for empty or non-finite embeddings, shapes that disagree, an index outside the
+            gallery, a temperature that is not above 0, or an unknown engine.
+    """
+    check_embeddings(queries, "queries")
+    if gallery is not queries:
+        check_embeddings(gallery, "gallery")
+    check_same_dimension(queries, gallery)
+    _check_indices(positives, (len(queries), None), len(gallery), "positives", lowest=-1)
+    if left_out is not None:
+        _check_indices(left_out, (len(queries),), len(gallery), "left_out", lowest=0)
+    temperature = check_temperature(temperature, "temperature")
+    engine = _choose(engine, positives.numel() * len(gallery))
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    with full_precision(queries.device.type):
+        return ENGINES[engine](
+            queries.to(dtype), gallery.to(dtype), positives, left_out, temperature
+        )
+
+
+def _choose(engine: str, comparisons: int) -> str:
+    if engine == "auto":
+        return "dense" if comparisons <= DENSE_COMPARISONS else "blocks"
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
+    return engine
+
+
+def _check_indices(
+    index: Tensor, shape: tuple[int | None, ...], length: int, name: str, lowest: int
+) -> None:
+    fits = index.ndim == len(shape) and index.shape[0] == shape[0] and 0 not in index.shape
+    if not fits or index.dtype != torch.int64:
+        raise ValueError(
+            f"{name} must be int64 with one row a query, {shape[0]} in all, "
+            f"not {index.dtype} of shape {tuple(index.shape)}"
+        )
+    if index.min() < lowest or index.max() >= length:
+        raise ValueError(f"{name} must lie between {lowest} and {length - 1}, the gallery's last")

@@ -1,0 +1,166 @@
+"""Losses on embeddings: small functions of the relaxed ranks, and thin modules over them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from recallkit.checks import check_embeddings, check_ks, check_labels, check_temperature
+from recallkit.ranks import find_positives, relaxed_ranks
+
+
+def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
+    r"""The share of a query's positives among its first k, with a gradient.
+
+        recall[q,k] = min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q)
+
+    The cap at k belongs to the definition: no more than k items can be among the first k, but
+    several positives of soft rank ½ below k would add up to more.
+
+    Args:
+        ranks: (Q, P) relaxed ranks, +∞ at padding; each row has a finite entry.
+        ks: the cut-offs, each at least 1.
+        k_temperature: τ₁, in units of rank. 1 is the paper's choice: a positive one place beyond
+            k still counts 27 % and feels the pull.
+
+    Returns:
+        (Q, K), between 0 and 1.
+    """
+    k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
+    among = torch.sigmoid((k - ranks[:, :, None]) / k_temperature)  # (Q, P, K)
+    found = torch.minimum(among.sum(dim=1), k)  # (Q, K)
+    positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
+    return found / torch.minimum(k, positives)
+
+
+class RecallAtKLoss(nn.Module):
+    r"""The recall@k surrogate RS@k (Patel, Tolias, Matas, CVPR 2022).
+
+        L = mean over queries q and over k of 1 − recall[q,k]
+
+    with the recall of :func:`soft_recall_at_k` on the ranks of :func:`.relaxed_ranks`. Queries
+    without a positive are left out of the mean. A perfect ranking does not reach 0: a positive at
+    rank 1 counts sigmoid(0) = ½ for k = 1.
+
+    Args:
+        ks: the cut-offs. The paper's (1, 2, 4, 8, 16) spread the pull over near and far ranks.
+        k_temperature: τ₁ of the step at k, in ranks.
+        rank_temperature: τ₂ of the ranks, in similarities. Too large, and far items drown the near
+            ones; too small, and only ties have a gradient.
+        query_in_database: False, as in the benchmarks: a query does not compete in its own
+            ranking. True, as in the authors' released code: it does, with similarity 1, so every
+            rank is about 1 larger. Without effect when a gallery is given.
+        engine: see :func:`.relaxed_ranks`.
+
+    Raises:
+        ValueError: for a k below 1, a temperature that is not above 0, and on call for shapes that
+            disagree, non-finite embeddings, or if no query has a positive.
+
+    Example:
+        >>> loss = RecallAtKLoss()
+        >>> embeddings = torch.nn.functional.normalize(torch.randn(8, 16), dim=1)
+        >>> value = loss(embeddings, torch.tensor([0, 0, 1, 1, 2, 2, 3, 3]))
+    """
+
+    def __init__(
+        self,
+        ks: Sequence[int] = (1, 2, 4, 8, 16),
+        k_temperature: float = 1.0,
+        rank_temperature: float = 0.01,
+        query_in_database: bool = False,
+        engine: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.ks = check_ks(ks)
+        self.k_temperature = check_temperature(k_temperature, "k_temperature")
+        self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
+        self.query_in_database = query_in_database
+        self.engine = engine
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        gallery: Tensor | None = None,
+        gallery_labels: Tensor | None = None,
+    ) -> Tensor:
+        """The loss of a batch against itself, or of queries against a gallery.
+
+        Args:
+            embeddings: (B, D), or the queries (Q, D).
+            labels: (B,) integers, in any order, classes of any size.
+            gallery: (N, D), or None: the batch is its own gallery.
+            gallery_labels: (N,), given with ``gallery``.
+
+        Returns:
+            A scalar, float32 or float64.
+        """
+        ranks = batch_ranks(
+            embeddings,
+            labels,
+            gallery,
+            gallery_labels,
+            temperature=self.rank_temperature,
+            query_in_database=self.query_in_database,
+            engine=self.engine,
+        )
+        return 1 - soft_recall_at_k(ranks, self.ks, self.k_temperature).mean()
+
+    def extra_repr(self) -> str:
+        """What ``print(loss)`` shows."""
+        return (
+            f"ks={self.ks}, k_temperature={self.k_temperature}, "
+            f"rank_temperature={self.rank_temperature}, "
+            f"query_in_database={self.query_in_database}, engine={self.engine!r}"
+        )
+
+
+def batch_ranks(
+    queries: Tensor,
+    query_labels: Tensor,
+    gallery: Tensor | None = None,
+    gallery_labels: Tensor | None = None,
+    *,
+    temperature: float = 0.01,
+    query_in_database: bool = False,
+    engine: str = "auto",
+) -> Tensor:
+    """Relaxed ranks from labels: what every loss here begins with.
+
+    Returns:
+        (Q', P) ranks of the queries that have a positive, in their order; +∞ at padding.
+
+    Raises:
+        ValueError: as :class:`RecallAtKLoss`.
+    """
+    within = gallery is None
+    _check_batch(queries, query_labels, gallery, gallery_labels)
+    query_labels = query_labels.to(queries.device)
+    gallery_labels = None if within else gallery_labels.to(queries.device)
+    positives = find_positives(query_labels, gallery_labels)  # (Q, P)
+    kept = (positives[:, 0] >= 0).nonzero().squeeze(1)  # (Q',)
+    if len(kept) == 0:
+        raise ValueError(
+            "no query has a positive: each label occurs once. "
+            "Sample at least two images of a class, as ClassBalancedSampler does."
+        )
+    return relaxed_ranks(
+        queries if len(kept) == len(queries) else queries[kept],
+        queries if within else gallery,
+        positives[kept],
+        temperature=temperature,
+        left_out=kept if within and not query_in_database else None,
+        engine=engine,
+    )
+
+
+def _check_batch(
+    queries: Tensor, query_labels: Tensor, gallery: Tensor | None, gallery_labels: Tensor | None
+) -> None:
+    if (gallery is None) != (gallery_labels is None):
+        raise ValueError("gallery and gallery_labels must be given together, or neither")
+    check_embeddings(queries, "embeddings" if gallery is None else "queries")
+    check_labels(query_labels, len(queries), "labels")
+    if gallery is not None:
+        check_embeddings(gallery, "gallery")
+        check_labels(gallery_labels, len(gallery), "gallery_labels")

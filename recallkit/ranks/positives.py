@@ -1,0 +1,36 @@
+"""Who is positive for whom: labels in, a table of gallery indices out."""
+
+import torch
+from torch import Tensor
+
+
+def find_positives(query_labels: Tensor, gallery_labels: Tensor | None = None) -> Tensor:
+    """List for every query the gallery items of its class.
+
+    Labels are arbitrary integers in any order; classes have any size. The cost is a sort of the
+    gallery's labels and the table itself: no Q×N mask is made.
+
+    Args:
+        query_labels: (Q,) integers.
+        gallery_labels: (N,) integers. None: the queries are the gallery, and a query is not a
+            positive of its own.
+
+    Returns:
+        (Q, P) int64 gallery indices, ascending in a row, P the largest number of positives of any
+        query (at least 1). Rows with fewer are filled up with −1.
+    """
+    within = gallery_labels is None
+    gallery_labels = query_labels if within else gallery_labels
+    ordered, order = torch.sort(gallery_labels, stable=True)
+    start = torch.searchsorted(ordered, query_labels.contiguous())  # (Q,)
+    count = torch.searchsorted(ordered, query_labels.contiguous(), right=True) - start  # (Q,)
+    slot = torch.arange(max(1, int(count.max()) - within), device=order.device)  # (P,)
+    slot = slot.expand(len(query_labels), -1)  # (Q, P)
+    if within:
+        own = torch.empty_like(order)  # the place of each item within its class
+        own[order] = torch.arange(len(order), device=order.device)
+        count = count - 1
+        slot = slot + (slot >= (own - start)[:, None])
+    place = (start[:, None] + slot).clamp(max=len(order) - 1)
+    padding = torch.arange(slot.shape[1], device=order.device) >= count[:, None]
+    return order[place].masked_fill(padding, -1)

@@ -1,0 +1,39 @@
+"""The table of positives, against a double loop."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recallkit import find_positives
+
+labels = st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 3), min_size=1, max_size=20)
+
+
+def rows(table):
+    return [[z for z in row if z >= 0] for row in table.tolist()]
+
+
+@given(labels)
+def test_within_a_batch(labels):
+    expected = [
+        [z for z, other in enumerate(labels) if other == label and z != q]
+        for q, label in enumerate(labels)
+    ]
+    table = find_positives(torch.tensor(labels))
+    assert rows(table) == expected
+    assert table.shape[1] == max(1, *map(len, expected)) if len(labels) > 1 else True
+
+
+@given(labels, labels)
+def test_queries_against_a_gallery(query_labels, gallery_labels):
+    expected = [
+        [z for z, other in enumerate(gallery_labels) if other == label] for label in query_labels
+    ]
+    assert (
+        rows(find_positives(torch.tensor(query_labels), torch.tensor(gallery_labels))) == expected
+    )
+
+
+def test_padding_comes_last():
+    table = find_positives(torch.tensor([1, 2, 1, 1]))
+    assert table.tolist() == [[2, 3], [-1, -1], [0, 3], [0, 2]]

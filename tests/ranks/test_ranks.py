@@ -1,0 +1,186 @@
+"""Ranks: each engine against loops in float64, and against each other where loops are too slow."""
+
+import pytest
+import reference
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import normalize
+
+from recallkit import find_positives, relaxed_ranks
+from recallkit.ranks import ENGINES, blocks
+from recallkit.ranks.precision import full_precision
+
+
+def unit(generator, *shape, dtype=torch.float64):
+    return normalize(torch.randn(*shape, generator=generator, dtype=dtype), dim=-1)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request, monkeypatch):
+    monkeypatch.setattr(blocks, "STRIP_BYTES", 1000)  # many strips, the last one uneven
+    return request.param
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+@pytest.mark.parametrize("temperature", [0.01, 0.3])
+def test_values_and_gradients_equal_loops(engine, generator, left_out, temperature):
+    labels = torch.tensor([5, -3, 5, 5, -3, 9, 5])
+    embeddings = unit(generator, 7, 3).requires_grad_()
+    positives = find_positives(labels)
+    absent = torch.arange(7) if left_out else None
+    weights = torch.rand(positives.shape, generator=generator, dtype=torch.float64)
+
+    ranks = relaxed_ranks(
+        embeddings,
+        embeddings,
+        positives,
+        temperature=temperature,
+        left_out=absent,
+        engine=engine,
+    )
+    padding = positives < 0
+    assert ranks[padding].isinf().all()
+    ((ranks * weights)[~padding]).sum().backward()
+
+    copy = embeddings.detach().clone().requires_grad_()
+    total = 0
+    for q, p in (~padding).nonzero().tolist():
+        rank = reference.relaxed_rank(
+            copy[q], copy, positives[q, p].item(), {q} if left_out else set(), temperature
+        )
+        torch.testing.assert_close(ranks[q, p], rank, rtol=0, atol=1e-10)
+        total = total + rank * weights[q, p]
+    total.backward()
+    torch.testing.assert_close(embeddings.grad, copy.grad, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labels=st.lists(st.integers(-2, 4), min_size=2, max_size=14),
+    duplicates=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13)), max_size=4),
+    left_out=st.booleans(),
+    scale=st.sampled_from([1.0, 30.0]),
+)
+def test_engines_agree_on_any_labels_ties_and_lengths(labels, duplicates, left_out, scale):
+    labels = torch.tensor(labels)
+    embeddings = scale * unit(torch.Generator().manual_seed(len(labels)), len(labels), 4)
+    for a, b in duplicates:
+        embeddings[a % len(labels)] = embeddings[b % len(labels)]
+    absent = torch.arange(len(labels)) if left_out else None
+    results = []
+    for name in ("dense", "blocks"):
+        leaf = embeddings.clone().requires_grad_()
+        positives = find_positives(labels)
+        ranks = relaxed_ranks(leaf, leaf, positives, left_out=absent, engine=name)
+        torch.where(positives < 0, 0, ranks).square().sum().backward()
+        results.append((ranks.detach(), leaf.grad))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-10, atol=1e-10)
+
+
+def test_sharp_temperature_gives_the_true_rank(engine, generator):
+    queries, gallery = unit(generator, 20, 8), unit(generator, 50, 8)
+    positives = torch.randint(0, 50, (20, 1), generator=generator)
+    ranks = relaxed_ranks(queries, gallery, positives, temperature=1e-9, engine=engine)
+    for q in range(20):
+        similarity = [reference.dot(queries[q], gallery[z]).item() for z in range(50)]
+        expected = reference.hard_ranks(similarity, positives[q].tolist(), set())
+        torch.testing.assert_close(ranks[q].tolist(), [float(r) for r in expected])
+
+
+def test_a_tie_counts_one_half(engine):
+    same = torch.ones(4, 2, dtype=torch.float64)
+    ranks = relaxed_ranks(same[:1], same, torch.tensor([[2]]), engine=engine)
+    assert ranks.item() == 2.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(engine, generator, dtype):
+    embeddings = unit(generator, 30, 16).to(dtype)
+    positives = find_positives(torch.arange(30) % 10)
+    half = relaxed_ranks(embeddings, embeddings, positives, engine=engine)
+    exact = relaxed_ranks(embeddings.double(), embeddings.double(), positives, engine="dense")
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half.double(), exact, rtol=1e-4, atol=0)
+
+
+def test_autocast_does_not_reach_the_similarities(engine, generator):
+    embeddings = unit(generator, 30, 16, dtype=torch.float32)
+    positives = find_positives(torch.arange(30) % 10)
+    plain = relaxed_ranks(embeddings, embeddings, positives, engine=engine)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = relaxed_ranks(embeddings, embeddings, positives, engine=engine)
+    assert torch.equal(plain, cast)
+
+
+def test_precision_of_products_is_restored():
+    backend = torch.backends.mkldnn.matmul
+    before = backend.fp32_precision
+    with full_precision("cpu"):
+        assert backend.fp32_precision == "ieee"
+    assert backend.fp32_precision == before
+
+
+def test_float32_gradient_is_near_float64(engine, generator):
+    labels = torch.arange(400) // 4
+    exact = unit(generator, 400, 64).requires_grad_()
+    single = exact.detach().float().requires_grad_()
+    for leaf, name in ((exact, "dense"), (single, engine)):
+        ranks = relaxed_ranks(
+            leaf, leaf, find_positives(labels), left_out=torch.arange(400), engine=name
+        )
+        torch.sigmoid(4 - ranks).sum().backward()
+    error = (single.grad - exact.grad).norm() / exact.grad.norm()
+    assert error < 1e-4  # 1e-5 measured: rounding of s, times 1/τ
+
+
+def test_only_the_queries_need_a_gradient(engine, generator):
+    queries, memory = unit(generator, 6, 4).requires_grad_(), unit(generator, 9, 4)
+    positives = find_positives(torch.arange(6) % 3, torch.arange(9) % 3)
+    relaxed_ranks(queries, memory, positives, engine=engine).sum().backward()
+    assert queries.grad.abs().sum() > 0
+    assert memory.grad is None
+
+
+def test_dense_can_be_differentiated_twice(generator):
+    embeddings = unit(generator, 6, 3).requires_grad_()
+    positives = find_positives(torch.arange(6) % 3)
+
+    def ranks(e):
+        return relaxed_ranks(e, e, positives, temperature=0.3, engine="dense")
+
+    assert torch.autograd.gradgradcheck(ranks, embeddings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"queries": torch.ones(3)}, "queries must be a non-empty"),
+        ({"queries": torch.ones(0, 2)}, "queries must be a non-empty"),
+        ({"queries": torch.ones(3, 2, dtype=torch.int64)}, "queries must be floating point"),
+        ({"gallery": torch.tensor([[torch.nan, 1.0]] * 3)}, "gallery must be finite: 3 of 3 rows"),
+        ({"gallery": torch.ones(3, 5)}, "same dimension"),
+        ({"gallery": torch.ones(3, 2, dtype=torch.float64)}, "same dtype"),
+        ({"positives": torch.zeros(2, 1, dtype=torch.int64)}, "positives must be int64"),
+        ({"positives": torch.zeros(3, 1)}, "positives must be int64"),
+        ({"positives": torch.full((3, 1), 3)}, "positives must lie between -1 and 2"),
+        ({"left_out": torch.full((3,), -1)}, "left_out must lie between 0 and 2"),
+        ({"temperature": 0.0}, "temperature must be a finite number above 0"),
+        ({"temperature": float("nan")}, "temperature must be a finite number above 0"),
+        ({"engine": "quantum"}, "engine must be one of"),
+    ],
+)
+def test_bad_input_is_refused_by_name(change, message):
+    good = {
+        "queries": torch.ones(3, 2),
+        "gallery": torch.ones(3, 2),
+        "positives": torch.zeros(3, 1, dtype=torch.int64),
+    }
+    relaxed_ranks(**good)
+    with pytest.raises(ValueError, match=message):
+        relaxed_ranks(**(good | change))

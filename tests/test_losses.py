@@ -1,0 +1,155 @@
+"""RS@k against loops in float64, known values, and the definition's corners."""
+
+import pytest
+import reference
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import normalize
+
+from recallkit import RecallAtKLoss
+from recallkit.losses import soft_recall_at_k
+from recallkit.ranks import ENGINES
+
+
+def unit(seed, *shape):
+    generator = torch.Generator().manual_seed(seed)
+    return normalize(torch.randn(*shape, generator=generator, dtype=torch.float64), dim=-1)
+
+
+def value_and_gradient(loss, *leaves_and_labels):
+    leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in leaves_and_labels]
+    value = loss(*leaves)
+    value.backward()
+    return [value.detach()] + [x.grad for x in leaves if x.is_floating_point()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=2, max_size=9).filter(
+        lambda labels: len(set(labels)) < len(labels)
+    ),
+    ks=st.lists(st.integers(1, 20), min_size=1, max_size=3),
+    duplicate=st.booleans(),
+    query_in_database=st.booleans(),
+    temperature=st.sampled_from([0.01, 0.2]),
+    engine=st.sampled_from(sorted(ENGINES)),
+)
+def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperature, engine):
+    labels = torch.tensor(labels)
+    embeddings = unit(len(labels), len(labels), 3)
+    if duplicate:
+        embeddings[-1] = embeddings[0]
+    options = {
+        "ks": ks,
+        "rank_temperature": temperature,
+        "query_in_database": query_in_database,
+    }
+    found = value_and_gradient(RecallAtKLoss(engine=engine, **options), embeddings, labels)
+    expected = value_and_gradient(
+        lambda e, y: reference.recall_at_k_loss(e, y, **options), embeddings, labels
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_query_against_gallery_equals_loops(engine):
+    queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
+    query_labels, gallery_labels = torch.tensor([0, 1, 7, 1, 0]), torch.arange(8) % 3
+    arguments = queries, query_labels, gallery, gallery_labels
+    found = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
+    expected = value_and_gradient(reference.recall_at_k_loss, *arguments)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("query_in_database", "ks", "expected"),
+    [(True, (1,), 0.4527), (True, (1, 2, 4, 8, 16), 0.2146), (False, (1, 2, 4, 8, 16), 0.1130)],
+)
+def test_two_collapsed_classes_of_four(query_in_database, ks, expected):
+    """Each class one point: with the query in its database, the soft rank is 1 + 3/2 = 2.5."""
+    embeddings = torch.eye(2, dtype=torch.float64).repeat_interleave(4, dim=0)
+    labels = torch.tensor([0, 1]).repeat_interleave(4)
+    loss = RecallAtKLoss(ks=ks, query_in_database=query_in_database)
+    assert loss(embeddings, labels).item() == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(1, 0.2851), (0, 0.1021)])
+def test_perfect_ranking_of_three_positives(offset, expected):
+    """Ranks 1, 2, 3, or one more each where the query stands first in its own ranking."""
+    ranks = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64) + offset
+    recall = soft_recall_at_k(ranks, (1, 2, 4, 8, 16))
+    assert 1 - recall.mean().item() == pytest.approx(expected, abs=5e-5)
+
+
+def test_no_more_than_k_are_found():
+    ranks = torch.full((1, 6), 0.1, dtype=torch.float64)  # Σ sigmoid(2 − 0.1) = 5.2 of 2
+    assert soft_recall_at_k(ranks, (2,)).item() == 1
+
+
+def test_order_and_names_of_labels_do_not_matter():
+    embeddings, labels = unit(3, 40, 8), torch.arange(40) % 9
+    shuffle = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    loss = RecallAtKLoss()
+    renamed = (labels * 977 - 2**40)[shuffle]
+    torch.testing.assert_close(loss(embeddings, labels), loss(embeddings[shuffle], renamed))
+
+
+def test_queries_without_a_positive_are_left_out_of_the_mean_but_compete():
+    embeddings, labels = unit(4, 10, 4), torch.tensor([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
+    loss = RecallAtKLoss(rank_temperature=0.1)
+    expected = reference.recall_at_k_loss(embeddings, labels, rank_temperature=0.1)
+    torch.testing.assert_close(loss(embeddings, labels), expected)
+    assert not torch.isclose(loss(embeddings, labels), loss(embeddings[:8], labels[:8]))
+
+
+def test_descent_finds_a_perfect_ranking():
+    embeddings = unit(5, 32, 16).requires_grad_()
+    labels = torch.arange(32) // 4
+    loss = RecallAtKLoss(
+        rank_temperature=0.1
+    )  # at 0.01 the farthest of random points are not heard
+    optimizer = torch.optim.Adam([embeddings], lr=0.05)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss(normalize(embeddings, dim=1), labels).backward()
+        optimizer.step()
+    similarity = (normalize(embeddings, dim=1) @ normalize(embeddings, dim=1).T).fill_diagonal_(-2)
+    nearest = similarity.topk(3).indices
+    assert (labels[nearest] == labels[:, None]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ks": ()}, "ks must be"),
+        ({"ks": (0, 1)}, "ks must be"),
+        ({"ks": (1.5,)}, "ks must be"),
+        ({"ks": 4}, "ks must be"),
+        ({"k_temperature": 0}, "k_temperature must be"),
+        ({"rank_temperature": -0.01}, "rank_temperature must be"),
+        ({"rank_temperature": float("inf")}, "rank_temperature must be"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(options, message):
+    with pytest.raises(ValueError, match=message):
+        RecallAtKLoss(**options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((torch.ones(4, 2), torch.arange(4)), "no query has a positive"),
+        ((torch.ones(4, 2), torch.zeros(3, dtype=torch.int64)), r"labels must be of shape \(4,\)"),
+        ((torch.ones(4, 2), torch.zeros(4)), "labels must be integers"),
+        ((torch.ones(0, 2), torch.zeros(0, dtype=torch.int64)), "embeddings must be a non-empty"),
+        (
+            (torch.ones(2, 2).log() * torch.inf, torch.zeros(2, dtype=torch.int64)),
+            "embeddings must be finite",
+        ),
+        ((torch.ones(2, 2), torch.tensor([0, 0]), torch.ones(2, 2)), "must be given together"),
+    ],
+)
+def test_bad_batches_are_refused_by_name(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RecallAtKLoss()(*arguments)

@@ -1,0 +1,98 @@
+"""Class-balanced batches: what every epoch promises, for classes of any size."""
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recallkit import ClassBalancedSampler
+
+class_sizes = st.lists(st.integers(1, 12), min_size=1, max_size=15).filter(lambda n: max(n) > 1)
+
+
+def labels_of(sizes, seed=0):
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes)) * 7 - 3
+    return labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
+
+
+@settings(deadline=None)
+@given(class_sizes, st.integers(4, 40), st.integers(2, 4), st.integers(0, 5))
+@pytest.mark.filterwarnings("ignore:a batch of")
+def test_promises(sizes, batch_size, per_class, seed):
+    labels = labels_of(sizes)
+    sampler = ClassBalancedSampler(labels, batch_size, per_class, seed)
+    planned = len(sampler)
+    batches = list(sampler)
+    assert len(batches) == planned >= 1
+    used = Counter(index for batch in batches for index in batch)
+    assert max(used.values()) == 1
+    for batch in batches:
+        assert sampler.batch_size - 1 <= len(batch) <= sampler.batch_size
+        counts = Counter(labels[batch].tolist())
+        assert max(counts.values()) <= per_class
+        for label, count in counts.items():
+            assert count > 1 or (labels == label).sum() == 1
+
+
+def test_equal_classes_give_full_groups_and_use_every_image():
+    labels = labels_of([8] * 32)
+    batches = list(ClassBalancedSampler(labels, 64))
+    assert sorted(i for batch in batches for i in batch) == list(range(256))
+    for batch in batches:
+        assert set(Counter(labels[batch].tolist()).values()) == {4}
+
+
+def test_small_classes_are_used():
+    labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
+    [batch] = ClassBalancedSampler(labels, 9)
+    assert Counter(labels[batch].tolist()) == {0: 3, 1: 2, 2: 4}
+
+
+def test_whole_classes():
+    labels = labels_of([3, 7, 2])
+    [batch] = ClassBalancedSampler(labels, 12, per_class=None)
+    assert sorted(batch) == list(range(12))
+
+
+def test_a_batch_larger_than_the_classes_is_clamped_with_a_warning():
+    with pytest.warns(UserWarning, match="98 classes give 392 images"):
+        sampler = ClassBalancedSampler(labels_of([9] * 98), 4000)
+    assert sampler.batch_size == 392
+    assert len(next(iter(sampler))) == 392
+
+
+def test_epochs_differ_and_come_back():
+    labels = labels_of([6] * 20)
+    sampler = ClassBalancedSampler(labels, 16, seed=3)
+    first, second = list(sampler), list(sampler)
+    assert first != second
+    assert sampler.epoch == 2
+    sampler.set_epoch(1)
+    assert list(sampler) == second
+    assert list(ClassBalancedSampler(labels, 16, seed=3)) == first
+    assert list(ClassBalancedSampler(labels, 16, seed=4)) != first
+
+
+def test_serves_a_data_loader():
+    labels = labels_of([4] * 8)
+    loader = torch.utils.data.DataLoader(labels, batch_sampler=ClassBalancedSampler(labels, 16))
+    assert [len(batch) for batch in loader] == [16, 16]
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([0, 1, 2], {"batch_size": 4}, "none has a positive"),
+        ([], {"batch_size": 4}, "none has a positive"),
+        ([0, 0], {"batch_size": 4, "per_class": 1}, "per_class must be at least 2"),
+        ([0, 0], {"batch_size": 3}, "batch_size must be at least per_class = 4"),
+        ([0.5, 0.5], {"batch_size": 4}, "labels must be integers"),
+        ([[0, 0]], {"batch_size": 4}, "labels must be of shape"),
+    ],
+)
+def test_bad_input_is_refused_by_name(labels, options, message):
+    dtype = torch.int64 if not labels else None
+    with pytest.raises(ValueError, match=message):
+        ClassBalancedSampler(torch.tensor(labels, dtype=dtype), **options)
