@@ -1,0 +1,35 @@
+"""Small retrieval problems with many true ties, for hypothesis."""
+
+import torch
+from hypothesis import strategies as st
+
+# Sums of products of these are exact in every order of addition.
+_VALUES = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0])
+
+
+@st.composite
+def embeddings(draw, size, dimensions):
+    """(size, dimensions) float32; rows are drawn from a few vectors, so several are the same."""
+    vector = st.lists(_VALUES, min_size=dimensions, max_size=dimensions)
+    different = draw(st.lists(vector, min_size=1, max_size=8))
+    rows = draw(st.lists(st.sampled_from(different), min_size=size, max_size=size))
+    return torch.tensor(rows)
+
+
+@st.composite
+def labels(draw, size):
+    """(size,) int64, from a few arbitrary numbers."""
+    numbers = draw(st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=5))
+    return torch.tensor(draw(st.lists(st.sampled_from(numbers), min_size=size, max_size=size)))
+
+
+@st.composite
+def problems(draw):
+    """Queries, their labels, and a gallery with labels, or None for all against all."""
+    dimensions = draw(st.integers(1, 5))
+    q, n = draw(st.integers(2, 30)), draw(st.integers(1, 40))
+    queries, query_labels = draw(embeddings(q, dimensions)), draw(labels(q))
+    if draw(st.booleans()):
+        return queries, query_labels, None, None
+    gallery = draw(embeddings(n, dimensions))
+    return queries, query_labels, gallery, draw(labels(n))
