@@ -1,0 +1,107 @@
+"""The embedded emoji: a class is an emoji, an image one foundry's drawing of it."""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from recallkit.data.emoji_file import checksum, read_images, read_index, replacing
+from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.paths import cache_folder, embedded
+from recallkit.errors import RecallkitError
+
+FILE = "emoji.zip"
+
+
+def load_emoji(folder: Path | None = None) -> Splits:
+    """The emoji set: train, validation and test share no class.
+
+    The first call decodes the packed file and keeps the pixels in the cache folder; later calls
+    map that cache into memory. The cache may be deleted at any time.
+
+    Args:
+        folder: where ``emoji.zip`` lies; by default the embedded data.
+
+    Returns:
+        Three image sets: images (N, 4, 64, 64) uint8 RGBA, labels (N,) int64, class names like
+        "grinning face", and the foundry of each image as its source.
+
+    Raises:
+        RecallkitError: if the packed file is missing, damaged, or something else.
+    """
+    path = (embedded("emoji") if folder is None else Path(folder)) / FILE
+    try:
+        packed = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            index = read_index(archive)
+            images = _cached_images(packed, archive, index)
+        return _splits(index, images)
+    except FileNotFoundError:
+        raise RecallkitError(f"the emoji data are missing: no file {path}. {_REMEDY}") from None
+    except _DAMAGE as error:
+        raise RecallkitError(
+            f"{path} is damaged or is not the emoji data ({error}). {_REMEDY}"
+        ) from error
+
+
+_REMEDY = "Check the repository out again, or run `recallkit prepare emoji`."
+_DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError)
+
+
+def _cached_images(packed: bytes, archive: zipfile.ZipFile, index: dict) -> np.ndarray:
+    """All images, (N, 4, 64, 64) uint8, from the cache if it has them, else decoded into it."""
+    cache = cache_folder() / f"emoji-{hashlib.sha256(packed).hexdigest()[:16]}.npy"
+    images = _read_cache(cache, index)
+    if images is None:
+        images = read_images(archive, index)
+        _write_cache(cache, images)
+    return images
+
+
+def _read_cache(cache: Path, index: dict) -> np.ndarray | None:
+    """The cached images; None if there are none, or if they are not those of ``index``."""
+    try:
+        # Copy on write: torch wants memory that may be written, the file must not change.
+        images = np.load(cache, mmap_mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = images.shape == (index["images"], 4, 64, 64) and images.dtype == np.uint8
+    return images if whole and checksum(images) == index["crc32"] else None
+
+
+def _write_cache(cache: Path, images: np.ndarray) -> None:
+    """Keep ``images`` if that is possible: without a cache all works, only slower."""
+    try:
+        with replacing(cache) as temporary, open(temporary, "wb") as file:
+            np.save(file, images)
+    except RecallkitError:
+        return
+
+
+def _splits(index: dict, images: np.ndarray) -> Splits:
+    """Cut ``images``, which lie in the order of the classes, and those in that of the splits."""
+    tensor = torch.from_numpy(images)
+    parts, start, label = {}, 0, 0
+    for split, classes in groupby(index["classes"], key=lambda c: c["split"]):
+        classes = list(classes)
+        count = sum(len(c["foundries"]) for c in classes)
+        parts[split] = _image_set(classes, label, tensor[start : start + count])
+        start, label = start + count, label + len(classes)
+    return Splits(parts["train"], parts["validation"], parts["test"])
+
+
+def _image_set(classes: list[dict], first: int, images: torch.Tensor) -> ImageSet:
+    """One split: its classes are labelled ``first``, ``first`` + 1, …"""
+    labels = torch.arange(first, first + len(classes))
+    sizes = torch.tensor([len(c["foundries"]) for c in classes])
+    return ImageSet(
+        images=images,
+        labels=labels.repeat_interleave(sizes),
+        class_names={first + i: c["name"] for i, c in enumerate(classes)},
+        sources=tuple(foundry for c in classes for foundry in c["foundries"]),
+    )

@@ -1,0 +1,120 @@
+"""The packed file: a zip of lossless WebP sheets and an index.
+
+``index.json`` describes the classes in the order of the images; ``sheet-000.webp``, … hold 64
+images each, eight in a row. Zip checks each part by its CRC-32; the index has one of all pixels.
+"""
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from recallkit.errors import RecallkitError
+
+FORMAT = "recallkit emoji 1"
+_COLUMNS, _SHEET, _SIDE = 8, 64, 64
+
+
+def checksum(images: np.ndarray) -> int:
+    """CRC-32 of the bytes of ``images``."""
+    return zlib.crc32(np.ascontiguousarray(images))
+
+
+def write_packed(path: Path, index: dict, images: np.ndarray) -> None:
+    """Write ``images``, (N, 4, 64, 64) uint8, and ``index``, to which the format is added."""
+    index = {"format": FORMAT, "images": len(images), "crc32": checksum(images), **index}
+    text = json.dumps(index, ensure_ascii=False, indent=1)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(_entry("index.json"), text, zipfile.ZIP_DEFLATED)
+        starts = range(0, len(images), _SHEET)
+        for number, start in enumerate(tqdm(starts, desc="packing", unit="sheet")):
+            sheet = _webp(_to_sheet(images[start : start + _SHEET]))
+            archive.writestr(_entry(_sheet_name(number)), sheet)
+
+
+def read_index(archive: zipfile.ZipFile) -> dict:
+    """The index.
+
+    Raises:
+        ValueError: if the archive is not of this format.
+    """
+    index = json.loads(archive.read("index.json"))
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise ValueError(f"its index does not say {FORMAT!r}")
+    return index
+
+
+def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
+    """All images, (N, 4, 64, 64) uint8; shows progress if it takes more than 2 s.
+
+    Raises:
+        ValueError: if they are not those that were packed.
+    """
+    images = np.empty((index["images"], 4, _SIDE, _SIDE), np.uint8)
+    starts = range(0, len(images), _SHEET)
+    for number, start in enumerate(tqdm(starts, desc="decoding emoji", delay=2, leave=False)):
+        part = images[start : start + _SHEET]
+        part[:] = _from_sheet(archive.read(_sheet_name(number)))[: len(part)]
+    if checksum(images) != index["crc32"]:
+        raise ValueError("its pixels do not match their checksum")
+    return images
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place at the end, if all went well.
+
+    Raises:
+        RecallkitError: if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise RecallkitError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sheet_name(number: int) -> str:
+    return f"sheet-{number:03}.webp"
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A zip entry with a fixed date: the same data give the same bytes."""
+    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+
+
+def _to_sheet(images: np.ndarray) -> np.ndarray:
+    """(n, 4, 64, 64) → (rows · 64, 8 · 64, 4), empty places transparent."""
+    rows = -(-len(images) // _COLUMNS)
+    cells = np.zeros((rows * _COLUMNS, 4, _SIDE, _SIDE), np.uint8)
+    cells[: len(images)] = images
+    grid = cells.reshape(rows, _COLUMNS, 4, _SIDE, _SIDE).transpose(0, 3, 1, 4, 2)
+    return grid.reshape(rows * _SIDE, _COLUMNS * _SIDE, 4)
+
+
+def _from_sheet(webp: bytes) -> np.ndarray:
+    """The bytes of a sheet → (rows · 8, 4, 64, 64)."""
+    with Image.open(io.BytesIO(webp), formats=["WEBP"]) as image:
+        sheet = np.asarray(image.convert("RGBA"))
+    grid = sheet.reshape(-1, _SIDE, _COLUMNS, _SIDE, 4).transpose(0, 2, 4, 1, 3)
+    return grid.reshape(-1, 4, _SIDE, _SIDE)
+
+
+def _webp(sheet: np.ndarray) -> bytes:
+    """A sheet as lossless WebP."""
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, quality=80, method=4)
+    return buffer.getvalue()
