@@ -20,7 +20,7 @@ from recallkit.evaluation.similarity import (
 Engine = Literal["auto", "torch", "faiss"]
 
 _FAISS_PAYS_FROM = 2e10  # multiplications, about 2 s of torch: loading faiss takes half a second
-_FAISS_PAYS_TO_K = 256  # beyond, checking its candidates in float64 costs more than it saves
+_FAISS_PAYS_TO_K = 100  # beyond, checking its candidates in float64 costs more than it saves
 _MARGIN = 16  # candidates beyond k: more hides more near-ties, fewer costs less to check
 _FAISS_ROWS = 1024  # queries in one call to faiss: between two moves of the progress bar
 
