@@ -17,10 +17,9 @@ class ClassBalancedSampler(Sampler[list[int]]):
     At the start of an epoch the images of each class are shuffled and cut into groups. A batch
     takes groups of different classes, drawn without replacement with probability proportional to
     the groups a class has left; a class that must come in every batch to be used up comes first.
-    No image comes twice in an epoch. A class smaller than ``per_class`` is a group of its own (of one image: it serves as
-    a negative). Of a larger class, the rest that does not fill a group is a smaller group if it has
-    two images or more; the shuffle decides whom it meets. The epoch ends when no full batch can
-    be made.
+    No image comes twice in an epoch. A class smaller than ``per_class`` is a group of its own (of
+    one image: it serves as a negative). Of a larger class, the rest that does not fill a group is
+    a smaller group if it has two images or more. The epoch ends when no full batch can be made.
 
     What epoch e of a sampler holds depends on ``seed`` and e alone. Iterating moves on to the next
     epoch; :meth:`set_epoch` goes to any.

@@ -1,0 +1,249 @@
+"""The ``recallkit`` command: thin functions over the package, one a subcommand."""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from recallkit.errors import RecallkitError
+from recallkit.experiments.tables import metrics_table
+from recallkit.presets import PRESETS, Config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RUNS = Path("runs")
+Split = Literal["test", "validation", "train"]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; what a user can mend ends with a line on stderr and status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            _commands(arguments),
+            prog="recallkit",
+            description="Train image retrieval directly for recall@k, and see what it learns.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+        )
+    except KeyboardInterrupt:
+        sys.exit("recallkit: interrupted")
+    except (RecallkitError, ValueError) as error:
+        sys.exit(f"recallkit: error: {error}")
+
+
+def _commands(arguments: list[str]) -> dict[str, Callable[..., None]]:
+    return {
+        "train": _train_command(_preset_in(arguments)),
+        "evaluate": evaluate,
+        "search": search,
+        "prepare": prepare,
+        "lab": lab,
+    }
+
+
+def _preset_in(arguments: list[str]) -> str:
+    """The preset asked for, looked up before parsing: its values are the defaults of --help."""
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        name = value if flag == "--preset" else flag.removeprefix("--preset=")
+        if name != flag and name in PRESETS:
+            return name
+    return "emoji"
+
+
+def _train_command(chosen: str) -> Callable[..., None]:
+    def train(
+        config: Config = PRESETS[chosen],
+        preset: Literal[tuple(PRESETS)] = chosen,  # type: ignore[valid-type]
+        out: Path | None = None,
+        resume: Path | None = None,
+        device: str = "auto",
+    ) -> None:
+        """Train a network, and compare it with raw pixels and with itself untrained.
+
+        Writes a run folder: settings, metrics, weights, learning curve, and a picture of
+        queries with what was found for them. Ctrl-C finishes the step and saves.
+
+        Examples:
+          recallkit train
+          recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
+          recallkit train --dataset ~/my-pictures     (one sub-folder a class)
+          recallkit train --resume runs/large
+
+        Args:
+            config: every setting of the training.
+            preset: a named set of settings; flags change single ones.
+            out: the run folder; by default runs/DATASET-TIME.
+            resume: continue the run in this folder, with its own settings.
+            device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
+        """
+        _train(config, preset, out, resume, device)
+
+    return train
+
+
+def _train(config: Config, preset: str, out: Path | None, resume: Path | None, device: str) -> None:
+    from recallkit import runs, training
+
+    if resume is not None:
+        config, folder = runs.read_config(resume), resume
+    else:
+        name = Path(config.dataset).name
+        folder = out or RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    print(f"preset {preset}, run folder {folder}")
+    result = training.train(config, folder, device=device, resume=resume is not None)
+    _draw_run(config, folder, result)
+    print(metrics_table(result["test"], title="test classes, %"))
+    print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
+
+
+def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
+    from recallkit import evaluation, plots
+    from recallkit.data import load
+    from recallkit.embedding import embed
+    from recallkit.training import read_network
+
+    test = load(config.dataset).test
+    fig, _ = plots.plot_learning_curve(result["validation"])
+    _save(fig, folder / "figures" / "learning_curve.png")
+    _, network = read_network(folder)
+    chosen = plots.random_queries(test, 8)
+    embeddings = embed(network, test.images, config.image_size)
+    similarities, neighbours = evaluation.search(embeddings, k=8)
+    fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
+    _save(fig, folder / "figures" / "retrieval.png")
+
+
+def evaluate(
+    run: Positional[Path | None] = None,
+    split: Split = "test",
+    device: str = "auto",
+) -> None:
+    """Measure a run: R@k, precision@1, mAP@R and mAP, each image against all others.
+
+    Examples:
+      recallkit evaluate
+      recallkit evaluate runs/large --split validation
+
+    Args:
+        run: a run folder; by default the latest finished one below runs/.
+        split: which classes.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit.data import load
+    from recallkit.embedding import evaluate as evaluate_network
+    from recallkit.embedding import evaluate_pixels
+    from recallkit.training import read_network
+
+    folder = run or _latest_run()
+    config, network = read_network(folder, device)
+    images = getattr(load(config.dataset), split)
+    rows = {
+        "pixels": evaluate_pixels(images, config.image_size),
+        "trained": evaluate_network(network, images, config.image_size),
+    }
+    print(metrics_table(rows, list(rows["trained"]), title=f"{folder}, {split} classes, %"))
+
+
+def search(
+    picture: Positional[Path],
+    run: Path | None = None,
+    k: int = 8,
+    split: Split = "test",
+    out: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Find the images of a gallery most similar to a picture of one's own.
+
+    Prints the nearest images, and draws them.
+
+    Examples:
+      recallkit search drawing.png
+      recallkit search photo.jpg --run runs/large --k 16 --split train --out found.png
+
+    Args:
+        picture: a file in any usual format; transparent parts count as white.
+        run: a run folder; by default the latest finished one below runs/.
+        k: how many to find.
+        split: the classes that make up the gallery.
+        out: where to draw; by default in the run's folder figures/.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit import evaluation, plots
+    from recallkit.data import load
+    from recallkit.data.pictures import read_picture
+    from recallkit.embedding import embed
+    from recallkit.training import read_network
+
+    query = read_picture(picture)
+    folder = run or _latest_run()
+    config, network = read_network(folder, device)
+    gallery = getattr(load(config.dataset), split)
+    query_embedding = embed(network, query[None], config.image_size)
+    gallery_embeddings = embed(network, gallery.images, config.image_size)
+    similarities, neighbours = evaluation.search(query_embedding, gallery_embeddings, k)
+    for rank, (value, item) in enumerate(zip(similarities[0], neighbours[0].tolist(), strict=True)):
+        print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
+    fig, _ = plots.plot_found(query, picture.name, gallery, neighbours[0], similarities[0])
+    _save(fig, out or folder / "figures" / f"search-{picture.stem}.png")
+
+
+def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:
+    """Build an embedded data set anew from its sources.
+
+    Needs the packages of `pip install "recallkit[prepare]"` and, without --sources, npm and
+    the network. The file that comes with recallkit was made by this command.
+
+    Examples:
+      recallkit prepare emoji
+      recallkit prepare emoji --sources unpacked-npm-packages
+
+    Args:
+        name: the data set.
+        sources: a folder with the source packages, unpacked; by default they are fetched.
+    """
+    from recallkit.data.emoji_builder import build
+    from recallkit.data.paths import embedded
+
+    print(f"wrote {build(embedded(name), sources)}")
+
+
+def lab() -> None:
+    """Open JupyterLab on the notebooks.
+
+    Examples:
+      recallkit lab
+    """
+    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
+    if not notebooks.is_dir():
+        raise RecallkitError(f"the notebooks are not installed: no {notebooks}. Use a checkout.")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise RecallkitError("JupyterLab is not installed. Run: pip install jupyterlab")
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]
+    sys.exit(subprocess.run(command).returncode)
+
+
+def _latest_run() -> Path:
+    finished = sorted(RUNS.glob("*/result.json"), key=lambda path: path.stat().st_mtime)
+    if not finished:
+        raise RecallkitError(
+            f"there is no finished run below {RUNS.resolve()}. Train one with: recallkit train"
+        )
+    return finished[-1].parent
+
+
+def _save(fig: "Figure", path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    from recallkit.runs import write_atomically
+
+    write_atomically(path, lambda temporary: fig.savefig(temporary, dpi=150))
+    plt.close(fig)
+    print(f"drew {path}")

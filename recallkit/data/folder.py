@@ -1,0 +1,76 @@
+"""A folder of one's own: one sub-folder a class."""
+
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.pictures import list_pictures, read_picture
+from recallkit.errors import RecallkitError
+
+FEWEST_CLASSES = 6  # three to test; of the other three, two to train and one to validate
+
+
+def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
+    """Load ``root/CLASS/IMAGE`` into memory and split it by class.
+
+    Half of the classes are for test; of the other half a seventh, at least one, for validation. The
+    split depends on the names of the classes and ``seed`` alone.
+
+    Args:
+        root: a folder with a sub-folder for each class; one without pictures is left out.
+        side: images are fitted into squares of this size (pixels).
+        seed: of the split.
+
+    Raises:
+        RecallkitError: if the folder is missing, holds too few classes, no class of a part has two
+            images, or a picture cannot be read (all such are named).
+    """
+    classes = _classes(root)
+    files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
+    images = ImageSet(
+        images=torch.stack(_read_all([path for path, _ in files], side)),
+        labels=torch.tensor([label for _, label in files]),
+        class_names=dict(enumerate(classes)),
+        sources=tuple(path.name for path, _ in files),
+    )
+    return _split(images, root, seed)
+
+
+def _classes(root: Path) -> dict[str, list[Path]]:
+    if not root.is_dir():
+        raise RecallkitError(f"there is no folder {root}")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    classes = {path.name: pictures for path in folders if (pictures := list_pictures(path))}
+    if len(classes) < FEWEST_CLASSES:
+        raise RecallkitError(
+            f"{root} must hold at least {FEWEST_CLASSES} sub-folders with pictures, one for each "
+            f"class; it has {len(classes)}. Classes are split into train, validation and test."
+        )
+    return classes
+
+
+def _read_all(paths: list[Path], side: int) -> list[torch.Tensor]:
+    images, problems = [], []
+    for path in tqdm(paths, desc="reading pictures", delay=2, leave=False):
+        try:
+            images.append(read_picture(path, side))
+        except RecallkitError as error:
+            problems.append(str(error))
+    if problems:
+        shown = "\n  ".join(problems[:10])
+        raise RecallkitError(f"{len(problems)} of {len(paths)} pictures are damaged:\n  {shown}")
+    return images
+
+
+def _split(images: ImageSet, root: Path, seed: int) -> Splits:
+    classes = images.labels.unique()
+    shuffled = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))]
+    test, rest = shuffled[: len(classes) // 2], shuffled[len(classes) // 2 :]
+    validation, train = rest[: max(1, len(rest) // 7)], rest[max(1, len(rest) // 7) :]
+    splits = Splits(*(images.of_classes(part) for part in (train, validation, test)))
+    for name in ("train", "validation", "test"):
+        if getattr(splits, name).labels.bincount().max() < 2:
+            raise RecallkitError(f"{root}: no class of the {name} part has two pictures")
+    return splits

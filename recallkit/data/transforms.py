@@ -1,0 +1,115 @@
+"""From uint8 images to network input, a batch at a time on the network's device.
+
+Every image of a batch is moved by its own random amounts, drawn from torch's default generator:
+the same seed gives the same pictures, however they are loaded.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MEAN, STD = 0.5, 0.25  # brings pixels to about −2 … 2; drawings have no statistics of their own
+
+
+class TestTransform(nn.Module):
+    """Composite over white, shrink to ``image_size``, normalise. Nothing random.
+
+    Args:
+        image_size: side of the square the network sees, in pixels.
+    """
+
+    __test__ = False  # not a test case
+
+    def __init__(self, image_size: int = 32) -> None:
+        super().__init__()
+        self.image_size = image_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32."""
+        return normalise(_resize(over_white(images), self.image_size))
+
+
+class TrainTransform(nn.Module):
+    """Composite over white, move each image a little, shrink to ``image_size``, normalise.
+
+    Each image is turned, scaled and shifted by one bilinear sampling of the large image, so that
+    nothing is blurred twice; then contrast and brightness change for each colour.
+
+    Args:
+        image_size: side of the square the network sees, in pixels.
+        rotation: the largest angle, in degrees, either way.
+        scale: the largest change of size: each side by a factor from 1/(1 + scale) to 1 + scale,
+            two thirds of it shared by both.
+        shift: the largest shift, as a share of the side.
+        colour: the largest change of contrast (factor 1 ± colour) and brightness (± colour / 2)
+            of a colour.
+        flip: mirror half of the images. Not for drawings in which left and right differ.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        rotation: float = 10.0,
+        scale: float = 0.15,
+        shift: float = 0.06,
+        colour: float = 0.0,
+        flip: bool = False,
+    ) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.rotation = math.radians(rotation)
+        self.scale = scale
+        self.shift = shift
+        self.colour = colour
+        self.flip = flip
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32."""
+        rgb = over_white(images)
+        if rgb.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
+            rgb = _resize(rgb, 2 * self.image_size)
+        size = (len(rgb), 3, self.image_size, self.image_size)
+        grid = F.affine_grid(self._draw_maps(len(rgb), rgb.device), size, align_corners=False)
+        outside = 1 - rgb  # sampled as 0, so that what comes in from outside is white
+        rgb = 1 - F.grid_sample(outside, grid, align_corners=False)
+        return normalise(self._recolour(rgb))
+
+    def _draw_maps(self, count: int, device: torch.device) -> Tensor:
+        """(B, 2, 3) affine maps from places in the result to places in the image."""
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(count, *shape, device=device) * 2 - 1
+
+        angle = uniform() * self.rotation
+        size = torch.exp(math.log1p(self.scale) * (uniform(1) * 2 + uniform(2)) / 3)  # (B, 2)
+        if self.flip:
+            size = size * torch.stack([uniform().sign(), torch.ones_like(angle)], dim=1)
+        turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1)
+        linear = turn.view(-1, 2, 2) * size[:, None, :]
+        return torch.cat([linear, 2 * self.shift * uniform(2, 1)], dim=2)
+
+    def _recolour(self, rgb: Tensor) -> Tensor:
+        if self.colour == 0:
+            return rgb
+        draw = torch.rand(2, len(rgb), 3, 1, 1, device=rgb.device) * 2 - 1
+        contrast, brightness = 1 + self.colour * draw[0], self.colour / 2 * draw[1]
+        return ((rgb - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def over_white(images: Tensor) -> Tensor:
+    """(B, 3 or 4, H, W) uint8 as (B, 3, H, W) float32 in 0 … 1, transparent parts white."""
+    values = images.float() / 255
+    if images.shape[1] == 3:
+        return values
+    return values[:, :3] * values[:, 3:] + (1 - values[:, 3:])
+
+
+def _resize(rgb: Tensor, side: int) -> Tensor:
+    return F.interpolate(rgb, size=(side, side), mode="bilinear", antialias=True)
+
+
+def normalise(rgb: Tensor) -> Tensor:
+    """Centre and scale pixels of 0 … 1 as every network here expects them."""
+    return (rgb - MEAN) / STD

@@ -1,0 +1,53 @@
+"""From images to embeddings: by a network, or by the pixels themselves."""
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from recallkit.data.image_set import ImageSet
+from recallkit.data.transforms import TestTransform
+from recallkit.evaluation import retrieval_metrics
+
+KS = (1, 2, 4, 8)  # the cut-offs of the tables
+
+
+@torch.no_grad()
+def embed(network: nn.Module, images: Tensor, image_size: int, *, batch_size: int = 500) -> Tensor:
+    """Embed images in evaluation mode, with a progress bar if it takes long.
+
+    Args:
+        network: on any device; its mode is restored.
+        images: (N, C, H, W) uint8.
+        image_size: side of the square the network sees.
+        batch_size: images a forward pass.
+
+    Returns:
+        (N, D) float32 on the network's device.
+    """
+    was_training, device = network.training, next(network.parameters()).device
+    transform = TestTransform(image_size)
+    network.eval()
+    chunks = tqdm(images.split(batch_size), desc="embedding", leave=False, delay=2)
+    embeddings = [network(transform(chunk.to(device))).float() for chunk in chunks]
+    network.train(was_training)
+    return torch.cat(embeddings)
+
+
+@torch.no_grad()
+def embed_pixels(images: Tensor, image_size: int) -> Tensor:
+    """Take the pixels for an embedding: (N, 3·S²) float32, each image centred, of unit length.
+
+    What retrieval is worth with no network at all.
+    """
+    pixels = torch.cat([TestTransform(image_size)(chunk) for chunk in images.split(500)]).flatten(1)
+    return nn.functional.normalize(pixels - pixels.mean(dim=1, keepdim=True), dim=1)
+
+
+def evaluate(network: nn.Module, images: ImageSet, image_size: int) -> dict[str, float]:
+    """R@1, 2, 4, 8, P@1, mAP@R and mAP of a network, each image against all others."""
+    return retrieval_metrics(embed(network, images.images, image_size), images.labels, ks=KS)
+
+
+def evaluate_pixels(images: ImageSet, image_size: int) -> dict[str, float]:
+    """The same for :func:`embed_pixels`."""
+    return retrieval_metrics(embed_pixels(images.images, image_size), images.labels, ks=KS)

@@ -1,0 +1,40 @@
+"""Metrics as tables that read well in a terminal and in Markdown alike."""
+
+from collections.abc import Mapping, Sequence
+
+
+def metrics_table(
+    rows: Mapping[str, Mapping[str, float]],
+    columns: Sequence[str] = ("R@1", "R@2", "R@4", "R@8", "mAP@R"),
+    title: str = "",
+) -> str:
+    """Metrics (0 … 1) in percent, a row for each entry of ``rows``.
+
+    Raises:
+        ValueError: if a row lacks a column.
+    """
+    cells = {
+        name: [_percent(name, values, column) for column in columns]
+        for name, values in rows.items()
+    }
+    return text_table([title, *columns], [[name, *values] for name, values in cells.items()])
+
+
+def _percent(row: str, values: Mapping[str, float], column: str) -> str:
+    if column not in values:
+        raise ValueError(f"row {row!r} has no {column!r}, only {sorted(values)}")
+    return f"{100 * values[column]:.1f}"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, padded so that columns align; the first one to the left."""
+    widths = [max(3, *(len(row[i]) for row in [header, *rows])) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = (cell for cell in cells)
+        padded = [first.ljust(widths[0])]
+        padded += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(header), line(rule), *map(line, rows)])

@@ -1,0 +1,125 @@
+"""Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn.
+
+Colours are Okabe and Ito's, told apart by the colour-blind too; what a colour says, a line style,
+a marker or a sign says as well.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recallkit.data.image_set import ImageSet
+from recallkit.data.transforms import over_white
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+
+
+def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
+    """Loss, and R@1 and mAP@R on validation classes, against images seen.
+
+    Args:
+        history: the lines of ``metrics.jsonl``.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6, 5), layout="constrained")
+    images = [line["images"] / 1000 for line in history]
+    axes[0].plot(images, [line["loss"] for line in history], color=GREY, marker=".")
+    axes[0].set(ylabel="training loss", title="Learning curve")
+    for name, colour, marker in (("R@1", BLUE, "o"), ("mAP@R", VERMILION, "s")):
+        values = [100 * line[name] for line in history]
+        axes[1].plot(images, values, color=colour, marker=marker, markersize=4, label=name)
+    axes[1].set(xlabel="images seen (thousands)", ylabel="validation classes (%)")
+    axes[1].set_ylim(bottom=0)
+    axes[1].legend()
+    return fig, axes
+
+
+def plot_neighbours(
+    queries: ImageSet,
+    chosen: Sequence[int],
+    gallery: ImageSet,
+    neighbours: Tensor,
+    similarities: Tensor,
+) -> "tuple[Figure, Any]":
+    """A row for each query: the query, then its nearest, right and wrong marked.
+
+    Right ones have a solid blue frame and ✓, wrong ones a dashed vermilion frame and ✗.
+
+    Args:
+        queries: where the queries come from; labels decide what is right.
+        chosen: indices of R queries to show.
+        gallery: what was searched.
+        neighbours: (R, k) indices into the gallery.
+        similarities: (R, k), printed under the images.
+
+    Returns:
+        The figure, and its axes (R, k + 1).
+    """
+    fig, axes = _grid(*neighbours.shape)
+    for row, query in enumerate(chosen):
+        _show(axes[row, 0], queries.images[query], queries.name(query), GREY)
+        for rank, item in enumerate(neighbours[row].tolist()):
+            right = bool(gallery.labels[item] == queries.labels[query])
+            sign, colour, style = ("✓", BLUE, "-") if right else ("✗", VERMILION, "--")
+            caption = f"{sign} {similarities[row, rank]:.2f}"
+            _show(axes[row, rank + 1], gallery.images[item], caption, colour, style)
+    return fig, axes
+
+
+def plot_found(
+    query: Tensor, name: str, gallery: ImageSet, neighbours: Tensor, similarities: Tensor
+) -> "tuple[Figure, Any]":
+    """One query without a label, and its nearest with their names.
+
+    Args:
+        query: (C, H, W) uint8.
+        name: its caption.
+        gallery: what was searched.
+        neighbours: (k,) indices into the gallery.
+        similarities: (k,).
+
+    Returns:
+        The figure, and its axes (1, k + 1).
+    """
+    fig, axes = _grid(1, len(neighbours))
+    _show(axes[0, 0], query, name, GREY)
+    for rank, item in enumerate(neighbours.tolist()):
+        caption = f"{gallery.name(item)}\n{similarities[rank]:.2f}"
+        _show(axes[0, rank + 1], gallery.images[item], caption, GREY)
+    return fig, axes
+
+
+def _grid(rows: int, k: int) -> "tuple[Figure, Any]":
+    import matplotlib.pyplot as plt
+
+    size = (1.15 * (k + 1), 1.4 * rows)
+    fig, axes = plt.subplots(rows, k + 1, figsize=size, squeeze=False, layout="constrained")
+    for column, ax in enumerate(axes[0]):
+        ax.set_title(f"{column}" if column else "query", fontsize=9)
+    return fig, axes
+
+
+def _show(ax: "Axes", image: Tensor, caption: str, colour: str, style: str = "-") -> None:
+    ax.imshow(over_white(image[None])[0].permute(1, 2, 0).numpy(), interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(color=colour, linestyle=style, linewidth=2)
+    ax.set_xlabel(textwrap.shorten(caption, 40) if "\n" not in caption else caption, fontsize=7)
+    ax.xaxis.label.set(color=colour, wrap=True)
+
+
+def random_queries(images: ImageSet, count: int, seed: int = 0) -> list[int]:
+    """Indices of ``count`` queries drawn at random: what a picture shows is not picked by hand."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(len(images), generator=generator)[:count].tolist()

@@ -1,0 +1,166 @@
+"""The run folder: what a training writes, and how it is read again.
+
+config.json           the settings
+metrics.jsonl         a line an evaluation
+weights.safetensors   the network at the end of the run
+state.pt              while the run goes on: everything needed to continue it
+result.json           written last: a folder that has it is a finished run
+figures/              learning curve and retrievals
+"""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recallkit.errors import RecallkitError
+from recallkit.presets import Config
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` make a file, and put it at ``path`` only when it is whole.
+
+    Raises:
+        RecallkitError: if the disk is full or the folder cannot be written; ``path`` is as before.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        _flush_to_disk(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise RecallkitError(
+            f"cannot write {path}: {error.strerror or error}. "
+            f"Free some space, or choose another folder with --out."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as readable JSON, atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        RecallkitError: if the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecallkitError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise RecallkitError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def read_config(folder: Path) -> Config:
+    """The settings of the run in ``folder``.
+
+    Raises:
+        RecallkitError: if it is not a run folder, or its settings are not of this version.
+    """
+    if not (folder / "config.json").is_file():
+        raise RecallkitError(f"{folder} is not a run: it has no config.json. Train one first.")
+    values = read_json(folder / "config.json")
+    try:
+        return Config(**(values | {"ks": tuple(values["ks"])}))
+    except (TypeError, ValueError, KeyError) as error:
+        raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
+
+
+def write_weights(folder: Path, network: torch.nn.Module) -> None:
+    """Keep the weights of ``network`` in the run ``folder``."""
+    from safetensors.torch import save_file
+
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_atomically(
+        folder / "weights.safetensors", lambda temporary: save_file(weights, temporary)
+    )
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of the run in ``folder``.
+
+    Raises:
+        RecallkitError: if they are missing, truncated, or not finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        raise RecallkitError(
+            f"{path} is missing: the run did not finish. Continue it with --resume."
+        )
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise RecallkitError(f"{path} is damaged ({error}). Train again.") from error
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise RecallkitError(
+                f"{path} holds weights that are not finite, in {name}. Train again."
+            )
+    return weights
+
+
+def append_metrics(folder: Path, line: dict[str, float]) -> None:
+    """Add a line to the run's ``metrics.jsonl``."""
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a stored number depends on besides its config: device, libraries, commit."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "device": name,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "libraries": {package: version(package) for package in ("torch", "torchvision", "numpy")},
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _commit() -> str:
+    """The commit of the checkout that holds this file, "-dirty" if code differs from it."""
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
