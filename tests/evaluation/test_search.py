@@ -43,8 +43,8 @@ def test_is_brute_force_with_ties(engine, problem, data):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("within", [True, False])
 def test_is_brute_force_on_random_vectors(engine, dtype, within):
-    queries = unit_vectors(40, 16).to(dtype)
-    gallery = None if within else unit_vectors(60, 16, seed=1).to(dtype)
+    queries = unit_vectors(40, 16, dtype=torch.float64).to(dtype)
+    gallery = None if within else unit_vectors(60, 16, 1, torch.float64).to(dtype)
     found = search(queries, gallery, 7, engine)
     assert [t.dtype for t in found] == [torch.float32, torch.int64]
     assert_is_brute_force(found, queries, gallery, 7)
