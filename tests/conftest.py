@@ -1,0 +1,38 @@
+"""What several test files share."""
+
+import os
+
+import matplotlib
+import pytest
+import torch
+
+from recallkit.data.image_set import ImageSet, Splits
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep the caches of the tests apart from the user's."""
+    os.environ["RECALLKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def make_images(classes: range, per_class: int, generator: torch.Generator) -> ImageSet:
+    """Classes are coarse random patterns; the images of a class are noisy copies of it."""
+    patterns = torch.randint(0, 256, (len(classes), 1, 3, 4, 4), generator=generator)
+    noise = torch.randint(-60, 61, (len(classes), per_class, 3, 4, 4), generator=generator)
+    coarse = (patterns + noise).clamp(0, 255).to(torch.uint8).flatten(0, 1)
+    images = coarse.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    return ImageSet(
+        images=images,
+        labels=torch.tensor(classes).repeat_interleave(per_class),
+        class_names={c: f"pattern {c}" for c in classes},
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_splits() -> Splits:
+    """Twenty classes of four 16-pixel images; train, validation and test share none."""
+    generator = torch.Generator().manual_seed(0)
+    parts = (range(10), range(10, 14), range(14, 20))
+    return Splits(*(make_images(part, 4, generator) for part in parts))
