@@ -35,14 +35,12 @@ def load_emoji(folder: Path | None = None) -> Splits:
         RecallkitError: if the packed file is missing, damaged, or something else.
     """
     path = (embedded("emoji") if folder is None else Path(folder)) / FILE
+    packed = _read(path)
     try:
-        packed = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             index = read_index(archive)
             images = _cached_images(packed, archive, index)
         return _splits(index, images)
-    except FileNotFoundError:
-        raise RecallkitError(f"the emoji data are missing: no file {path}. {_REMEDY}") from None
     except _DAMAGE as error:
         raise RecallkitError(
             f"{path} is damaged or is not the emoji data ({error}). {_REMEDY}"
@@ -51,6 +49,16 @@ def load_emoji(folder: Path | None = None) -> Splits:
 
 _REMEDY = "Check the repository out again, or run `recallkit prepare emoji`."
 _DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError)
+
+
+def _read(path: Path) -> bytes:
+    """The packed file, 12 MB."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise RecallkitError(f"the emoji data are missing: no file {path}. {_REMEDY}") from None
+    except OSError as error:
+        raise RecallkitError(f"cannot read {path}: {error.strerror}.") from error
 
 
 def _cached_images(packed: bytes, archive: zipfile.ZipFile, index: dict) -> np.ndarray:
@@ -67,7 +75,7 @@ def _read_cache(cache: Path, index: dict) -> np.ndarray | None:
     """The cached images; None if there are none, or if they are not those of ``index``."""
     try:
         # Copy on write: torch wants memory that may be written, the file must not change.
-        images = np.load(cache, mmap_mode="c")
+        images = np.lib.format.open_memmap(cache, mode="c")
     except (OSError, ValueError, EOFError):
         return None
     whole = images.shape == (index["images"], 4, 64, 64) and images.dtype == np.uint8
@@ -92,6 +100,8 @@ def _splits(index: dict, images: np.ndarray) -> Splits:
         count = sum(len(c["foundries"]) for c in classes)
         parts[split] = _image_set(classes, label, tensor[start : start + count])
         start, label = start + count, label + len(classes)
+    if start != len(images):
+        raise ValueError(f"its index tells of {start} images, it has {len(images)}")
     return Splits(parts["train"], parts["validation"], parts["test"])
 
 

@@ -114,7 +114,7 @@ def _from_sheet(webp: bytes) -> np.ndarray:
 
 
 def _webp(sheet: np.ndarray) -> bytes:
-    """A sheet as lossless WebP."""
+    """A sheet as lossless WebP; ``exact`` keeps the colours under full transparency, all zero."""
     buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, quality=80, method=4)
+    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, exact=True, quality=80, method=4)
     return buffer.getvalue()

@@ -78,7 +78,7 @@ class Names:
 
 
 def _slug(name: str) -> str:
-    """ "MOON VIEWING CEREMONY" → "moon-viewing-ceremony"."""
+    """The name in the spelling of the icon sets: "MOON VIEWING" → "moon-viewing"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

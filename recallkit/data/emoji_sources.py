@@ -53,7 +53,7 @@ class IconSet:
     """One foundry's drawings.
 
     Attributes:
-        icons: name → drawing: ``body`` (SVG without its root) and, where unlike the set's, its size.
+        icons: name → drawing: ``body`` (SVG without its root), its size where unlike the set's.
         aliases: other name → ``parent``, and perhaps a turn or a flip of it.
         chars: code point sequence (lower-case hexadecimal, joined by ``-``) → name; empty for some.
         size: width and height of a drawing, in its own units.
