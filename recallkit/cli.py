@@ -1,6 +1,7 @@
 """The ``recallkit`` command: thin functions over the package, one a subcommand."""
 
 import importlib.util
+import inspect
 import subprocess
 import sys
 import time
@@ -26,27 +27,40 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; what a user can mend ends with a line on stderr and status 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            _commands(arguments),
-            prog="recallkit",
-            description="Train image retrieval directly for recall@k, and see what it learns.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
-        )
+        _dispatch(arguments)
     except KeyboardInterrupt:
         sys.exit("recallkit: interrupted")
     except (RecallkitError, ValueError) as error:
         sys.exit(f"recallkit: error: {error}")
 
 
-def _commands(arguments: list[str]) -> dict[str, Callable[..., None]]:
-    return {
+def _dispatch(arguments: list[str]) -> None:
+    commands = {
         "train": _train_command(_preset_in(arguments)),
         "evaluate": evaluate,
         "search": search,
         "prepare": prepare,
         "lab": lab,
     }
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
+    if arguments and arguments[0] in commands:
+        name, *rest = arguments
+        command = commands[name]
+        tyro.cli(
+            command,
+            prog=f"recallkit {name}",
+            description=inspect.cleandoc(command.__doc__ or "").split("\n\nArgs:")[0],
+            args=rest,
+            config=config,
+        )
+    else:
+        tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="recallkit",
+            description="Train image retrieval directly for recall@k, and see what it learns.",
+            args=arguments,
+            config=config,
+        )
 
 
 def _preset_in(arguments: list[str]) -> str:

@@ -263,12 +263,12 @@ def _open_folder(folder: Path, config: Config, resume: bool) -> None:
         if (folder / "result.json").exists():
             raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
         return
-    if (folder / "config.json").exists():
+    if any((folder / name).exists() for name in ("state.pt", "result.json")):
         raise RecallkitError(
             f"{folder} already holds a run. Continue it with --resume, or choose another --out."
         )
-    stored = asdict(config) | {"ks": list(config.ks)}
-    runs.write_json(folder / "config.json", stored)
+    runs.write_json(folder / "config.json", asdict(config))
+    (folder / "metrics.jsonl").unlink(missing_ok=True)  # of a run that never came to a save
 
 
 class _Clock:

@@ -106,7 +106,7 @@ def test_network_is_read_again(run, tmp_path, toy_splits):
 
 def test_another_run_is_not_overwritten(run):
     run()
-    with pytest.raises(RecallkitError, match="already holds a run.*--resume"):
+    with pytest.raises(RecallkitError, match=r"already holds a run.*--resume"):
         run()
 
 

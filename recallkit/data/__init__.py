@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+from pathlib import Path
+
 from recallkit.data.emoji import load_emoji
+from recallkit.data.folder import load_folder
 from recallkit.data.image_set import ImageSet, Splits
 
 LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
@@ -11,13 +14,16 @@ __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
 def load(name: str) -> Splits:
-    """The data set called ``name``.
+    """The data set called ``name``, or the folder of that path with one sub-folder a class.
 
     Raises:
-        ValueError: if there is none of that name.
+        ValueError: if there is neither.
         RecallkitError: if its files are missing or damaged.
     """
-    if name not in LOADERS:
+    if name in LOADERS:
+        return LOADERS[name]()
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
         known = ", ".join(sorted(LOADERS))
-        raise ValueError(f"there is no data set {name!r}; known are: {known}")
-    return LOADERS[name]()
+        raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
+    return load_folder(folder)

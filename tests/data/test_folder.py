@@ -1,0 +1,88 @@
+"""A folder of one's own, and pictures from outside."""
+
+import pytest
+import torch
+from PIL import Image
+
+from recallkit.data.folder import load_folder
+from recallkit.data.pictures import read_picture
+from recallkit.errors import RecallkitError
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for c in range(14):
+        (tmp_path / f"class{c:02}").mkdir()
+        for i in range(2 + c % 3):
+            Image.new("RGB", (10 + i, 12), (10 * c, 0, 0)).save(
+                tmp_path / f"class{c:02}" / f"{i}.png"
+            )
+    return tmp_path
+
+
+def test_splits_by_class(pictures):
+    (pictures / "class00" / "notes.txt").write_text("not a picture")
+    (pictures / "class00" / ".hidden.png").write_text("not a picture either")
+    (pictures / "without pictures").mkdir()
+    splits = load_folder(pictures, side=16)
+    parts = [
+        set(part.class_names.values()) for part in (splits.train, splits.validation, splits.test)
+    ]
+    assert [len(part) for part in parts] == [6, 1, 7]
+    assert set.union(*parts) == {f"class{c:02}" for c in range(14)}
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.images.shape[1:] == (4, 16, 16)
+        for i in range(len(part)):
+            name = part.class_names[int(part.labels[i])]
+            assert part.images[i, 0, 8, 8] == 10 * int(name[5:])
+            assert part.name(i).startswith(f"{name} (")
+
+
+def test_split_is_fixed_by_names_and_seed(pictures):
+    once, again, other = (load_folder(pictures, seed=seed).test for seed in (0, 0, 1))
+    assert torch.equal(once.labels, again.labels)
+    assert not torch.equal(once.labels.unique(), other.labels.unique())
+
+
+def test_all_damaged_pictures_are_named(pictures):
+    (pictures / "class00" / "0.png").write_bytes(b"")
+    whole = (pictures / "class03" / "1.png").read_bytes()
+    (pictures / "class03" / "1.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        RecallkitError, match=r"(?s)2 of \d+ pictures.*class00/0.png.*class03/1.png"
+    ):
+        load_folder(pictures)
+
+
+def test_too_little_to_split(tmp_path):
+    with pytest.raises(RecallkitError, match="there is no folder"):
+        load_folder(tmp_path / "gone")
+    with pytest.raises(RecallkitError, match=r"at least 6 sub-folders with pictures.*it has 0"):
+        load_folder(tmp_path)
+    for c in range(8):
+        (tmp_path / str(c)).mkdir()
+        Image.new("RGB", (4, 4)).save(tmp_path / str(c) / "only.png")
+    with pytest.raises(RecallkitError, match="no class of the train part has two pictures"):
+        load_folder(tmp_path)
+
+
+def test_a_picture_is_fitted_not_stretched(tmp_path):
+    Image.new("L", (40, 20), 200).save(tmp_path / "wide.png")
+    picture = read_picture(tmp_path / "wide.png", side=16)
+    assert picture.dtype == torch.uint8
+    assert picture.shape == (4, 16, 16)
+    assert (picture[:3, 5:11] == 200).all()
+    assert (picture[3, :4] == 0).all()
+    assert (picture[3, 12:] == 0).all()
+    assert (picture[3, 5:11] == 255).all()
+
+
+def test_the_orientation_of_a_photograph_is_obeyed(tmp_path):
+    photograph = Image.new("RGB", (20, 20), "black")
+    photograph.paste("white", (0, 0, 10, 20))  # the left half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn by 90° clockwise": the left half becomes the upper
+    photograph.save(tmp_path / "turned.png", exif=exif)
+    picture = read_picture(tmp_path / "turned.png", side=20)
+    assert (picture[:3, :9] == 255).all()
+    assert (picture[:3, 11:] == 0).all()
