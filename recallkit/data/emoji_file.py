@@ -10,6 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from recallkit.errors import RecallkitError
 
 FORMAT = "recallkit emoji 1"
 _COLUMNS, _SHEET, _SIDE = 8, 64, 64
+_THREADS = 4
 
 
 def checksum(images: np.ndarray) -> int:
@@ -59,10 +61,17 @@ def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
         ValueError: if they are not those that were packed.
     """
     images = np.empty((index["images"], 4, _SIDE, _SIDE), np.uint8)
-    starts = range(0, len(images), _SHEET)
-    for number, start in enumerate(tqdm(starts, desc="decoding emoji", delay=2, leave=False)):
-        part = images[start : start + _SHEET]
+
+    def decode(number: int) -> None:
+        part = images[number * _SHEET : (number + 1) * _SHEET]
         part[:] = _from_sheet(archive.read(_sheet_name(number)))[: len(part)]
+
+    sheets = range(-(-len(images) // _SHEET))
+    with ThreadPoolExecutor(_THREADS) as pool:  # decoding leaves Python's lock
+        for _ in tqdm(
+            pool.map(decode, sheets), "decoding emoji", len(sheets), delay=2, leave=False
+        ):
+            pass
     if checksum(images) != index["crc32"]:
         raise ValueError("its pixels do not match their checksum")
     return images
