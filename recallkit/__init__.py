@@ -5,7 +5,7 @@ Importing recallkit loads torch and nothing heavier.
 
 from recallkit.evaluation import retrieval_metrics
 from recallkit.large_batch import LargeBatchStep
-from recallkit.losses import RecallAtKLoss
+from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.ranks import find_positives, relaxed_ranks
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
@@ -15,6 +15,7 @@ __all__ = [
     "LargeBatchStep",
     "RecallAtKLoss",
     "SimilarityMixup",
+    "SmoothAPLoss",
     "find_positives",
     "relaxed_ranks",
     "retrieval_metrics",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from recallkit.checks import check_embeddings, check_ks, check_labels, check_temperature
 from recallkit.ranks import find_positives, relaxed_ranks
+from recallkit.ranks.pairs import pair_similarities
 
 
 def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
@@ -95,14 +96,11 @@ class RecallAtKLoss(nn.Module):
         Returns:
             A scalar, float32 or float64.
         """
-        ranks = batch_ranks(
-            embeddings,
-            labels,
-            gallery,
-            gallery_labels,
-            temperature=self.rank_temperature,
-            query_in_database=self.query_in_database,
-            engine=self.engine,
+        *task, left_out = ranking_task(
+            embeddings, labels, gallery, gallery_labels, self.query_in_database
+        )
+        ranks = relaxed_ranks(
+            *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
         )
         return 1 - soft_recall_at_k(ranks, self.ks, self.k_temperature).mean()
 
@@ -115,20 +113,88 @@ class RecallAtKLoss(nn.Module):
         )
 
 
-def batch_ranks(
+class SmoothAPLoss(nn.Module):
+    r"""Smooth-AP (Brown et al., ECCV 2020): one minus the relaxed average precision.
+
+        L = mean over queries of 1 − 1/P_q · Σ_p r⁺[q,p] / r[q,p]
+
+    with r the relaxed rank among all items (:func:`.relaxed_ranks`) and r⁺ that among the query's
+    positives. A query never competes in its own ranking; queries without a positive are left out
+    of the mean; classes may have any size. A perfect ranking has loss 0.
+
+    Args:
+        rank_temperature: τ, in similarities; 0.01 is the choice of Brown et al.
+        engine: see :func:`.relaxed_ranks`.
+
+    Raises:
+        ValueError: as :class:`RecallAtKLoss`.
+    """
+
+    def __init__(self, rank_temperature: float = 0.01, engine: str = "auto") -> None:
+        super().__init__()
+        self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
+        self.engine = engine
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        gallery: Tensor | None = None,
+        gallery_labels: Tensor | None = None,
+    ) -> Tensor:
+        """The loss of a batch against itself, or of queries against a gallery.
+
+        Shapes as :meth:`RecallAtKLoss.forward`.
+        """
+        *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels)
+        ranks = relaxed_ranks(
+            *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
+        )
+        among = ranks_among_positives(*task, self.rank_temperature)  # (Q', P)
+        precision = torch.where(ranks.isfinite(), among / ranks, 0)
+        return 1 - (precision.sum(dim=1) / ranks.isfinite().sum(dim=1)).mean()
+
+    def extra_repr(self) -> str:
+        """What ``print(loss)`` shows."""
+        return f"rank_temperature={self.rank_temperature}, engine={self.engine!r}"
+
+
+def ranks_among_positives(
+    queries: Tensor, gallery: Tensor, positives: Tensor, temperature: float
+) -> Tensor:
+    """The relaxed rank of each positive if a query's gallery held nothing else.
+
+    Args:
+        queries: (Q, D).
+        gallery: (N, D).
+        positives: (Q, P) int64, −1 at padding.
+        temperature: τ.
+
+    Returns:
+        (Q, P), float32 or float64; 1 at padding. Memory O(Q·P²).
+    """
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    index = positives.clamp(min=0)
+    own = pair_similarities(queries.to(dtype), gallery.to(dtype), index)  # (Q, P)
+    steps = torch.sigmoid((own[:, None, :] - own[:, :, None]) / temperature)  # (Q, p, z)
+    real = positives >= 0
+    competes = real[:, None, :] & real[:, :, None]
+    competes &= ~torch.eye(len(positives.T), dtype=torch.bool, device=own.device)  # z ≠ p
+    return 1 + torch.where(competes, steps, 0).sum(dim=2)
+
+
+def ranking_task(
     queries: Tensor,
     query_labels: Tensor,
     gallery: Tensor | None = None,
     gallery_labels: Tensor | None = None,
-    *,
-    temperature: float = 0.01,
     query_in_database: bool = False,
-    engine: str = "auto",
-) -> Tensor:
-    """Relaxed ranks from labels: what every loss here begins with.
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """From labels to what :func:`.relaxed_ranks` takes: where every loss here begins.
 
     Returns:
-        (Q', P) ranks of the queries that have a positive, in their order; +∞ at padding.
+        Queries (Q', D) that have a positive, in their order; the gallery (N, D); the positives
+        (Q', P); and the gallery items left out (Q',), or None.
 
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
@@ -144,14 +210,9 @@ def batch_ranks(
             "no query has a positive: each label occurs once. "
             "Sample at least two images of a class, as ClassBalancedSampler does."
         )
-    return relaxed_ranks(
-        queries if len(kept) == len(queries) else queries[kept],
-        queries if within else gallery,
-        positives[kept],
-        temperature=temperature,
-        left_out=kept if within and not query_in_database else None,
-        engine=engine,
-    )
+    chosen = queries if len(kept) == len(queries) else queries[kept]
+    left_out = kept if within and not query_in_database else None
+    return chosen, queries if within else gallery, positives[kept], left_out
 
 
 def _check_batch(

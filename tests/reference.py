@@ -1,7 +1,5 @@
 """The definitions once more, in loops over scalars, sharing no code with the package."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -59,6 +57,30 @@ def recall_at_k_loss(
     return sum(terms) / len(terms)
 
 
+def smooth_ap_loss(
+    queries: Tensor,
+    labels: Tensor,
+    gallery: Tensor | None = None,
+    gallery_labels: Tensor | None = None,
+    *,
+    rank_temperature: float = 0.01,
+) -> Tensor:
+    within = gallery is None
+    database = queries if within else gallery
+    terms = []
+    for q in range(len(queries)):
+        positives = positives_of(q, labels, gallery_labels)
+        others = set(range(len(database))) - set(positives)
+        precisions = [
+            relaxed_rank(queries[q], database, p, others, rank_temperature)
+            / relaxed_rank(queries[q], database, p, {q} if within else set(), rank_temperature)
+            for p in positives
+        ]
+        if positives:
+            terms.append(1 - sum(precisions) / len(positives))
+    return sum(terms) / len(terms)
+
+
 def hard_ranks(similarity: list[float], positives: list[int], absent: set[int]) -> list[int]:
     """Ranks 1, 2, … of the positives; equal similarities in the order of their indices."""
     order = sorted(
@@ -66,7 +88,3 @@ def hard_ranks(similarity: list[float], positives: list[int], absent: set[int]) 
         key=lambda z: (-similarity[z], z),
     )
     return [order.index(p) + 1 for p in positives]
-
-
-def logistic(x: float) -> float:
-    return 0.0 if x == -math.inf else 1 / (1 + math.exp(-x))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from recallkit import RecallAtKLoss
+from recallkit import RecallAtKLoss, SmoothAPLoss
 from recallkit.losses import soft_recall_at_k
 from recallkit.ranks import ENGINES
 
@@ -60,6 +60,42 @@ def test_query_against_gallery_equals_loops(engine):
     found = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
     expected = value_and_gradient(reference.recall_at_k_loss, *arguments)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=2, max_size=9).filter(
+        lambda labels: len(set(labels)) < len(labels)
+    ),
+    duplicate=st.booleans(),
+    temperature=st.sampled_from([0.01, 0.2]),
+    engine=st.sampled_from(sorted(ENGINES)),
+)
+def test_smooth_ap_equals_loops(labels, duplicate, temperature, engine):
+    labels = torch.tensor(labels)
+    embeddings = unit(len(labels), len(labels), 3)
+    if duplicate:
+        embeddings[-1] = embeddings[0]
+    found = value_and_gradient(SmoothAPLoss(temperature, engine), embeddings, labels)
+    expected = value_and_gradient(
+        lambda e, y: reference.smooth_ap_loss(e, y, rank_temperature=temperature),
+        embeddings,
+        labels,
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_smooth_ap_of_queries_against_a_gallery():
+    queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
+    arguments = queries, torch.tensor([0, 1, 7, 1, 0]), gallery, torch.arange(8) % 3
+    found = value_and_gradient(SmoothAPLoss(), *arguments)
+    expected = value_and_gradient(reference.smooth_ap_loss, *arguments)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_smooth_ap_of_a_perfect_ranking_is_0():
+    embeddings = torch.eye(3, dtype=torch.float64).repeat_interleave(3, dim=0)
+    assert SmoothAPLoss()(embeddings, torch.arange(9) // 3).item() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The data sets, each in its own module; ``load`` by name."""
 
 from collections.abc import Callable
-
 from pathlib import Path
 
 from recallkit.data.emoji import load_emoji

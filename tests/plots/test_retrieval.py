@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from recallkit import plots
+from recallkit.plots import style
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_neighbours_are_marked_by_frame_and_sign(toy_splits):
         ax = axes[row, column]
         spine = ax.spines["left"]
         assert ax.get_xlabel()[0] == ("✓" if right else "✗")
-        expected = plots.BLUE if right else plots.VERMILION
+        expected = style.BLUE if right else style.VERMILION
         assert colors.to_hex(spine.get_edgecolor()).upper() == expected
         assert (spine.get_linestyle() == "solid" or spine.get_linestyle() == "-") == right
     shown = axes[0, 1].images[0].get_array()

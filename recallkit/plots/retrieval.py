@@ -1,8 +1,4 @@
-"""Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn.
-
-Colours are Okabe and Ito's, told apart by the colour-blind too; what a colour says, a line style,
-a marker or a sign says as well.
-"""
+"""Retrieval in pictures: queries and what was found, and how a network learnt to find it."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,12 +9,11 @@ from torch import Tensor
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
+from recallkit.plots.style import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
 
 def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
