@@ -11,6 +11,7 @@ _SKIN_TONES = {f"1f3f{digit}" for digit in "bcdef"}
 _PEOPLE_AND_GENDERS = {"1f468", "1f469", "1f9d1", "2640", "2642"}
 _LEFT_OUT_CATEGORIES = {"Flags", "Component"}
 _PRIVATE_USE = re.compile(r"[ef]\w{3}")  # a foundry's own pictograms
+_OTHERWISE_USED = {("emojione-v1", "keyboard")}  # shows a piano, not a computer's keyboard
 _FX_NAMES = Path(__file__).with_name("emoji_fx_names.txt")
 
 
@@ -129,7 +130,8 @@ def match(foundry: str, icons: IconSet, names: Names) -> dict[str, str]:
     else:
         aliases = _aliases(icons)
         known = {}
-        guessed = {name: names.code(name, aliases[name]) for name in icons.icons}
+        plain = [n for n in icons.icons if (foundry, n) not in _OTHERWISE_USED]
+        guessed = {name: names.code(name, aliases[name]) for name in plain}
     return _unambiguous(guessed) | known
 
 

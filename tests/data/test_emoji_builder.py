@@ -125,6 +125,11 @@ class TestMatch:
     def test_two_drawings_of_one_emoji_are_both_dropped(self, names):
         assert match("emojione", icon_set(["open-book", "book", "dog"]), names) == {"1f415": "dog"}
 
+    def test_a_name_used_otherwise_is_left_out(self):
+        names = Names({"coded": icon_set(chars={"2328": "keyboard"})}, self.characters)
+        assert match("emojione", icon_set(["keyboard"]), names) == {"2328": "keyboard"}
+        assert match("emojione-v1", icon_set(["keyboard"]), names) == {}
+
     def test_joined_names_must_mean_one_thing_and_be_full_names(self, names):
         found = match("fxemoji", icon_set(["openbook", "book2", "dogface"]), names)
         assert found == {"1f4d6": "openbook", "1f436": "dogface"}
