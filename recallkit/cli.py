@@ -41,6 +41,7 @@ def _dispatch(arguments: list[str]) -> None:
         "search": search,
         "prepare": prepare,
         "lab": lab,
+        "notebooks": notebooks,
     }
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
     if arguments and arguments[0] in commands:
@@ -235,13 +236,34 @@ def lab() -> None:
     Examples:
       recallkit lab
     """
-    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
-    if not notebooks.is_dir():
-        raise RecallkitError(f"the notebooks are not installed: no {notebooks}. Use a checkout.")
+    from recallkit.course import course_folder
+
+    folder = course_folder()
     if importlib.util.find_spec("jupyterlab") is None:
         raise RecallkitError("JupyterLab is not installed. Run: pip install jupyterlab")
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}"]
     sys.exit(subprocess.run(command).returncode)
+
+
+def notebooks(names: Positional[tuple[str, ...]] = ()) -> None:
+    """Execute notebooks of the course, and write them back with their figures.
+
+    Sizes are those of the profile that RECALLKIT_PROFILE names: smoke, cpu or gpu. A notebook
+    is written only when all its cells ran.
+
+    Examples:
+      recallkit notebooks
+      recallkit notebooks 01 06_batch_size
+
+    Args:
+        names: the beginnings of their names, or paths; by default all.
+    """
+    from recallkit.course import execute_notebooks, find_notebooks
+    from recallkit.profiles import profile
+
+    found = find_notebooks(names)
+    print(f"profile {profile().name}, {len(found)} notebooks")
+    execute_notebooks(found)
 
 
 def _latest_run() -> Path:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit import cli, presets
+from recallkit import cli, course, presets
 
 SMALL = presets.Config(images=32, batch_size=16, evaluations=1, image_size=16, embedding_dim=8)
 
@@ -35,7 +35,10 @@ def failing(*arguments):
     return stop.value.code
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["search"], ["prepare"], ["lab"]])
+COMMANDS = ["train", "evaluate", "search", "prepare", "lab", "notebooks"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_has_examples(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])
@@ -136,7 +139,7 @@ def test_interrupt_ends_with_a_line(monkeypatch):
 def test_lab_without_notebooks_or_jupyter(monkeypatch, tmp_path):
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
     assert "pip install jupyterlab" in failing("lab")
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "recallkit" / "cli.py"))
+    monkeypatch.setattr(course, "__file__", str(tmp_path / "recallkit" / "course.py"))
     assert "Use a checkout" in failing("lab")
 
 
