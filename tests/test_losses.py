@@ -9,7 +9,6 @@ from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss, SmoothAPLoss
 from recallkit.losses import soft_recall_at_k
-from recallkit.ranks import ENGINES
 
 
 def unit(seed, *shape):
@@ -33,7 +32,7 @@ def value_and_gradient(loss, *leaves_and_labels):
     duplicate=st.booleans(),
     query_in_database=st.booleans(),
     temperature=st.sampled_from([0.01, 0.2]),
-    engine=st.sampled_from(sorted(ENGINES)),
+    engine=st.sampled_from(["blocks", "dense"]),
 )
 def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperature, engine):
     labels = torch.tensor(labels)
@@ -52,7 +51,7 @@ def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperatur
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("engine", ["blocks", "dense"])
 def test_query_against_gallery_equals_loops(engine):
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     query_labels, gallery_labels = torch.tensor([0, 1, 7, 1, 0]), torch.arange(8) % 3
@@ -69,7 +68,7 @@ def test_query_against_gallery_equals_loops(engine):
     ),
     duplicate=st.booleans(),
     temperature=st.sampled_from([0.01, 0.2]),
-    engine=st.sampled_from(sorted(ENGINES)),
+    engine=st.sampled_from(["blocks", "dense"]),
 )
 def test_smooth_ap_equals_loops(labels, duplicate, temperature, engine):
     labels = torch.tensor(labels)

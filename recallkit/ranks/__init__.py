@@ -1,5 +1,9 @@
 """The relaxed rank, and the engines that compute it."""
 
+import functools
+import importlib.util
+import os
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -13,7 +17,39 @@ from recallkit.ranks.precision import full_precision
 
 __all__ = ["ENGINES", "find_positives", "relaxed_ranks"]
 
-ENGINES: dict[str, Callable[..., Tensor]] = {"dense": dense_ranks, "blocks": blocks_ranks}
+
+def _fused_ranks(queries: Tensor, *rest) -> Tensor:
+    """The engine "fused", or "blocks" where it cannot run; then a warning says so, once."""
+    if (obstacle := _fused_obstacle(queries)) is None:
+        from recallkit.ranks.fused import fused_ranks
+
+        return fused_ranks(queries, *rest)
+    _warn_once(f"engine 'fused' cannot run, 'blocks' takes its place: {obstacle}")
+    return blocks_ranks(queries, *rest)
+
+
+def _fused_obstacle(queries: Tensor) -> str | None:
+    if importlib.util.find_spec("triton") is None:
+        return "triton is not installed"
+    if queries.dtype != torch.float32:
+        return f"it computes in float32, not {queries.dtype}"
+    if not queries.is_cuda:
+        interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+        return None if interpreted else f"it needs CUDA, not {queries.device.type}"
+    capability = torch.cuda.get_device_capability(queries.device)
+    return None if capability >= (8, 0) else f"the GPU is too old ({capability}; 8.0 is needed)"
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    warnings.warn(message, stacklevel=4)
+
+
+ENGINES: dict[str, Callable[..., Tensor]] = {
+    "dense": dense_ranks,
+    "blocks": blocks_ranks,
+    "fused": _fused_ranks,
+}
 DENSE_COMPARISONS = 2**20  # below, one call of plain PyTorch is faster than strips
 
 
@@ -44,8 +80,9 @@ def relaxed_ranks(
         left_out: (Q,) int64, for each query the gallery item that does not compete: the query
             itself, when the gallery holds it. None: everything competes.
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
-            ``"blocks"`` (O((Q + N)·D + Q·P) memory) or ``"auto"``, which takes ``dense`` where
-            that is small.
+            ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
+            they cannot run, ``blocks`` with a warning) or ``"auto"``, which takes ``dense`` where
+            that is small and ``blocks`` elsewhere.
 
     Returns:
         (Q, P) ranks ≥ 1, float32 or float64; +∞ at padding, where a sigmoid of k − r is then 0.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from recallkit import find_positives, relaxed_ranks
-from recallkit.ranks import ENGINES, blocks
+from recallkit.ranks import blocks
 from recallkit.ranks.precision import full_precision
 
 
@@ -21,7 +21,7 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=["dense", "blocks"])  # fused: test_fused.py
 def engine(request, monkeypatch):
     monkeypatch.setattr(blocks, "STRIP_BYTES", 1000)  # many strips, the last one uneven
     return request.param
@@ -80,7 +80,9 @@ def test_engines_agree_on_any_labels_ties_and_lengths(labels, duplicates, left_o
         ranks = relaxed_ranks(leaf, leaf, positives, left_out=absent, engine=name)
         torch.where(positives < 0, 0, ranks).square().sum().backward()
         results.append((ranks.detach(), leaf.grad))
-    torch.testing.assert_close(results[0], results[1], rtol=1e-10, atol=1e-10)
+    # Ties cancel in the gradient, up to the rounding of similarities (scale²) over τ.
+    atol = 1e-12 * scale**2 / 0.01
+    torch.testing.assert_close(results[0], results[1], rtol=1e-10, atol=atol)
 
 
 def test_sharp_temperature_gives_the_true_rank(engine, generator):

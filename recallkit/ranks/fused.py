@@ -1,0 +1,212 @@
+"""Ranks on CUDA by two triton kernels: similarities and sigmoids never leave the chip.
+
+Both kernels make a tile of similarities (some queries by some gallery items) in registers. The
+first adds up sigmoids to ranks, and their slopes to what the backward pass needs of them:
+
+    r[q,p] = 1 + Σ_z σ(u),   c[q,p] = Σ_z σ'(u) / τ,   u = (s[q,z] − s[q,p]) / τ,  z ≠ p.
+
+The second turns dL/dr into dL/ds, a strip of queries at a time:
+
+    w[q,z] = Σ_p g[q,p] · σ'(u) / τ  −  Σ_{p = z} g[q,p] · c[q,p].
+
+Then dQ = w·G and dG += wᵀ·Q are matrix products like any other. So four products of Q·N·D are done,
+as many as in ``blocks``; a kernel that kept w on the chip too would have to make the similarities
+twice more. No two programs write the same number: the result does not depend on their order.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from recallkit.ranks.pairs import pair_similarities
+from recallkit.ranks.precision import full_precision
+
+STRIP_BYTES = 256 * 2**20  # of w: enough rows to fill the largest GPU in the products
+_PROGRAMS = 1024  # at least, if the gallery is long enough: several for each multiprocessor
+_TILE = {"QUERIES": 64, "ITEMS": 64, "DEPTH": 32}
+_POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
+
+
+def fused_ranks(
+    queries: Tensor, gallery: Tensor, positives: Tensor, left_out: Tensor | None, temperature: float
+) -> Tensor:
+    """Relaxed ranks by triton kernels; see :func:`.relaxed_ranks`.
+
+    float32 on CUDA, or on the CPU under triton's interpreter. Memory besides inputs and their
+    gradients: O(Q·P), in the backward pass also one strip of ``STRIP_BYTES``. Differentiable once.
+
+    Raises:
+        ValueError: for float64, which the kernels do not compute in.
+    """
+    if queries.dtype != torch.float32:
+        raise ValueError(f"engine 'fused' computes in float32, not {queries.dtype}: use 'blocks'")
+    if left_out is None:
+        left_out = torch.full_like(positives[:, 0], -1)
+    inputs = (tensor.contiguous() for tensor in (queries, gallery, positives, left_out))
+    return _FusedRanks.apply(*inputs, temperature)
+
+
+class _FusedRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, queries, gallery, positives, left_out, temperature):
+        own = pair_similarities(queries, gallery, positives.clamp(min=0))  # (Q, P)
+        ranks, slopes = _sums(queries, gallery, positives, own, left_out, temperature)
+        ctx.save_for_backward(queries, gallery, positives, own, slopes, left_out)
+        ctx.temperature = temperature
+        return (1 + ranks).masked_fill_(positives < 0, torch.inf)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_ranks):
+        queries, gallery, positives, own, slopes, left_out = ctx.saved_tensors
+        grad_ranks = grad_ranks.masked_fill(positives < 0, 0) / ctx.temperature
+        back = grad_ranks * slopes
+        wants_queries, wants_gallery = ctx.needs_input_grad[:2]
+        grad_queries = torch.empty_like(queries) if wants_queries else None
+        grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
+        height = max(1, STRIP_BYTES // (4 * len(gallery)))
+        for start in range(0, len(queries), height):
+            rows = slice(start, min(start + height, len(queries)))
+            table = (positives[rows], own[rows], grad_ranks[rows], back[rows], left_out[rows])
+            weights = _weights(queries[rows], gallery, *table, ctx.temperature)
+            with full_precision(queries.device.type):
+                if wants_queries:
+                    torch.mm(weights, gallery, out=grad_queries[rows])
+                if wants_gallery:
+                    grad_gallery.addmm_(weights.T, queries[rows])
+        return grad_queries, grad_gallery, None, None, None
+
+
+def _sums(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    own: Tensor,
+    left_out: Tensor,
+    temperature: float,
+) -> tuple[Tensor, Tensor]:
+    """Σσ and Σσ' over the gallery for each positive, each (Q, P).
+
+    The gallery is cut into parts, one program each, when the queries alone are too few to fill the
+    device; the parts are added up afterwards, always in the same order.
+    """
+    (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
+    blocks = triton.cdiv(count, _TILE["QUERIES"]) * triton.cdiv(width, _POSITIVES)
+    tiles = triton.cdiv(items, _TILE["ITEMS"])
+    parts = max(1, min(tiles, _PROGRAMS // blocks))
+    sums = queries.new_empty(2, parts, count, width)
+    grid = (triton.cdiv(count, _TILE["QUERIES"]), triton.cdiv(width, _POSITIVES), parts)
+    _sums_kernel[grid](
+        queries, gallery, positives, own, left_out, sums[0], sums[1],
+        count, items, depth, width, triton.cdiv(tiles, parts), 1 / temperature,
+        POSITIVES=_POSITIVES, **_TILE,
+    )  # fmt: skip
+    return sums[0].sum(dim=0), sums[1].sum(dim=0)
+
+
+def _weights(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    own: Tensor,
+    grad_ranks: Tensor,
+    back: Tensor,
+    left_out: Tensor,
+    temperature: float,
+) -> Tensor:
+    """dL/ds of a strip, (q, N)."""
+    (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
+    weights = queries.new_empty(count, items)
+    grid = (triton.cdiv(count, _TILE["QUERIES"]), triton.cdiv(items, _TILE["ITEMS"]))
+    _weights_kernel[grid](
+        queries, gallery, positives, own, grad_ranks, back, left_out, weights,
+        count, items, depth, width, 1 / temperature, **_TILE,
+    )  # fmt: skip
+    return weights
+
+
+@triton.jit
+def _similarity_tile(
+    queries, gallery, rows, columns, left_out, count, items, depth,
+    QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
+):  # fmt: skip
+    """Similarities of some queries to some items (QUERIES, ITEMS); −∞ where nothing competes."""
+    tile = tl.zeros((QUERIES, ITEMS), tl.float32)
+    for start in range(0, depth, DEPTH):
+        d = start + tl.arange(0, DEPTH)
+        a = tl.load(
+            queries + rows[:, None].to(tl.int64) * depth + d[None, :],
+            mask=(rows[:, None] < count) & (d[None, :] < depth),
+            other=0.0,
+        )
+        b = tl.load(
+            gallery + columns[None, :].to(tl.int64) * depth + d[:, None],
+            mask=(columns[None, :] < items) & (d[:, None] < depth),
+            other=0.0,
+        )
+        # Three TF32 products: errors like float32's, at half of TF32's speed or better.
+        tile = tl.dot(a, b, tile, input_precision="tf32x3")
+    absent = (columns[None, :] >= items) | (columns[None, :] == left_out[:, None])
+    return tl.where(absent, float("-inf"), tile)
+
+
+@triton.jit
+def _sums_kernel(
+    queries, gallery, positives, own, left_out, sigmoids, slopes,
+    count, items, depth, width, tiles_a_part, sharpness,
+    POSITIVES: tl.constexpr, QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
+):  # fmt: skip
+    rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
+    slots = tl.program_id(1) * POSITIVES + tl.arange(0, POSITIVES)
+    part = tl.program_id(2)
+    table = rows[:, None].to(tl.int64) * width + slots[None, :]
+    inside = (rows[:, None] < count) & (slots[None, :] < width)
+    absent = tl.load(left_out + rows, mask=rows < count, other=-1)
+    all_own = tl.load(own + table, mask=inside, other=0.0)
+    all_positives = tl.load(positives + table, mask=inside, other=-1)
+    sigmoid_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
+    slope_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
+    for i in range(part * tiles_a_part, (part + 1) * tiles_a_part):
+        columns = i * ITEMS + tl.arange(0, ITEMS)
+        tile = _similarity_tile(
+            queries, gallery, rows, columns, absent, count, items, depth, QUERIES, ITEMS, DEPTH
+        )
+        for j in tl.static_range(POSITIVES):
+            this = tl.arange(0, POSITIVES)[None, :] == j  # registers have no index: mask and add
+            s = tl.sum(tl.where(this, all_own, 0.0), axis=1)
+            p = tl.sum(tl.where(this, all_positives, 0), axis=1)
+            step = tl.sigmoid((tile - s[:, None]) * sharpness)
+            step = tl.where(columns[None, :] == p[:, None], 0.0, step)
+            sigmoid_sum += tl.where(this, tl.sum(step, axis=1)[:, None], 0.0)
+            slope_sum += tl.where(this, tl.sum(step * (1 - step), axis=1)[:, None], 0.0)
+    place = part.to(tl.int64) * count * width + table
+    tl.store(sigmoids + place, sigmoid_sum, mask=inside)
+    tl.store(slopes + place, slope_sum, mask=inside)
+
+
+@triton.jit
+def _weights_kernel(
+    queries, gallery, positives, own, grad_ranks, back, left_out, weights,
+    count, items, depth, width, sharpness,
+    QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
+):  # fmt: skip
+    rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
+    columns = tl.program_id(1) * ITEMS + tl.arange(0, ITEMS)
+    absent = tl.load(left_out + rows, mask=rows < count, other=-1)
+    tile = _similarity_tile(
+        queries, gallery, rows, columns, absent, count, items, depth, QUERIES, ITEMS, DEPTH
+    )
+    total = tl.zeros((QUERIES, ITEMS), tl.float32)
+    for slot in range(width):
+        place = rows.to(tl.int64) * width + slot
+        s = tl.load(own + place, mask=rows < count, other=0.0)
+        p = tl.load(positives + place, mask=rows < count, other=-1)
+        g = tl.load(grad_ranks + place, mask=rows < count, other=0.0)
+        b = tl.load(back + place, mask=rows < count, other=0.0)
+        step = tl.sigmoid((tile - s[:, None]) * sharpness)
+        push = g[:, None] * step * (1 - step)
+        total += tl.where(columns[None, :] == p[:, None], -b[:, None], push)
+    place = rows[:, None].to(tl.int64) * items + columns[None, :]
+    tl.store(weights + place, total, mask=(rows[:, None] < count) & (columns[None, :] < items))

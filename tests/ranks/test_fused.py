@@ -1,0 +1,115 @@
+"""The triton kernels against the dense engine in float64; on the CPU by triton's interpreter."""
+
+import os
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+ON_GPU = torch.cuda.is_available()
+if not ON_GPU:
+    os.environ["TRITON_INTERPRET"] = "1"  # read when the kernels are defined
+
+from recallkit import RecallAtKLoss, find_positives, ranks, relaxed_ranks  # noqa: E402
+
+pytest.importorskip("triton")
+# Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets, remarks on it.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")
+DEVICE = "cuda" if ON_GPU else "cpu"
+
+
+def unit(seed, *shape):
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def compare(queries, gallery, positives, left_out=None, temperature=0.05):
+    """Ranks and gradients of "fused" in float32 and of "dense" in float64."""
+    finite = positives >= 0
+    weights = torch.rand(positives.shape, generator=torch.Generator().manual_seed(9))
+    results = []
+    for engine, dtype in (("fused", torch.float32), ("dense", torch.float64)):
+        leaves = [x.to(DEVICE, dtype, copy=True).requires_grad_() for x in (queries, gallery)]
+        found = relaxed_ranks(
+            *leaves,
+            positives.to(DEVICE),
+            temperature=temperature,
+            left_out=None if left_out is None else left_out.to(DEVICE),
+            engine=engine,
+        )
+        assert found.dtype == dtype
+        (found.cpu() * weights)[finite].sum().backward()
+        results.append([found.detach().cpu()] + [leaf.grad.cpu() for leaf in leaves])
+    (fused, *gradients), (dense, *expected) = results
+    assert torch.equal(fused.isinf(), ~finite)
+    torch.testing.assert_close(fused[finite].double(), dense[finite], rtol=2e-5, atol=0)
+    for gradient, reference in zip(gradients, expected, strict=True):
+        assert (gradient - reference).norm() < 2e-5 * reference.norm()
+
+
+@pytest.mark.parametrize("within", [True, False])
+@pytest.mark.parametrize(("count", "depth", "classes"), [(70, 20, 15), (66, 33, 5), (3, 1, 2)])
+def test_a_batch_against_itself(count, depth, classes, within):
+    embeddings = unit(0, count, depth)
+    embeddings[2] = embeddings[0]  # a tie
+    labels = torch.arange(count) ** 2 % classes  # ragged classes, more than eight positives
+    compare(
+        embeddings,
+        embeddings,
+        find_positives(labels),
+        torch.arange(count) if within else None,
+        temperature=0.05 if depth > 1 else 0.5,
+    )
+
+
+def test_queries_against_a_longer_gallery():
+    positives = find_positives(torch.arange(10) % 4, torch.arange(150) % 5)
+    compare(unit(1, 10, 40), unit(2, 150, 40), positives)
+
+
+def test_strips_of_the_backward_pass(monkeypatch):
+    from recallkit.ranks import fused
+
+    monkeypatch.setattr(fused, "STRIP_BYTES", 4 * 70 * 20)  # twenty queries at a time
+    test_a_batch_against_itself(70, 20, 15, True)
+
+
+def test_vectors_that_are_not_of_unit_length():
+    compare(3 * unit(3, 40, 16), 3 * unit(4, 40, 16), find_positives(torch.arange(40) % 7))
+
+
+def test_the_loss_runs_on_it():
+    embeddings, labels = unit(5, 48, 24).to(DEVICE), (torch.arange(48) // 4).to(DEVICE)
+    fused = RecallAtKLoss(engine="fused")(embeddings, labels)
+    dense = RecallAtKLoss(engine="dense")(embeddings.double(), labels)
+    assert fused.item() == pytest.approx(dense.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("why", ["float64", "triton"])
+def test_blocks_takes_its_place_and_says_so_once(why, monkeypatch):
+    ranks._warn_once.cache_clear()
+    embeddings = unit(6, 12, 4).to(DEVICE)
+    if why == "float64":
+        embeddings = embeddings.double()
+    else:
+        monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
+    positives = find_positives(torch.arange(12) % 3).to(DEVICE)
+    with pytest.warns(UserWarning, match=f"'fused' cannot run, 'blocks' takes its place.*{why}"):
+        found = relaxed_ranks(embeddings, embeddings, positives, engine="fused")
+    again = relaxed_ranks(
+        embeddings, embeddings, positives, engine="fused"
+    )  # a warning would raise
+    blocks = relaxed_ranks(embeddings, embeddings, positives, engine="blocks")
+    assert torch.equal(found, again)
+    assert torch.equal(found, blocks)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not ON_GPU, reason="needs CUDA")
+@pytest.mark.parametrize("engine", ["blocks", "fused"])
+def test_a_large_batch_on_the_device(engine):
+    labels = (torch.arange(4096) // 4).to(DEVICE)
+    single = unit(7, 4096, 512).to(DEVICE).requires_grad_()
+    double = single.detach().double().requires_grad_()
+    RecallAtKLoss(engine=engine)(single, labels).backward()
+    RecallAtKLoss(engine="blocks")(double, labels).backward()
+    assert (single.grad - double.grad).norm() < 1e-3 * double.grad.norm()
