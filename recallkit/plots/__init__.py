@@ -1,5 +1,30 @@
 """Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn."""
 
+from recallkit.plots.browse import (
+    plot_answers,
+    plot_class_recalls,
+    plot_class_sizes,
+    plot_classes,
+    plot_searches,
+    plot_use,
+)
+from recallkit.plots.gradients import (
+    plot_against_rank,
+    plot_circles,
+    plot_heard,
+    plot_lists,
+    plot_pairs,
+    plot_paths,
+    plot_pushed,
+)
+from recallkit.plots.page import search_page
+from recallkit.plots.ranking import (
+    plot_images_on_line,
+    plot_limits,
+    plot_line,
+    plot_steps,
+    plot_sweep,
+)
 from recallkit.plots.retrieval import (
     plot_found,
     plot_learning_curve,
@@ -7,4 +32,28 @@ from recallkit.plots.retrieval import (
     random_queries,
 )
 
-__all__ = ["plot_found", "plot_learning_curve", "plot_neighbours", "random_queries"]
+__all__ = [
+    "plot_against_rank",
+    "plot_answers",
+    "plot_circles",
+    "plot_class_recalls",
+    "plot_class_sizes",
+    "plot_classes",
+    "plot_found",
+    "plot_heard",
+    "plot_images_on_line",
+    "plot_learning_curve",
+    "plot_limits",
+    "plot_line",
+    "plot_lists",
+    "plot_neighbours",
+    "plot_pairs",
+    "plot_paths",
+    "plot_pushed",
+    "plot_searches",
+    "plot_steps",
+    "plot_sweep",
+    "plot_use",
+    "random_queries",
+    "search_page",
+]

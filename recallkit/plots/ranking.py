@@ -1,0 +1,220 @@
+"""Ranks in pictures: the step and its relaxation, one query's list on a line, the limits of τ."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recallkit.data.transforms import over_white
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figure, Any]":
+    """The step, the sigmoids that stand in for it, and the slope of each.
+
+    Args:
+        temperatures: one sigmoid each; at most seven.
+        reach: differences of similarity from −reach to reach are drawn.
+
+    Returns:
+        The figure, and its two axes: values, slopes.
+    """
+    fig, axes = _panels(1, 2, (8, 3))
+    difference = torch.linspace(-reach, reach, 2001, dtype=torch.float64)
+    axes[0].plot(difference, difference > 0, color=GREY, linewidth=3, alpha=0.5, label="step")
+    axes[1].plot(difference, 0 * difference, color=GREY, linewidth=3, alpha=0.5, label="step: 0")
+    for tau, colour, line in zip(temperatures, CYCLE, LINES, strict=False):
+        value = torch.sigmoid(difference / tau)
+        style = {"color": colour, "linestyle": line, "label": f"τ = {tau:.3g}"}
+        axes[0].plot(difference, value, **style)
+        axes[1].plot(difference, value * (1 - value) / tau, **style)
+    axes[0].set(title="does z come before p?", ylabel="counted as")
+    axes[1].set(title="and its slope", ylabel="per unit of similarity")
+    axes[1].set_yscale("symlog", linthresh=1)
+    for ax in axes:
+        ax.set_xlabel("s(z) − s(p)")
+        ax.legend(fontsize=8, loc="upper left")
+    return fig, axes
+
+
+def plot_sweep(
+    place: Tensor, true_rank: Tensor, relaxed: Mapping[float, Tensor], others: Tensor
+) -> "tuple[Figure, Any]":
+    """The rank of one item while it is moved along the line of similarities.
+
+    Args:
+        place: (M,) similarities that the item was given.
+        true_rank: (M,).
+        relaxed: temperature → (M,) relaxed ranks.
+        others: (N,) similarities of the items that stay.
+
+    Returns:
+        The figure, and an axis for each temperature.
+    """
+    fig, axes = _panels(1, len(relaxed), (9, 3), sharey=True)
+    for ax, (tau, rank) in zip(axes, relaxed.items(), strict=True):
+        ax.plot(place, true_rank, color=GREY, linewidth=3, alpha=0.5, label="true")
+        ax.plot(place, rank, color=BLUE, label="relaxed")
+        ax.plot(others, torch.full_like(others, 0.6), "|", color=VERMILION, markersize=10)
+        ax.set(title=f"τ₂ = {tau:g}", xlabel="similarity of the moved item")
+    axes[0].set(ylabel="its rank", ylim=(len(others) + 1.5, 0.3))
+    axes[0].legend(fontsize=8, loc="center left")
+    return fig, axes
+
+
+def plot_line(
+    similarity: Tensor,
+    positives: Tensor,
+    true_ranks: Tensor,
+    ranks: Tensor,
+    k: int,
+    k_temperature: float,
+    recall: float,
+) -> "tuple[Figure, Any]":
+    """One query's gallery on the line of similarities; below, what each positive counts at k.
+
+    Args:
+        similarity: (N,) to the query.
+        positives: (P,) which items are of the query's class.
+        true_ranks: (P,).
+        ranks: (P,) relaxed.
+        k: the cut-off.
+        k_temperature: τ₁.
+        recall: relaxed, as the loss counts it; for the title.
+
+    Returns:
+        The figure, and its two axes: line, membership.
+    """
+    fig, axes = _panels(2, 1, (8, 4.6))
+    _draw_items(axes[0], similarity, positives, true_ranks, ranks)
+    _draw_membership(axes[1], len(similarity), true_ranks, ranks, k, k_temperature)
+    hard = float((true_ranks <= k).double().mean())
+    among = int((true_ranks <= k).sum())
+    axes[0].set_title(
+        f"k = {k}: {among} of {len(positives)} positives among the first {k} "
+        f"({hard:.0%});  relaxed recall {recall:.2f}",
+        fontsize=10,
+    )
+    return fig, axes
+
+
+def _draw_items(
+    ax: "Axes", similarity: Tensor, positives: Tensor, true_ranks: Tensor, ranks: Tensor
+) -> None:
+    other = torch.ones_like(similarity, dtype=torch.bool).index_fill(0, positives, False)
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    negatives, own = similarity[other], similarity[positives]
+    ax.plot(negatives, 0 * negatives, "s", color=VERMILION, markersize=8, label="other class")
+    ax.plot(own, 0 * own, "o", color=BLUE, markersize=11, label="positive")
+    for i, place in enumerate(own.tolist()):
+        text = f"{chr(97 + i)}\ntrue {true_ranks[i]:.0f}\nrelaxed {ranks[i]:.2f}"
+        at = (place, 0.35 if i % 2 == 0 else -0.35)  # above and below, so that texts do not meet
+        edge = "bottom" if i % 2 == 0 else "top"
+        ax.annotate(
+            text, (place, 0), at, ha="center", va=edge, fontsize=8, arrowprops={"arrowstyle": "-"}
+        )
+    ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), yticks=[], xlabel="similarity to the query")
+    ax.legend(fontsize=8, loc="upper left")
+
+
+def _draw_membership(
+    ax: "Axes", items: int, true_ranks: Tensor, ranks: Tensor, k: int, k_temperature: float
+) -> None:
+    rank = torch.linspace(0.5, items + 0.5, 500, dtype=torch.float64)
+    count = torch.sigmoid((k - ranks.double()) / k_temperature)
+    ax.plot(rank, rank <= k, color=GREY, linewidth=3, alpha=0.5, label="rank ≤ k")
+    ax.plot(rank, torch.sigmoid((k - rank) / k_temperature), color=BLUE, label="relaxed")
+    ax.plot(ranks, count, "o", color=BLUE, markersize=9)
+    ax.plot(true_ranks, (true_ranks <= k).double(), "D", color=GREY, markersize=6)
+    for i in range(len(ranks)):
+        ax.annotate(
+            f"{chr(97 + i)} {count[i]:.2f}",
+            (float(ranks[i]), float(count[i])),
+            (7, 5),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    ax.set(xlabel="rank", ylabel="counts as found", ylim=(-0.15, 1.25), xlim=(0.4, items + 0.9))
+    ax.legend(fontsize=8, loc="upper right")
+
+
+def plot_limits(
+    temperature: Sequence[float], loss: Mapping[str, Sequence[float]], slope: Sequence[float]
+) -> "tuple[Figure, Any]":
+    """Loss and size of its gradient against the rank temperature.
+
+    Args:
+        temperature: T values of τ₂.
+        loss: name → T values, or one value drawn as a level.
+        slope: T lengths of dL/dS.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    fig, axes = _panels(1, 2, (9, 3.2))
+    for (name, values), colour, line in zip(loss.items(), CYCLE, LINES, strict=False):
+        level = list(values) if len(values) > 1 else list(values) * len(temperature)
+        axes[0].plot(temperature, level, color=colour, linestyle=line, label=name)
+    axes[1].plot(temperature, slope, color=BLUE, marker=".")
+    axes[0].set(ylabel="loss", ylim=(0, 1))
+    axes[1].set(ylabel="length of dL/dS", yscale="log")
+    for ax in axes:
+        ax.set(xlabel="rank temperature τ₂", xscale="log")
+    axes[0].legend(fontsize=8)
+    return fig, axes
+
+
+def plot_images_on_line(
+    query: Tensor, images: Tensor, similarity: Tensor, positive: Tensor, captions: Sequence[str]
+) -> "tuple[Figure, Any]":
+    """A gallery's images where their similarity to the query puts them, positives on a row above.
+
+    Args:
+        query: (C, H, W) uint8.
+        images: (N, C, H, W) uint8.
+        similarity: (N,) of the query to each.
+        positive: (N,) bool.
+        captions: (N,), shown with the positives.
+
+    Returns:
+        The figure, and its axis.
+    """
+    fig, [ax] = _panels(1, 1, (9, 3.6))
+    for row, chosen in ((1, positive), (0, ~positive)):
+        for place, item in enumerate(chosen.nonzero().squeeze(1).tolist()):
+            height = row + (0.28 * (place % 3) if row == 0 else 0.45 * (place % 2)) - 0.25
+            _place_image(ax, images[item], (float(similarity[item]), height), BLUE if row else GREY)
+            if row:
+                at = (float(similarity[item]), height + 0.17)
+                ax.annotate(captions[item], at, ha="center", va="bottom", fontsize=7)
+    _place_image(ax, query, (1.0, 1.0), VERMILION)
+    ax.annotate("query", (1.0, 1.17), ha="center", va="bottom", fontsize=8)
+    low = min(float(similarity.min()), 0.0)
+    ax.set(xlim=(low - 0.08, 1.08), ylim=(-0.55, 1.75), yticks=[0.0, 1.0])
+    ax.set_yticklabels(["other\nclasses", "its\nclass"])
+    ax.set_xlabel("similarity to the query")
+    return fig, ax
+
+
+def _place_image(ax: "Axes", image: Tensor, at: tuple[float, float], colour: str) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    pixels = over_white(image[None])[0].permute(1, 2, 0).numpy()
+    box = OffsetImage(pixels, zoom=26 / len(pixels))
+    ax.add_artist(AnnotationBbox(box, at, pad=0.1, bboxprops={"edgecolor": colour}))
+
+
+def _panels(
+    rows: int, columns: int, size: tuple[float, float], **options: Any
+) -> "tuple[Figure, Any]":
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(
+        rows, columns, figsize=size, squeeze=False, layout="constrained", **options
+    )
+    return fig, axes.ravel()
