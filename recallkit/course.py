@@ -79,7 +79,7 @@ def execute_notebooks(paths: Sequence[Path], *, progress: bool = True) -> None:
             notebook stays as it was.
     """
     notebooks = [(path, _read(path)) for path in paths]
-    cells = sum(len(_code_cells(notebook)) for _, notebook in notebooks)
+    cells = sum(len(code_cells(notebook)) for _, notebook in notebooks)
     with tqdm(total=cells, unit="cell", disable=not progress) as bar:
         for path, notebook in notebooks:
             bar.set_description(path.stem)
@@ -141,7 +141,7 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
     for cell in notebook.cells:
         for name in TIMES:
             cell.metadata.pop(name, None)
-    for count, cell in enumerate(_code_cells(notebook), start=1):
+    for count, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = count
         cell.outputs = [_normal(output, count) for output in cell.outputs if not _is_bar(output)]
         if trouble := _trouble(cell):
@@ -186,14 +186,22 @@ def _normal(output: "NotebookNode", count: int) -> "NotebookNode":
 
 def _small_png(encoded: str) -> str:
     """The same picture in at most 256 colours: a third of the bytes, and no library's name."""
+    if _opened(encoded).mode == "P":
+        return encoded
     return base64.b64encode(_png(_picture(encoded))).decode() + "\n"
+
+
+def _opened(encoded: str) -> "Image":
+    from PIL import Image
+
+    return Image.open(io.BytesIO(base64.b64decode(encoded)))
 
 
 def _picture(encoded: str) -> "Image":
     """Decode, over white."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA")
+    picture = _opened(encoded).convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
 
@@ -209,7 +217,7 @@ def write_thumbnail(notebook: "NotebookNode", path: Path) -> None:
 
     A notebook without a figure gets none.
     """
-    cells = _code_cells(notebook)
+    cells = code_cells(notebook)
     tagged = [cell for cell in cells if "thumbnail" in cell.metadata.get("tags", [])]
     figures = [png for cell in [*tagged, *cells] for png in _figures(cell)]
     if not figures:
@@ -240,7 +248,8 @@ def texts_of(cell: "NotebookNode") -> Iterator[str]:
                 yield "".join(value)
 
 
-def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
+def code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
+    """The cells that run, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
