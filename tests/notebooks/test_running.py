@@ -1,0 +1,28 @@
+"""Every notebook runs, on the smoke profile, and gives again the outputs marked for checking."""
+
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+
+from recallkit import course
+
+PATHS = course.find_notebooks()
+CELL_SECONDS = 300  # generous: only a cell that hangs takes so long
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_runs_under_nbval(path, tmp_path):
+    report = tmp_path / "report.xml"
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+    command += [f"--nbval-cell-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "--tb=short"]
+    command += [f"--junitxml={report}", str(path)]
+    environment = os.environ | {"RECALLKIT_PROFILE": "smoke"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    assert int(suite.get("tests")) == len(course.code_cells(nbformat.read(path, as_version=4))) > 0
+    assert {suite.get(kind) for kind in ("failures", "errors", "skipped")} == {"0"}

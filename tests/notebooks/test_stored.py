@@ -1,0 +1,119 @@
+"""The notebooks as they are stored: readable without running, and complete as lessons."""
+
+import copy
+import re
+
+import nbformat
+import pytest
+from PIL import Image
+
+from recallkit import course
+
+COURSE = (
+    "00_quickstart",
+    "01_relaxed_ranking",
+    "02_gradients",
+    "03_two_definitions",
+    "04_large_batches",
+    "05_simix",
+    "06_batch_size",
+    "07_temperatures_and_k",
+    "08_benchmarks",
+    "09_your_images",
+)
+FOLDER = course.course_folder()
+PATHS = course.find_notebooks()
+ALL_BYTES = 8_000_000
+each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def prose(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def test_all_ten_are_there():
+    assert tuple(path.stem for path in PATHS) == COURSE
+
+
+def test_all_together_are_small():
+    assert sum(path.stat().st_size for path in PATHS) <= ALL_BYTES
+
+
+@each
+def test_stored_as_the_command_leaves_it(path):
+    """Executed in order, no widget state, versions, times, warnings or paths of a machine."""
+    notebook = read(path)
+    nbformat.validate(notebook)
+    normal = copy.deepcopy(notebook)
+    course.normalise(normal, path)
+    assert normal == notebook, "store it with: recallkit notebooks"
+
+
+@each
+def test_no_cell_failed(path):
+    cells = course.code_cells(read(path))
+    kinds = [output.output_type for cell in cells for output in cell.outputs]
+    assert "error" not in kinds
+    assert "display_data" in kinds  # it was executed, and shows a figure
+
+
+@each
+def test_sources_name_no_path_of_a_machine(path):
+    for cell in read(path).cells:
+        assert not course.MACHINE_PATH.search(cell.source), cell.id
+
+
+@each
+def test_the_head_says_question_minutes_and_prerequisites(path):
+    head = prose(read(path))[0]
+    assert head.startswith("# ")
+    assert "?" in head
+    assert re.search(r"\d+ minutes", head)
+    assert "rerequisites" in head
+
+
+@each
+def test_the_first_code_cell_is_the_same_everywhere(path):
+    assert course.code_cells(read(path))[0].source == course.code_cells(read(PATHS[0]))[0].source
+
+
+@each
+def test_there_are_exercises_with_checks_and_folded_solutions(path):
+    notebook = read(path)
+    exercises = re.findall(r"^#+ .*Exercise", "\n".join(prose(notebook)), re.MULTILINE)
+    assert 2 <= len(exercises) <= 4
+    solutions = sum("<details>" in text for text in prose(notebook))
+    hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
+    assert solutions + len(hidden) >= len(exercises)
+    assert sum("not yet" in cell.source for cell in course.code_cells(notebook)) >= 2
+
+
+@each
+def test_some_outputs_are_checked(path):
+    cells = course.code_cells(read(path))
+    checked = [cell for cell in cells if cell.source.startswith("# NBVAL_CHECK_OUTPUT")]
+    assert len(checked) >= 2
+    assert all(cell.outputs for cell in checked)
+
+
+@pytest.mark.parametrize("path", [*PATHS, FOLDER / "README.md"], ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    text = path.read_text() if path.suffix == ".md" else "\n".join(prose(read(path)))
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
+    links += re.findall(r'(?:src|href)="(?!https?:|#)([^"#]+)"', text)
+    assert links
+    for link in links:
+        assert (FOLDER / link).exists(), link
+
+
+@each
+def test_a_small_picture_stands_for_it(path):
+    picture = FOLDER / "figures" / f"{path.stem}.png"
+    assert picture.stat().st_size <= course.THUMBNAIL_BYTES
+    with Image.open(picture) as opened:
+        assert opened.width <= course.THUMBNAIL_WIDTH
+    assert f"figures/{path.stem}.png" in (FOLDER / "README.md").read_text()
