@@ -17,6 +17,7 @@ class Profile:
         largest_batch: of live measurements.
         steps: of live descents on a handful of points.
         seeds: of live comparisons.
+        test_classes: of the emoji, searched in the first sitting; all are 699.
     """
 
     name: str
@@ -24,10 +25,11 @@ class Profile:
     largest_batch: int
     steps: int
     seeds: int
+    test_classes: int = 699
 
 
 PROFILES = {
-    "smoke": Profile("smoke", images=2_000, largest_batch=512, steps=20, seeds=1),
+    "smoke": Profile("smoke", images=2_000, largest_batch=512, steps=20, seeds=1, test_classes=99),
     "cpu": Profile("cpu", images=150_000, largest_batch=4_096, steps=300, seeds=3),
     "gpu": Profile("gpu", images=600_000, largest_batch=16_384, steps=300, seeds=3),
 }

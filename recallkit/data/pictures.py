@@ -34,6 +34,12 @@ def read_picture(path: Path, side: int = 64) -> Tensor:
         raise RecallkitError(
             f"{path} cannot be read as a picture ({error}). Replace or delete it."
         ) from error
+    return fit_picture(picture, side)
+
+
+def fit_picture(picture: Image.Image, side: int = 64) -> Tensor:
+    """A picture of Pillow, as large as fits into a square, as :func:`read_picture` gives it."""
+    picture = picture.convert("RGBA")
     square = ImageOps.pad(picture, (side, side), Image.Resampling.BILINEAR, color=(0, 0, 0, 0))
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 

@@ -1,0 +1,231 @@
+"""Looking around in a data set: classes side by side, and one query under several embeddings.
+
+All pictures of a figure are tiles of one: that draws fast enough to follow a slider.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from recallkit.data.image_set import ImageSet
+from recallkit.data.transforms import over_white
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_GAP = 0.08  # of white around a picture, as a share of its side
+_LEFT, _RIGHT, _TOP, _BOTTOM = 1.35, 0.1, 0.45, 0.1  # inches around the pictures, for names
+
+
+def plot_classes(images: ImageSet, classes: Sequence[int]) -> "tuple[Figure, Axes]":
+    """A row for each class, a column for each source; what a source has not is left blank.
+
+    Without sources, the images of a class stand in the order of the set.
+
+    Args:
+        images: where they come from.
+        classes: R labels to show.
+
+    Returns:
+        The figure, and its axes.
+    """
+    members = [(images.labels == label).nonzero().squeeze(1).tolist() for label in classes]
+    sources = sorted({images.sources[i] for row in members for i in row}) if images.sources else []
+    width = len(sources) or max(len(row) for row in members)
+    tiles = {
+        (row, sources.index(images.sources[item]) if sources else place): images.images[item]
+        for row, items in enumerate(members)
+        for place, item in enumerate(items)
+    }
+    fig, ax = _mosaic(tiles, rows=len(classes), columns=width)
+    names = [textwrap.fill(images.class_names[label], 18) for label in classes]
+    ax.set_yticks(range(len(classes)), names, fontsize=8)
+    ax.set_xticks(range(len(sources)), [s.replace("-", "-\n", 1) for s in sources], fontsize=8)
+    return fig, ax
+
+
+def plot_searches(
+    images: ImageSet, queries: Sequence[int], found: Mapping[str, Tensor], k: int = 8
+) -> "tuple[Figure, Axes]":
+    """Each query, and what several embeddings find nearest to it, a row for each embedding.
+
+    Right ones have a solid blue frame and ✓, wrong ones a dashed vermilion frame and ✗.
+
+    Args:
+        images: the queries and the gallery.
+        queries: indices to show.
+        found: name of the embedding → (N, K) int64, the neighbours of all images, nearest first.
+        k: how many of them to show, at most K.
+
+    Returns:
+        The figure, and its axes. The row of embedding e for query q is q·len(found) + e.
+    """
+    rows = [(query, name) for query in queries for name in found]
+    nearest = torch.stack([found[name][query, :k] for query, name in rows])  # (rows, k)
+    tiles = {
+        (row, place + 1): images.images[item]
+        for row, items in enumerate(nearest.tolist())
+        for place, item in enumerate(items)
+    }
+    tiles |= {(q * len(found), 0): images.images[query] for q, query in enumerate(queries)}
+    fig, ax = _mosaic(tiles, rows=len(rows), columns=k + 1)
+    for row, (query, _) in enumerate(rows):
+        for place, right in enumerate(images.labels[nearest[row]] == images.labels[query]):
+            _mark(ax, bool(right), place + 1, row)
+    for q, query in enumerate(queries):
+        ax.text(-0.46, q * len(found) + 0.5, _short(images.name(query)), fontsize=7, va="top")
+    ax.set_yticks(range(len(rows)), [name for _, name in rows], fontsize=9)
+    ax.set_xticks(range(k + 1), ["query", *map(str, range(1, k + 1))], fontsize=9)
+    for row in range(len(found), len(rows), len(found)):
+        ax.axhline(row - 0.5, color=GREY, linewidth=0.5)
+    return fig, ax
+
+
+def plot_answers(
+    query: Tensor, gallery: ImageSet, found: Mapping[str, Tensor]
+) -> "tuple[Figure, Axes]":
+    """A picture without a label, and what each embedding finds for it, with names.
+
+    Args:
+        query: (C, S, S) uint8.
+        gallery: what was searched.
+        found: name of the embedding → (k,) int64 indices into the gallery, nearest first.
+
+    Returns:
+        The figure, and its axes. The row of embedding e is at the height e·1.35.
+    """
+    tiles = {(0, 0): query}
+    for row, items in enumerate(found.values()):
+        tiles |= {(row, p + 1): gallery.images[item] for p, item in enumerate(items.tolist())}
+    k = max(len(items) for items in found.values())
+    fig, ax = _mosaic(tiles, rows=len(found), columns=k + 1, below=0.35)
+    for row, items in enumerate(found.values()):
+        for place, item in enumerate(items.tolist(), start=1):
+            name = _short(gallery.class_names[int(gallery.labels[item])], width=13)
+            ax.text(place, row * 1.35 + 0.48, name, fontsize=7, va="top", ha="center")
+    ax.set_yticks([row * 1.35 for row in range(len(found))], list(found), fontsize=9)
+    ax.set_xticks(range(k + 1), ["query", *map(str, range(1, k + 1))], fontsize=9)
+    return fig, ax
+
+
+def plot_class_recalls(recalls: Mapping[str, Tensor]) -> "tuple[Figure, Axes]":
+    """The R@1 of all classes, each line's in its own order, a line for each embedding.
+
+    Args:
+        recalls: name of the embedding → (C,) R@1 of each class, 0 … 1.
+
+    Returns:
+        The figure, and its axes: the classes across, the easiest first, their R@1 upwards.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    for (name, values), colour, line in zip(recalls.items(), CYCLE, LINES, strict=False):
+        ordered = values.sort(descending=True).values
+        share = [100 * (place + 1) / len(ordered) for place in range(len(ordered))]
+        ax.plot(share, 100 * ordered, color=colour, linestyle=line, label=name)
+    ax.set(xlabel="classes, the easiest first (%)", ylabel="R@1 of the class (%)")
+    ax.set(xlim=(0, 100), ylim=(-3, 103), title="Easy classes and hard ones")
+    ax.legend(loc="upper right")
+    return fig, ax
+
+
+def plot_class_sizes(sizes: Mapping[str, Sequence[int]]) -> "tuple[Figure, Axes]":
+    """How many classes have how many images, a bar for each part of a data set.
+
+    Args:
+        sizes: name of the part → the number of images of each of its classes.
+
+    Returns:
+        The figure, and its axes. The bars of a part are one container, in the order of the parts.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    across = sorted({size for part in sizes.values() for size in part})
+    width = 0.8 / len(sizes)
+    for i, (name, part) in enumerate(sizes.items()):
+        places = [at + (i - (len(sizes) - 1) / 2) * width for at in range(len(across))]
+        counts = [list(part).count(size) for size in across]
+        hatch = ("", "///", "...")[i % 3]
+        style = {"color": CYCLE[i], "hatch": hatch, "edgecolor": "white"}
+        bars = ax.bar(places, counts, width, label=f"{name}: {len(part)} classes", **style)
+        ax.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=7)
+    ax.set_xticks(range(len(across)), [str(size) for size in across])
+    ax.set(xlabel="images in a class", ylabel="classes", title="How large the classes are")
+    ax.legend()
+    return fig, ax
+
+
+def plot_use(sizes: Sequence[int], used: Mapping[str, Sequence[int]]) -> "tuple[Figure, Axes]":
+    """How often a sampler takes an image of each class, beside the class's size.
+
+    Args:
+        sizes: (C,) images of each class.
+        used: what they are used for → (C,) how many were taken of each class.
+
+    Returns:
+        The figure, and its axes: the sizes as bars, the rest as lines with markers.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    places = range(len(sizes))
+    ax.bar(places, sizes, color="#DDDDDD", label="images in the folder")
+    for (name, counts), colour, marker in zip(used.items(), CYCLE, "os^D", strict=False):
+        ax.plot(places, counts, color=colour, marker=marker, linestyle="none", label=name)
+    ax.set(xlabel="class", ylabel="images", title="Which images a training sees")
+    ax.set_xticks(places, [str(place) for place in places], fontsize=8)
+    ax.legend()
+    return fig, ax
+
+
+def _mosaic(
+    tiles: Mapping[tuple[int, int], Tensor], rows: int, columns: int, below: float = 0.0
+) -> "tuple[Figure, Axes]":
+    """Pictures (C, S, S) at their (row, column), the centre of each a unit from the next.
+
+    ``below`` leaves room under each picture, a share of its side; rows are then 1 + below apart.
+    """
+    import matplotlib.pyplot as plt
+
+    side = next(iter(tiles.values())).shape[-1]
+    gap = round(_GAP * side)
+    width, height = side + 2 * gap, round((side + 2 * gap) * (1 + below))
+    canvas = torch.ones(3, rows * height, columns * width)
+    for (row, column), picture in tiles.items():
+        top, left = row * height + gap, column * width + gap
+        canvas[:, top : top + side, left : left + side] = over_white(picture[None])[0]
+    inch = min(0.8, 7.6 / columns)
+    wide, high = inch * columns, inch * (1 + below) * rows
+    fig = plt.figure(figsize=(_LEFT + wide + _RIGHT, _TOP + high + _BOTTOM))
+    size = fig.get_size_inches()
+    ax = fig.add_axes((_LEFT / size[0], _BOTTOM / size[1], wide / size[0], high / size[1]))
+    extent = (-0.5, columns - 0.5, rows * (1 + below) - 0.5, -0.5)
+    ax.imshow(canvas.permute(1, 2, 0).numpy(), extent=extent, aspect="auto")
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return fig, ax
+
+
+def _mark(ax: "Axes", right: bool, column: int, row: int) -> None:
+    """Frame and sign: right or wrong is told by colour, line and sign alike."""
+    from matplotlib.patches import Rectangle
+
+    sign, colour, style = ("✓", BLUE, "-") if right else ("✗", VERMILION, "--")
+    look = {"edgecolor": colour, "linestyle": style, "linewidth": 2, "fill": False}
+    ax.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **look))
+    white = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    where = (column + 0.4, row + 0.38)
+    ax.text(*where, sign, color=colour, fontsize=10, ha="right", va="bottom", bbox=white)
+
+
+def _short(name: str, width: int = 17) -> str:
+    """``name`` on two lines of at most ``width`` letters."""
+    return textwrap.fill(textwrap.shorten(name, 2 * width - 2, placeholder=" …"), width)
