@@ -17,6 +17,11 @@ from recallkit.plots.gradients import (
     plot_paths,
     plot_pushed,
 )
+from recallkit.plots.large_batch import (
+    plot_memory_against_batch,
+    plot_memory_traces,
+    plot_step_memory,
+)
 from recallkit.plots.page import search_page
 from recallkit.plots.ranking import (
     plot_images_on_line,
@@ -46,11 +51,14 @@ __all__ = [
     "plot_limits",
     "plot_line",
     "plot_lists",
+    "plot_memory_against_batch",
+    "plot_memory_traces",
     "plot_neighbours",
     "plot_pairs",
     "plot_paths",
     "plot_pushed",
     "plot_searches",
+    "plot_step_memory",
     "plot_steps",
     "plot_sweep",
     "plot_use",
