@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import shutil
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def _train_command(chosen: str) -> Callable[..., None]:
         preset: Literal[tuple(PRESETS)] = chosen,  # type: ignore[valid-type]
         out: Path | None = None,
         resume: Path | None = None,
+        store: str | None = None,
         device: str = "auto",
     ) -> None:
         """Train a network, and compare it with raw pixels and with itself untrained.
@@ -97,9 +99,12 @@ def _train_command(chosen: str) -> Callable[..., None]:
             preset: a named set of settings; flags change single ones.
             out: the run folder; by default runs/DATASET-TIME.
             resume: continue the run in this folder, with its own settings.
+            store: also keep the result as data/results/STORE-seedN.json.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
         """
-        _train(config, preset, out, resume, device)
+        folder = _train(config, preset, out, resume, device)
+        if store is not None:
+            _store(folder, store)
 
     return train
 
@@ -117,6 +122,19 @@ def _train(config: Config, preset: str, out: Path | None, resume: Path | None, d
     _draw_run(config, folder, result)
     print(metrics_table(result["test"], title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
+    return folder
+
+
+def _store(folder: Path, name: str) -> None:
+    """Copy a run's result to the stored ones; of seed 0 its pictures too."""
+    from recallkit.experiments.store import FOLDER
+    from recallkit.runs import read_json, write_atomically, write_json
+
+    result = read_json(folder / "result.json")
+    write_json(FOLDER / f"{name}-seed{result['seed']}.json", result)
+    for picture in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
+        copy = FOLDER / "figures" / f"{name}-{picture.stem.replace('_', '-')}.png"
+        write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 
 def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "device": str,
     "commit": str,  # of the code that ran
 }
-_CHECKOUT = Path(__file__).resolve().parents[2]
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
 
 
 def load_results(folder: Path | None = None) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def load_results(folder: Path | None = None) -> list[dict[str, Any]]:
     Raises:
         RecallkitError: naming the file that is not JSON, or lacks a field.
     """
-    folder = _CHECKOUT / "data" / "results" if folder is None else folder
+    folder = FOLDER if folder is None else folder
     return [_checked(read_json(path), path) for path in sorted(folder.glob("*.json"))]
 
 

@@ -1,0 +1,280 @@
+"""What ranks cost: time and memory against batch size, for each engine and beside its peers.
+
+Every case runs in a process of its own, with a limit of time and memory, so that one which fails
+tells nothing of the next. The four matrix products that no method can avoid (two to make the
+similarities, forward and backward, two for the gradients) are timed in the same process, in turn
+with the method: their ratio survives a noisy machine, seconds do not.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from tqdm import tqdm
+
+from recallkit.losses import RecallAtKLoss, SmoothAPLoss
+from recallkit.runs import environment
+from recallkit.simix import SimilarityMixup
+
+REPEATS = 5
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point of the benchmark.
+
+    Attributes:
+        method: a key of :data:`METHODS`.
+        batch_size: B, before mixing.
+        dim: D.
+        per_class: images a class; P is one fewer.
+        simix: mix the batch first; 4,000 become 10,000.
+        device: "cpu" or "cuda".
+        threads: of the CPU.
+    """
+
+    method: str
+    batch_size: int
+    dim: int = 512
+    per_class: int = 4
+    simix: bool = False
+    device: str = "cpu"
+    threads: int = 2
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def _loop(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """RS@k query by query, in plain PyTorch with autograd: the style of the released code."""
+    losses = []
+    for q in range(len(embeddings)):
+        similarity = embeddings @ embeddings[q]  # (B,)
+        positive = labels == labels[q]
+        positive[q] = False
+        competes = torch.ones_like(positive)
+        competes[q] = False
+        own = similarity[positive]  # (P,)
+        steps = torch.sigmoid((similarity[None, competes] - own[:, None]) / 0.01)
+        ranks = 0.5 + steps.sum(dim=1)
+        for k in (1, 2, 4, 8, 16):
+            found = torch.sigmoid(k - ranks).sum().clamp(max=k)
+            losses.append(1 - found / min(k, len(own)))
+    return torch.stack(losses).mean()
+
+
+def _pml_smooth_ap() -> Loss:
+    from pytorch_metric_learning.losses import SmoothAPLoss as PeerLoss
+
+    return PeerLoss(temperature=0.01)
+
+
+METHODS: dict[str, Callable[[], Loss]] = {
+    "dense": lambda: RecallAtKLoss(engine="dense"),
+    "blocks": lambda: RecallAtKLoss(engine="blocks"),
+    "fused": lambda: RecallAtKLoss(engine="fused"),
+    "SmoothAP, blocks": lambda: SmoothAPLoss(engine="blocks"),
+    "loop over queries": lambda: _loop,
+    "SmoothAP of pytorch-metric-learning": _pml_smooth_ap,
+}
+
+
+def available(method: str, device: str) -> bool:
+    """Whether a method can run here: "fused" needs CUDA, peers must be installed."""
+    if method == "fused":
+        return device == "cuda"
+    return "pytorch-metric" not in method or find_spec("pytorch_metric_learning") is not None
+
+
+def products(embeddings: Tensor, strip_bytes: int = 8 * MB) -> Tensor:
+    """The four unavoidable products, in strips as ``blocks`` makes them: S, S again, wE, wᵀE."""
+    gradient = torch.zeros_like(embeddings)
+    for rows in embeddings.split(max(1, strip_bytes // (4 * len(embeddings)))):
+        for _ in range(2):
+            similarity = rows @ embeddings.T
+        gradient[: len(rows)] += similarity @ embeddings
+        gradient.addmm_(similarity.T, rows)
+    return gradient
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Seconds and bytes of one case, in this process.
+
+    Returns:
+        Medians of ``REPEATS`` after a warm-up: seconds forward, backward, and of the four products
+        at the size that the loss sees; the median ratio; MB at the peak over the inputs, and over
+        inputs and gradient.
+    """
+    torch.set_num_threads(case.threads)
+    embeddings, labels = _batch(case)
+    loss = METHODS[case.method]()
+    small = slice(0, 4 * case.per_class)
+    _step(loss, embeddings[small], labels[small])  # libraries allocate at their first call
+    before = _start_of_peak(case.device)
+    times = [_step(loss, embeddings, labels)]
+    peak = _peak(case.device) - before
+    # A warm-up that took long is a measurement: what waits for minutes is not noise.
+    repeats = REPEATS if sum(times[0]) < 20 else 0
+    unavoidable = [_timed(lambda: products(embeddings), case.device)]
+    for i in range(repeats):
+        times = times if i else []
+        unavoidable = unavoidable if i else []
+        times.append(_step(loss, embeddings, labels))
+        unavoidable.append(_timed(lambda: products(embeddings), case.device))
+    gradient = embeddings.numel() * embeddings.element_size()
+    return {
+        "forward_s": median(t[0] for t in times),
+        "backward_s": median(t[1] for t in times),
+        "products_s": median(unavoidable),
+        "ratio": median(sum(t) / u for t, u in zip(times, unavoidable, strict=True)),
+        "peak_mb": peak / MB,
+        "over_gradient_mb": (peak - gradient) / MB,
+        "repeats": len(times),
+    }
+
+
+def _batch(case: Case) -> tuple[Tensor, Tensor]:
+    """Unit vectors around class centres, as a network half way through its training gives."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(case.batch_size) // case.per_class
+    centres = torch.randn(int(labels[-1]) + 1, case.dim, generator=generator)
+    noise = torch.randn(case.batch_size, case.dim, generator=generator)
+    embeddings = normalize(centres[labels] + noise, dim=1)
+    if case.simix:
+        embeddings, labels = SimilarityMixup(generator)(embeddings, labels)
+    return embeddings.to(case.device), labels.to(case.device)
+
+
+def _step(loss: Loss, embeddings: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Seconds of the forward and of the backward pass."""
+    leaf = embeddings.detach().requires_grad_()
+    device = embeddings.device.type
+    value: list[Tensor] = []
+    forward = _timed(lambda: value.append(loss(leaf, labels)), device)
+    return forward, _timed(value[0].backward, device)
+
+
+def _timed(work: Callable[[], Any], device: str) -> float:
+    _wait(device)
+    start = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _start_of_peak(device: str) -> int:
+    """Forget the peak so far; return the bytes held now."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def _peak(device: str) -> int:
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    """Bytes that Linux reports of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
+
+
+def run_case(case: Case, limit_s: float, limit_gb: float) -> dict[str, Any]:
+    """One case in a process of its own; what went wrong stands in "failed"."""
+    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
+    # mapped: this threshold makes it map all that matter.
+    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+    command = [sys.executable, "-m", "recallkit.bench", json.dumps(asdict(case)), str(limit_gb)]
+    try:
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
+    if done.returncode == 0:
+        return asdict(case) | json.loads(done.stdout.splitlines()[-1])
+    out_of_memory = "out of memory" in done.stderr or "can't allocate" in done.stderr
+    reason = f"more than {limit_gb:g} GB" if out_of_memory else _last_line(done.stderr)
+    return asdict(case) | {"failed": reason}
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["killed"])[-1]
+
+
+def bench_ranks(
+    batch_sizes: Sequence[int],
+    methods: Sequence[str],
+    device: str = "cpu",
+    threads: int = 2,
+    limit_s: float = 120,
+    limit_gb: float = 16,
+    simix_batch: int | None = 4000,
+) -> dict[str, Any]:
+    """Measure every method at every batch size, the larger ones of a method that failed left out.
+
+    Args:
+        batch_sizes: ascending.
+        methods: keys of :data:`METHODS`; those that cannot run here are left out.
+        device: "cpu" or "cuda".
+        threads: of the CPU.
+        limit_s: seconds a case may take in all.
+        limit_gb: memory a case may take on the CPU.
+        simix_batch: also measure this batch with its virtual examples ("blocks" and "fused").
+
+    Returns:
+        What is stored: the cases with their measurements, and the environment.
+    """
+    cases = [
+        Case(method, size, device=device, threads=threads)
+        for method in methods
+        if available(method, device)
+        for size in batch_sizes
+    ]
+    if simix_batch is not None:
+        cases += [
+            Case(method, simix_batch, simix=True, device=device, threads=threads)
+            for method in methods
+            if method in ("blocks", "fused") and available(method, device)
+        ]
+    measured: list[dict[str, Any]] = []
+    for case in tqdm(cases, desc="benchmark", unit="case"):
+        failed = [m for m in measured if m["method"] == case.method and "failed" in m]
+        result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
+        measured.append(result if failed else run_case(case, limit_s, limit_gb))
+    return {"cases": measured, **environment(torch.device(device))}
+
+
+def _main() -> None:
+    """Measure the case given as JSON, under a limit of memory, and print the result as JSON."""
+    case, limit_gb = Case(**json.loads(sys.argv[1])), float(sys.argv[2])
+    if case.device == "cpu" and sys.platform == "linux":
+        import resource
+
+        limit = int(limit_gb * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    print(json.dumps(measure(case)))
+
+
+if __name__ == "__main__":
+    _main()
