@@ -8,6 +8,14 @@ from recallkit.plots.browse import (
     plot_searches,
     plot_use,
 )
+from recallkit.plots.definitions import (
+    plot_arc,
+    plot_arc_losses,
+    plot_item_pulls,
+    plot_lone_pair,
+    plot_loss_by_k,
+    plot_paired_seeds,
+)
 from recallkit.plots.gradients import (
     plot_against_rank,
     plot_circles,
@@ -36,25 +44,44 @@ from recallkit.plots.retrieval import (
     plot_neighbours,
     random_queries,
 )
+from recallkit.plots.simix import (
+    plot_chords,
+    plot_cost,
+    plot_gallery,
+    plot_mixing,
+    plot_parent_pulls,
+    plot_virtual_sphere,
+)
 
 __all__ = [
     "plot_against_rank",
     "plot_answers",
+    "plot_arc",
+    "plot_arc_losses",
+    "plot_chords",
     "plot_circles",
     "plot_class_recalls",
     "plot_class_sizes",
     "plot_classes",
+    "plot_cost",
     "plot_found",
+    "plot_gallery",
     "plot_heard",
     "plot_images_on_line",
+    "plot_item_pulls",
     "plot_learning_curve",
     "plot_limits",
     "plot_line",
     "plot_lists",
+    "plot_lone_pair",
+    "plot_loss_by_k",
     "plot_memory_against_batch",
     "plot_memory_traces",
+    "plot_mixing",
     "plot_neighbours",
+    "plot_paired_seeds",
     "plot_pairs",
+    "plot_parent_pulls",
     "plot_paths",
     "plot_pushed",
     "plot_searches",
@@ -62,6 +89,7 @@ __all__ = [
     "plot_steps",
     "plot_sweep",
     "plot_use",
+    "plot_virtual_sphere",
     "random_queries",
     "search_page",
 ]
