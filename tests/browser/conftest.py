@@ -1,0 +1,147 @@
+"""JupyterLab on copies of the notebooks, and a headless Chromium to look at it with."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from recallkit import course
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--window-size=1280,1700",
+]
+SETTINGS = {
+    # Every cell is in the page, whether it can be seen or not.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+@pytest.fixture(scope="session")
+def artefacts():
+    """Where pictures and times go."""
+    default = Path(__file__).parent / "artefacts"
+    folder = Path(os.environ.get("RECALLKIT_ARTEFACTS") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the notebooks, smoke profile: a function from a name to its URL."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(course.course_folder(), folder / "notebooks")
+    _write_settings(folder / "settings")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    base = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += ["--ip=127.0.0.1", f"--port={port}", "--port-retries=0", "--expose-app-in-browser"]
+    command += [f"--IdentityProvider.token={token}", f"--notebook-dir={folder / 'notebooks'}"]
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen(
+            command, env=_environment(folder), stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_for(f"{base}/api?token={token}", server, folder / "log.txt")
+        yield lambda name: f"{base}/lab/tree/{name}?token={token}&reset"
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def _write_settings(folder):
+    for name, values in SETTINGS.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+
+def _environment(folder):
+    own = {
+        "RECALLKIT_PROFILE": "smoke",
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    return os.environ | own
+
+
+def _wait_for(url, server, log):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=10):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A fresh headless Chromium."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("needs Chromium and chromedriver: apt-get install chromium chromium-driver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    with webdriver.Chrome(options=options, service=service) as opened:
+        opened.set_script_timeout(540)
+        yield opened
+
+
+TIMES = pytest.StashKey[dict]()
+
+
+@pytest.fixture
+def note_times(request, artefacts):
+    """A function that keeps how long each slider of a notebook took, in milliseconds."""
+
+    def note(notebook, milliseconds):
+        times = request.config.stash.setdefault(TIMES, {})
+        times[notebook] = milliseconds
+        (artefacts / "milliseconds.json").write_text(json.dumps(times, indent=2) + "\n")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say how long the sliders took."""
+    times = config.stash.get(TIMES, {})
+    if not times:
+        return
+    terminalreporter.section("from a key to the new figure")
+    for notebook, sliders in times.items():
+        for name, values in sliders.items():
+            terminalreporter.line(f"{median(values):6.0f} ms  {notebook}: {name}")
+    every = [value for sliders in times.values() for values in sliders.values() for value in values]
+    terminalreporter.line(f"{median(every):6.0f} ms  median of {len(every)}")
