@@ -22,7 +22,7 @@ _GAP = 0.08  # of white around a picture, as a share of its side
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.35, 0.1, 0.45, 0.1  # inches around the pictures, for names
 
 
-def plot_classes(images: ImageSet, classes: Sequence[int]) -> "tuple[Figure, Axes]":
+def plot_classes(images: ImageSet, classes: Sequence[int], most: int = 8) -> "tuple[Figure, Axes]":
     """A row for each class, a column for each source; what a source has not is left blank.
 
     Without sources, the images of a class stand in the order of the set.
@@ -30,11 +30,12 @@ def plot_classes(images: ImageSet, classes: Sequence[int]) -> "tuple[Figure, Axe
     Args:
         images: where they come from.
         classes: R labels to show.
+        most: images of a class to show, the first ones.
 
     Returns:
         The figure, and its axes.
     """
-    members = [(images.labels == label).nonzero().squeeze(1).tolist() for label in classes]
+    members = [(images.labels == label).nonzero()[:most, 0].tolist() for label in classes]
     sources = sorted({images.sources[i] for row in members for i in row}) if images.sources else []
     width = len(sources) or max(len(row) for row in members)
     tiles = {
@@ -63,7 +64,8 @@ def plot_searches(
         k: how many of them to show, at most K.
 
     Returns:
-        The figure, and its axes. The row of embedding e for query q is q·len(found) + e.
+        The figure, and its axes. The row of embedding e for query q is q·len(found) + e; rows are
+        named after the embeddings, or, if there is but one, after the queries.
     """
     rows = [(query, name) for query in queries for name in found]
     nearest = torch.stack([found[name][query, :k] for query, name in rows])  # (rows, k)
@@ -77,9 +79,13 @@ def plot_searches(
     for row, (query, _) in enumerate(rows):
         for place, right in enumerate(images.labels[nearest[row]] == images.labels[query]):
             _mark(ax, bool(right), place + 1, row)
-    for q, query in enumerate(queries):
-        ax.text(-0.46, q * len(found) + 0.5, _short(images.name(query)), fontsize=7, va="top")
-    ax.set_yticks(range(len(rows)), [name for _, name in rows], fontsize=9)
+    names = [_short(images.name(query)) for query in queries]
+    if len(found) == 1:  # no room under the query
+        ax.set_yticks(range(len(rows)), names, fontsize=8)
+    else:
+        ax.set_yticks(range(len(rows)), [name for _, name in rows], fontsize=9)
+        for q, name in enumerate(names):
+            ax.text(-0.46, q * len(found) + 0.5, name, fontsize=7, va="top")
     ax.set_xticks(range(k + 1), ["query", *map(str, range(1, k + 1))], fontsize=9)
     for row in range(len(found), len(rows), len(found)):
         ax.axhline(row - 0.5, color=GREY, linewidth=0.5)
@@ -228,4 +234,5 @@ def _mark(ax: "Axes", right: bool, column: int, row: int) -> None:
 
 def _short(name: str, width: int = 17) -> str:
     """``name`` on two lines of at most ``width`` letters."""
-    return textwrap.fill(textwrap.shorten(name, 2 * width - 2, placeholder=" …"), width)
+    short = textwrap.shorten(name, 2 * width - 2, placeholder=" …")
+    return textwrap.fill(short, width, break_long_words=False)

@@ -51,6 +51,8 @@ def test_a_source_without_a_drawing_leaves_a_blank(toy_splits):
 def test_classes_without_sources_stand_in_their_order(toy_splits):
     _, ax = plots.plot_classes(toy_splits.test, [16])
     np.testing.assert_allclose(tile(ax, 0, 3), pixels(toy_splits.test, 11))
+    _, ax = plots.plot_classes(toy_splits.test, [16], most=2)
+    assert ax.get_xlim() == (-0.5, 1.5)
 
 
 def test_searches_are_marked_by_frame_and_sign(toy_splits):
@@ -71,6 +73,13 @@ def test_searches_are_marked_by_frame_and_sign(toy_splits):
         expected = style.BLUE if right else style.VERMILION
         assert colors.to_hex(frame.get_edgecolor()).upper() == expected
         assert frame.get_linestyle() == ("-" if right else "--")
+
+
+def test_with_one_embedding_rows_are_named_after_the_queries(toy_splits):
+    found = {"one": torch.arange(1, 4).repeat(24, 1)}
+    _, ax = plots.plot_searches(toy_splits.test, [8, 5], found, k=2)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["pattern 16", "pattern 15"]
+    assert {t.get_text() for t in ax.texts} <= {"✓", "✗"}
 
 
 def test_answers_carry_their_names(toy_splits):
