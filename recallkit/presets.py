@@ -31,7 +31,7 @@ class Config:
     """τ₂, in similarities; the paper's."""
     query_in_database: bool = False
     """Let a query compete in its own ranking, as the released code does."""
-    simix: bool = False
+    simix: bool = True
     """Add a virtual example for each pair of a class (similarity mixup)."""
 
     batch_size: int = 128
@@ -43,20 +43,20 @@ class Config:
     images: int = 300_000
     """Images seen in the whole training; steps are this over the batch size."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """The peak, of AdamW."""
     weight_decay: float = 1e-4
     """Decoupled, on weights with two or more dimensions only."""
     warmup: float = 0.05
     """Share of the steps in which the rate rises from 0; after it, half a cosine down to 0."""
 
-    rotation: float = 10.0
+    rotation: float = 15.0
     """Augmentation: largest angle, degrees."""
-    scale: float = 0.15
+    scale: float = 0.2
     """Augmentation: largest change of size."""
-    shift: float = 0.06
+    shift: float = 0.08
     """Augmentation: largest shift, share of the side."""
-    colour: float = 0.0
+    colour: float = 0.3
     """Augmentation: largest change of contrast of each colour."""
     flip: bool = False
     """Augmentation: mirror half of the images."""
