@@ -1,5 +1,11 @@
 """Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn."""
 
+from recallkit.plots.benchmarks import (
+    plot_best_of,
+    plot_precision_recall,
+    plot_protocols,
+    plot_recall_curves,
+)
 from recallkit.plots.browse import (
     plot_answers,
     plot_class_recalls,
@@ -58,6 +64,7 @@ __all__ = [
     "plot_answers",
     "plot_arc",
     "plot_arc_losses",
+    "plot_best_of",
     "plot_chords",
     "plot_circles",
     "plot_class_recalls",
@@ -83,7 +90,10 @@ __all__ = [
     "plot_pairs",
     "plot_parent_pulls",
     "plot_paths",
+    "plot_precision_recall",
+    "plot_protocols",
     "plot_pushed",
+    "plot_recall_curves",
     "plot_searches",
     "plot_step_memory",
     "plot_steps",

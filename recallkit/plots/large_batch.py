@@ -59,8 +59,8 @@ def plot_memory_against_batch(
         sizes, megabytes = batch_sizes[: len(values)], [value / 1e6 for value in values]
         ax.plot(sizes, megabytes, color=colour, linestyle=line, marker=marker, label=name)
     _batch_axis(ax, batch_sizes)
-    ax.set(yscale="log", ylabel="peak (MB)")
-    ax.yaxis.set_major_formatter("{x:g}")
+    _size_axis(ax)
+    ax.set_ylabel("peak (MB)")
     ax.grid(alpha=0.3)
     ax.legend()
     return fig, ax
@@ -106,19 +106,19 @@ def plot_step_memory(
 def _draw_step_memory(ax: "Axes", memory: StepMemory, chunk_size: int, card: float) -> None:
     plain = [memory.peak(batch) / 1e9 for batch in BATCH_SIZES]
     chunked = [memory.peak(batch, chunk_size) / 1e9 for batch in BATCH_SIZES]
-    ax.plot(BATCH_SIZES, plain, color=VERMILION, linestyle=LINES[1], label="plain step")
-    ax.plot(BATCH_SIZES, chunked, color=BLUE, linestyle=LINES[0], label="three steps")
+    ax.plot(BATCH_SIZES, plain, color=BLUE, linestyle=LINES[0], label="plain step")
+    ax.plot(BATCH_SIZES, chunked, color=VERMILION, linestyle=LINES[1], label="three steps")
     ax.axhline(card / 1e9, color=GREY, linestyle=":", label=f"a card of {card / 1e9:g} GB")
     _batch_axis(ax, BATCH_SIZES[::3])
-    ax.set(yscale="log", title=f"chunks of {chunk_size}")
-    ax.yaxis.set_major_formatter("{x:g}")
+    _size_axis(ax)
+    ax.set_title(f"chunks of {chunk_size}")
     ax.grid(alpha=0.3)
 
 
 def _mark_batch(ax: "Axes", memory: StepMemory, chunk_size: int, batch_size: int) -> None:
     plain, chunked = memory.peak(batch_size) / 1e9, memory.peak(batch_size, chunk_size) / 1e9
-    ax.plot([batch_size], [plain], color=VERMILION, marker=MARKERS[1])
-    ax.plot([batch_size], [chunked], color=BLUE, marker=MARKERS[0])
+    ax.plot([batch_size], [plain], color=BLUE, marker=MARKERS[0])
+    ax.plot([batch_size], [chunked], color=VERMILION, marker=MARKERS[1])
     ax.set_title(
         f"batch {batch_size:,}, chunks of {chunk_size}: plain {plain:,.1f} GB, "
         f"three steps {chunked:,.1f} GB",
@@ -130,3 +130,13 @@ def _batch_axis(ax: "Axes", ticks: Sequence[int]) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xticks(ticks, [f"{size:,}" for size in ticks])
     ax.set_xlabel("batch size (images)")
+
+
+def _size_axis(ax: "Axes") -> None:
+    """Logarithmic, with ticks at 1, 2 and 5 in plain numbers."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:,g}")
