@@ -1,5 +1,6 @@
 """Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn."""
 
+from recallkit.plots.ablation import plot_comparison, plot_competition, plot_three_views
 from recallkit.plots.benchmarks import (
     plot_best_of,
     plot_precision_recall,
@@ -58,6 +59,7 @@ from recallkit.plots.simix import (
     plot_parent_pulls,
     plot_virtual_sphere,
 )
+from recallkit.plots.temperatures import plot_rank_pull, plot_slices, plot_surfaces
 
 __all__ = [
     "plot_against_rank",
@@ -70,6 +72,8 @@ __all__ = [
     "plot_class_recalls",
     "plot_class_sizes",
     "plot_classes",
+    "plot_comparison",
+    "plot_competition",
     "plot_cost",
     "plot_found",
     "plot_gallery",
@@ -93,11 +97,15 @@ __all__ = [
     "plot_precision_recall",
     "plot_protocols",
     "plot_pushed",
+    "plot_rank_pull",
     "plot_recall_curves",
     "plot_searches",
+    "plot_slices",
     "plot_step_memory",
     "plot_steps",
+    "plot_surfaces",
     "plot_sweep",
+    "plot_three_views",
     "plot_use",
     "plot_virtual_sphere",
     "random_queries",

@@ -1,0 +1,56 @@
+"""Figures of comparisons show the numbers they are given."""
+
+import math
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from recallkit import plots
+from recallkit.experiments.summary import Estimate
+
+SIZES = [4, 16, 64]
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_three_views_have_an_axis_each():
+    views = {"one way": torch.tensor([0.1, 0.2, 0.3]), "another": torch.tensor([0.3, 0.2, 0.1])}
+    fig, axes = plots.plot_three_views(SIZES, views)
+    fig.canvas.draw()
+    assert [ax.get_title() for ax in axes] == list(views)
+    for ax, errors in zip(axes, views.values(), strict=True):
+        assert ax.lines[0].get_ydata().tolist() == errors.tolist()
+        assert list(ax.lines[0].get_xdata()) == SIZES
+
+
+def test_competition_shows_both_curves():
+    _, ax = plots.plot_competition(SIZES, [0.9, 0.8, 0.7], [0.3, 0.4, 0.5])
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.9, 0.8, 0.7], [0.3, 0.4, 0.5]]
+
+
+def test_comparison_shows_stored_means_with_intervals_and_own_points():
+    stored = {"RS@k": {4: Estimate(0.4, 0.02, 3), 64: Estimate(0.5, math.inf, 1)}}
+    fig, ax = plots.plot_comparison(stored, {16: 0.45}, xlabel="batch size", values=SIZES)
+    fig.canvas.draw()
+    means, *_, own = ax.lines
+    assert list(means.get_xdata()) == [0, 2]
+    assert list(means.get_ydata()) == [40, 50]
+    assert (list(own.get_xdata()), list(own.get_ydata())) == ([1], [45])
+    [bars] = ax.containers[0].lines[2]
+    low, high = bars.get_segments()[0][:, 1]
+    assert (low, high) == (pytest.approx(38), pytest.approx(42))
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["4", "16", "64"]
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {
+        "RS@k",
+        "just now, one seed",
+    }
+
+
+def test_comparison_without_a_stored_run():
+    _, ax = plots.plot_comparison({}, {"1": 0.3}, xlabel="K", values=["1", "1, 2"])
+    assert len(ax.lines) == 1
