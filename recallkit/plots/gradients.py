@@ -129,8 +129,9 @@ def plot_against_rank(
         for mark in marks:
             ax.axvline(mark, color=GREY, linewidth=0.6, linestyle=":")
         ax.plot(range(1, len(pull) + 1), pull, color=colour, marker=".", markersize=4)
-        ax.set(xscale="log", title=name)
-        ax.title.set_fontsize(9)
+        ax.set_xscale("log", base=2)
+        ax.xaxis.set_major_formatter("{x:.0f}")
+        ax.set_title(name, fontsize=9)
     _label_outside(axes, "rank of the positive", "pull ÷ its largest")
     return fig, axes
 

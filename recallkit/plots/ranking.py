@@ -27,7 +27,6 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
     fig, axes = _panels(1, 2, (8, 3))
     difference = torch.linspace(-reach, reach, 2001, dtype=torch.float64)
     axes[0].plot(difference, difference > 0, color=GREY, linewidth=3, alpha=0.5, label="step")
-    axes[1].plot(difference, 0 * difference, color=GREY, linewidth=3, alpha=0.5, label="step: 0")
     for tau, colour, line in zip(temperatures, CYCLE, LINES, strict=False):
         value = torch.sigmoid(difference / tau)
         style = {"color": colour, "linestyle": line, "label": f"τ = {tau:.3g}"}
@@ -35,7 +34,7 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
         axes[1].plot(difference, value * (1 - value) / tau, **style)
     axes[0].set(title="does z come before p?", ylabel="counted as")
     axes[1].set(title="and its slope", ylabel="per unit of similarity")
-    axes[1].set_yscale("symlog", linthresh=1)
+    axes[1].set(yscale="log", ylim=(0.01, 500))
     for ax in axes:
         ax.set_xlabel("s(z) − s(p)")
         ax.legend(fontsize=8, loc="upper left")
@@ -151,7 +150,7 @@ def plot_limits(
     Args:
         temperature: T values of τ₂.
         loss: name → T values, or one value drawn as a level.
-        slope: T lengths of dL/dS.
+        slope: T lengths of the gradient.
 
     Returns:
         The figure, and its two axes.
@@ -162,7 +161,7 @@ def plot_limits(
         axes[0].plot(temperature, level, color=colour, linestyle=line, label=name)
     axes[1].plot(temperature, slope, color=BLUE, marker=".")
     axes[0].set(ylabel="loss", ylim=(0, 1))
-    axes[1].set(ylabel="length of dL/dS", yscale="log")
+    axes[1].set(ylabel="length of the gradient", yscale="log")
     for ax in axes:
         ax.set(xlabel="rank temperature τ₂", xscale="log")
     axes[0].legend(fontsize=8)
@@ -184,18 +183,20 @@ def plot_images_on_line(
     Returns:
         The figure, and its axis.
     """
-    fig, [ax] = _panels(1, 1, (9, 3.6))
-    for row, chosen in ((1, positive), (0, ~positive)):
-        for place, item in enumerate(chosen.nonzero().squeeze(1).tolist()):
-            height = row + (0.28 * (place % 3) if row == 0 else 0.45 * (place % 2)) - 0.25
-            _place_image(ax, images[item], (float(similarity[item]), height), BLUE if row else GREY)
+    fig, [ax] = _panels(1, 1, (9, 4))
+    for row, chosen, colour in ((1, positive, BLUE), (0, ~positive, GREY)):
+        items = chosen.nonzero().squeeze(1)
+        ordered = items[similarity[items].argsort()].tolist()
+        for place, item in enumerate(ordered):  # neighbours on the line stand on three levels
+            at = (float(similarity[item]), row + 0.32 * (place % 3 - 1))
+            _place_image(ax, images[item], at, colour)
             if row:
-                at = (float(similarity[item]), height + 0.17)
-                ax.annotate(captions[item], at, ha="center", va="bottom", fontsize=7)
+                below = (at[0], at[1] - 0.14)
+                ax.annotate(captions[item], below, ha="center", va="top", fontsize=7)
     _place_image(ax, query, (1.0, 1.0), VERMILION)
-    ax.annotate("query", (1.0, 1.17), ha="center", va="bottom", fontsize=8)
+    ax.annotate("query", (1.0, 0.88), ha="center", va="top", fontsize=8)
     low = min(float(similarity.min()), 0.0)
-    ax.set(xlim=(low - 0.08, 1.08), ylim=(-0.55, 1.75), yticks=[0.0, 1.0])
+    ax.set(xlim=(low - 0.08, 1.08), ylim=(-0.6, 1.6), yticks=[0.0, 1.0])
     ax.set_yticklabels(["other\nclasses", "its\nclass"])
     ax.set_xlabel("similarity to the query")
     return fig, ax
