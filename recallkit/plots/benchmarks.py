@@ -33,7 +33,7 @@ def plot_recall_curves(
         ax.plot(ks, percent, color=colour, linestyle=line, marker=marker, markersize=4, label=name)
     ax.set_xscale("log", base=2)
     ax.set_xticks(ks, [f"{k:,}" for k in ks], fontsize=8)
-    ax.set(xlabel="k", ylabel="%", ylim=(0, 103), title=title)
+    ax.set(xlabel="k", ylabel="recall (%)", ylim=(0, 103), title=title)
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
     return fig, ax
@@ -55,7 +55,17 @@ def plot_protocols(scores: Mapping[str, Mapping[str, float]]) -> "tuple[Figure, 
     names = list(next(iter(scores.values())))
     for name, colour, marker in zip(names, CYCLE, MARKERS, strict=False):
         percent = [100 * values[name] for values in scores.values()]
-        ax.plot(percent, rows, color=colour, linestyle="", marker=marker, markersize=8, label=name)
+        ax.plot(
+            percent,
+            rows,
+            color=colour,
+            linestyle="",
+            marker=marker,
+            markersize=9,
+            markeredgewidth=2,
+            fillstyle="none",  # equal scores stay visible inside each other
+            label=name,
+        )
     ax.set_yticks(rows, list(scores))
     ax.invert_yaxis()
     ax.set(xlabel="R@1 (%)", xlim=(0, 103))
@@ -89,7 +99,7 @@ def plot_precision_recall(points: Mapping[str, Sequence[Sequence[float]]]) -> "t
         _draw_areas(ax, steps)
         ax.set(title=name, xlabel="recall", xlim=(0, 1), ylim=(0, 1.05))
     axes[0, 0].set_ylabel("precision")
-    axes[0, -1].legend(fontsize=8, loc="lower left")
+    axes[0, -1].legend(fontsize=8, loc="upper right")
     return fig, axes[0]
 
 
@@ -127,12 +137,12 @@ def plot_best_of(
     """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
     for (name, values), colour, line in zip(gains.items(), CYCLE, LINES, strict=False):
         ax.plot(counts, values, color=colour, linestyle=line, label=name)
     ax.axvline(marked, color=GREY, linestyle=":", label=f"{marked} evaluations")
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set(xlabel="evaluations to choose from", ylabel="overstatement of R@1 (points)")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the curves
     return fig, ax
