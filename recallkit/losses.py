@@ -84,6 +84,7 @@ class RecallAtKLoss(nn.Module):
         labels: Tensor,
         gallery: Tensor | None = None,
         gallery_labels: Tensor | None = None,
+        itself: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch against itself, or of queries against a gallery.
 
@@ -92,12 +93,14 @@ class RecallAtKLoss(nn.Module):
             labels: (B,) integers, in any order, classes of any size.
             gallery: (N, D), or None: the batch is its own gallery.
             gallery_labels: (N,), given with ``gallery``.
+            itself: (Q,) int64, where each query lies in the gallery, if it does: it is then no
+                positive of its own. None: the gallery holds none of the queries.
 
         Returns:
             A scalar, float32 or float64.
         """
         *task, left_out = ranking_task(
-            embeddings, labels, gallery, gallery_labels, self.query_in_database
+            embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
         )
         ranks = relaxed_ranks(
             *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
@@ -141,12 +144,13 @@ class SmoothAPLoss(nn.Module):
         labels: Tensor,
         gallery: Tensor | None = None,
         gallery_labels: Tensor | None = None,
+        itself: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch against itself, or of queries against a gallery.
 
         Shapes as :meth:`RecallAtKLoss.forward`.
         """
-        *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels)
+        *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
         ranks = relaxed_ranks(
             *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
         )
@@ -188,6 +192,7 @@ def ranking_task(
     query_labels: Tensor,
     gallery: Tensor | None = None,
     gallery_labels: Tensor | None = None,
+    itself: Tensor | None = None,
     query_in_database: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """From labels to what :func:`.relaxed_ranks` takes: where every loss here begins.
@@ -199,20 +204,24 @@ def ranking_task(
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
     """
-    within = gallery is None
     _check_batch(queries, query_labels, gallery, gallery_labels)
     query_labels = query_labels.to(queries.device)
-    gallery_labels = None if within else gallery_labels.to(queries.device)
-    positives = find_positives(query_labels, gallery_labels)  # (Q, P)
-    kept = (positives[:, 0] >= 0).nonzero().squeeze(1)  # (Q',)
+    if gallery is None:
+        gallery, positives = queries, find_positives(query_labels)  # (Q, P)
+        itself = torch.arange(len(queries), device=queries.device)
+    else:
+        positives = find_positives(query_labels, gallery_labels.to(queries.device))  # (Q, P)
+    if itself is not None:
+        positives = positives.masked_fill(positives == itself[:, None], -1)
+    kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
     if len(kept) == 0:
         raise ValueError(
             "no query has a positive: each label occurs once. "
             "Sample at least two images of a class, as ClassBalancedSampler does."
         )
     chosen = queries if len(kept) == len(queries) else queries[kept]
-    left_out = kept if within and not query_in_database else None
-    return chosen, queries if within else gallery, positives[kept], left_out
+    left_out = None if itself is None or query_in_database else itself[kept]
+    return chosen, gallery, positives[kept], left_out
 
 
 def _check_batch(
