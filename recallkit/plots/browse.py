@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, VERMILION
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def plot_searches(
     for row, (query, _) in enumerate(rows):
         for place, right in enumerate(images.labels[nearest[row]] == images.labels[query]):
             _mark(ax, bool(right), place + 1, row)
-    names = [_short(images.name(query)) for query in queries]
+    names = [_short(images.name(query), width=15) for query in queries]
     if len(found) == 1:  # no room under the query
         ax.set_yticks(range(len(rows)), names, fontsize=8)
     else:
@@ -176,15 +176,17 @@ def plot_use(sizes: Sequence[int], used: Mapping[str, Sequence[int]]) -> "tuple[
         used: what they are used for → (C,) how many were taken of each class.
 
     Returns:
-        The figure, and its axes: the sizes as bars, the rest as lines with markers.
+        The figure, and its axes: the sizes as bars, the rest as markers beside each other.
     """
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
     places = range(len(sizes))
     ax.bar(places, sizes, color="#DDDDDD", label="images in the folder")
-    for (name, counts), colour, marker in zip(used.items(), CYCLE, "os^D", strict=False):
-        ax.plot(places, counts, color=colour, marker=marker, linestyle="none", label=name)
+    for i, (name, counts) in enumerate(used.items()):
+        beside = [place + 0.3 * (i - (len(used) - 1) / 2) for place in places]
+        look = {"color": CYCLE[i], "marker": MARKERS[i], "linestyle": "none"}
+        ax.plot(beside, counts, label=name, **look)
     ax.set(xlabel="class", ylabel="images", title="Which images a training sees")
     ax.set_xticks(places, [str(place) for place in places], fontsize=8)
     ax.legend()
@@ -232,7 +234,7 @@ def _mark(ax: "Axes", right: bool, column: int, row: int) -> None:
     ax.text(*where, sign, color=colour, fontsize=10, ha="right", va="bottom", bbox=white)
 
 
-def _short(name: str, width: int = 17) -> str:
+def _short(name: str, width: int) -> str:
     """``name`` on two lines of at most ``width`` letters."""
     short = textwrap.shorten(name, 2 * width - 2, placeholder=" …")
     return textwrap.fill(short, width, break_long_words=False)
