@@ -21,7 +21,7 @@ from tqdm import tqdm
 from recallkit import runs
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.transforms import TrainTransform
+from recallkit.data.transforms import TrainTransform, flattened
 from recallkit.embedding import evaluate, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep
@@ -49,7 +49,8 @@ class Training:
 
     def __init__(self, config: Config, images: ImageSet, device: torch.device) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.images, self.device = config, images, device
+        self.config, self.device = config, device
+        self.images, self.labels = flattened(images.images), images.labels
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
         self.optimizer = _make_optimizer(self.network, config)
@@ -81,7 +82,7 @@ class Training:
         batch = self._next_batch()
         self.network.train()
         self.optimizer.zero_grad()
-        value = self.gradient(self.images.images[batch], self.images.labels[batch]).item()
+        value = self.gradient(self.images[batch], self.labels[batch]).item()
         if not math.isfinite(value):
             raise RecallkitError(
                 f"the loss is {value} at step {self.steps_done}. Lower learning_rate."
@@ -149,7 +150,7 @@ def _make_optimizer(network: nn.Module, config: Config) -> torch.optim.AdamW:
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def _schedule(steps: int, warmup: float) -> Callable[[int], float]:

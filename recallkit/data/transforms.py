@@ -98,6 +98,17 @@ class TrainTransform(nn.Module):
         return ((rgb - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
 
 
+def flattened(images: Tensor) -> Tensor:
+    """(N, 3 or 4, H, W) uint8 as (N, 3, H, W) uint8, transparent parts white.
+
+    Done once for a whole data set, it spares every batch the work.
+    """
+    if images.shape[1] == 3:
+        return images
+    parts = [(over_white(part) * 255).round().to(torch.uint8) for part in images.split(1000)]
+    return torch.cat(parts)
+
+
 def over_white(images: Tensor) -> Tensor:
     """(B, 3 or 4, H, W) uint8 as (B, 3, H, W) float32 in 0 … 1, transparent parts white."""
     values = images.float() / 255

@@ -50,7 +50,7 @@ ENGINES: dict[str, Callable[..., Tensor]] = {
     "blocks": blocks_ranks,
     "fused": _fused_ranks,
 }
-DENSE_COMPARISONS = 2**20  # below, one call of plain PyTorch is faster than strips
+DENSE_COMPARISONS = 2**18  # Q·N·P; below it, plain PyTorch is faster than strips
 
 
 def relaxed_ranks(

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from recallkit.data.transforms import TestTransform, TrainTransform, normalise, over_white
+from recallkit.data.transforms import (
+    TestTransform,
+    TrainTransform,
+    flattened,
+    normalise,
+    over_white,
+)
 
 STILL = {"rotation": 0, "scale": 0, "shift": 0}
 
@@ -21,6 +27,13 @@ def test_transparent_is_white_and_opaque_is_kept():
     rgb = over_white(images)
     assert (rgb[0] == 1).all()
     assert torch.equal(rgb[1], images[1, :3] / 255)
+
+
+def test_flattening_first_changes_nothing():
+    images = smooth_images(1100, 4, side=4)
+    expected = over_white(images)
+    torch.testing.assert_close(over_white(flattened(images)), expected, atol=0.5 / 255, rtol=0)
+    assert torch.equal(flattened(images[:, :3]), images[:, :3])
 
 
 def test_nothing_random_while_testing():
