@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
+from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.runs import environment
 from recallkit.simix import SimilarityMixup
@@ -123,14 +124,10 @@ def measure(case: Case) -> dict[str, Any]:
     small = slice(0, 4 * case.per_class)
     _step(loss, embeddings[small], labels[small])  # libraries allocate at their first call
     before = _start_of_peak(case.device)
-    times = [_step(loss, embeddings, labels)]
+    warm_up = _step(loss, embeddings, labels)
     peak = _peak(case.device) - before
-    # A warm-up that took long is a measurement: what waits for minutes is not noise.
-    repeats = REPEATS if sum(times[0]) < 20 else 0
-    unavoidable = [_timed(lambda: products(embeddings), case.device)]
-    for i in range(repeats):
-        times = times if i else []
-        unavoidable = unavoidable if i else []
+    times, unavoidable = [], []
+    for _ in range(REPEATS if sum(warm_up) < 10 else 1):
         times.append(_step(loss, embeddings, labels))
         unavoidable.append(_timed(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
@@ -263,6 +260,23 @@ def bench_ranks(
         result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
         measured.append(result if failed else run_case(case, limit_s, limit_gb))
     return {"cases": measured, **environment(torch.device(device))}
+
+
+def ranks_table(cases: Sequence[dict[str, Any]]) -> str:
+    """The cases as a table, a row each."""
+    header = ["method", "B", "forward s", "backward s", "× products", "MB over inputs + gradient"]
+    return text_table(header, [_row(case) for case in cases])
+
+
+def _row(case: dict[str, Any]) -> list[str]:
+    mixed = 1 + (case["per_class"] - 1) / 2  # n + n (n − 1) / 2 of each n
+    batch = f"{case['batch_size']:,}"
+    if case["simix"]:
+        batch += f" → {round(mixed * case['batch_size']):,}"
+    if "failed" in case:
+        return [case["method"], batch, case["failed"], "", "", ""]
+    times = [f"{case[name]:.3g}" for name in ("forward_s", "backward_s", "ratio")]
+    return [case["method"], batch, *times, f"{case['over_gradient_mb']:.0f}"]
 
 
 def _main() -> None:

@@ -40,6 +40,7 @@ def _dispatch(arguments: list[str]) -> None:
         "train": _train_command(_preset_in(arguments)),
         "evaluate": evaluate,
         "search": search,
+        "bench": bench,
         "prepare": prepare,
         "lab": lab,
         "notebooks": notebooks,
@@ -226,6 +227,52 @@ def search(
         print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
     fig, _ = plots.plot_found(query, picture.name, gallery, neighbours[0], similarities[0])
     _save(fig, out or folder / "figures" / f"search-{picture.stem}.png")
+
+
+def bench(
+    what: Positional[Literal["ranks"]],
+    batch_sizes: tuple[int, ...] = (250, 500, 1000, 2000, 4000, 8000, 16000, 32768),
+    methods: tuple[str, ...] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int = 2,
+    limit_s: float = 300,
+    limit_gb: float = 16,
+    out: Path | None = None,
+) -> None:
+    """Measure what ranks cost in time and memory, for every engine and its peers.
+
+    Each case runs in a process of its own, with a limit. Prints a table with the ratio to
+    the matrix products that no method can avoid, and stores the numbers and a figure.
+
+    Examples:
+      recallkit bench ranks
+      recallkit bench ranks --batch-sizes 1000 4000 --methods dense blocks --limit-s 60
+      recallkit bench ranks --device cuda --batch-sizes 4000 65536 131072
+
+    Args:
+        what: the benchmark.
+        batch_sizes: in images, ascending.
+        methods: which; by default all that can run here.
+        device: "auto" takes a GPU if there is one.
+        threads: of the CPU.
+        limit_s: seconds that a case may take; larger batches of its method are then left out.
+        limit_gb: GB of memory that a case may take on the CPU.
+        out: a folder for ranks-DEVICE.json and .png; by default data/results/bench.
+    """
+    from recallkit import plots
+    from recallkit.bench import METHODS, bench_ranks, ranks_table
+    from recallkit.experiments.store import FOLDER
+    from recallkit.runs import write_json
+    from recallkit.training import choose_device
+
+    device = choose_device(device).type
+    measured = bench_ranks(
+        batch_sizes, methods or tuple(METHODS), device, threads, limit_s, limit_gb
+    )
+    print(ranks_table(measured["cases"]))
+    folder = out or FOLDER / "bench"
+    write_json(folder / f"{what}-{device}.json", measured)
+    _save(plots.plot_engines(measured["cases"])[0], folder / f"{what}-{device}.png")
 
 
 def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:

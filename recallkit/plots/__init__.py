@@ -1,6 +1,7 @@
 """Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn."""
 
 from recallkit.plots.ablation import plot_comparison, plot_competition, plot_three_views
+from recallkit.plots.bench import plot_engines
 from recallkit.plots.benchmarks import (
     plot_best_of,
     plot_precision_recall,
@@ -75,6 +76,7 @@ __all__ = [
     "plot_comparison",
     "plot_competition",
     "plot_cost",
+    "plot_engines",
     "plot_found",
     "plot_gallery",
     "plot_heard",

@@ -1,0 +1,52 @@
+"""What ranks cost, against batch size."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from recallkit.plots.style import CYCLE, GREY, LINES, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
+    """Seconds and memory of every method against batch size, both axes logarithmic.
+
+    A line ends where the next batch did not fit the limit of time or memory.
+
+    Args:
+        cases: as :func:`recallkit.bench.bench_ranks` stores them; mixed and failed ones are left
+            out.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    import matplotlib.pyplot as plt
+
+    done = [case for case in cases if "failed" not in case and not case["simix"]]
+    methods = list(dict.fromkeys(case["method"] for case in done))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    for i, method in enumerate(methods):
+        own = [case for case in done if case["method"] == method]
+        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i], "label": method}
+        batch = [case["batch_size"] for case in own]
+        axes[0].plot(batch, [case["forward_s"] + case["backward_s"] for case in own], **style)
+        axes[1].plot(batch, [max(case["peak_mb"], 0.1) for case in own], **style)
+    _draw_products(axes[0], done)
+    axes[0].set(title="Time", ylabel="seconds, forward and backward")
+    axes[1].set(title="Memory", ylabel="MB over the inputs")
+    for ax in axes:
+        ax.set(xscale="log", yscale="log", xlabel="batch size B")
+        ax.grid(alpha=0.3)
+    fig.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+    )
+    return fig, axes
+
+
+def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:
+    times = {case["batch_size"]: case["products_s"] for case in done}
+    batch = sorted(times)
+    label = "the four matrix products alone"
+    ax.plot(batch, [times[b] for b in batch], color=GREY, linewidth=4, alpha=0.4, label=label)

@@ -1,0 +1,92 @@
+"""The benchmark measures what it says; how fast anything is stands in its results, not here."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from recallkit import RecallAtKLoss, bench, cli, plots
+from recallkit.bench import Case, bench_ranks, measure, products, ranks_table, run_case
+
+
+def test_the_loop_is_the_loss():
+    embeddings, labels = bench._batch(Case("dense", 24, dim=8))
+    leaves = [embeddings.double().requires_grad_() for _ in range(2)]
+    values = [bench._loop(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
+    sum(values).backward()
+    torch.testing.assert_close(values[0], values[1])
+    torch.testing.assert_close(leaves[0].grad, leaves[1].grad)
+
+
+def test_products_are_four(monkeypatch):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def in_place(total, a, b, **options):  # which the counter does not know
+        return 2 * a[0] * a[1] * b[1]
+
+    embeddings = torch.randn(60, 16)
+    known = {torch.ops.aten.addmm_: in_place}
+    with FlopCounterMode(display=False, custom_mapping=known) as counted:
+        products(embeddings, strip_bytes=4 * 60 * 7)
+    assert counted.get_total_flops() == 4 * 2 * 60 * 60 * 16
+
+
+@pytest.mark.parametrize("method", [m for m in bench.METHODS if bench.available(m, "cpu")])
+def test_every_method_can_be_measured(method):
+    case = Case(method, 16, dim=8, threads=torch.get_num_threads())
+    found = measure(case)
+    assert found["repeats"] == bench.REPEATS
+    assert found["ratio"] > 0
+    assert found["products_s"] > 0
+
+
+def test_a_case_in_its_own_process_and_its_limits():
+    found = run_case(Case("blocks", 64, dim=8, simix=True, threads=1), limit_s=300, limit_gb=16)
+    assert found["method"] == "blocks"
+    assert found["peak_mb"] >= 0
+    failed = run_case(Case("dense", 4000, dim=8, threads=1), limit_s=300, limit_gb=1)
+    assert failed["failed"] == "more than 1 GB"
+    failed = run_case(Case("dense", 64, dim=8), limit_s=0.01, limit_gb=16)
+    assert failed["failed"] == "more than 0 s"
+    failed = run_case(Case("unheard of", 64, dim=8), limit_s=300, limit_gb=16)
+    assert failed["failed"] == "KeyError: 'unheard of'"
+
+
+def fake(case, limit_s, limit_gb):
+    times = {"forward_s": case.batch_size / 1e4, "backward_s": 0.2, "products_s": 0.1, "ratio": 3}
+    memory = {"peak_mb": 7.0, "over_gradient_mb": 5.4, "repeats": 5}
+    failed = case.method == "dense" and case.batch_size > 100
+    return vars(case) | ({"failed": "more than 9 GB"} if failed else times | memory)
+
+
+def test_larger_batches_of_what_failed_are_not_tried(monkeypatch):
+    monkeypatch.setattr(bench, "run_case", fake)
+    cases = bench_ranks([100, 200, 400], ["dense", "blocks", "fused"], simix_batch=400)["cases"]
+    assert [case.get("failed") for case in cases[:3]] == [
+        None,
+        "more than 9 GB",
+        "not tried: a smaller batch failed",
+    ]
+    assert [(c["method"], c["simix"]) for c in cases[3:]] == [("blocks", False)] * 3 + [
+        ("blocks", True)
+    ]
+    table = ranks_table(cases)
+    assert "400 → 1,000" in table
+    assert "more than 9 GB" in table
+    _, (time_ax, memory_ax) = plots.plot_engines(cases)
+    assert time_ax.lines[1].get_xdata().tolist() == [100, 200, 400]
+    assert time_ax.lines[1].get_ydata() == pytest.approx([0.21, 0.22, 0.24])
+    assert [line.get_label() for line in memory_ax.lines] == ["dense", "blocks"]
+    plt.close("all")
+
+
+def test_the_command_stores_numbers_and_figure(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bench, "run_case", fake)
+    options = ["--batch-sizes", "100", "200", "--methods", "blocks", "--device", "cpu"]
+    cli.main(["bench", "ranks", *options, "--out", str(tmp_path)])
+    assert "| blocks |" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "ranks-cpu.json").read_text())
+    assert len(stored["cases"]) == 3
+    assert stored["device"]
+    assert (tmp_path / "ranks-cpu.png").stat().st_size > 5000
