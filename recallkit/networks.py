@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from recallkit.errors import RecallkitError
 
-Pooling = Literal["auto", "gem", "average", "average+max", "token"]
+Pooling = Literal["auto", "gem", "average", "average+max", "grid", "token"]
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
 
@@ -65,6 +65,20 @@ class AverageMaxPooling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) → (B, C)."""
         return features.mean(dim=(-2, -1)) + features.amax(dim=(-2, -1))
+
+
+class GridPooling(nn.Module):
+    """Averages over the cells of a 4×4 grid, side by side: what is where.
+
+    For images whose objects are centred and of one size, as drawings are; in photographs, where
+    things are anywhere, the poolings that forget the place do better.
+    """
+
+    CELLS = 16
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, 16·C)."""
+        return F.adaptive_avg_pool2d(features, 4).flatten(1)
 
 
 class TokenPooling(nn.Module):
@@ -133,16 +147,17 @@ class RetrievalNetwork(nn.Module):
 
 
 class SmallConvNet(RetrievalNetwork):
-    """Four convolutions for images of 32 pixels: 422,304 parameters, a laptop CPU trains it.
+    """Three convolutions for images of 32 pixels: 359,840 parameters, a laptop CPU trains it.
 
-    Each is 3×3 with stride 2, then GroupNorm and ReLU: 32 pixels → 16 → 8 → 4 → 2. GroupNorm
-    knows no batch, so the chunks of a large batch give what the whole would.
+    Each is 3×3 with stride 2, then GroupNorm and ReLU: 32 pixels → 16 → 8 → 4. GroupNorm knows no
+    batch, so the chunks of a large batch give what the whole would.
 
     Args:
         embedding_dim: D. Default 128: enough for 1,400 classes of emoji.
         widths: channels after each convolution, multiples of 8 (a group of GroupNorm is an eighth
-            of them). Default (32, 64, 128, 256).
-        pooling: "average+max", "average" or "gem". Default "average+max".
+            of them). Default (32, 64, 128).
+        pooling: "grid", "average+max", "average" or "gem". Default "grid": drawings are centred,
+            and on validation classes a fourth convolution with "average+max" found fewer.
 
     Raises:
         ValueError: a width that is no multiple of 8, or a pooling that is none of these.
@@ -151,8 +166,8 @@ class SmallConvNet(RetrievalNetwork):
     def __init__(
         self,
         embedding_dim: int = 128,
-        widths: Sequence[int] = (32, 64, 128, 256),
-        pooling: Pooling = "average+max",
+        widths: Sequence[int] = (32, 64, 128),
+        pooling: Pooling = "grid",
     ) -> None:
         if not widths or any(width < 8 or width % 8 for width in widths):
             raise ValueError(f"widths must be multiples of 8, not {tuple(widths)}")
@@ -160,8 +175,9 @@ class SmallConvNet(RetrievalNetwork):
             _convolution_block(before, after)
             for before, after in zip((3, *widths), widths, strict=False)
         ]
-        pool = _pooling_of_maps(pooling)
-        super().__init__(nn.Sequential(*blocks), pool, widths[-1], embedding_dim)
+        pool = GridPooling() if pooling == "grid" else _pooling_of_maps(pooling)
+        features = widths[-1] * (GridPooling.CELLS if pooling == "grid" else 1)
+        super().__init__(nn.Sequential(*blocks), pool, features, embedding_dim)
 
 
 def _convolution_block(before: int, after: int) -> nn.Sequential:
@@ -195,7 +211,7 @@ def build_network(
         embedding_dim: D. Default: 512 as in the paper; 128 for "small".
         pooling: "gem", "average", "average+max", or "token" (the class token after the final
             norm). Default "auto": the paper's choice, GeM for feature maps and the class token
-            where there is one, the average of the tokens where there is none; "average+max" for
+            where there is one, the average of the tokens where there is none; "grid" for
             "small".
         pretrained: True: ImageNet weights as published by torchvision or timm, which needs the
             network once. A path: the backbone's state dict, ``.safetensors`` or one that
@@ -257,7 +273,7 @@ def _remain_in_evaluation(module: nn.Module, mode: bool = True) -> nn.Module:
 def _small(embedding_dim: int, pooling: Pooling, pretrained: bool | str | Path) -> SmallConvNet:
     if pretrained is not False:
         raise ValueError('pretrained must be False for "small": there are no published weights')
-    return SmallConvNet(embedding_dim, pooling="average+max" if pooling == "auto" else pooling)
+    return SmallConvNet(embedding_dim, pooling="grid" if pooling == "auto" else pooling)
 
 
 def _pooling_of_maps(pooling: Pooling) -> nn.Module:

@@ -14,6 +14,7 @@ from recallkit.networks import (
     AverageMaxPooling,
     EmbeddingHead,
     GeM,
+    GridPooling,
     SmallConvNet,
     TokenPooling,
     build_network,
@@ -83,10 +84,18 @@ def test_head_puts_on_the_unit_sphere(dtype):
 def test_small_network():
     network = build_network("small")
     assert isinstance(network, SmallConvNet)
-    assert parameter_count(network) == 422_304
+    assert parameter_count(network) == 359_840
     assert_unit(network(images(size=32)), (2, 128))
     assert_unit(build_network("small", 16, pooling="gem")(images(size=48)), (2, 16))
     assert_unit(SmallConvNet(8, widths=(8, 16))(images(size=32)), (2, 8))
+
+
+def test_grid_pooling_keeps_the_place():
+    features = torch.arange(2 * 64.0).reshape(1, 2, 8, 8)
+    pooled = GridPooling()(features).reshape(2, 4, 4)
+    for c, y, x in [(0, 0, 0), (1, 3, 2)]:
+        cell = features[0, c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
+        assert pooled[c, y, x] == cell.mean()
 
 
 def test_small_network_does_not_mix_images():
