@@ -18,8 +18,8 @@ class Config:
     """"small", or a backbone of torchvision ("resnet50") or timm ("timm/vit_base_patch32_224")."""
     pretrained: bool = False
     """Start the backbone from published weights."""
-    embedding_dim: int = 128
-    """D. Larger costs little and gains little from 128 on."""
+    embedding_dim: int = 256
+    """D. More costs little beside the convolutions."""
     image_size: int = 32
     """Side of the square that the network sees, in pixels."""
 
@@ -40,10 +40,10 @@ class Config:
     """Images of a class in a batch; the paper's."""
     chunk_size: int = 512
     """Images a forward pass: memory, not results, depends on it."""
-    images: int = 300_000
+    images: int = 260_000
     """Images seen in the whole training; steps are this over the batch size."""
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     """The peak, of AdamW."""
     weight_decay: float = 1e-4
     """Decoupled, on weights with two or more dimensions only."""
