@@ -2,13 +2,12 @@
 
 import os
 
-import matplotlib
 import pytest
 import torch
 
 from recallkit.data.image_set import ImageSet, Splits
 
-matplotlib.use("Agg")
+os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, no window is opened
 
 
 @pytest.fixture(scope="session", autouse=True)
