@@ -35,8 +35,8 @@ def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any
         values = [100 * line[name] for line in history]
         axes[1].plot(images, values, color=colour, marker=marker, markersize=4, label=name)
     axes[1].set(xlabel="images seen (thousands)", ylabel="validation classes (%)")
-    axes[1].set_ylim(bottom=0)
-    axes[1].legend()
+    axes[1].set_ylim(0, 100)
+    axes[1].legend(loc="lower right")
     return fig, axes
 
 
