@@ -78,7 +78,7 @@ def test_a_file_that_is_no_json_is_named(tmp_path):
 
 
 def test_select_keeps_runs_that_differ_only_where_they_may():
-    runs = [result(batch_size=64), result(batch_size=64, simix=True), result(seed=1)]
+    runs = [result(batch_size=64), result(batch_size=64, simix=False), result(seed=1)]
     assert select(runs, BASE, free=("batch_size",)) == runs[:1]
     assert select(runs, BASE, free=("batch_size", "seed")) == [runs[0], runs[2]]
     with pytest.raises(ValueError, match="free must name settings, not \\['size'\\]"):
