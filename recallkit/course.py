@@ -93,11 +93,6 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    running = {"cell": 0}
-
-    def start(cell: "NotebookNode", cell_index: int) -> None:
-        running["cell"] += cell.cell_type == "code"
-
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -106,15 +101,16 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
         record_timing=False,
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
-        on_cell_execute=start,
-        on_cell_executed=lambda **_: count(),
     )
-    try:
-        client.execute(env=_kernel_environment())
-    except CellExecutionError as error:
-        raise _failure(path, running["cell"], f"{error.ename}: {error.evalue}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise _failure(path, running["cell"], str(error).splitlines()[0]) from None
+    with client.setup_kernel(env=_kernel_environment()):
+        for number, cell in enumerate(code_cells(notebook), start=1):
+            try:
+                client.execute_cell(cell, notebook.cells.index(cell))
+            except CellExecutionError as error:
+                raise _failure(path, number, f"{error.ename}: {error.evalue}") from None
+            except (CellTimeoutError, DeadKernelError) as error:
+                raise _failure(path, number, str(error).splitlines()[0]) from None
+            count()
 
 
 def _kernel_environment() -> dict[str, str]:

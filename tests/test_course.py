@@ -2,6 +2,11 @@
 
 import base64
 import io
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
@@ -13,6 +18,7 @@ from recallkit.errors import RecallkitError
 
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
 WIDGET = "from ipywidgets import IntSlider\nslider = IntSlider(description='k')\nslider"
+HANGING = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)"
 RUNNING_BAR = "import sys\nprint('\\r 50%|###', end='', file=sys.stderr)"
 
 
@@ -130,6 +136,24 @@ def test_a_failing_cell_is_named(tmp_path):
 
 def test_a_kernel_that_dies_is_named(tmp_path):
     assert "cell [2]: Kernel died" in failure(write(tmp_path, "import os", "os._exit(1)"))
+
+
+def test_ctrl_c_ends_the_kernel_and_leaves_the_file(tmp_path):
+    path = write(tmp_path, HANGING)
+    before = path.read_bytes()
+    command = [sys.executable, "-m", "recallkit", "notebooks", str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)  # the file is there before it is written
+    process.send_signal(signal.SIGINT)
+    message = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert message.splitlines()[-1] == "recallkit: interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert path.read_bytes() == before
 
 
 def test_a_cell_that_hangs_is_named(tmp_path, monkeypatch):

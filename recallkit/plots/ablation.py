@@ -60,7 +60,7 @@ def plot_competition(
     ax.plot(batch_sizes, loss, color=VERMILION, marker="s", linestyle="--", label="RS@k loss")
     ax.set(xlabel="batch size", ylim=(0, 1), title="The same images, in batches of any size")
     _batch_axis(ax, batch_sizes)
-    ax.legend()
+    ax.legend(loc="lower left")
     return fig, ax
 
 
@@ -102,7 +102,9 @@ def plot_comparison(
     )
     ax.set(xlabel=xlabel, ylabel="R@1 on test classes (%)")
     ax.set_xticks(range(len(values)), [str(value) for value in values])
-    ax.margins(x=0.15, y=0.3)
+    ax.set_xlim(-0.5, len(values) - 0.5)
+    ax.margins(y=0.3)
+    ax.grid(alpha=0.3, axis="y")
     ax.legend()
     return fig, ax
 
