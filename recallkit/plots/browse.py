@@ -76,9 +76,8 @@ def plot_searches(
     }
     tiles |= {(q * len(found), 0): images.images[query] for q, query in enumerate(queries)}
     fig, ax = _mosaic(tiles, rows=len(rows), columns=k + 1)
-    for row, (query, _) in enumerate(rows):
-        for place, right in enumerate(images.labels[nearest[row]] == images.labels[query]):
-            _mark(ax, bool(right), place + 1, row)
+    own = images.labels[[query for query, _ in rows]]
+    _mark(ax, images.labels[nearest] == own[:, None])
     names = [_short(images.name(query), width=15) for query in queries]
     if len(found) == 1:  # no room under the query
         ax.set_yticks(range(len(rows)), names, fontsize=8)
@@ -216,22 +215,29 @@ def _mosaic(
     ax = fig.add_axes((_LEFT / size[0], _BOTTOM / size[1], wide / size[0], high / size[1]))
     extent = (-0.5, columns - 0.5, rows * (1 + below) - 0.5, -0.5)
     ax.imshow(canvas.permute(1, 2, 0).numpy(), extent=extent, aspect="auto")
+    ax.autoscale(False)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return fig, ax
 
 
-def _mark(ax: "Axes", right: bool, column: int, row: int) -> None:
-    """Frame and sign: right or wrong is told by colour, line and sign alike."""
-    from matplotlib.patches import Rectangle
+def _mark(ax: "Axes", rights: Tensor) -> None:
+    """Frame and sign at (column + 1, row) of ``rights`` (rows, k): told by colour, line and sign.
 
-    sign, colour, style = ("✓", BLUE, "-") if right else ("✗", VERMILION, "--")
-    look = {"edgecolor": colour, "linestyle": style, "linewidth": 2, "fill": False}
-    ax.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, **look))
-    white = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    where = (column + 0.4, row + 0.38)
-    ax.text(*where, sign, color=colour, fontsize=10, ha="right", va="bottom", bbox=white)
+    All frames of a kind are one collection and all signs one line, which draws faster than each.
+    """
+    from matplotlib.collections import PolyCollection
+
+    corners = 0.46 * torch.tensor([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
+    for right, sign, colour, style in ((True, "✓", BLUE, "-"), (False, "✗", VERMILION, "--")):
+        row, column = (rights == right).nonzero().T
+        centres = torch.stack([column + 1, row], dim=1)  # (n, 2)
+        look = {"edgecolor": colour, "linestyle": style, "linewidth": 2, "facecolor": "none"}
+        ax.add_collection(PolyCollection((centres[:, None] + corners).numpy(), **look))
+        where = (centres + 0.31).T.tolist()
+        ax.plot(*where, marker="s", color="white", alpha=0.85, markersize=11, linestyle="none")
+        ax.plot(*where, marker=f"${sign}$", color=colour, markersize=8, linestyle="none")
 
 
 def _short(name: str, width: int) -> str:
