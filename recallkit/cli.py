@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         _dispatch(arguments)
     except KeyboardInterrupt:
         sys.exit("recallkit: interrupted")
-    except (RecallkitError, ValueError) as error:
+    except (RecallkitError, ValueError, OSError) as error:
         sys.exit(f"recallkit: error: {error}")
 
 

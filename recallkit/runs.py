@@ -44,13 +44,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise RecallkitError(
-            f"cannot write {path}: {error.strerror or error}. "
-            f"Free some space, or choose another folder with --out."
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> RecallkitError:
+    return RecallkitError(
+        f"cannot write {path}: {error.strerror or error}. "
+        f"Free some space, or choose another folder with --out."
+    )
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -130,9 +134,17 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def append_metrics(folder: Path, line: dict[str, float]) -> None:
-    """Add a line to the run's ``metrics.jsonl``."""
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    """Add a line to the run's ``metrics.jsonl``.
+
+    Raises:
+        RecallkitError: if the disk is full or the folder cannot be written.
+    """
+    path = folder / "metrics.jsonl"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def environment(device: torch.device) -> dict[str, Any]:
