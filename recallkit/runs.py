@@ -99,12 +99,10 @@ def read_config(folder: Path) -> Config:
 
 def write_weights(folder: Path, network: torch.nn.Module) -> None:
     """Keep the weights of ``network`` in the run ``folder``."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_atomically(
-        folder / "weights.safetensors", lambda temporary: save_file(weights, temporary)
-    )
+    packed = save({name: value.contiguous() for name, value in network.state_dict().items()})
+    write_atomically(folder / "weights.safetensors", lambda path: path.write_bytes(packed))
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

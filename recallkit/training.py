@@ -1,5 +1,6 @@
 """The loop: batches, steps, schedule, evaluations, and a state that can be left and resumed."""
 
+import io
 import json
 import math
 import resource
@@ -344,7 +345,9 @@ def _look(
 def save_state(training: Training, folder: Path, history: list[dict[str, float]]) -> None:
     """Write ``state.pt``, atomically: what :func:`train` continues from."""
     state = training.state_dict() | {"history": json.dumps(history)}
-    runs.write_atomically(folder / "state.pt", lambda temporary: torch.save(state, temporary))
+    buffer = io.BytesIO()  # on a full disk torch.save would raise what says nothing of disks
+    torch.save(state, buffer)
+    runs.write_atomically(folder / "state.pt", lambda path: path.write_bytes(buffer.getvalue()))
 
 
 def _resume(training: Training, folder: Path) -> list[dict[str, float]]:
