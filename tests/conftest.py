@@ -1,13 +1,17 @@
 """What several test files share."""
 
 import os
+from contextlib import suppress
 
 import pytest
 import torch
 
 from recallkit.data.image_set import ImageSet, Splits
 
-os.environ["MPLBACKEND"] = "Agg"  # figures are drawn, no window is opened
+with suppress(ImportError):  # the tests of the core run without it
+    import matplotlib
+
+    matplotlib.use("Agg")  # here only: a variable would reach the kernels of notebooks too
 
 
 @pytest.fixture(scope="session", autouse=True)
