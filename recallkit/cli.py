@@ -144,7 +144,7 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    test = load(config.dataset).test
+    test = load(config.dataset, config.image_size).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
@@ -178,7 +178,7 @@ def evaluate(
 
     folder = run or _latest_run()
     config, network = read_network(folder, device)
-    images = getattr(load(config.dataset), split)
+    images = getattr(load(config.dataset, config.image_size), split)
     rows = {
         "pixels": evaluate_pixels(images, config.image_size),
         "trained": evaluate_network(network, images, config.image_size),
@@ -216,10 +216,11 @@ def search(
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    query = read_picture(picture)
+    read_picture(picture)  # a damaged one is named before anything is loaded
     folder = run or _latest_run()
     config, network = read_network(folder, device)
-    gallery = getattr(load(config.dataset), split)
+    gallery = getattr(load(config.dataset, config.image_size), split)
+    query = read_picture(picture, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)
     similarities, neighbours = evaluation.search(query_embedding, gallery_embeddings, k)

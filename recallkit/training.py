@@ -197,7 +197,7 @@ def train(
     device = choose_device(device)
     folder = Path(folder)
     _open_folder(folder, config, resume)
-    splits = load(config.dataset) if splits is None else splits
+    splits = load(config.dataset, config.image_size) if splits is None else splits
     training = Training(config, splits.train, device)
     table = {
         "pixels": evaluate_pixels(splits.test, config.image_size),

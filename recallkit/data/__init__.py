@@ -12,8 +12,13 @@ LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
-def load(name: str) -> Splits:
+def load(name: str, image_size: int = 32) -> Splits:
     """The data set called ``name``, or the folder of that path with one sub-folder a class.
+
+    Args:
+        name: of an embedded data set, or of a folder.
+        image_size: side of the square that a network will see; pictures of a folder are kept in
+            squares at least as large.
 
     Raises:
         ValueError: if there is neither.
@@ -25,4 +30,4 @@ def load(name: str) -> Splits:
     if not folder.is_dir():
         known = ", ".join(sorted(LOADERS))
         raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
-    return load_folder(folder)
+    return load_folder(folder, side=max(64, image_size))

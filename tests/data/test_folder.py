@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from recallkit.data import load
 from recallkit.data.folder import load_folder
 from recallkit.data.pictures import read_picture
 from recallkit.errors import RecallkitError
@@ -42,6 +43,11 @@ def test_split_is_fixed_by_names_and_seed(pictures):
     once, again, other = (load_folder(pictures, seed=seed).test for seed in (0, 0, 1))
     assert torch.equal(once.labels, again.labels)
     assert not torch.equal(once.labels.unique(), other.labels.unique())
+
+
+@pytest.mark.parametrize(("image_size", "side"), [(32, 64), (100, 100)])
+def test_pictures_are_kept_large_enough_for_the_network(pictures, image_size, side):
+    assert load(str(pictures), image_size).test.images.shape[2:] == (side, side)
 
 
 def test_all_damaged_pictures_are_named(pictures):
