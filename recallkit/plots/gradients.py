@@ -41,7 +41,7 @@ def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure
 
 
 def plot_pushed(
-    embeddings: Tensor, labels: Tensor, pair: Tensor, tangent: Tensor, title: str = ""
+    embeddings: Tensor, labels: Tensor, pair: Tensor, tangent: Tensor, name: str
 ) -> "tuple[Figure, Any]":
     """One loss: the push on every pair, and what it makes of each point on the circle.
 
@@ -50,17 +50,16 @@ def plot_pushed(
         labels: (B,), classes side by side.
         pair: (B, B) dL/dS.
         tangent: (B, 2) dL/dE along the circle; arrows point the other way, in descent.
-        title: above both.
+        name: of the loss.
 
     Returns:
         The figure, and its two axes.
     """
     fig, axes = _grid(2, 2, 3.6)
     _draw_pairs(axes[0], pair, labels)
-    axes[0].set(xlabel="in the gallery", ylabel="as query", title="+ together, − apart")
+    axes[0].set(xlabel="in the gallery", ylabel="as query", title=f"{name}: + together, − apart")
     _draw_circle(axes[1], embeddings, labels, tangent)
     axes[1].set_title("where each point is sent")
-    fig.suptitle(title, fontsize=11)
     return fig, axes
 
 
@@ -97,7 +96,8 @@ def plot_lists(
     Returns:
         The figure, and its axes.
     """
-    fig, axes = _grid(len(gradients), 3, (3.0, 2.2), sharex=True, sharey=True)
+    panel = (6.5, 2.6) if len(gradients) == 1 else (3.0, 2.2)
+    fig, axes = _grid(len(gradients), 3, panel, sharex=True, sharey=True)
     rank = torch.arange(1, len(positive) + 1)
     for ax, (name, gradient) in zip(axes, gradients.items(), strict=False):
         ax.axhline(0, color=GREY, linewidth=0.8)
@@ -105,6 +105,8 @@ def plot_lists(
             ax.vlines(rank[chosen], 0, -gradient[chosen], color=colour, linewidth=1.5)
             ax.plot(rank[chosen], -gradient[chosen], marker, color=colour, markersize=4)
         ax.set_title(name, fontsize=9)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.ticklabel_format(axis="y", scilimits=(-2, 3))
     _label_outside(axes, "rank of the item", ylabel)
     axes[0].plot([], [], "o", color=BLUE, label="positive")
     axes[0].plot([], [], "s", color=VERMILION, label="other class")
@@ -218,7 +220,7 @@ def _draw_circle(ax: "Axes", points: Tensor, labels: Tensor, tangent: Tensor | N
     for label in labels.unique().tolist():
         own = points[labels == label]
         ax.plot(*own.T, MARKERS[label % 7], color=CYCLE[label % 7], markersize=6)
-    ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), xticks=[], yticks=[], aspect="equal")
+    ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), xticks=[], yticks=[], aspect="equal")
 
 
 def _label_outside(axes: Any, xlabel: str, ylabel: str) -> None:
@@ -247,7 +249,8 @@ def _grid(
         **options,
     )
     # Fixed places: finding them by layout="constrained" doubles the time of a slider's move.
-    fig.subplots_adjust(left=0.09, right=0.98, bottom=0.12, top=0.9, wspace=0.08, hspace=0.2)
+    across, up = 1 / (width * columns), 1 / (height * rows)  # an inch, in shares of the figure
+    fig.subplots_adjust(0.65 * across, 0.5 * up, 1 - 0.1 * across, 1 - 0.3 * up, 0.08, 0.2)
     for ax in axes.ravel()[panels:]:
         ax.remove()
     return fig, axes.ravel()[:panels]

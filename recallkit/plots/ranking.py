@@ -118,7 +118,9 @@ def _draw_items(
             text, (place, 0), at, ha="center", va=edge, fontsize=8, arrowprops={"arrowstyle": "-"}
         )
     ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), yticks=[], xlabel="similarity to the query")
-    ax.legend(fontsize=8, loc="upper left")
+    # Below, beside the name of the axis: an item may stand anywhere along the line.
+    below = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13), "frameon": False}
+    ax.legend(fontsize=8, ncols=2, **below)
 
 
 def _draw_membership(

@@ -108,7 +108,8 @@ def _draw_similarities(
     )
     here = (torch.lerp(second, first, alpha) @ query).item()
     ax.plot(alpha, here, marker="D", color="white", markeredgecolor=GREEN, markersize=9)
-    ax.annotate(f"{here:.2f}", (alpha, here), (8, -14), textcoords="offset points")
+    side, edge = (8, "left") if alpha < 0.9 else (-8, "right")
+    ax.annotate(f"{here:.2f}", (alpha, here), (side, -14), textcoords="offset points", ha=edge)
     ax.set(xlabel="α, the weight of x", ylabel="similarity to w", ylim=(-1.05, 1.05))
     ax.set(xticks=(0, 0.5, 1), yticks=(-1, 0, 1))  # each tick takes a slider 2 ms
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, frameon=False, fontsize=9)

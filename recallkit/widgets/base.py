@@ -1,10 +1,14 @@
 """How every widget is built: labelled controls above one figure of fixed height."""
 
+import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import display
+from IPython.display import Image, display
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class LivePlot(widgets.VBox):
@@ -54,8 +58,17 @@ def _shown(draw: Callable[..., Any]) -> Callable[..., None]:
     import matplotlib.pyplot as plt
 
     def show(**values: Any) -> None:
-        fig, _ = draw(**values)
-        display(fig)
+        with plt.rc_context({"axes.titley": 1.0}):  # else each title looks for room by itself
+            fig, _ = draw(**values)
+            picture = _rendered(fig)
+        display(Image(picture))
         plt.close(fig)
 
     return show
+
+
+def _rendered(fig: "Figure") -> bytes:
+    """The figure as PNG, drawn once: IPython's own display draws twice, to cut off the margins."""
+    file = io.BytesIO()
+    fig.savefig(file, format="png", dpi="figure")
+    return file.getvalue()

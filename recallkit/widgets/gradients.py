@@ -60,7 +60,7 @@ def live_list(similarity: Tensor, positives: int) -> LivePlot:
             5, min=1, max=len(similarity) - positives + 1, description="rank of the positive"
         ),
     }
-    return live_plot(draw, controls, height=250)
+    return live_plot(draw, controls, height=280)
 
 
 def live_paths(paths: Mapping[str, Tensor], labels: Tensor) -> LivePlot:
@@ -76,4 +76,4 @@ def live_paths(paths: Mapping[str, Tensor], labels: Tensor) -> LivePlot:
         return plots.plot_circles({name: path[step] for name, path in paths.items()}, labels)
 
     slider = widgets.IntSlider(0, min=0, max=last, description="step of descent")
-    return live_plot(draw, {"step": slider}, height=560)
+    return live_plot(draw, {"step": slider}, height=570)

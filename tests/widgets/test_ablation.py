@@ -1,6 +1,7 @@
 """Moving a control changes what the figure shows."""
 
 import pytest
+from matplotlib.figure import Figure
 
 from recallkit import plots
 from recallkit.widgets import ablation
@@ -9,7 +10,7 @@ from recallkit.widgets import ablation
 @pytest.fixture
 def drawn(monkeypatch):
     calls = []
-    monkeypatch.setattr(plots, "plot_three_views", lambda *a: calls.append(a) or (None, None))
+    monkeypatch.setattr(plots, "plot_three_views", lambda *a: calls.append(a) or (Figure(), None))
     return calls
 
 

@@ -1,6 +1,7 @@
 """Moving a control changes what the figure shows."""
 
 import pytest
+from matplotlib.figure import Figure
 
 from recallkit.collapse import arc_losses
 from recallkit.widgets import definitions
@@ -10,7 +11,7 @@ from recallkit.widgets import definitions
 def drawn(monkeypatch):
     """The arguments with which the plot was asked for."""
     calls = []
-    monkeypatch.setattr(definitions, "plot_arc", lambda *a: calls.append(a) or (None, None))
+    monkeypatch.setattr(definitions, "plot_arc", lambda *a: calls.append(a) or (Figure(), None))
     return calls
 
 

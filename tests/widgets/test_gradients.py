@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
 from recallkit import plots
@@ -18,7 +19,7 @@ def drawn(monkeypatch):
 
     def record(*arguments):
         calls.append(arguments)
-        return None, None
+        return Figure(), None
 
     for name in ("plot_pushed", "plot_lists", "plot_circles"):
         monkeypatch.setattr(plots, name, record)

@@ -3,6 +3,7 @@
 import ipywidgets
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from recallkit import plots
 from recallkit.widgets import ranking
@@ -17,7 +18,7 @@ def drawn(monkeypatch):
 
     def record(*arguments):
         calls.append(arguments)
-        return None, None
+        return Figure(), None
 
     for name in ("plot_steps", "plot_line"):
         monkeypatch.setattr(plots, name, record)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from recallkit.widgets import simix
 
@@ -10,7 +11,7 @@ from recallkit.widgets import simix
 def drawn(monkeypatch):
     """The arguments with which the plot was asked for."""
     calls = []
-    monkeypatch.setattr(simix, "plot_mixing", lambda *a: calls.append(a) or (None, None))
+    monkeypatch.setattr(simix, "plot_mixing", lambda *a: calls.append(a) or (Figure(), None))
     return calls
 
 

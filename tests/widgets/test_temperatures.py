@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from recallkit import plots
 from recallkit.widgets import temperatures
@@ -11,8 +12,10 @@ GRID, NEGATIVES = torch.linspace(0, 1, 5), torch.tensor([0.1, 0.5, 0.6])
 
 @pytest.fixture
 def drawn(monkeypatch):
-    calls = []
-    monkeypatch.setattr(plots, "plot_surfaces", lambda *a, **_: calls.append(a[1]) or (None, None))
+    calls, empty = [], Figure()
+    monkeypatch.setattr(
+        plots, "plot_surfaces", lambda *a, **_: calls.append(a[1]) or (Figure(), None)
+    )
     return calls
 
 
