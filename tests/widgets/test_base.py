@@ -18,6 +18,7 @@ from recallkit.widgets import (
     temperatures,
 )
 
+PATHS = 3, 12, 2  # steps, points, dimensions
 POINTS = torch.nn.functional.normalize(
     torch.randn(12, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), dim=1
 )
@@ -34,7 +35,7 @@ def explorers(images):
         "pairs": lambda: gradients.live_pairs(POINTS, LABELS),
         "list": lambda: gradients.live_list(LINE, 2),
         "paths": lambda: gradients.live_paths(
-            dict.fromkeys("abcdef", POINTS.expand(3, 12, 2)), LABELS
+            dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
         ),
         "arc": definitions.arc_explorer,
         "memory": lambda: large_batch.step_memory_slider(StepMemory(1e8, 1e7, 1e5), 8e10),

@@ -12,7 +12,7 @@ GRID, NEGATIVES = torch.linspace(0, 1, 5), torch.tensor([0.1, 0.5, 0.6])
 
 @pytest.fixture
 def drawn(monkeypatch):
-    calls, empty = [], Figure()
+    calls = []
     monkeypatch.setattr(
         plots, "plot_surfaces", lambda *a, **_: calls.append(a[1]) or (Figure(), None)
     )
