@@ -34,8 +34,10 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
         axes[1].plot(difference, value * (1 - value) / tau, **style)
     axes[0].set(title="does z come before p?", ylabel="counted as")
     axes[1].set(title="and its slope", ylabel="per unit of similarity")
+    axes[0].set_yticks([0, 0.5, 1])
+    axes[1].locator_params(axis="y", nbins=4)  # each tick takes a slider 2 ms
     for ax in axes:
-        ax.set_xlabel("s(z) − s(p)")
+        ax.set(xlabel="s(z) − s(p)", xticks=[-reach, 0, reach])
         ax.legend(fontsize=8, loc="upper left")
     return fig, axes
 
@@ -112,12 +114,12 @@ def _draw_items(
     ax.plot(own, 0 * own, "o", color=BLUE, markersize=11, label="positive")
     for i, place in enumerate(own.tolist()):
         text = f"{chr(97 + i)}\ntrue {true_ranks[i]:.0f}\nrelaxed {ranks[i]:.2f}"
-        at = (place, 0.35 if i % 2 == 0 else -0.35)  # above and below, so that texts do not meet
-        edge = "bottom" if i % 2 == 0 else "top"
-        ax.annotate(
-            text, (place, 0), at, ha="center", va=edge, fontsize=8, arrowprops={"arrowstyle": "-"}
-        )
-    ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), yticks=[], xlabel="similarity to the query")
+        # Above and below, so that texts do not meet.
+        height, edge = (0.35, "bottom") if i % 2 == 0 else (-0.35, "top")
+        ax.vlines(place, 0, height, color="black", linewidth=1, zorder=0)
+        ax.text(place, height, text, ha="center", va=edge, fontsize=8)
+    ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), xticks=[0, 0.5, 1], yticks=[])
+    ax.set_xlabel("similarity to the query")
     # Below, beside the name of the axis: an item may stand anywhere along the line.
     below = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13), "frameon": False}
     ax.legend(fontsize=8, ncols=2, **below)
@@ -141,6 +143,8 @@ def _draw_membership(
             fontsize=8,
         )
     ax.set(xlabel="rank", ylabel="counts as found", ylim=(-0.15, 1.25), xlim=(0.4, items + 0.9))
+    ax.locator_params(axis="x", nbins=5, integer=True)
+    ax.set_yticks([0, 1])
     ax.legend(fontsize=8, loc="upper right")
 
 
