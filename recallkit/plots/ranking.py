@@ -120,9 +120,7 @@ def _draw_items(
         ax.text(place, height, text, ha="center", va=edge, fontsize=8)
     ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), xticks=[0, 0.5, 1], yticks=[])
     ax.set_xlabel("similarity to the query")
-    # Below, beside the name of the axis: an item may stand anywhere along the line.
-    below = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13), "frameon": False}
-    ax.legend(fontsize=8, ncols=2, **below)
+    _legend_below(ax)
 
 
 def _draw_membership(
@@ -145,7 +143,13 @@ def _draw_membership(
     ax.set(xlabel="rank", ylabel="counts as found", ylim=(-0.15, 1.25), xlim=(0.4, items + 0.9))
     ax.locator_params(axis="x", nbins=5, integer=True)
     ax.set_yticks([0, 1])
-    ax.legend(fontsize=8, loc="upper right")
+    _legend_below(ax)
+
+
+def _legend_below(ax: "Axes") -> None:
+    """Beside the name of the axis: what is drawn may stand anywhere inside."""
+    place = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13), "frameon": False}
+    ax.legend(fontsize=8, ncols=2, **place)
 
 
 def plot_limits(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import Image, display
+from IPython.display import clear_output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,12 +16,21 @@ class LivePlot(widgets.VBox):
 
     Attributes:
         controls: name → control, to be set from code: ``live.controls["k"].value = 3``.
-        output: the output area of the figure.
+        picture: the figure, as PNG.
+        output: the output area, which shows what goes wrong.
     """
 
-    def __init__(self, controls: dict[str, widgets.Widget], output: widgets.Output) -> None:
-        self.controls, self.output = controls, output
-        super().__init__([widgets.VBox(list(controls.values())), output])
+    def __init__(
+        self,
+        controls: dict[str, widgets.Widget],
+        picture: widgets.Image,
+        output: widgets.Output,
+        height: int,
+    ) -> None:
+        self.controls, self.picture, self.output = controls, picture, output
+        place = {"height": f"{height}px", "align_items": "flex-start"}  # as it is, not stretched
+        figure = widgets.Box([picture], layout=place)
+        super().__init__([widgets.VBox(list(controls.values())), figure, output])
 
 
 def live_plot(
@@ -42,9 +51,9 @@ def live_plot(
     """
     for control in controls.values():
         _label(control)
-    output = widgets.interactive_output(_shown(draw), controls)
-    output.layout.height = f"{height}px"
-    return LivePlot(controls, output)
+    picture = widgets.Image(format="png")
+    output = widgets.interactive_output(_painted(draw, picture), controls)
+    return LivePlot(controls, picture, output, height)
 
 
 def _label(control: widgets.Widget) -> None:
@@ -54,15 +63,16 @@ def _label(control: widgets.Widget) -> None:
     control.layout.width = "40em"
 
 
-def _shown(draw: Callable[..., Any]) -> Callable[..., None]:
+def _painted(draw: Callable[..., Any], picture: widgets.Image) -> Callable[..., None]:
+    """``draw``, with its figure sent into the picture: a third faster than an output of a cell."""
     import matplotlib.pyplot as plt
 
     def show(**values: Any) -> None:
         with plt.rc_context({"axes.titley": 1.0}):  # else each title looks for room by itself
             fig, _ = draw(**values)
-            picture = _rendered(fig)
-        display(Image(picture))
+            picture.value = _rendered(fig)
         plt.close(fig)
+        clear_output()  # the error of an earlier move
 
     return show
 
@@ -70,5 +80,5 @@ def _shown(draw: Callable[..., Any]) -> Callable[..., None]:
 def _rendered(fig: "Figure") -> bytes:
     """The figure as PNG, drawn once: IPython's own display draws twice, to cut off the margins."""
     file = io.BytesIO()
-    fig.savefig(file, format="png", dpi="figure")
+    fig.savefig(file, format="png", dpi="figure", pil_kwargs={"compress_level": 1})  # the fastest
     return file.getvalue()

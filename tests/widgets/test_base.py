@@ -56,7 +56,6 @@ def test_nothing_is_cut_off(name, toy_splits, monkeypatch):
         return b""
 
     monkeypatch.setattr(base, "_rendered", record)
-    monkeypatch.setattr(base, "display", lambda picture: None)
     live = explorers(toy_splits.test)[name]()
     for control in live.controls.values():
         before = control.value
@@ -66,7 +65,7 @@ def test_nothing_is_cut_off(name, toy_splits, monkeypatch):
     assert len(shown) > len(live.controls)
     for (left, bottom, right, top), (width, height), dpi in shown:
         assert min(left, bottom, width - right, height - top) >= 0
-        assert height * dpi < float(live.output.layout.height.removesuffix("px"))
+        assert height * dpi < float(live.children[1].layout.height.removesuffix("px"))
     assert not plt.get_fignums()
 
 
@@ -86,3 +85,18 @@ def test_a_figure_is_drawn_once():
     assert base._rendered(fig).startswith(b"\x89PNG")
     assert len(draws) <= 1
     plt.close(fig)
+
+
+def test_the_picture_stays_when_a_figure_fails():
+    def draw(number):
+        if number == 1:
+            raise ValueError("no figure of 1")
+        return plt.subplots()
+
+    live = base.live_plot(draw, {"number": ipywidgets.IntSlider(0, description="number")}, 500)
+    before = live.picture.value
+    with pytest.raises(ValueError, match="no figure of 1"):  # in a notebook: shown below it
+        live.controls["number"].value = 1
+    assert live.picture.value == before
+    live.controls["number"].value = 2
+    assert bytes(live.picture.value).startswith(b"\x89PNG")

@@ -27,7 +27,6 @@ def test_arc_explorer_moves_class_curves_and_mark(drawn):
     assert drawn[-1][0].shape == (6, 2)
     live.controls["ks"].value = (1,)
     assert drawn[-1][2] == arc_losses(widths, (1,), 6) != losses
-    assert live.output.layout.height.endswith("px")
 
 
 def test_controls_are_described():

@@ -18,7 +18,6 @@ def test_each_slider_changes_what_is_drawn(monkeypatch):
 
     plot_step_memory = large_batch.plot_step_memory
     monkeypatch.setattr(large_batch, "plot_step_memory", plot)
-    monkeypatch.setattr("recallkit.widgets.base.display", lambda figure: None)
     live = large_batch.step_memory_slider(MEMORY, card=24e9)
     assert titles[-1].startswith("batch 16,384, chunks of 128:")
     live.controls["batch_size"].value = 512

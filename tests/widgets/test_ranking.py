@@ -29,7 +29,6 @@ def test_step_has_one_temperature(drawn):
     live = ranking.live_step()
     live.controls["temperature"].value = 0.01
     assert drawn[-1] == ([0.01],)
-    assert live.output.layout.height.endswith("px")
 
 
 def test_line_moves_the_first_positive(drawn):
