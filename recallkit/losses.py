@@ -51,7 +51,7 @@ class RecallAtKLoss(nn.Module):
         query_in_database: False, as in the benchmarks: a query does not compete in its own
             ranking. True, as in the authors' released code: it does, with similarity 1, so every
             rank is about 1 larger. Without effect when a gallery is given.
-        engine: see :func:`.relaxed_ranks`.
+        engine, precision: see :func:`.relaxed_ranks`.
 
     Raises:
         ValueError: for a k below 1, a temperature that is not above 0, and on call for shapes that
@@ -70,13 +70,14 @@ class RecallAtKLoss(nn.Module):
         rank_temperature: float = 0.01,
         query_in_database: bool = False,
         engine: str = "auto",
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.ks = check_ks(ks)
         self.k_temperature = check_temperature(k_temperature, "k_temperature")
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
         self.query_in_database = query_in_database
-        self.engine = engine
+        self.engine, self.precision = engine, precision
 
     def forward(
         self,
@@ -103,7 +104,11 @@ class RecallAtKLoss(nn.Module):
             embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
         )
         ranks = relaxed_ranks(
-            *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
+            *task,
+            left_out=left_out,
+            temperature=self.rank_temperature,
+            engine=self.engine,
+            precision=self.precision,
         )
         return 1 - soft_recall_at_k(ranks, self.ks, self.k_temperature).mean()
 
@@ -112,7 +117,8 @@ class RecallAtKLoss(nn.Module):
         return (
             f"ks={self.ks}, k_temperature={self.k_temperature}, "
             f"rank_temperature={self.rank_temperature}, "
-            f"query_in_database={self.query_in_database}, engine={self.engine!r}"
+            f"query_in_database={self.query_in_database}, "
+            f"engine={self.engine!r}, precision={self.precision!r}"
         )
 
 
@@ -127,16 +133,18 @@ class SmoothAPLoss(nn.Module):
 
     Args:
         rank_temperature: τ, in similarities; 0.01 is the choice of Brown et al.
-        engine: see :func:`.relaxed_ranks`.
+        engine, precision: see :func:`.relaxed_ranks`.
 
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
     """
 
-    def __init__(self, rank_temperature: float = 0.01, engine: str = "auto") -> None:
+    def __init__(
+        self, rank_temperature: float = 0.01, engine: str = "auto", precision: str = "float32"
+    ) -> None:
         super().__init__()
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
-        self.engine = engine
+        self.engine, self.precision = engine, precision
 
     def forward(
         self,
@@ -152,7 +160,11 @@ class SmoothAPLoss(nn.Module):
         """
         *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
         ranks = relaxed_ranks(
-            *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
+            *task,
+            left_out=left_out,
+            temperature=self.rank_temperature,
+            engine=self.engine,
+            precision=self.precision,
         )
         among = ranks_among_positives(*task, self.rank_temperature)  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)
@@ -160,7 +172,10 @@ class SmoothAPLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What ``print(loss)`` shows."""
-        return f"rank_temperature={self.rank_temperature}, engine={self.engine!r}"
+        return (
+            f"rank_temperature={self.rank_temperature}, "
+            f"engine={self.engine!r}, precision={self.precision!r}"
+        )
 
 
 def ranks_among_positives(

@@ -13,7 +13,7 @@ from recallkit.checks import check_embeddings, check_same_dimension, check_tempe
 from recallkit.ranks.blocks import blocks_ranks
 from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.positives import find_positives
-from recallkit.ranks.precision import full_precision
+from recallkit.ranks.precision import PRECISIONS
 
 __all__ = ["ENGINES", "find_positives", "relaxed_ranks"]
 
@@ -61,6 +61,7 @@ def relaxed_ranks(
     temperature: float = 0.01,
     left_out: Tensor | None = None,
     engine: str = "auto",
+    precision: str = "float32",
 ) -> Tensor:
     r"""Rank every positive of every query, with a gradient.
 
@@ -83,13 +84,16 @@ def relaxed_ranks(
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``, which takes ``dense`` where
             that is small and ``blocks`` elsewhere.
+        precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
+            1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
+            shows what that does to loss and gradient.
 
     Returns:
         (Q, P) ranks ≥ 1, float32 or float64; +∞ at padding, where a sigmoid of k − r is then 0.
 
     Raises:
         ValueError: for empty or non-finite embeddings, shapes that disagree, an index outside the
-            gallery, a temperature that is not above 0, or an unknown engine.
+            gallery, a temperature that is not above 0, an unknown engine or precision.
     """
     check_embeddings(queries, "queries")
     if gallery is not queries:
@@ -101,9 +105,11 @@ def relaxed_ranks(
     temperature = check_temperature(temperature, "temperature")
     engine = _choose(engine, positives.numel() * len(gallery))
     dtype = torch.promote_types(queries.dtype, torch.float32)
-    with full_precision(queries.device.type):
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
+    with torch.autocast(queries.device.type, enabled=False):
         return ENGINES[engine](
-            queries.to(dtype), gallery.to(dtype), positives, left_out, temperature
+            queries.to(dtype), gallery.to(dtype), positives, left_out, temperature, precision
         )
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from recallkit.ranks.precision import full_precision
+from recallkit.ranks.precision import products_in
 
 STRIP_BYTES = 8 * 2**20  # three strips of this size live at once; larger gained nothing on a CPU
 CUDA_STRIP_BYTES = 128 * 2**20  # enough rows to fill a large GPU
@@ -31,28 +31,34 @@ WORTH_SKIPPING = 0.4  # of the pieces alive: with more, copying them costs what 
 
 
 def blocks_ranks(
-    queries: Tensor, gallery: Tensor, positives: Tensor, left_out: Tensor | None, temperature: float
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
 ) -> Tensor:
     """Relaxed ranks strip by strip; see :func:`.relaxed_ranks`.
 
     Memory besides inputs and their gradients: O(Q·P) and three strips. Differentiable once.
     """
-    return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature)
+    return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature, precision)
 
 
 class _BlocksRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, queries, gallery, positives, left_out, temperature):
+    def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
         ctx.save_for_backward(queries, gallery, positives, left_out)
-        ctx.temperature = temperature
+        ctx.temperature, ctx.precision = temperature, precision
         ranks = torch.zeros_like(positives, dtype=queries.dtype)
-        for rows in strips(queries, gallery):
-            strip, own = _strip(queries, gallery, positives, left_out, temperature, rows)
-            alive = _alive(strip, own, positives[rows])
-            step = torch.empty_like(alive.parts)
-            for p in range(positives.shape[1]):
-                torch.sub(alive.parts, own[alive.row, p, None], out=step).sigmoid_()
-                ranks[rows, p].index_add_(0, alive.row, step.sum(dim=1))
+        with products_in(precision, queries.device.type):
+            for rows in strips(queries, gallery):
+                strip, own = _strip(queries, gallery, positives, left_out, temperature, rows)
+                alive = _alive(strip, own, positives[rows])
+                step = torch.empty_like(alive.parts)
+                for p in range(positives.shape[1]):
+                    torch.sub(alive.parts, own[alive.row, p, None], out=step).sigmoid_()
+                    ranks[rows, p].index_add_(0, alive.row, step.sum(dim=1))
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
         return ranks.add_(0.5).masked_fill_(positives < 0, torch.inf)
 
@@ -64,7 +70,7 @@ class _BlocksRanks(torch.autograd.Function):
         wants_queries, wants_gallery = ctx.needs_input_grad[:2]
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
-        with full_precision(queries.device.type):
+        with products_in(ctx.precision, queries.device.type):
             for rows in strips(queries, gallery):
                 strip, own = _strip(queries, gallery, positives, left_out, ctx.temperature, rows)
                 weights = _strip_gradient(strip, own, positives[rows], grad_ranks[rows])
@@ -73,7 +79,7 @@ class _BlocksRanks(torch.autograd.Function):
                     torch.mm(weights, gallery, out=grad_queries[rows])
                 if wants_gallery:
                     grad_gallery.addmm_(weights.T, queries[rows])
-        return grad_queries, grad_gallery, None, None, None
+        return grad_queries, grad_gallery, None, None, None, None
 
 
 def strips(queries: Tensor, gallery: Tensor) -> Iterator[slice]:

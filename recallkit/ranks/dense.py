@@ -3,15 +3,23 @@
 import torch
 from torch import Tensor
 
+from recallkit.ranks.precision import products_in
+
 
 def dense_ranks(
-    queries: Tensor, gallery: Tensor, positives: Tensor, left_out: Tensor | None, temperature: float
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
 ) -> Tensor:
     """Relaxed ranks by the whole Q×P×N table of comparisons; see :func:`.relaxed_ranks`.
 
     Memory O(Q·N·P). Differentiable any number of times.
     """
-    similarity = queries @ gallery.T  # (Q, N)
+    with products_in(precision, queries.device.type):
+        similarity = queries @ gallery.T  # (Q, N)
     item = positives.clamp(min=0)  # padding points at item 0 and is overwritten below
     own = similarity.gather(1, item)  # (Q, P)
     steps = torch.sigmoid((similarity[:, None, :] - own[:, :, None]) / temperature)  # (Q, P, N)

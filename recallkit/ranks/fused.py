@@ -14,6 +14,9 @@ as many as in ``blocks``; a kernel that kept w on the chip too would have to mak
 twice more. No two programs write the same number: the result does not depend on their order.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -21,16 +24,32 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from recallkit.ranks.pairs import pair_similarities
-from recallkit.ranks.precision import full_precision
+from recallkit.ranks.precision import products_in
 
 STRIP_BYTES = 256 * 2**20  # of w: enough rows to fill the largest GPU in the products
 _PROGRAMS = 1024  # at least, if the gallery is long enough: several for each multiprocessor
-_TILE = {"QUERIES": 64, "ITEMS": 64, "DEPTH": 32}
+# Sizes of a tile, the threads that share it (warps of 32) and the loads under way at once. Which is
+# the fastest depends on the device, the precision, D and P: on CUDA it is tried, once for each.
+TILES = (
+    {"QUERIES": 64, "ITEMS": 64, "DEPTH": 32, "num_warps": 4, "num_stages": 3},
+    {"QUERIES": 64, "ITEMS": 128, "DEPTH": 32, "num_warps": 4, "num_stages": 3},
+    {"QUERIES": 128, "ITEMS": 64, "DEPTH": 32, "num_warps": 8, "num_stages": 3},
+    {"QUERIES": 128, "ITEMS": 128, "DEPTH": 32, "num_warps": 8, "num_stages": 2},
+    {"QUERIES": 128, "ITEMS": 128, "DEPTH": 32, "num_warps": 8, "num_stages": 4},
+    {"QUERIES": 64, "ITEMS": 64, "DEPTH": 64, "num_warps": 4, "num_stages": 2},
+)
+_TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
+_found: dict[tuple, dict[str, int]] = {}
 _POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
 
 
 def fused_ranks(
-    queries: Tensor, gallery: Tensor, positives: Tensor, left_out: Tensor | None, temperature: float
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
 ) -> Tensor:
     """Relaxed ranks by triton kernels; see :func:`.relaxed_ranks`.
 
@@ -45,16 +64,17 @@ def fused_ranks(
     if left_out is None:
         left_out = torch.full_like(positives[:, 0], -1)
     inputs = (tensor.contiguous() for tensor in (queries, gallery, positives, left_out))
-    return _FusedRanks.apply(*inputs, temperature)
+    return _FusedRanks.apply(*inputs, temperature, precision)
 
 
 class _FusedRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, queries, gallery, positives, left_out, temperature):
+    def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
         own = pair_similarities(queries, gallery, positives.clamp(min=0))  # (Q, P)
-        ranks, slopes = _sums(queries, gallery, positives, own, left_out, temperature)
+        table = (left_out, positives, own)
+        ranks, slopes = _launch(_sums, queries, gallery, table, temperature, precision)
         ctx.save_for_backward(queries, gallery, positives, own, slopes, left_out)
-        ctx.temperature = temperature
+        ctx.temperature, ctx.precision = temperature, precision
         return (1 + ranks).masked_fill_(positives < 0, torch.inf)
 
     @staticmethod
@@ -69,23 +89,58 @@ class _FusedRanks(torch.autograd.Function):
         height = max(1, STRIP_BYTES // (4 * len(gallery)))
         for start in range(0, len(queries), height):
             rows = slice(start, min(start + height, len(queries)))
-            table = (positives[rows], own[rows], grad_ranks[rows], back[rows], left_out[rows])
-            weights = _weights(queries[rows], gallery, *table, ctx.temperature)
-            with full_precision(queries.device.type):
+            table = [t[rows] for t in (left_out, positives, own, grad_ranks, back)]
+            weights = _launch(
+                _weights, queries[rows], gallery, table, ctx.temperature, ctx.precision
+            )
+            with products_in(ctx.precision, queries.device.type):
                 if wants_queries:
                     torch.mm(weights, gallery, out=grad_queries[rows])
                 if wants_gallery:
                     grad_gallery.addmm_(weights.T, queries[rows])
-        return grad_queries, grad_gallery, None, None, None
+        return grad_queries, grad_gallery, None, None, None, None
+
+
+def _launch(
+    kernel: Callable[..., Any],
+    queries: Tensor,
+    gallery: Tensor,
+    table: Sequence[Tensor],
+    temperature: float,
+    precision: str,
+) -> Any:
+    """Run one of the two kernels with the tile that is the fastest here."""
+    # Three TF32 products: errors like float32's, at half of TF32's speed or better.
+    scalars = (1 / temperature, {"float32": "tf32x3", "tf32": "tf32"}[precision])
+    key = (kernel, queries.device, precision, queries.shape[1], len(table[1].T).bit_length())
+    if key not in _found:
+        part = [t[:_TRIED_ON] for t in (queries, gallery, *table)]
+        _found[key] = _fastest(lambda tile: kernel(*part, *scalars, tile), queries.is_cuda)
+    return kernel(queries, gallery, *table, *scalars, _found[key])
+
+
+def _fastest(run: Callable[[dict[str, int]], Any], on_gpu: bool) -> dict[str, int]:
+    """The tile with which ``run`` takes least; the first where time says nothing."""
+    return min(TILES, key=lambda tile: _milliseconds(lambda: run(tile))) if on_gpu else TILES[0]
+
+
+def _milliseconds(work: Callable[[], Any]) -> float:
+    """Infinite if the device has not enough shared memory or registers for it."""
+    try:
+        return triton.testing.do_bench(work, warmup=5, rep=20)
+    except triton.OutOfResources:
+        return float("inf")
 
 
 def _sums(
     queries: Tensor,
     gallery: Tensor,
+    left_out: Tensor,
     positives: Tensor,
     own: Tensor,
-    left_out: Tensor,
-    temperature: float,
+    sharpness: float,
+    precision: str,
+    tile: dict[str, int],
 ) -> tuple[Tensor, Tensor]:
     """Σσ and Σσ' over the gallery for each positive, each (Q, P).
 
@@ -93,15 +148,14 @@ def _sums(
     device; the parts are added up afterwards, always in the same order.
     """
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
-    blocks = triton.cdiv(count, _TILE["QUERIES"]) * triton.cdiv(width, _POSITIVES)
-    tiles = triton.cdiv(items, _TILE["ITEMS"])
-    parts = max(1, min(tiles, _PROGRAMS // blocks))
+    across, slots = triton.cdiv(count, tile["QUERIES"]), triton.cdiv(width, _POSITIVES)
+    tiles = triton.cdiv(items, tile["ITEMS"])
+    parts = max(1, min(tiles, _PROGRAMS // (across * slots)))
     sums = queries.new_empty(2, parts, count, width)
-    grid = (triton.cdiv(count, _TILE["QUERIES"]), triton.cdiv(width, _POSITIVES), parts)
-    _sums_kernel[grid](
+    _sums_kernel[(across, slots, parts)](
         queries, gallery, positives, own, left_out, sums[0], sums[1],
-        count, items, depth, width, triton.cdiv(tiles, parts), 1 / temperature,
-        POSITIVES=_POSITIVES, **_TILE,
+        count, items, depth, width, triton.cdiv(tiles, parts), sharpness,
+        POSITIVES=_POSITIVES, PRECISION=precision, **tile,
     )  # fmt: skip
     return sums[0].sum(dim=0), sums[1].sum(dim=0)
 
@@ -109,20 +163,22 @@ def _sums(
 def _weights(
     queries: Tensor,
     gallery: Tensor,
+    left_out: Tensor,
     positives: Tensor,
     own: Tensor,
     grad_ranks: Tensor,
     back: Tensor,
-    left_out: Tensor,
-    temperature: float,
+    sharpness: float,
+    precision: str,
+    tile: dict[str, int],
 ) -> Tensor:
     """dL/ds of a strip, (q, N)."""
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
     weights = queries.new_empty(count, items)
-    grid = (triton.cdiv(count, _TILE["QUERIES"]), triton.cdiv(items, _TILE["ITEMS"]))
+    grid = (triton.cdiv(count, tile["QUERIES"]), triton.cdiv(items, tile["ITEMS"]))
     _weights_kernel[grid](
         queries, gallery, positives, own, grad_ranks, back, left_out, weights,
-        count, items, depth, width, 1 / temperature, **_TILE,
+        count, items, depth, width, sharpness, PRECISION=precision, **tile,
     )  # fmt: skip
     return weights
 
@@ -130,6 +186,7 @@ def _weights(
 @triton.jit
 def _similarity_tile(
     queries, gallery, rows, columns, left_out, count, items, depth,
+    PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     """Similarities of some queries to some items (QUERIES, ITEMS); −∞ where nothing competes."""
@@ -146,8 +203,7 @@ def _similarity_tile(
             mask=(columns[None, :] < items) & (d[:, None] < depth),
             other=0.0,
         )
-        # Three TF32 products: errors like float32's, at half of TF32's speed or better.
-        tile = tl.dot(a, b, tile, input_precision="tf32x3")
+        tile = tl.dot(a, b, tile, input_precision=PRECISION)
     absent = (columns[None, :] >= items) | (columns[None, :] == left_out[:, None])
     return tl.where(absent, float("-inf"), tile)
 
@@ -156,7 +212,8 @@ def _similarity_tile(
 def _sums_kernel(
     queries, gallery, positives, own, left_out, sigmoids, slopes,
     count, items, depth, width, tiles_a_part, sharpness,
-    POSITIVES: tl.constexpr, QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
+    POSITIVES: tl.constexpr, PRECISION: tl.constexpr,
+    QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     slots = tl.program_id(1) * POSITIVES + tl.arange(0, POSITIVES)
@@ -171,8 +228,9 @@ def _sums_kernel(
     for i in range(part * tiles_a_part, (part + 1) * tiles_a_part):
         columns = i * ITEMS + tl.arange(0, ITEMS)
         tile = _similarity_tile(
-            queries, gallery, rows, columns, absent, count, items, depth, QUERIES, ITEMS, DEPTH
-        )
+            queries, gallery, rows, columns, absent, count, items, depth,
+            PRECISION, QUERIES, ITEMS, DEPTH,
+        )  # fmt: skip
         for j in tl.static_range(POSITIVES):
             this = tl.arange(0, POSITIVES)[None, :] == j  # registers have no index: mask and add
             s = tl.sum(tl.where(this, all_own, 0.0), axis=1)
@@ -190,14 +248,16 @@ def _sums_kernel(
 def _weights_kernel(
     queries, gallery, positives, own, grad_ranks, back, left_out, weights,
     count, items, depth, width, sharpness,
+    PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     columns = tl.program_id(1) * ITEMS + tl.arange(0, ITEMS)
     absent = tl.load(left_out + rows, mask=rows < count, other=-1)
     tile = _similarity_tile(
-        queries, gallery, rows, columns, absent, count, items, depth, QUERIES, ITEMS, DEPTH
-    )
+        queries, gallery, rows, columns, absent, count, items, depth,
+        PRECISION, QUERIES, ITEMS, DEPTH,
+    )  # fmt: skip
     total = tl.zeros((QUERIES, ITEMS), tl.float32)
     for slot in range(width):
         place = rows.to(tl.int64) * width + slot

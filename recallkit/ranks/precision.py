@@ -1,4 +1,4 @@
-"""Matrix products in float32 proper, whatever the caller has allowed elsewhere."""
+"""Matrix products in the precision asked for here, whatever the caller has allowed elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,19 +8,25 @@ import torch
 _BACKENDS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
 
 
+PRECISIONS = ("float32", "tf32")
+
+
 @contextmanager
-def full_precision(device_type: str) -> Iterator[None]:
-    """Within this context autocast is off and float32 products are not rounded to TF32 or bf16.
+def products_in(precision: str, device_type: str) -> Iterator[None]:
+    """Within this context autocast is off and float32 products are rounded as asked, no further.
 
     An error e in a similarity is an error e/τ in the argument of the sigmoid. TF32 keeps 10 bits:
-    near similarity 1, e ≈ 5e-4, and at τ = 0.01 the argument would be off by 0.05.
+    each factor is off by up to 5e-4 of itself, and at τ = 0.01 the argument by up to some 0.05.
 
     Args:
+        precision: ``"float32"``, or ``"tf32"``, which only CUDA devices have: elsewhere the
+            products are float32 all the same.
         device_type: ``"cpu"``, ``"cuda"``, …: whose autocast is switched off.
     """
     before = [backend.fp32_precision for backend in _BACKENDS]
+    rounding = "tf32" if precision == "tf32" and device_type == "cuda" else "ieee"
     for backend in _BACKENDS:
-        backend.fp32_precision = "ieee"
+        backend.fp32_precision = rounding
     try:
         with torch.autocast(device_type, enabled=False):
             yield

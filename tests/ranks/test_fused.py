@@ -66,6 +66,34 @@ def test_queries_against_a_longer_gallery():
     compare(unit(1, 10, 40), unit(2, 150, 40), positives)
 
 
+def test_hundreds_of_positives():
+    labels = torch.arange(210) // 200
+    compare(unit(8, 5, 20), unit(9, 210, 20), find_positives(labels[:5], labels), temperature=0.2)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_every_tile_gives_the_same(number, monkeypatch):
+    from recallkit.ranks import fused
+
+    assert len(fused.TILES) == 6
+    monkeypatch.setattr(fused, "TILES", fused.TILES[number : number + 1])
+    monkeypatch.setattr(fused, "_found", {})
+    test_a_batch_against_itself(70, 20, 15, True)
+
+
+def test_the_fastest_tile_is_taken_and_one_that_does_not_fit_is_not(monkeypatch):
+    from recallkit.ranks import fused
+
+    def run(tile):
+        if tile["num_stages"] == 4:
+            raise fused.triton.OutOfResources(2, 1, "shared memory")
+        return tile["QUERIES"] / tile["num_stages"]
+
+    monkeypatch.setattr(fused.triton.testing, "do_bench", lambda work, **_: work())
+    assert fused._fastest(run, on_gpu=True) == fused.TILES[0]
+    assert fused._fastest(lambda tile: tile["DEPTH"] == 32, on_gpu=True) == fused.TILES[5]
+
+
 def test_strips_of_the_backward_pass(monkeypatch):
     from recallkit.ranks import fused
 
@@ -82,6 +110,31 @@ def test_the_loss_runs_on_it():
     fused = RecallAtKLoss(engine="fused")(embeddings, labels)
     dense = RecallAtKLoss(engine="dense")(embeddings.double(), labels)
     assert fused.item() == pytest.approx(dense.item(), rel=1e-4)
+
+
+def test_bfloat16_is_computed_in_float32():
+    half = unit(10, 40, 24).bfloat16().to(DEVICE).requires_grad_()
+    labels = (torch.arange(40) // 4).to(DEVICE)
+    exact = half.detach().double().requires_grad_()
+    for leaf, engine in ((half, "fused"), (exact, "dense")):
+        loss = RecallAtKLoss(engine=engine)(leaf, labels)
+        loss.backward()
+    assert half.grad.dtype == torch.bfloat16
+    assert (half.grad - exact.grad).norm() < 2**-8 * exact.grad.norm()  # the rounding of the result
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not ON_GPU, reason="needs CUDA")
+@pytest.mark.parametrize("engine", ["blocks", "fused"])
+def test_tf32_on_request_alone(engine):
+    leaf = unit(11, 512, 256).to(DEVICE)
+    labels = (torch.arange(512) // 4).to(DEVICE)
+    exact = RecallAtKLoss(engine="dense")(leaf.double(), labels).item()
+    errors = {
+        precision: abs(RecallAtKLoss(engine=engine, precision=precision)(leaf, labels) - exact)
+        for precision in ("float32", "tf32")
+    }
+    assert errors["float32"] < 1e-5 * exact < errors["tf32"] < 1e-2 * exact
 
 
 @pytest.mark.parametrize("why", ["float64", "triton"])

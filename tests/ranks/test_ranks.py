@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from recallkit import find_positives, relaxed_ranks
 from recallkit.ranks import blocks
-from recallkit.ranks.precision import full_precision
+from recallkit.ranks.precision import products_in
 
 
 def unit(generator, *shape, dtype=torch.float64):
@@ -123,7 +123,7 @@ def test_autocast_does_not_reach_the_similarities(engine, generator):
 def test_precision_of_products_is_restored():
     backend = torch.backends.mkldnn.matmul
     before = backend.fp32_precision
-    with full_precision("cpu"):
+    with products_in("tf32", "cpu"):  # which has none
         assert backend.fp32_precision == "ieee"
     assert backend.fp32_precision == before
 
@@ -175,6 +175,7 @@ def test_dense_can_be_differentiated_twice(generator):
         ({"temperature": 0.0}, "temperature must be a finite number above 0"),
         ({"temperature": float("nan")}, "temperature must be a finite number above 0"),
         ({"engine": "quantum"}, "engine must be one of"),
+        ({"precision": "fp8"}, r"precision must be one of \['float32', 'tf32'\], not 'fp8'"),
     ],
 )
 def test_bad_input_is_refused_by_name(change, message):
