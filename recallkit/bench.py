@@ -119,16 +119,18 @@ def measure(case: Case) -> dict[str, Any]:
         inputs and gradient.
     """
     torch.set_num_threads(case.threads)
-    embeddings, labels = _batch(case)
+    embeddings, labels = class_batch(case)
     loss = METHODS[case.method]()
     small = slice(0, 4 * case.per_class)
-    _step(loss, embeddings[small], labels[small])  # libraries allocate at their first call
+    seconds_of_step(
+        loss, embeddings[small], labels[small]
+    )  # the libraries allocate
     before = _start_of_peak(case.device)
-    warm_up = _step(loss, embeddings, labels)
+    warm_up = seconds_of_step(loss, embeddings, labels)
     peak = _peak(case.device) - before
     times, unavoidable = [], []
     for _ in range(REPEATS if sum(warm_up) < 10 else 1):
-        times.append(_step(loss, embeddings, labels))
+        times.append(seconds_of_step(loss, embeddings, labels))
         unavoidable.append(_timed(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
     return {
@@ -142,7 +144,7 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def _batch(case: Case) -> tuple[Tensor, Tensor]:
+def class_batch(case: Case) -> tuple[Tensor, Tensor]:
     """Unit vectors around class centres, as a network half way through its training gives."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(case.batch_size) // case.per_class
@@ -154,7 +156,7 @@ def _batch(case: Case) -> tuple[Tensor, Tensor]:
     return embeddings.to(case.device), labels.to(case.device)
 
 
-def _step(loss: Loss, embeddings: Tensor, labels: Tensor) -> tuple[float, float]:
+def seconds_of_step(loss: Loss, embeddings: Tensor, labels: Tensor) -> tuple[float, float]:
     """Seconds of the forward and of the backward pass."""
     leaf = embeddings.detach().requires_grad_()
     device = embeddings.device.type

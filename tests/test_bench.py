@@ -11,7 +11,7 @@ from recallkit.bench import Case, bench_ranks, measure, products, ranks_table, r
 
 
 def test_the_loop_is_the_loss():
-    embeddings, labels = bench._batch(Case("dense", 24, dim=8))
+    embeddings, labels = bench.class_batch(Case("dense", 24, dim=8))
     leaves = [embeddings.double().requires_grad_() for _ in range(2)]
     values = [bench._loop(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
     sum(values).backward()

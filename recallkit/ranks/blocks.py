@@ -134,14 +134,40 @@ def _alive(strip: Tensor, own: Tensor, positives: Tensor) -> _Alive:
     the type: the sigmoids of all N items together are below ε, less than the rounding of a rank,
     and so are their slopes. For N = 4,000 and float32, c = 24.
     """
+    near = _nearness(strip, own, positives)
+    place = near.flatten().nonzero().squeeze(1)  # (L,)
+    if len(place) > WORTH_SKIPPING * near.numel():
+        return _Alive(strip, torch.arange(len(strip), device=strip.device), None)
+    pieces = strip.view(-1, PIECE).index_select(0, place)
+    return _Alive(pieces, place // near.shape[1], place)
+
+
+def _nearness(strip: Tensor, own: Tensor, positives: Tensor) -> Tensor:
+    """Which pieces are alive: (q, N / PIECE) bool."""
     limit = math.log(strip.shape[1] / torch.finfo(strip.dtype).eps)
     farthest = own.masked_fill(positives < 0, torch.inf).amin(dim=1, keepdim=True)  # (q, 1)
     nearest = strip.unflatten(1, (-1, PIECE)).amax(dim=2)  # (q, N / PIECE)
-    place = (nearest > farthest - limit).flatten().nonzero().squeeze(1)  # (L,)
-    if len(place) > WORTH_SKIPPING * nearest.numel():
-        return _Alive(strip, torch.arange(len(strip), device=strip.device), None)
-    pieces = strip.view(-1, PIECE).index_select(0, place)
-    return _Alive(pieces, place // nearest.shape[1], place)
+    return nearest > farthest - limit
+
+
+def share_alive(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None = None,
+    temperature: float = 0.01,
+) -> float:
+    """The share of the pieces that come near enough to a positive to matter, 0 … 1.
+
+    Pieces are skipped in strips of which at most ``WORTH_SKIPPING`` is alive. Arguments as those of
+    :func:`.relaxed_ranks`.
+    """
+    alive = total = 0
+    for rows in strips(queries, gallery):
+        strip, own = _strip(queries, gallery, positives, left_out, temperature, rows)
+        near = _nearness(strip, own, positives[rows])
+        alive, total = alive + int(near.sum()), total + near.numel()
+    return alive / total
 
 
 def _strip_gradient(strip: Tensor, own: Tensor, positives: Tensor, grad_ranks: Tensor) -> Tensor:
