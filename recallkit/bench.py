@@ -239,7 +239,8 @@ def bench_ranks(
         threads: of the CPU.
         limit_s: seconds a case may take in all.
         limit_gb: memory a case may take on the CPU.
-        simix_batch: also measure this batch with its virtual examples ("blocks" and "fused").
+        simix_batch: also measure this batch with its virtual examples, and a plain batch that is
+            as large and has as many positives a query ("blocks" and "fused").
 
     Returns:
         What is stored: the cases with their measurements, and the environment.
@@ -252,9 +253,10 @@ def bench_ranks(
     ]
     if simix_batch is not None:
         cases += [
-            Case(method, simix_batch, simix=True, device=device, threads=threads)
+            Case(method, *size, device=device, threads=threads)
             for method in methods
             if method in ("blocks", "fused") and available(method, device)
+            for size in _mixed_and_plain(simix_batch)
         ]
     measured: list[dict[str, Any]] = []
     for case in tqdm(cases, desc="benchmark", unit="case"):
@@ -262,6 +264,11 @@ def bench_ranks(
         result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
         measured.append(result if failed else run_case(case, limit_s, limit_gb))
     return {"cases": measured, **environment(torch.device(device))}
+
+
+def _mixed_and_plain(batch: int) -> list[tuple[int, int, int, bool]]:
+    """Size, D, images a class and mixing of the two: 4,000 become 10,000, ten of a class."""
+    return [(batch, 512, 4, True), (batch * 10 // 4, 512, 10, False)]
 
 
 def ranks_table(cases: Sequence[dict[str, Any]]) -> str:
@@ -275,6 +282,8 @@ def _row(case: dict[str, Any]) -> list[str]:
     batch = f"{case['batch_size']:,}"
     if case["simix"]:
         batch += f" → {round(mixed * case['batch_size']):,}"
+    elif case["per_class"] != 4:
+        batch += f", {case['per_class']} a class"
     if "failed" in case:
         return [case["method"], batch, case["failed"], "", "", ""]
     times = [f"{case[name]:.3g}" for name in ("forward_s", "backward_s", "ratio")]

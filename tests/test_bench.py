@@ -68,11 +68,14 @@ def test_larger_batches_of_what_failed_are_not_tried(monkeypatch):
         "more than 9 GB",
         "not tried: a smaller batch failed",
     ]
-    assert [(c["method"], c["simix"]) for c in cases[3:]] == [("blocks", False)] * 3 + [
-        ("blocks", True)
+    assert [(c["method"], c["batch_size"], c["per_class"], c["simix"]) for c in cases[3:]] == [
+        *(("blocks", size, 4, False) for size in (100, 200, 400)),
+        ("blocks", 400, 4, True),
+        ("blocks", 1000, 10, False),
     ]
     table = ranks_table(cases)
     assert "400 → 1,000" in table
+    assert "1,000, 10 a class" in table
     assert "more than 9 GB" in table
     _, (time_ax, memory_ax) = plots.plot_engines(cases)
     assert time_ax.lines[1].get_xdata().tolist() == [100, 200, 400]
@@ -87,6 +90,6 @@ def test_the_command_stores_numbers_and_figure(monkeypatch, tmp_path, capsys):
     cli.main(["bench", "ranks", *options, "--out", str(tmp_path)])
     assert "| blocks |" in capsys.readouterr().out
     stored = json.loads((tmp_path / "ranks-cpu.json").read_text())
-    assert len(stored["cases"]) == 3
+    assert len(stored["cases"]) == 4
     assert stored["device"]
     assert (tmp_path / "ranks-cpu.png").stat().st_size > 5000

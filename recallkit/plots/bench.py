@@ -16,15 +16,16 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     A line ends where the next batch did not fit the limit of time or memory.
 
     Args:
-        cases: as :func:`recallkit.bench.bench_ranks` stores them; mixed and failed ones are left
-            out.
+        cases: as :func:`recallkit.bench.bench_ranks` stores them; those that failed, or that are
+            mixed or of other than four images a class, are left out.
 
     Returns:
         The figure, and its two axes.
     """
     import matplotlib.pyplot as plt
 
-    done = [case for case in cases if "failed" not in case and not case["simix"]]
+    alike = [case for case in cases if not case["simix"] and case["per_class"] == 4]
+    done = [case for case in alike if "failed" not in case]
     methods = list(dict.fromkeys(case["method"] for case in done))
     fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     for i, method in enumerate(methods):
