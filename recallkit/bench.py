@@ -122,9 +122,7 @@ def measure(case: Case) -> dict[str, Any]:
     embeddings, labels = class_batch(case)
     loss = METHODS[case.method]()
     small = slice(0, 4 * case.per_class)
-    seconds_of_step(
-        loss, embeddings[small], labels[small]
-    )  # the libraries allocate
+    seconds_of_step(loss, embeddings[small], labels[small])  # the libraries allocate
     before = _start_of_peak(case.device)
     warm_up = seconds_of_step(loss, embeddings, labels)
     peak = _peak(case.device) - before

@@ -7,11 +7,16 @@ Each stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` and is wri
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from recallkit.experiments.store import load_results, select
+from recallkit.bench import ranks_table
+from recallkit.bench_precision import precision_table
+from recallkit.bench_skipping import skipping_table
+from recallkit.experiments.store import FOLDER, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table
 from recallkit.presets import PRESETS
+from recallkit.runs import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = {"pixels": "raw pixels", "untrained": "network, untrained", "trained": "network, trained"}
@@ -51,7 +56,51 @@ def _percent(value: Estimate) -> str:
     return f"{100 * value.mean:.1f} ± {100 * value.margin:.1f}"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"first-light": first_light}
+def batch_cost() -> str:
+    """Time and memory of the loss against batch size, from the stored benchmark."""
+    path = FOLDER / "bench" / "ranks-cpu.json"
+    if not path.is_file():
+        return "No benchmark is stored."
+    stored = read_json(path)
+    cases = [case for case in stored["cases"] if case["batch_size"] >= 1000]
+    return "\n".join(
+        [
+            ranks_table(cases),
+            "",
+            "![Seconds and memory against batch size](data/results/bench/ranks-cpu.png)",
+            "",
+            f"*RS@k and SmoothAP, forward and backward, D = {cases[0]['dim']}, 4 images a class. "
+            f"“× products”: the time over that of the four matrix products that no method can "
+            f"avoid, taken in turn with them; “4,000 → 10,000” is a batch with its virtual "
+            f"examples. {stored['device']}, {cases[0]['threads']} threads, torch "
+            f"{stored['libraries']['torch']}, commit {stored['commit']}; made by "
+            f"`recallkit bench ranks`.*",
+        ]
+    )
+
+
+def precision() -> str:
+    """Errors against float64, and how often work is skipped, from the stored measurements."""
+    folder = FOLDER / "bench"
+    parts = []
+    if (folder / "precision-cpu.json").is_file():
+        stored = read_json(folder / "precision-cpu.json")
+        parts += [precision_table(stored["rows"]), "", _made_by(stored, "precision"), ""]
+    if (folder / "skipping-cpu.json").is_file():
+        stored = read_json(folder / "skipping-cpu.json")
+        parts += [skipping_table(stored["rows"]), "", _made_by(stored, "skipping")]
+    return "\n".join(parts).strip() or "Nothing is stored."
+
+
+def _made_by(stored: dict[str, Any], what: str) -> str:
+    return f"*{stored['device']}, commit {stored['commit']}; made by `recallkit bench {what}`.*"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "first-light": first_light,
+    "batch-cost": batch_cost,
+    "precision": precision,
+}
 
 
 def filled(text: str) -> str:
