@@ -25,6 +25,7 @@ from recallkit.errors import RecallkitError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Mixup = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Chunk = tuple[Tensor, Sequence[Tensor]]  # images, and what their transform drew for them
 
 CPU_CHUNK = 256  # "auto" without a card: larger chunks gain nothing, their activations leave caches
 PROBE_FROM = 32  # "auto" with one: where doubling begins
@@ -46,7 +47,10 @@ class LargeBatchStep:
         mixup: applied to embeddings and labels before the loss, as :class:`.SimilarityMixup`.
         autocast: a type, as ``torch.bfloat16``, in which the network runs under autocast.
         transform: applied to each chunk on the network's device before the network, in both passes
-            with the same randomness: conversion from uint8, augmentation.
+            with the same randomness: conversion from uint8, augmentation. One with a method
+            ``draw(count, device)``, as :class:`.TrainTransform`, is asked once for the random
+            amounts of the whole batch (tensors with B rows), and called with a chunk and its rows:
+            then these do not depend on the chunk size either.
         keep_graphs: bytes of spare memory. Chunks whose graphs fit in it, all together, keep them
             and are not run a second time; with enough for all, the step costs what a plain one
             does. What a graph takes is measured on the first chunk of each call: by the allocator
@@ -107,11 +111,12 @@ class LargeBatchStep:
         self._check(images, labels)
         if self.chunk_size == "auto":
             self.chunk_size = self._find_chunk_size(images)
+        draws = self._draw(len(images))
         before = _Before(self._module(), self.mixup)
         while True:
             try:
                 self._together = False
-                return self._step(images, labels)
+                return self._step(self._chunks(images, draws), labels)
             except RuntimeError as error:
                 if not is_out_of_memory(error) or self._together:
                     raise
@@ -120,8 +125,17 @@ class LargeBatchStep:
             before.restore()
             self._shrink()
 
-    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        chunks = images.split(self.chunk_size)
+    def _draw(self, count: int) -> tuple[Tensor, ...]:
+        """The random amounts of a transform that draws them for a batch; else nothing."""
+        draw = getattr(self.transform, "draw", None)
+        return () if draw is None else draw(count, self._device())
+
+    def _chunks(self, images: Tensor, draws: tuple[Tensor, ...]) -> list[Chunk]:
+        """The images of each chunk, with the rows of ``draws`` that are theirs."""
+        parts = [values.split(self.chunk_size) for values in (images, *draws)]
+        return [(chunk, own) for chunk, *own in zip(*parts, strict=True)]
+
+    def _step(self, chunks: Sequence[Chunk], labels: Tensor) -> Tensor:
         outputs, states = self._embed(chunks)
         embeddings = torch.cat([output.detach() for output in outputs]).requires_grad_()
         self._together = isinstance(self.network, DistributedDataParallel)
@@ -136,7 +150,7 @@ class LargeBatchStep:
                 output.backward(gradients[i])
         return value.detach()
 
-    def _embed(self, chunks: Sequence[Tensor]) -> tuple[list[Tensor], list["RandomState"]]:
+    def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor], list["RandomState"]]:
         """Embeddings, with a graph where it is kept; the random state each chunk began with."""
         outputs, states, kept, last = [], [], 0, len(chunks) - 1
         for i, chunk in enumerate(chunks):
@@ -152,19 +166,21 @@ class LargeBatchStep:
             outputs.append(output)
         return outputs, states
 
-    def _forward(self, chunk: Tensor, synchronise: bool = False) -> Tensor:
+    def _forward(self, chunk: Chunk, synchronise: bool = False) -> Tensor:
         """Embed a chunk; ``synchronise`` if its backward pass is the last of the step.
 
         For all others the network inside of DistributedDataParallel is called: nothing waits for
         another process, which may have fewer chunks.
         """
-        device = self._device()
-        chunk = chunk.to(device, non_blocking=True)
+        device, (images, draws) = self._device(), chunk
+        images = images.to(device, non_blocking=True)
         network = self.network if synchronise else self._module()
         with self._autocast(device):
-            return network(self.transform(chunk) if self.transform else chunk)
+            if self.transform is not None:
+                images = self.transform(images, draws) if draws else self.transform(images)
+            return network(images)
 
-    def _forward_measured(self, chunk: Tensor) -> tuple[Tensor, int]:
+    def _forward_measured(self, chunk: Chunk) -> tuple[Tensor, int]:
         """Embed a chunk with its graph; the bytes that the graph takes."""
         device, saved = self._device(), []
         if device.type == "cuda":
@@ -178,7 +194,7 @@ class LargeBatchStep:
 
         with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
             output = self._forward(chunk)
-        there_anyway = [chunk, *self.network.parameters(), *self.network.buffers()]
+        there_anyway = [chunk[0], *self.network.parameters(), *self.network.buffers()]
         return output, storage_bytes(saved, besides=there_anyway)
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
@@ -198,12 +214,12 @@ class LargeBatchStep:
             return CPU_CHUNK
         return largest_that_fits(lambda size: self._fits(images[:size]), len(images))
 
-    def _fits(self, chunk: Tensor) -> bool:
-        """Whether the graph of a chunk and its backward pass fit beside ``keep_graphs``."""
+    def _fits(self, images: Tensor) -> bool:
+        """Whether a chunk of these, its graph and backward pass, fits beside ``keep_graphs``."""
         before, device = _Before(self._module(), self.mixup), self._device()
         try:
             spare = torch.empty(self.keep_graphs, dtype=torch.uint8, device=device)
-            output = self._forward(chunk)
+            output = self._forward((images, self._draw(len(images))))
             output.backward(torch.zeros_like(output))
             del spare
             return True

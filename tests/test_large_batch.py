@@ -229,6 +229,22 @@ def close(found, expected, tolerance):
     assert (a - b).norm() <= tolerance * b.norm(), float((a - b).norm() / b.norm())
 
 
+def test_augmentation_is_drawn_for_the_batch_whatever_the_chunks():
+    """Without it, the gradient in chunks of five would be that of other pictures."""
+    network, images, labels = make()
+    images = torch.randint(0, 256, (26, 3, 12, 12), dtype=torch.uint8)
+    found = []
+    for chunk_size in (5, 26):
+        network.float().zero_grad()
+        step = LargeBatchStep(
+            network, RecallAtKLoss(), chunk_size, transform=TrainTransform(8, colour=0.3, flip=True)
+        )
+        torch.manual_seed(5)
+        step(images, labels)
+        found.append([g.clone() for g in gradients(network)])
+    close(*found, tolerance=1e-5)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kept", KEPT)
 @pytest.mark.parametrize("precision", TOLERANCES)
@@ -304,7 +320,7 @@ def count_forward_passes(network):
 
 
 def graph_bytes(network, chunk):
-    return LargeBatchStep(network, RecallAtKLoss())._forward_measured(chunk)[1]
+    return LargeBatchStep(network, RecallAtKLoss())._forward_measured((chunk, ()))[1]
 
 
 @pytest.mark.parametrize("graphs", [0, 1, 3, 5, 100])
