@@ -1,18 +1,23 @@
 """The loop: what a run leaves behind, and what happens when it is stopped."""
 
 import json
+import multiprocessing
 import os
+import random
 import signal
+import time
 from dataclasses import replace
 
+import killed_run
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from recallkit import runs, training
+from recallkit import run_log, runs, training
+from recallkit.checks import check_embeddings
 from recallkit.errors import RecallkitError
 from recallkit.presets import Config
-from recallkit.training import Stopped, Training, read_network, train
+from recallkit.training import Diverged, Stopped, Training, read_network, train
 
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=4)
 
@@ -41,7 +46,8 @@ def stop_after(monkeypatch, steps):
 def test_a_run_leaves_its_folder(run, tmp_path):
     result = run()
     folder = tmp_path / "run"
-    files = {"config.json", "metrics.jsonl", "result.json", "weights.safetensors"}
+    files = {"config.json", "metrics.jsonl", "result.json"}
+    files |= {"weights.safetensors", "best.safetensors"}
     assert {path.name for path in folder.iterdir()} == files
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines == result["validation"]
@@ -85,9 +91,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, s
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
     assert a == b
     assert resumed["test"] == whole["test"]
-    losses = [[line["loss"] for line in r["validation"]] for r in (whole, resumed)]
-    assert len(losses[0]) == len(losses[1])
-    assert not (tmp_path / "stopped" / "state.pt").exists()
+    lines = [[line | {"seconds": 0} for line in r["validation"]] for r in (whole, resumed)]
+    assert lines[0] == lines[1]  # the loss since the evaluation before, too
+    assert not list((tmp_path / "stopped").glob("state*"))
 
 
 def test_handlers_of_signals_are_restored(run):
@@ -131,6 +137,79 @@ def test_resuming_what_cannot_be_resumed(run, tmp_path, monkeypatch):
         run("stopped", resume=True)
 
 
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def make_foreign(path):
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"identity": "another"}, path)
+
+
+def lose_the_optimizer(path):
+    torch.save({k: v for k, v in torch.load(path).items() if k != "optimizer"}, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (truncate, r"state\.pt cannot be resumed from"),
+        (make_foreign, r"state\.pt cannot be resumed from \(it belongs to another run\)"),
+        (lose_the_optimizer, r"state\.pt cannot be resumed from \('optimizer'\)"),
+        (lambda path: path.unlink(), r"state\.pt is missing"),
+    ],
+)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(
+    run, tmp_path, monkeypatch, damage, message
+):
+    run("whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 13)
+        with pytest.raises(Stopped):
+            run("stopped", save_seconds=0.0)
+    damage(tmp_path / "stopped" / "state.pt")
+    with pytest.warns(UserWarning, match=message + ".*: the one before it is used"):
+        run("stopped", resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
+    assert a == b
+
+
+def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_splits):
+    """SIGKILL at random times, most of them while a state is written: one is saved each step."""
+    config = replace(CONFIG, images=16 * 1200, evaluations=150)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["recallkit.training", "safetensors.torch"])
+    moments = random.Random(0)
+    unfinished = 0
+
+    def sit(name, save_seconds, seconds=None):
+        nonlocal unfinished
+        started = context.Event()
+        arguments = (config, tmp_path / name, toy_splits, started, save_seconds)
+        process = context.Process(target=killed_run.sit, args=arguments)
+        process.start()
+        assert started.wait(60)
+        if seconds is not None:
+            time.sleep(seconds)
+            process.kill()
+            unfinished += any(tmp_path.glob(f"{name}/.state.pt.*"))
+        process.join()
+        return process.exitcode
+
+    assert sit("whole", 1e9) == 0
+    for _ in range(20):
+        assert sit("killed", 0.0, seconds=moments.uniform(0, 0.15)) == -signal.SIGKILL
+    assert sit("killed", 1e9) == 0
+    assert unfinished > 0  # or the test would say little of checkpoints
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed"))
+    assert a == b
+    results = [runs.read_json(tmp_path / name / "result.json") for name in ("whole", "killed")]
+    lines = [[line | {"seconds": 0} for line in result["validation"]] for result in results]
+    assert lines[0] == lines[1]
+    files = [{path.name for path in (tmp_path / name).iterdir()} for name in ("whole", "killed")]
+    assert files[0] == files[1]
+
+
 def test_full_disk_leaves_nothing_that_looks_whole(run, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
@@ -148,11 +227,135 @@ def test_output_that_cannot_be_written_is_refused_before_training(run, tmp_path,
         run("file/run")
 
 
-def test_loss_that_is_not_finite_stops_the_run(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.LargeBatchStep, "__call__", lambda *a: torch.tensor(torch.nan))
-    with pytest.raises(RecallkitError, match="the loss is nan at step 0"):
-        run()
+def bad_loss(self, images, labels):
+    return torch.tensor(torch.nan)
+
+
+def bad_gradient(self, images, labels):
+    next(self.network.parameters()).grad = torch.full_like(
+        next(self.network.parameters()), torch.inf
+    )
+    return torch.tensor(0.5)
+
+
+def bad_embeddings(self, images, labels):
+    check_embeddings(torch.full((4, 2), torch.nan))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (bad_loss, "the loss is nan"),
+        (bad_gradient, "the gradient has the norm inf"),
+        (bad_embeddings, "embeddings must be finite"),
+    ],
+)
+def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
+    run, tmp_path, monkeypatch, step, message
+):
+    """The step is named, its images too, and the saved state stands before it."""
+    run("whole")
+    original = training.LargeBatchStep.__call__
+    calls = []
+
+    def seventh(self, images, labels):
+        calls.append(images)
+        return (step if len(calls) == 7 else original)(self, images, labels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.LargeBatchStep, "__call__", seventh)
+        with pytest.raises(Diverged, match=rf"{message}.* at step 6, with the images pattern \d"):
+            run()
+    found = runs.read_json(tmp_path / "run" / "diverged.json")
+    assert found["step"] == 6
+    assert len(found["images"]) == 16
     assert not (tmp_path / "run" / "result.json").exists()
+    run(resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_and_goes_on_to_the_same_weights(
+    run, tmp_path, monkeypatch, precision
+):
+    config = replace(CONFIG, precision=precision, clip_norm=1.0, chunk_size=6, keep_graphs_gb=1e-3)
+    whole = run("whole", config)
+    assert whole["validation"][-1]["loss"] < whole["validation"][0]["loss"]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7)
+        with pytest.raises(Stopped):
+            run("stopped", config)
+    state = torch.load(tmp_path / "stopped" / "state.pt", weights_only=True)
+    assert bool(state["scaler"]) == (precision == "float16")
+    run("stopped", config, resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
+    assert a == b
+
+
+def test_overflow_under_float16_skips_the_step_and_halves_the_scale(toy_splits):
+    config = replace(CONFIG, precision="float16")
+    one = Training(config, toy_splits.train, torch.device("cpu"))
+    one.scaler = one.gradient.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    before = {name: value.clone() for name, value in one.network.state_dict().items()}
+    one.step()
+    assert one.scaler.get_scale() == 2.0**125
+    torch.testing.assert_close(dict(one.network.state_dict()), before, rtol=0, atol=0)
+
+
+def test_a_gradient_is_clipped(toy_splits, monkeypatch):
+    norms = []
+    original = torch.optim.AdamW.step
+
+    def step(self, *arguments, **options):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        norms.append(torch.nn.utils.get_total_norm(gradients).item())
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    for clip_norm in (None, 0.01):
+        config = replace(CONFIG, clip_norm=clip_norm)
+        Training(config, toy_splits.train, torch.device("cpu")).step()
+    assert norms[0] > 0.02
+    assert norms[1] == pytest.approx(0.01, rel=1e-4)
+
+
+def test_evaluations_by_epochs(run):
+    config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
+    assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_the_best_weights_on_validation_classes_are_kept(run, tmp_path, toy_splits):
+    history = run()["validation"]
+    best = max(line["R@1"] for line in history)
+    network = training.make_network(CONFIG)
+    network.load_state_dict(runs.read_weights(tmp_path / "run", "best"))
+    found = training.evaluate(network, toy_splits.validation, 16)["R@1"]
+    assert found == pytest.approx(best, abs=1e-6)
+
+
+def test_tensorboard_holds_loss_and_metrics(run, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    history = run(tensorboard=True)["validation"]
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 21))
+    found = [event.value for event in events.Scalars("validation/R@1")]
+    assert found == pytest.approx([line["R@1"] for line in history], abs=1e-6)
+
+
+def test_without_tensorboard_the_run_is_the_same(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_log, "find_spec", lambda name: None)
+    run(tensorboard=True)
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_the_line_of_progress(run, capsys):
+    run(progress=True)
+    shown = capsys.readouterr().err
+    for word in ("loss=", "R@1=", "peak=", "images/s", "<"):  # the last before the time left
+        assert word in shown
 
 
 def damage_nan(path):
@@ -201,6 +404,10 @@ def test_unknown_device():
         ({"images": 5}, "images must be at least batch_size = 16"),
         ({"rank_temperature": 0.0}, "rank_temperature must be"),
         ({"ks": ()}, "ks must be"),
+        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
+        ({"evaluation_epochs": 0}, "evaluation_epochs must be above 0"),
+        ({"keep_graphs_gb": -1.0}, "keep_graphs_gb must be at least 0"),
     ],
 )
 def test_bad_settings_are_refused_by_name(change, message):

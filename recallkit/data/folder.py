@@ -1,19 +1,27 @@
 """A folder of one's own: one sub-folder a class."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.loading import OnBadImage, PictureFiles
 from recallkit.data.pictures import list_pictures, read_picture
 from recallkit.errors import RecallkitError
 
 FEWEST_CLASSES = 6  # three to test; of the other three, two to train and one to validate
 
 
-def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
-    """Load ``root/CLASS/IMAGE`` into memory and split it by class.
+def load_folder(
+    root: Path,
+    side: int = 64,
+    seed: int = 0,
+    workers: int = 0,
+    on_bad_image: OnBadImage = "raise",
+) -> Splits:
+    """Load ``root/CLASS/IMAGE`` and split it by class.
 
     Half of the classes are for test; of the other half a seventh, at least one, for validation. The
     split depends on the names of the classes and ``seed`` alone.
@@ -22,6 +30,10 @@ def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
         root: a folder with a sub-folder for each class; one without pictures is left out.
         side: images are fitted into squares of this size (pixels).
         seed: of the split.
+        workers: 0: all pictures are decoded now and kept in memory. Otherwise they stay on the
+            disk (:class:`.PictureFiles`), and so many processes decode them for each batch.
+        on_bad_image: what to do with a picture that cannot be read; "skip" leaves it out, and the
+            ``skipped`` of the result says which.
 
     Raises:
         RecallkitError: if the folder is missing, holds too few classes, no class of a part has two
@@ -29,13 +41,20 @@ def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
     """
     classes = _classes(root)
     files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
+    skipped: set[str] = set()
+    if workers:
+        pictures = PictureFiles([path for path, _ in files], side, workers, on_bad_image, skipped)
+    else:
+        read = _read_all([path for path, _ in files], side, on_bad_image, skipped)
+        files = [file for file, picture in zip(files, read, strict=True) if picture is not None]
+        pictures = torch.stack([picture for picture in read if picture is not None])
     images = ImageSet(
-        images=torch.stack(_read_all([path for path, _ in files], side)),
+        images=pictures,
         labels=torch.tensor([label for _, label in files]),
         class_names=dict(enumerate(classes)),
         sources=tuple(path.name for path, _ in files),
     )
-    return _split(images, root, seed)
+    return replace(_split(images, root, seed), skipped=skipped)
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:
@@ -51,16 +70,24 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _read_all(paths: list[Path], side: int) -> list[torch.Tensor]:
-    images, problems = [], []
+def _read_all(
+    paths: list[Path], side: int, on_bad_image: OnBadImage, skipped: set[str]
+) -> list[torch.Tensor | None]:
+    images: list[torch.Tensor | None] = []
+    problems: list[str] = []
     for path in tqdm(paths, desc="reading pictures", delay=2, leave=False):
         try:
             images.append(read_picture(path, side))
         except RecallkitError as error:
+            images.append(None)
             problems.append(str(error))
-    if problems:
+    skipped.update(problems)
+    if problems and on_bad_image == "raise":
         shown = "\n  ".join(problems[:10])
-        raise RecallkitError(f"{len(problems)} of {len(paths)} pictures are damaged:\n  {shown}")
+        raise RecallkitError(
+            f"{len(problems)} of {len(paths)} pictures are damaged. Leave them out by "
+            f"--on-bad-image skip, or mend them:\n  {shown}"
+        )
     return images
 
 
