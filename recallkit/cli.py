@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import os
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def _dispatch(arguments: list[str]) -> None:
         "train": _train_command(_preset_in(arguments)),
         "evaluate": evaluate,
         "search": search,
+        "runs": list_runs,
         "bench": bench,
         "prepare": prepare,
         "lab": lab,
@@ -83,17 +85,24 @@ def _train_command(chosen: str) -> Callable[..., None]:
         resume: Path | None = None,
         store: str | None = None,
         device: str = "auto",
+        workers: int = 0,
+        on_bad_image: Literal["raise", "skip"] = "raise",
+        tensorboard: bool = True,
     ) -> None:
         """Train a network, and compare it with raw pixels and with itself untrained.
 
         Writes a run folder: settings, metrics, weights, learning curve, and a picture of
-        queries with what was found for them. Ctrl-C finishes the step and saves.
+        queries with what was found for them. Ctrl-C finishes the step and saves; after a crash,
+        at most five minutes are lost. --resume goes on, on the CPU to the very same weights.
 
         Examples:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --dataset ~/my-pictures     (one sub-folder a class)
           recallkit train --resume runs/large
+          recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
+          recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
+          torchrun --nproc-per-node=8 -m recallkit train     (a GPU for each process)
 
         Args:
             config: every setting of the training.
@@ -102,15 +111,29 @@ def _train_command(chosen: str) -> Callable[..., None]:
             resume: continue the run in this folder, with its own settings.
             store: also keep the result as data/results/STORE-seedN.json.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
+            workers: processes that decode the pictures of a folder, batch by batch; 0 keeps all
+                of them in memory.
+            on_bad_image: a picture that cannot be read ends the training, or is left out and named
+                at the end.
+            tensorboard: also log for TensorBoard: tensorboard --logdir runs
         """
-        folder = _train(config, preset, out, resume, device)
-        if store is not None:
+        options = {
+            "device": device,
+            "workers": workers,
+            "on_bad_image": on_bad_image,
+            "tensorboard": tensorboard,
+        }
+        folder = _train(config, preset, out, resume, options)
+        if store is not None and folder is not None:
             _store(folder, store)
 
     return train
 
 
-def _train(config: Config, preset: str, out: Path | None, resume: Path | None, device: str) -> None:
+def _train(
+    config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
+) -> Path | None:
+    """Train, draw and print; the run folder, or None in all processes but the first."""
     from recallkit import runs, training
 
     if resume is not None:
@@ -118,11 +141,18 @@ def _train(config: Config, preset: str, out: Path | None, resume: Path | None, d
     else:
         name = Path(config.dataset).name
         folder = out or RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    print(f"preset {preset}, run folder {folder}")
-    result = training.train(config, folder, device=device, resume=resume is not None)
-    _draw_run(config, folder, result)
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
+        print(f"preset {preset}, run folder {folder}")
+    result = training.train(config, folder, resume=resume is not None, **options)
+    if not first:
+        return None
+    _draw_run(config, folder, result, options)
     print(metrics_table(result["test"], title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
+    if result["skipped"]:
+        print(f"{len(result['skipped'])} pictures could not be read and were left out:")
+        print("\n".join(f"  {problem}" for problem in result["skipped"]))
     return folder
 
 
@@ -138,13 +168,16 @@ def _store(folder: Path, name: str) -> None:
         write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 
-def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
+def _draw_run(
+    config: Config, folder: Path, result: dict[str, Any], options: dict[str, Any]
+) -> None:
     from recallkit import evaluation, plots
     from recallkit.data import load
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    test = load(config.dataset, config.image_size).test
+    reading = (options["workers"], options["on_bad_image"])
+    test = load(config.dataset, config.image_size, *reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
@@ -184,6 +217,24 @@ def evaluate(
         "trained": evaluate_network(network, images, config.image_size),
     }
     print(metrics_table(rows, list(rows["trained"]), title=f"{folder}, {split} classes, %"))
+
+
+def list_runs(folder: Positional[Path] = RUNS) -> None:
+    """Show the runs of a folder side by side.
+
+    How far each is, R@1 on validation and test classes, seconds, and the settings in which the
+    runs differ.
+
+    Examples:
+      recallkit runs
+      recallkit runs ~/experiments
+
+    Args:
+        folder: with a run folder for each run, at any depth.
+    """
+    from recallkit.experiments.run_table import run_table
+
+    print(run_table(folder))
 
 
 def search(

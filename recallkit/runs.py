@@ -7,6 +7,7 @@ best.safetensors      the network that was best on validation classes (R@1), so 
 weights.safetensors   the network at the end of the run
 state.pt              while the run goes on: everything needed to continue it
 state.previous.pt     the state before that, in case the last one is damaged
+diverged.json         if loss or gradient was not finite: at which step, with which images
 result.json           written last: a folder that has it is a finished run
 figures/              learning curve and retrievals
 """

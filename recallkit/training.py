@@ -125,7 +125,7 @@ class Training:
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
-            network = DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+            network = DistributedDataParallel(network, device_ids=ids)
             transform = ShardedDraws(transform, self.shard)
             mixup = ShardedMixup(self.shard) if config.simix else None
             loss = _SumOverProcesses(ShardedLoss(loss), self.processes.world)
@@ -458,6 +458,7 @@ def _begin_or_resume(folder: Path, config: Config, resume: bool) -> None:
         if (folder / "result.json").exists():
             raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
         runs.remove_unfinished(folder)
+        (folder / "diverged.json").unlink(missing_ok=True)
         return
     if any((folder / name).exists() for name in ("state.pt", "state.previous.pt", "result.json")):
         raise RecallkitError(

@@ -1,10 +1,12 @@
 """The loop: what a run leaves behind, and what happens when it is stopped."""
 
 import json
-import multiprocessing
 import os
+import pickle
 import random
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -176,30 +178,32 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(
 
 def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_splits):
     """SIGKILL at random times, most of them while a state is written: one is saved each step."""
-    config = replace(CONFIG, images=16 * 1200, evaluations=150)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["recallkit.training", "safetensors.torch"])
-    moments = random.Random(0)
-    unfinished = 0
+    config = replace(CONFIG, images=16 * 700, evaluations=70)
+    (tmp_path / "task").write_bytes(pickle.dumps((config, toy_splits)))
+    moments, unfinished = random.Random(0), 0
+    command = [sys.executable, killed_run.__file__, str(tmp_path / "task")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as server:
 
-    def sit(name, save_seconds, seconds=None):
-        nonlocal unfinished
-        started = context.Event()
-        arguments = (config, tmp_path / name, toy_splits, started, save_seconds)
-        process = context.Process(target=killed_run.sit, args=arguments)
-        process.start()
-        assert started.wait(60)
-        if seconds is not None:
-            time.sleep(seconds)
-            process.kill()
-            unfinished += any(tmp_path.glob(f"{name}/.state.pt.*"))
-        process.join()
-        return process.exitcode
+        def say(name, save_seconds):
+            print(tmp_path / name, save_seconds, file=server.stdin, flush=True)
 
-    assert sit("whole", 1e9) == 0
-    for _ in range(20):
-        assert sit("killed", 0.0, seconds=moments.uniform(0, 0.15)) == -signal.SIGKILL
-    assert sit("killed", 1e9) == 0
+        def answers(count):
+            return sorted(server.stdout.readline().strip() for _ in range(count))
+
+        say("whole", 1e9)
+        assert answers(3)[0] == "0"
+        for _ in range(20):
+            say("killed", 0)
+            process, started = answers(2)
+            assert started == "started"
+            time.sleep(moments.uniform(0, 0.12))
+            os.kill(int(process), signal.SIGKILL)
+            assert answers(1) == ["-9"]
+            unfinished += any(tmp_path.glob("killed/.*"))
+        say("killed", 1e9)
+        assert answers(3)[0] == "0"
+        server.stdin.close()
     assert unfinished > 0  # or the test would say little of checkpoints
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed"))
     assert a == b
