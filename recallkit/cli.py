@@ -21,6 +21,8 @@ from recallkit.presets import PRESETS, Config
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from recallkit.data.loading import Reading
+
 RUNS = Path("runs")
 Split = Literal["test", "validation", "train"]
 
@@ -117,10 +119,11 @@ def _train_command(chosen: str) -> Callable[..., None]:
                 at the end.
             tensorboard: also log for TensorBoard: tensorboard --logdir runs
         """
+        from recallkit.data.loading import Reading
+
         options = {
             "device": device,
-            "workers": workers,
-            "on_bad_image": on_bad_image,
+            "reading": Reading(workers, on_bad_image),
             "tensorboard": tensorboard,
         }
         folder = _train(config, preset, out, resume, options)
@@ -147,7 +150,7 @@ def _train(
     result = training.train(config, folder, resume=resume is not None, **options)
     if not first:
         return None
-    _draw_run(config, folder, result, options)
+    _draw_run(config, folder, result, options["reading"])
     print(metrics_table(result["test"], title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
     if result["skipped"]:
@@ -168,16 +171,13 @@ def _store(folder: Path, name: str) -> None:
         write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 
-def _draw_run(
-    config: Config, folder: Path, result: dict[str, Any], options: dict[str, Any]
-) -> None:
+def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Reading") -> None:
     from recallkit import evaluation, plots
     from recallkit.data import load
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    reading = (options["workers"], options["on_bad_image"])
-    test = load(config.dataset, config.image_size, *reading).test
+    test = load(config.dataset, config.image_size, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)

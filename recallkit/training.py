@@ -28,7 +28,7 @@ from recallkit.checkpoints import load_state, remove_states, save_state
 from recallkit.checks import NotFiniteError
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import OnBadImage
+from recallkit.data.loading import Reading, decoded_batches
 from recallkit.data.transforms import TrainTransform, flattened
 from recallkit.distributed import (
     ALONE,
@@ -82,11 +82,12 @@ class Training:
 
     Args:
         config: all settings.
-        images: the training classes; a tensor of images, or :class:`.PictureFiles` that workers
-            decode while the batch before is in use.
+        images: the training classes; a tensor of images, or files in its place, decoded while the
+            batch before is in use.
         device: where the network runs.
         processes: this one and the others that share each batch; every one makes a Training with
             the same arguments.
+        reading: of files: how many workers, and what of those that cannot be read.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class Training:
         images: ImageSet,
         device: torch.device,
         processes: Processes = ALONE,
+        reading: Reading | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
+        self.reading = Reading() if reading is None else reading
         self.config, self.device, self.processes = config, device, processes
         self.set, self.images, self.labels = images, flattened(images.images), images.labels
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
@@ -201,7 +204,7 @@ class Training:
         own = (batch[own_rows(self.labels[batch], self.processes)] for batch in batches)
         if isinstance(self.images, Tensor):
             return ((batch, self.images[batch]) for batch in own)
-        return self.images.batches(own, pin=self.device.type == "cuda")
+        return decoded_batches(self.images, own, self.reading, self.device.type == "cuda")
 
     def _next_batch(self) -> tuple[list[int], Tensor]:
         batch = next(self._batches, None)
@@ -311,8 +314,7 @@ def train(
     device: str = "auto",
     resume: bool = False,
     progress: bool = True,
-    workers: int = 0,
-    on_bad_image: OnBadImage = "raise",
+    reading: Reading | None = None,
     tensorboard: bool = False,
     save_seconds: float = SAVE_SECONDS,
 ) -> dict[str, Any]:
@@ -327,9 +329,8 @@ def train(
         device: "auto" takes a GPU if there is one.
         resume: continue the run in ``folder``; its config must be ``config``.
         progress: show a line with loss, R@1, images a second, peak memory and the time left.
-        workers: processes that decode the pictures of a folder; 0 keeps them all in memory.
-        on_bad_image: a picture that cannot be read: "raise" an error, or "skip" it; the result's
-            "skipped" then names it.
+        reading: how pictures in files are read: by how many workers, and what of those that cannot
+            be; the result's "skipped" names them.
         tensorboard: also log for TensorBoard, if it is installed.
         save_seconds: save the state when the last save is so long ago; besides, it is saved at
             each evaluation. The default costs at most five minutes after a crash.
@@ -346,15 +347,16 @@ def train(
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
     """
+    reading = Reading() if reading is None else reading
     with joined() as processes:
         chosen = choose_device(device, processes.local_rank)
         return _train(
             config,
             Path(folder),
-            splits or load(config.dataset, config.image_size, workers, on_bad_image),
+            load(config.dataset, config.image_size, reading) if splits is None else splits,
             chosen,
             processes,
-            _Options(resume, progress and processes.first, tensorboard, save_seconds),
+            _Options(resume, progress and processes.first, reading, tensorboard, save_seconds),
         )
 
 
@@ -362,6 +364,7 @@ def train(
 class _Options:
     resume: bool
     progress: bool
+    reading: Reading
     tensorboard: bool
     save_seconds: float
 
@@ -375,12 +378,12 @@ def _train(
     options: _Options,
 ) -> dict[str, Any]:
     _open_folder(folder, config, options.resume, processes)
-    training = Training(config, splits.train, device, processes)
+    training = Training(config, splits.train, device, processes, options.reading)
     table = {}
     if processes.first:
         table["pixels"] = evaluate_pixels(splits.test, config.image_size)
         table["untrained"] = evaluate(training.network, splits.test, config.image_size)
-    run = _Run(training, splits, folder, options)
+    run = _Run(training, splits.validation, folder, options)
     with _stop_request() as stop_requested:
         run.loop(stop_requested)
     result = {
@@ -392,7 +395,7 @@ def _train(
         "images_per_second": round(training.steps * training.batch_size / run.seconds, 1),
         "peak_memory_mb": round(_peak_memory(device) / 2**20, 1),
         "processes": processes.world,
-        "skipped": sorted(set().union(*processes.gather(splits.skipped))),
+        "skipped": sorted(set().union(*processes.gather(options.reading.bad))),
         **runs.environment(device),
     }
     if processes.first:
@@ -476,8 +479,10 @@ class _Run:
         seconds: of training, evaluations left out, earlier sittings included.
     """
 
-    def __init__(self, training: Training, splits: Splits, folder: Path, options: _Options) -> None:
-        self.training, self.validation, self.skipped = training, splits.validation, splits.skipped
+    def __init__(
+        self, training: Training, validation: ImageSet, folder: Path, options: _Options
+    ) -> None:
+        self.training, self.validation = training, validation
         self.folder, self.first, self.options = folder, training.processes.first, options
         self.history: list[Line] = []
         self.losses: list[float] = []  # since the last evaluation
@@ -490,7 +495,7 @@ class _Run:
         self.training.load_state_dict(state)
         log = json.loads(state["log"])
         self.history, self.losses, self.seconds = log["history"], log["losses"], log["seconds"]
-        self.skipped |= set(log["skipped"])
+        self.options.reading.bad.update(log["skipped"])
 
     def save(self) -> None:
         """Write the state; all processes together."""
@@ -498,7 +503,7 @@ class _Run:
             "history": self.history,
             "losses": self.losses,
             "seconds": self.seconds,
-            "skipped": sorted(self.skipped),
+            "skipped": sorted(self.options.reading.bad),
         }
         state = self.training.state_dict() | {"log": json.dumps(log)}
         if self.first:

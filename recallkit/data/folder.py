@@ -1,13 +1,12 @@
 """A folder of one's own: one sub-folder a class."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import OnBadImage, PictureFiles
+from recallkit.data.loading import FolderPictures, Reading
 from recallkit.data.pictures import list_pictures, read_picture
 from recallkit.errors import RecallkitError
 
@@ -15,11 +14,7 @@ FEWEST_CLASSES = 6  # three to test; of the other three, two to train and one to
 
 
 def load_folder(
-    root: Path,
-    side: int = 64,
-    seed: int = 0,
-    workers: int = 0,
-    on_bad_image: OnBadImage = "raise",
+    root: Path, side: int = 64, seed: int = 0, reading: Reading | None = None
 ) -> Splits:
     """Load ``root/CLASS/IMAGE`` and split it by class.
 
@@ -30,10 +25,9 @@ def load_folder(
         root: a folder with a sub-folder for each class; one without pictures is left out.
         side: images are fitted into squares of this size (pixels).
         seed: of the split.
-        workers: 0: all pictures are decoded now and kept in memory. Otherwise they stay on the
-            disk (:class:`.PictureFiles`), and so many processes decode them for each batch.
-        on_bad_image: what to do with a picture that cannot be read; "skip" leaves it out, and the
-            ``skipped`` of the result says which.
+        reading: how pictures are read. Without workers all are decoded now and kept in memory;
+            with workers they stay on the disk, and are decoded for each batch. Those that are
+            skipped are named in its ``bad``. None: in memory, and a bad one is an error.
 
     Raises:
         RecallkitError: if the folder is missing, holds too few classes, no class of a part has two
@@ -41,11 +35,11 @@ def load_folder(
     """
     classes = _classes(root)
     files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
-    skipped: set[str] = set()
-    if workers:
-        pictures = PictureFiles([path for path, _ in files], side, workers, on_bad_image, skipped)
+    reading = Reading() if reading is None else reading
+    if reading.workers:
+        pictures = FolderPictures([path for path, _ in files], side, reading)
     else:
-        read = _read_all([path for path, _ in files], side, on_bad_image, skipped)
+        read = _read_all([path for path, _ in files], side, reading)
         files = [file for file, picture in zip(files, read, strict=True) if picture is not None]
         pictures = torch.stack([picture for picture in read if picture is not None])
     images = ImageSet(
@@ -54,7 +48,7 @@ def load_folder(
         class_names=dict(enumerate(classes)),
         sources=tuple(path.name for path, _ in files),
     )
-    return replace(_split(images, root, seed), skipped=skipped)
+    return _split(images, root, seed)
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:
@@ -70,9 +64,7 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _read_all(
-    paths: list[Path], side: int, on_bad_image: OnBadImage, skipped: set[str]
-) -> list[torch.Tensor | None]:
+def _read_all(paths: list[Path], side: int, reading: Reading) -> list[torch.Tensor | None]:
     images: list[torch.Tensor | None] = []
     problems: list[str] = []
     for path in tqdm(paths, desc="reading pictures", delay=2, leave=False):
@@ -81,13 +73,13 @@ def _read_all(
         except RecallkitError as error:
             images.append(None)
             problems.append(str(error))
-    skipped.update(problems)
-    if problems and on_bad_image == "raise":
+    if problems and reading.on_bad_image == "raise":
         shown = "\n  ".join(problems[:10])
         raise RecallkitError(
             f"{len(problems)} of {len(paths)} pictures are damaged. Leave them out by "
             f"--on-bad-image skip, or mend them:\n  {shown}"
         )
+    reading.note(problems)
     return images
 
 

@@ -1,6 +1,5 @@
 """What every data set becomes: images with labels, split by class."""
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +11,7 @@ class ImageSet:
     """Images and their classes.
 
     Attributes:
-        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in); or files that
-            stand for it, as :class:`.PictureFiles`.
+        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in).
         labels: (N,) int64, an arbitrary number for each class.
         class_names: what each label is called, for captions.
         sources: who made each image (for emoji the foundry), or empty.
@@ -60,5 +58,3 @@ class Splits:
     train: ImageSet
     validation: ImageSet
     test: ImageSet
-    skipped: Set[str] = frozenset()
-    """Of each picture that could not be read and was left out, its name and why; it may grow."""

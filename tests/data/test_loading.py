@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from recallkit.data import load, loading
-from recallkit.data.loading import PictureFiles, host_bytes
+from recallkit.data.loading import FolderPictures, Reading, decoded_batches, host_bytes
 from recallkit.errors import RecallkitError
 
 
@@ -22,7 +22,11 @@ def pictures(tmp_path):
 
 
 def files_of(pictures, **options):
-    return PictureFiles(sorted(pictures.rglob("*.png")), 16, **options)
+    return FolderPictures(sorted(pictures.rglob("*.png")), 16, Reading(**options))
+
+
+def batches_of(files, asked):
+    return decoded_batches(files, asked, files.reading)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
@@ -32,7 +36,7 @@ def test_batches_are_the_files_asked_for_as_uint8(pictures, workers, monkeypatch
     torch.manual_seed(7)
     before = torch.get_rng_state()
     asked = [[5, 1, 40, 7, 2, 9, 11], [0, 47], [3] * 6]
-    for expected, (indices, images) in zip(asked, files.batches(asked), strict=True):
+    for expected, (indices, images) in zip(asked, batches_of(files, asked), strict=True):
         assert indices == expected
         assert images.dtype == torch.uint8
         assert torch.equal(images, torch.stack([files[i] for i in indices]))
@@ -58,7 +62,7 @@ def test_batches_are_decoded_one_ahead_and_no_further(pictures, monkeypatch):
     decoded = []
     original = loading.read_picture
     monkeypatch.setattr(loading, "read_picture", lambda *a: decoded.append(a) or original(*a))
-    batches = files_of(pictures).batches([[i] * 8 for i in range(6)])
+    batches = batches_of(files_of(pictures), [[i] * 8 for i in range(6)])
     for number, _ in enumerate(batches, start=1):
         assert len(decoded) <= 8 * (number + 1)
 
@@ -78,12 +82,12 @@ def test_a_bad_picture_is_named_or_skipped(pictures, workers):
     bad = damage(pictures)
     asked = [[1, bad, 5], [bad + 1, 2]]
     with pytest.raises(RecallkitError, match=r"class03/2\.png cannot be read.*--on-bad-image skip"):
-        list(files_of(pictures, workers=workers).batches(asked))
+        list(batches_of(files_of(pictures, workers=workers), asked))
     files = files_of(pictures, workers=workers, on_bad_image="skip")
-    found = list(files.batches(asked))
+    found = list(batches_of(files, asked))
     assert [indices for indices, _ in found] == [[1, 5], [bad + 1, 2]]
     assert [len(images) for _, images in found] == [2, 2]
-    [problem] = files.bad
+    [problem] = files.reading.bad
     assert "class03/2.png" in problem
     white = torch.cat(list(files.split(10)))[bad]
     assert (white == 255).all()
@@ -92,10 +96,11 @@ def test_a_bad_picture_is_named_or_skipped(pictures, workers):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_folder_with_a_bad_picture(pictures, workers):
     damage(pictures)
-    splits = load(str(pictures), 16, workers, "skip")
+    reading = Reading(workers, "skip")
+    splits = load(str(pictures), 16, reading)
     parts = (splits.train, splits.validation, splits.test)
     for part in parts:
         list(part.images.split(10))
-    [problem] = splits.skipped
+    [problem] = reading.bad
     assert "class03/2.png" in problem
     assert sum(len(part) for part in parts) == (48 if workers else 47)
