@@ -125,7 +125,7 @@ def test_gradients_in_uneven_chunks_are_those_of_one_process(tmp_path):
 
 # Augmented, mixed, clipped, and in chunks that are not even.
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=24, images=120, evaluations=2)
-CONFIG = replace(CONFIG, chunk_size=5, flip=True, clip_norm=1.0, learning_rate=1e-3)
+CONFIG = replace(CONFIG, chunk_size=5, flip=True, clip_norm=1.0, rank_temperature=0.1)
 
 
 def train_in_parts(rank, world, ports, folder, splits, stop):
@@ -167,6 +167,7 @@ def test_training_in_two_processes_is_that_of_one(tmp_path, toy_splits):
         ports = free_port(), free_port()
         mp.spawn(train_in_parts, (2, ports, tmp_path / "two", toy_splits, stop), nprocs=2)
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
-    torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+    one, two = (torch.cat([w.flatten() for w in weights.values()]) for weights in (one, two))
+    assert (one - two).norm() <= 1e-6 * one.norm()
     lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == len(whole["validation"])

@@ -55,12 +55,12 @@ class Reading:
 
 
 class Files(Protocol):
-    """N pictures that are decoded when asked for; RecallkitError for one that cannot be."""
+    """N pictures that are decoded when asked for."""
 
     shape: torch.Size  # (N, 3, S, S)
 
-    def __getitem__(self, index: int) -> Tensor:
-        """(3, S, S) uint8."""
+    def read(self, index: int) -> Tensor:
+        """(3, S, S) uint8; RecallkitError, naming the file, if it cannot be read."""
 
 
 # Indices, pictures (n, 3, S, S) white where there is none, and what is wrong with those.
@@ -157,7 +157,7 @@ class _Decode:
         problems = {}
         for i, index in enumerate(indices):
             try:
-                pictures[i] = self.files[index]
+                pictures[i] = self.files.read(index)
             except RecallkitError as error:  # errors do not pass between processes unharmed
                 problems[i] = str(error)
         return indices, pictures, problems
@@ -187,14 +187,20 @@ class FolderPictures:
         """(N, 3, S, S), as the tensor's would be."""
         return torch.Size((len(self), 3, self.side, self.side))
 
-    def __getitem__(self, index: int | Tensor | Sequence[int]) -> "Tensor | FolderPictures":
-        """One picture (3, S, S), or the files at several indices.
+    def read(self, index: int) -> Tensor:
+        """One picture (3, S, S) uint8.
 
         Raises:
             RecallkitError: naming a file that is missing or damaged.
         """
+        return flattened(read_picture(self.paths[index], self.side)[None])[0]
+
+    def __getitem__(self, index: int | Tensor | Sequence[int]) -> "Tensor | FolderPictures":
+        """One picture (3, S, S), white if it is skipped; or the files at several indices."""
         if isinstance(index, int) or (isinstance(index, Tensor) and index.ndim == 0):
-            return flattened(read_picture(self.paths[int(index)], self.side)[None])[0]
+            _, pictures, problems = _Decode(self)([int(index)])
+            self.reading.note(problems.values())
+            return pictures[0]
         return FolderPictures([self.paths[int(i)] for i in index], self.side, self.reading)
 
     def split(self, size: int) -> "_Parts":
