@@ -489,6 +489,7 @@ class _Run:
         self.seconds = 0.0
         if options.resume:
             load_state(folder, asdict(training.config), training.device, self._use)
+        self.due = self._due()
         self.saved_at = time.monotonic()
 
     def _use(self, state: dict[str, Any]) -> None:
@@ -544,7 +545,7 @@ class _Run:
         if log is not None:
             peak = _peak_memory(training.device)
             log.step(training.steps_done, training.batch_size, self.losses[-1], peak)
-        if training.steps_done in self._due():
+        if training.steps_done in self.due:
             line = self._look() if self.first else {}
             if log is not None:
                 self._keep_the_best(line)

@@ -25,7 +25,7 @@ def test_both_ways_give_one_gradient():
 
 
 def test_a_case_says_what_it_took():
-    found = measure_step(StepCase("small", 64, 16, keep=0.5))
+    found = measure_step(StepCase("small", 64, 16, keep=0.5, compare=64))
     assert found["ms_per_image"] > 0
     assert found["ratio"] > 0
     assert found["images_mb"] == pytest.approx(64 * 3 * 32 * 32 / 2**20)
@@ -35,7 +35,7 @@ def test_a_case_says_what_it_took():
 
 
 def test_a_case_in_its_own_process_and_its_limit():
-    found = run_step_case(StepCase("small", 16, 8, compare=False), limit_s=300)
+    found = run_step_case(StepCase("small", 16, 8), limit_s=300)
     assert found["batch_size"] == 16
     assert found["ratio"] is None
     assert run_step_case(StepCase("small", 16, 8), limit_s=0.01)["failed"] == "more than 0 s"
@@ -78,3 +78,4 @@ def test_the_command_prints_stores_and_draws(monkeypatch, tmp_path, capsys):
 def test_on_a_gpu_the_networks_are_the_papers():
     cases = step_cases((256, 1024), "cuda", threads=1)
     assert {case.network for case in cases} == {"resnet50", "timm/vit_base_patch16_224"}
+    assert {case.compare for case in cases} == {0, 256}  # of the whole batch it would not fit
