@@ -28,7 +28,7 @@ from recallkit.checkpoints import load_state, remove_states, save_state
 from recallkit.checks import NotFiniteError
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import Reading, decoded_batches
+from recallkit.data.loading import BadPictureError, Reading, decoded_batches
 from recallkit.data.transforms import TrainTransform, flattened
 from recallkit.distributed import (
     ALONE,
@@ -341,8 +341,8 @@ def train(
         the first of several processes has the trained one's metrics; elsewhere they are empty.
 
     Raises:
-        RecallkitError: if the folder cannot be written or holds another run, or a picture cannot
-            be read.
+        RecallkitError: if the folder cannot be written or holds another run.
+        BadPictureError: if a picture cannot be read; the state before that step is saved.
         Diverged: if the loss or the gradient is not finite; the state before that step is saved,
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
@@ -532,6 +532,10 @@ class _Run:
                 self._save_or_stop(stop_requested)
         except Diverged as error:
             self._keep_what_diverged(error)
+            raise
+        except BadPictureError:
+            if training.processes.world == 1:  # else the others do not know
+                self.save()
             raise
         finally:
             if log is not None:

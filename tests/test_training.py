@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from recallkit import run_log, runs, training
 from recallkit.checks import check_embeddings
+from recallkit.data.loading import Reading
 from recallkit.errors import RecallkitError
 from recallkit.presets import Config
 from recallkit.training import Diverged, Stopped, Training, read_network, train
@@ -277,6 +278,46 @@ def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
     run(resume=True)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
     assert a == b
+
+
+class DecodedImages:
+    """Images of a tensor as files, of which one cannot be read ``after`` so many were."""
+
+    def __init__(self, images, after):
+        self.images, self.shape, self.left = images, images.shape, after
+
+    def __len__(self):
+        return len(self.images)
+
+    def read(self, index):
+        self.left -= 1
+        if self.left == 0:
+            raise RecallkitError("photo.jpg cannot be read as a picture.")
+        return self.images[index]
+
+
+def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
+    """Files give the weights that a tensor gives, the bad one mended half way."""
+    run("whole")
+    for after in (100, -1):
+        images = DecodedImages(toy_splits.train.images, after)
+        splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
+        if after > 0:
+            with pytest.raises(RecallkitError, match=r"photo\.jpg.*--on-bad-image skip"):
+                run(splits=splits)
+            state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+            assert state["progress"][0] == 6  # the seventh batch had it
+    run(splits=splits, resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+def test_a_bad_picture_is_left_out_of_its_batch(run, toy_splits):
+    images = DecodedImages(toy_splits.train.images, 100)
+    splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
+    result = run(splits=splits, reading=Reading(on_bad_image="skip"))
+    assert result["skipped"] == ["photo.jpg cannot be read as a picture."]
+    assert result["validation"][-1]["step"] == 20
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

@@ -27,6 +27,10 @@ PIECE = 32  # images that a worker decodes at a time
 AHEAD = 2  # pieces that wait for each worker
 
 
+class BadPictureError(RecallkitError):
+    """A picture cannot be read."""
+
+
 @dataclass
 class Reading:
     """How pictures are read.
@@ -50,7 +54,7 @@ class Reading:
         """What is wrong with pictures: an error, or kept in mind."""
         for problem in problems:
             if self.on_bad_image == "raise":
-                raise RecallkitError(f"{problem} Or leave such out by --on-bad-image skip.")
+                raise BadPictureError(f"{problem} Or leave such out by --on-bad-image skip.")
             self.bad.add(problem)
 
 
