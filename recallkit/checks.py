@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 
+class NotFiniteError(ValueError):
+    """Embeddings hold NaN or infinity."""
+
+
 def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
     """Refuse what is not a non-empty (N, D) floating tensor of finite numbers.
 
@@ -22,7 +26,7 @@ def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
     finite = embeddings.isfinite().all(dim=1)
     if not finite.all():
         row = int((~finite).nonzero()[0])
-        raise ValueError(
+        raise NotFiniteError(
             f"{name} must be finite: {int((~finite).sum())} of {len(finite)} rows hold NaN or "
             f"infinity, the first is row {row}. Look at the images, or lower the learning rate."
         )

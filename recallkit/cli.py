@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from recallkit.presets import PRESETS, Config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from recallkit.data.loading import Reading
 
 RUNS = Path("runs")
 Split = Literal["test", "validation", "train"]
@@ -40,6 +43,7 @@ def _dispatch(arguments: list[str]) -> None:
         "train": _train_command(_preset_in(arguments)),
         "evaluate": evaluate,
         "search": search,
+        "runs": list_runs,
         "bench": bench,
         "prepare": prepare,
         "lab": lab,
@@ -83,17 +87,24 @@ def _train_command(chosen: str) -> Callable[..., None]:
         resume: Path | None = None,
         store: str | None = None,
         device: str = "auto",
+        workers: int = 0,
+        on_bad_image: Literal["raise", "skip"] = "raise",
+        tensorboard: bool = True,
     ) -> None:
         """Train a network, and compare it with raw pixels and with itself untrained.
 
         Writes a run folder: settings, metrics, weights, learning curve, and a picture of
-        queries with what was found for them. Ctrl-C finishes the step and saves.
+        queries with what was found for them. Ctrl-C finishes the step and saves; after a crash,
+        at most five minutes are lost. --resume goes on, on the CPU to the very same weights.
 
         Examples:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --dataset ~/my-pictures     (one sub-folder a class)
           recallkit train --resume runs/large
+          recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
+          recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
+          torchrun --nproc-per-node=8 -m recallkit train     (a GPU for each process)
 
         Args:
             config: every setting of the training.
@@ -102,15 +113,30 @@ def _train_command(chosen: str) -> Callable[..., None]:
             resume: continue the run in this folder, with its own settings.
             store: also keep the result as data/results/STORE-seedN.json.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
+            workers: processes that decode the pictures of a folder, batch by batch; 0 keeps all
+                of them in memory.
+            on_bad_image: a picture that cannot be read ends the training, or is left out and named
+                at the end.
+            tensorboard: also log for TensorBoard: tensorboard --logdir runs
         """
-        folder = _train(config, preset, out, resume, device)
-        if store is not None:
+        from recallkit.data.loading import Reading
+
+        options = {
+            "device": device,
+            "reading": Reading(workers, on_bad_image),
+            "tensorboard": tensorboard,
+        }
+        folder = _train(config, preset, out, resume, options)
+        if store is not None and folder is not None:
             _store(folder, store)
 
     return train
 
 
-def _train(config: Config, preset: str, out: Path | None, resume: Path | None, device: str) -> None:
+def _train(
+    config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
+) -> Path | None:
+    """Train, draw and print; the run folder, or None in all processes but the first."""
     from recallkit import runs, training
 
     if resume is not None:
@@ -118,11 +144,18 @@ def _train(config: Config, preset: str, out: Path | None, resume: Path | None, d
     else:
         name = Path(config.dataset).name
         folder = out or RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    print(f"preset {preset}, run folder {folder}")
-    result = training.train(config, folder, device=device, resume=resume is not None)
-    _draw_run(config, folder, result)
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
+        print(f"preset {preset}, run folder {folder}")
+    result = training.train(config, folder, resume=resume is not None, **options)
+    if not first:
+        return None
+    _draw_run(config, folder, result, options["reading"])
     print(metrics_table(result["test"], title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
+    if result["skipped"]:
+        print(f"{len(result['skipped'])} pictures could not be read and were left out:")
+        print("\n".join(f"  {problem}" for problem in result["skipped"]))
     return folder
 
 
@@ -138,13 +171,13 @@ def _store(folder: Path, name: str) -> None:
         write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 
-def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
+def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Reading") -> None:
     from recallkit import evaluation, plots
     from recallkit.data import load
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    test = load(config.dataset, config.image_size).test
+    test = load(config.dataset, config.image_size, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
@@ -184,6 +217,24 @@ def evaluate(
         "trained": evaluate_network(network, images, config.image_size),
     }
     print(metrics_table(rows, list(rows["trained"]), title=f"{folder}, {split} classes, %"))
+
+
+def list_runs(folder: Positional[Path] = RUNS) -> None:
+    """Show the runs of a folder side by side.
+
+    How far each is, R@1 on validation and test classes, seconds, and the settings in which the
+    runs differ.
+
+    Examples:
+      recallkit runs
+      recallkit runs ~/experiments
+
+    Args:
+        folder: with a run folder for each run, at any depth.
+    """
+    from recallkit.experiments.run_table import run_table
+
+    print(run_table(folder))
 
 
 def search(
@@ -231,8 +282,8 @@ def search(
 
 
 def bench(
-    what: Positional[Literal["ranks"]],
-    batch_sizes: tuple[int, ...] = (250, 500, 1000, 2000, 4000, 8000, 16000, 32768),
+    what: Positional[Literal["ranks", "step"]],
+    batch_sizes: tuple[int, ...] = (),
     methods: tuple[str, ...] = (),
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 2,
@@ -240,40 +291,49 @@ def bench(
     limit_gb: float = 16,
     out: Path | None = None,
 ) -> None:
-    """Measure what ranks cost in time and memory, for every engine and its peers.
+    """Measure what ranks, or a whole step of training, cost in time and memory.
 
-    Each case runs in a process of its own, with a limit. Prints a table with the ratio to
-    the matrix products that no method can avoid, and stores the numbers and a figure.
+    "ranks": every engine and its peers, with the ratio to the matrix products that no method can
+    avoid. "step": the step in chunks beside a plain one, and what kept graphs buy; the small
+    network on the CPU, ResNet-50 and ViT-B/16 at 224 px on a GPU. Each case runs in a process of
+    its own, with a limit. Prints a table, and stores the numbers and a figure.
 
     Examples:
       recallkit bench ranks
+      recallkit bench step --threads 1 --out my-machine
       recallkit bench ranks --batch-sizes 1000 4000 --methods dense blocks --limit-s 60
       recallkit bench ranks --device cuda --batch-sizes 4000 65536 131072
 
     Args:
         what: the benchmark.
-        batch_sizes: in images, ascending.
-        methods: which; by default all that can run here.
+        batch_sizes: in images, ascending; by default 250 to 32,768, for a step 256 to 16,384.
+        methods: which; by default all that can run here. Of ranks only.
         device: "auto" takes a GPU if there is one.
         threads: of the CPU.
         limit_s: seconds that a case may take; larger batches of its method are then left out.
-        limit_gb: GB of memory that a case may take on the CPU.
-        out: a folder for ranks-DEVICE.json and .png; by default data/results/bench.
+        limit_gb: GB of memory that a case may take on the CPU. Of ranks only.
+        out: a folder for WHAT-DEVICE.json and .png; by default data/results/bench.
     """
     from recallkit import plots
     from recallkit.bench import METHODS, bench_ranks, ranks_table
+    from recallkit.bench_step import bench_step, step_cases, step_table
     from recallkit.experiments.store import FOLDER
     from recallkit.runs import write_json
     from recallkit.training import choose_device
 
     device = choose_device(device).type
-    measured = bench_ranks(
-        batch_sizes, methods or tuple(METHODS), device, threads, limit_s, limit_gb
-    )
-    print(ranks_table(measured["cases"]))
+    if what == "step":
+        sizes = batch_sizes or (256, 1024, 4096, 16384)
+        measured = bench_step(step_cases(sizes, device, threads), limit_s)
+        table, plot = step_table, plots.plot_step_cost
+    else:
+        sizes = batch_sizes or (250, 500, 1000, 2000, 4000, 8000, 16000, 32768)
+        measured = bench_ranks(sizes, methods or tuple(METHODS), device, threads, limit_s, limit_gb)
+        table, plot = ranks_table, plots.plot_engines
+    print(table(measured["cases"]))
     folder = out or FOLDER / "bench"
     write_json(folder / f"{what}-{device}.json", measured)
-    _save(plots.plot_engines(measured["cases"])[0], folder / f"{what}-{device}.png")
+    _save(plot(measured["cases"])[0], folder / f"{what}-{device}.png")
 
 
 def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:

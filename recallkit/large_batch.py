@@ -8,17 +8,27 @@ A loss that compares all images of a batch needs all embeddings at once, but not
 
 By the chain rule the sum over the chunks is the gradient of the whole batch. The price is a second
 forward pass; the last chunk is spared it, since its graph can wait for dL/dE without raising the
-peak. (Revaud et al., ICCV 2019; Patel et al., CVPR 2022.)
+peak, and so are as many others as spare memory can hold the graphs of. (Revaud et al., ICCV 2019;
+Patel et al., CVPR 2022. Keeping graphs is ours.)
 """
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from recallkit.errors import RecallkitError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Mixup = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Chunk = tuple[Tensor, Sequence[Tensor]]  # images, and what their transform drew for them
+
+CPU_CHUNK = 256  # "auto" without a card: larger chunks gain nothing, their activations leave caches
+PROBE_FROM = 32  # "auto" with one: where doubling begins
 
 
 class LargeBatchStep:
@@ -26,14 +36,32 @@ class LargeBatchStep:
 
     Args:
         network: images (b, …) → embeddings (b, D), each row depending on its own image alone.
-            Dropout and other randomness are repeated exactly in the second pass.
+            Dropout and other randomness are repeated exactly in the second pass. In
+            DistributedDataParallel, gradients are reduced once, with the last backward pass; each
+            process may have any number of chunks.
         loss: (B, D) embeddings and (B,) labels → scalar. Any loss on embeddings.
         chunk_size: images a forward pass. The peak of memory grows with it, the gradient does not
-            depend on it. 200 is the paper's choice for ResNet-50 at 224 px on one card.
+            depend on it. 200 is the paper's choice for ResNet-50 at 224 px on one card. "auto":
+            the largest of 32, 64, 128, … that fits the card beside ``keep_graphs``, tried out at
+            the first call; 256 where there is no card.
         mixup: applied to embeddings and labels before the loss, as :class:`.SimilarityMixup`.
         autocast: a type, as ``torch.bfloat16``, in which the network runs under autocast.
         transform: applied to each chunk on the network's device before the network, in both passes
-            with the same randomness: conversion from uint8, augmentation.
+            with the same randomness: conversion from uint8, augmentation. One with a method
+            ``draw(count, device)``, as :class:`.TrainTransform`, is asked once for the random
+            amounts of the whole batch (tensors with B rows), and called with a chunk and its rows:
+            then these do not depend on the chunk size either.
+        keep_graphs: bytes of spare memory. Chunks whose graphs fit in it, all together, keep them
+            and are not run a second time; with enough for all, the step costs what a plain one
+            does. What a graph takes is measured on the first chunk of each call: by the allocator
+            on CUDA, elsewhere as the bytes that autograd saves, parameters not counted.
+        scaler: for ``torch.float16``: the loss is scaled before it goes back, so gradients come
+            scaled, in the network and in ``.grad``; call ``scaler.step(optimizer)`` as usual.
+
+    When memory runs out, chunk size and ``keep_graphs`` are halved, a warning says so, and the step
+    is repeated from the state it began with: random numbers, and gradients that were there. They
+    stay halved; read ``chunk_size`` to see. With several processes this holds for the first pass,
+    after which they wait for each other; in the second the error is raised.
 
     Example:
         >>> step = LargeBatchStep(network, RecallAtKLoss(), mixup=SimilarityMixup())
@@ -46,19 +74,24 @@ class LargeBatchStep:
         self,
         network: nn.Module,
         loss: Loss,
-        chunk_size: int = 200,
+        chunk_size: int | Literal["auto"] = 200,
         mixup: Mixup | None = None,
         autocast: torch.dtype | None = None,
         transform: Callable[[Tensor], Tensor] | None = None,
+        keep_graphs: int = 0,
+        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, not {chunk_size}")
+        check_chunk_size(chunk_size)
+        if keep_graphs < 0:
+            raise ValueError(f"keep_graphs must be bytes, at least 0, not {keep_graphs}")
         self.network = network
         self.loss = loss
         self.chunk_size = chunk_size
         self.mixup = mixup
         self.autocast = autocast
         self.transform = transform
+        self.keep_graphs = int(keep_graphs)
+        self.scaler = scaler
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Add the gradient of the whole batch to ``.grad`` of the parameters, as backward() does.
@@ -68,41 +101,101 @@ class LargeBatchStep:
             labels: (B,) integers.
 
         Returns:
-            The loss, a scalar without graph.
+            The loss, a scalar without graph; not scaled.
 
         Raises:
             ValueError: for an empty batch, images and labels of different length, or BatchNorm in
                 training mode, whose output would depend on the chunk.
+            RecallkitError: if not even a chunk of one image fits the memory.
         """
         self._check(images, labels)
-        chunks = images.split(self.chunk_size)
-        embedded, states = self._embed(chunks[:-1])
-        last = self._forward(chunks[-1])
-        embeddings = torch.cat([*embedded, last.detach()]).requires_grad_()
+        if self.chunk_size == "auto":
+            self.chunk_size = self._find_chunk_size(images)
+        draws = self._draw(len(images))
+        before = _Before(self._module(), self.mixup)
+        while True:
+            try:
+                self._together = False
+                return self._step(self._chunks(images, draws), labels)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self._together:
+                    raise
+                self._refuse_below_one(error)
+            # Not before: the error holds the frames it came through, and they hold graphs.
+            before.restore()
+            self._shrink()
+
+    def _draw(self, count: int) -> tuple[Tensor, ...]:
+        """The random amounts of a transform that draws them for a batch; else nothing."""
+        draw = getattr(self.transform, "draw", None)
+        return () if draw is None else draw(count, self._device())
+
+    def _chunks(self, images: Tensor, draws: tuple[Tensor, ...]) -> list[Chunk]:
+        """The images of each chunk, with the rows of ``draws`` that are theirs."""
+        parts = [values.split(self.chunk_size) for values in (images, *draws)]
+        return [(chunk, own) for chunk, *own in zip(*parts, strict=True)]
+
+    def _step(self, chunks: Sequence[Chunk], labels: Tensor) -> Tensor:
+        outputs, states = self._embed(chunks)
+        embeddings = torch.cat([output.detach() for output in outputs]).requires_grad_()
+        self._together = isinstance(self.network, DistributedDataParallel)
         value = self._loss(embeddings, labels.to(embeddings.device))
-        value.backward()
-        *gradients, last_gradient = embeddings.grad.split(self.chunk_size)
-        last.backward(last_gradient)
-        del last  # its graph must not live beside those of the other chunks
-        for chunk, state, gradient in zip(chunks, states, gradients, strict=False):
-            with state.restored():
-                self._forward(chunk).backward(gradient)
+        (self.scaler.scale(value) if self.scaler else value).backward()
+        gradients = embeddings.grad.split(self.chunk_size)
+        again = [i for i, output in enumerate(outputs) if not output.requires_grad]
+        _backward_of_kept(outputs, gradients)
+        for i in again:
+            with states[i].restored():
+                output = self._forward(chunks[i], synchronise=i == again[-1])
+                output.backward(gradients[i])
         return value.detach()
 
-    def _embed(self, chunks: tuple[Tensor, ...]) -> tuple[list[Tensor], list["RandomState"]]:
-        """Embeddings without graph, and the random state that each chunk began with."""
-        embedded, states = [], []
-        with torch.no_grad():
-            for chunk in chunks:
-                states.append(RandomState(self._device()))
-                embedded.append(self._forward(chunk))
-        return embedded, states
+    def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor], list["RandomState"]]:
+        """Embeddings, with a graph where it is kept; the random state each chunk began with."""
+        outputs, states, kept, last = [], [], 0, len(chunks) - 1
+        for i, chunk in enumerate(chunks):
+            states.append(RandomState(self._device()))
+            if i == 0 and last > 0 and self.keep_graphs > 0:
+                output, size = self._forward_measured(chunk)
+                kept = min(last, self.keep_graphs // max(size, 1))
+                output = output if kept else output.detach()
+            else:
+                with torch.set_grad_enabled(i < kept or i == last):
+                    # If all graphs are kept, their backward passes are one, and this begins it.
+                    output = self._forward(chunk, synchronise=i == last == kept)
+            outputs.append(output)
+        return outputs, states
 
-    def _forward(self, chunk: Tensor) -> Tensor:
-        device = self._device()
-        chunk = chunk.to(device, non_blocking=True)
+    def _forward(self, chunk: Chunk, synchronise: bool = False) -> Tensor:
+        """Embed a chunk; ``synchronise`` if its backward pass is the last of the step.
+
+        For all others the network inside of DistributedDataParallel is called: nothing waits for
+        another process, which may have fewer chunks.
+        """
+        device, (images, draws) = self._device(), chunk
+        images = images.to(device, non_blocking=True)
+        network = self.network if synchronise else self._module()
         with self._autocast(device):
-            return self.network(self.transform(chunk) if self.transform else chunk)
+            if self.transform is not None:
+                images = self.transform(images, draws) if draws else self.transform(images)
+            return network(images)
+
+    def _forward_measured(self, chunk: Chunk) -> tuple[Tensor, int]:
+        """Embed a chunk with its graph; the bytes that the graph takes."""
+        device, saved = self._device(), []
+        if device.type == "cuda":
+            before = torch.cuda.memory_allocated(device)
+            output = self._forward(chunk)
+            return output, torch.cuda.memory_allocated(device) - before
+
+        def save(tensor: Tensor) -> Tensor:
+            saved.append(tensor)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+            output = self._forward(chunk)
+        there_anyway = [chunk[0], *self.network.parameters(), *self.network.buffers()]
+        return output, storage_bytes(saved, besides=there_anyway)
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         if self.autocast is None:
@@ -116,6 +209,49 @@ class LargeBatchStep:
             embeddings, labels = self.mixup(embeddings, labels)
         return self.loss(embeddings, labels)
 
+    def _find_chunk_size(self, images: Tensor) -> int:
+        if self._device().type != "cuda":
+            return CPU_CHUNK
+        return largest_that_fits(lambda size: self._fits(images[:size]), len(images))
+
+    def _fits(self, images: Tensor) -> bool:
+        """Whether a chunk of these, its graph and backward pass, fits beside ``keep_graphs``."""
+        before, device = _Before(self._module(), self.mixup), self._device()
+        try:
+            spare = torch.empty(self.keep_graphs, dtype=torch.uint8, device=device)
+            output = self._forward((images, self._draw(len(images))))
+            output.backward(torch.zeros_like(output))
+            del spare
+            return True
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        finally:
+            before.restore()
+
+    def _refuse_below_one(self, error: RuntimeError) -> None:
+        if self.chunk_size == 1 and self.keep_graphs == 0:
+            raise RecallkitError(
+                "a single image does not fit the memory: take a smaller network or image_size, "
+                "or autocast, or end other programs on this device"
+            ) from error
+
+    def _shrink(self) -> None:
+        if self._device().type == "cuda":
+            torch.cuda.empty_cache()
+        old, self.chunk_size = self.chunk_size, max(1, self.chunk_size // 2)
+        self.keep_graphs = self.keep_graphs // 2 if old > 1 else 0
+        warnings.warn(
+            f"out of memory with chunks of {old}: the step is repeated, and training goes on, "
+            f"with chunks of {self.chunk_size} and {self.keep_graphs / 1e9:.3g} GB of kept graphs",
+            stacklevel=3,
+        )
+
+    def _module(self) -> nn.Module:
+        parallel = isinstance(self.network, DistributedDataParallel)
+        return self.network.module if parallel else self.network
+
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
 
@@ -125,6 +261,10 @@ class LargeBatchStep:
                 f"images and labels must be of the same length, at least 1, "
                 f"not {len(images)} and {len(labels)}"
             )
+        if not any(parameter.requires_grad for parameter in self.network.parameters()):
+            raise ValueError(
+                "network must have a parameter that requires a gradient: all are frozen"
+            )
         for name, module in self.network.named_modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
                 raise ValueError(
@@ -132,6 +272,49 @@ class LargeBatchStep:
                     f"move its statistics twice. Freeze it with "
                     f"recallkit.networks.freeze_batch_norm(network), or use GroupNorm."
                 )
+
+
+def check_chunk_size(chunk_size: int | str) -> None:
+    """Refuse what is neither "auto" nor a number of at least 1.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
+        raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+
+
+def largest_that_fits(fits: Callable[[int], bool], most: int) -> int:
+    """Double from 32 as long as ``fits`` says so; never beyond ``most``.
+
+    Trying costs less than two passes over the size that is returned, and one over the next.
+    """
+    size = min(PROBE_FROM, most)
+    while size < most and fits(min(2 * size, most)):
+        size = min(2 * size, most)
+    return size
+
+
+def storage_bytes(tensors: Iterable[Tensor], besides: Iterable[Tensor] = ()) -> int:
+    """Bytes of memory behind ``tensors``: what views share counts once, ``besides`` not at all."""
+    known = {tensor.untyped_storage()._cdata for tensor in besides}
+    storages = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
+    return sum(size for key, size in storages.items() if key not in known)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: that of a device, or the allocator's of the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _backward_of_kept(outputs: list[Tensor], gradients: Sequence[Tensor]) -> None:
+    """Push gradients back through the graphs that are there, the last first; empty the list.
+
+    One call: autograd frees each graph as it goes, and gradients are reduced over processes once.
+    """
+    kept = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+    outputs.clear()
+    torch.autograd.backward(*zip(*kept, strict=True))
 
 
 class RandomState:
@@ -146,7 +329,29 @@ class RandomState:
     def restored(self) -> Iterator[None]:
         """Within this context the generators go on from here; after it, from where they were."""
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.set_rng_state(self.cpu_state)
-            if self.device_state is not None:
-                torch.cuda.set_rng_state(self.device_state, self.device)
+            self.restore()
             yield
+
+    def restore(self) -> None:
+        """Bring the generators back to here."""
+        torch.set_rng_state(self.cpu_state)
+        if self.device_state is not None:
+            torch.cuda.set_rng_state(self.device_state, self.device)
+
+
+class _Before:
+    """What a step changes on its way to an error: random states and gradients, to come back to."""
+
+    def __init__(self, network: nn.Module, mixup: Mixup | None) -> None:
+        self.parameters = list(network.parameters())
+        self.random = RandomState(self.parameters[0].device)
+        self.generator = getattr(mixup, "generator", None)
+        self.generator_state = self.generator.get_state() if self.generator else None
+        self.gradients = [None if p.grad is None else p.grad.clone() for p in self.parameters]
+
+    def restore(self) -> None:
+        self.random.restore()
+        if self.generator is not None:
+            self.generator.set_state(self.generator_state)
+        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+            parameter.grad = None if gradient is None else gradient.clone()

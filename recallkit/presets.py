@@ -1,8 +1,10 @@
 """Every setting of a training, flat, with its reason; and the sets of settings worth a name."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from recallkit.checks import check_ks, check_temperature
+from recallkit.large_batch import check_chunk_size
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,12 @@ class Config:
     """Images a step."""
     per_class: int = 4
     """Images of a class in a batch; the paper's."""
-    chunk_size: int = 512
-    """Images a forward pass: memory, not results, depends on it."""
+    chunk_size: int | Literal["auto"] = 512
+    """Images a forward pass: memory, not results, depends on it. "auto": what fits the card."""
+    keep_graphs_gb: float = 0.0
+    """GB (10⁹ bytes) of spare memory in which chunks keep their graphs, to be run only once."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the network's products (autocast); float16 with a scaled loss. The loss has float32."""
     images: int = 260_000
     """Images seen in the whole training; steps are this over the batch size."""
 
@@ -49,6 +55,8 @@ class Config:
     """Decoupled, on weights with two or more dimensions only."""
     warmup: float = 0.05
     """Share of the steps in which the rate rises from 0; after it, half a cosine down to 0."""
+    clip_norm: float | None = None
+    """Longest gradient, all parameters together; longer ones are scaled to it. None: any."""
 
     rotation: float = 15.0
     """Augmentation: largest angle, degrees."""
@@ -63,6 +71,8 @@ class Config:
 
     evaluations: int = 10
     """How often the validation classes are looked at, evenly spread, the last at the end."""
+    evaluation_epochs: int | None = None
+    """Look after every so many epochs instead, and at the end."""
     seed: int = 0
     """Of weights, batches and augmentation. The split of the classes is fixed."""
 
@@ -70,9 +80,16 @@ class Config:
         check_ks(self.ks)
         check_temperature(self.k_temperature, "k_temperature")
         check_temperature(self.rank_temperature, "rank_temperature")
-        for name in ("embedding_dim", "image_size", "batch_size", "chunk_size", "evaluations"):
+        check_chunk_size(self.chunk_size)
+        for name in ("embedding_dim", "image_size", "batch_size", "evaluations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("clip_norm", "evaluation_epochs"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, or None, not {value}")
+        if self.keep_graphs_gb < 0:
+            raise ValueError(f"keep_graphs_gb must be at least 0, not {self.keep_graphs_gb}")
         if self.images < self.batch_size:
             raise ValueError(
                 f"images must be at least batch_size = {self.batch_size}, not {self.images}"

@@ -2,8 +2,12 @@
 
 config.json           the settings
 metrics.jsonl         a line an evaluation
+tensorboard/          the same and the loss of each step, for TensorBoard
+best.safetensors      the network that was best on validation classes (R@1), so far
 weights.safetensors   the network at the end of the run
 state.pt              while the run goes on: everything needed to continue it
+state.previous.pt     the state before that, in case the last one is damaged
+diverged.json         if loss or gradient was not finite: at which step, with which images
 result.json           written last: a folder that has it is a finished run
 figures/              learning curve and retrievals
 """
@@ -16,7 +20,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,8 +29,12 @@ from recallkit.errors import RecallkitError
 from recallkit.presets import Config
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file, and put it at ``path`` only when it is whole.
+def write_atomically(
+    path: Path, write: Callable[[Path], object], previous: Path | None = None
+) -> None:
+    """Let ``write`` make a file, and put it at ``path`` only when it is whole and on the disk.
+
+    With ``previous``, the file that was at ``path`` is moved there first.
 
     Raises:
         RecallkitError: if the disk is full or the folder cannot be written; ``path`` is as before.
@@ -42,12 +50,23 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         _flush_to_disk(temporary)
         temporary.chmod(0o644)
+        if previous is not None and path.exists():
+            path.replace(previous)
         temporary.replace(path)
+        if os.name == "posix":
+            _flush_to_disk(path.parent)  # the names
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left in a run ``folder``."""
+    for name in ("metrics.jsonl", "best.safetensors", "weights.safetensors", "state.pt"):
+        for path in folder.glob(f".{name}.*"):
+            path.unlink(missing_ok=True)
 
 
 def _cannot_write(path: Path, error: OSError) -> RecallkitError:
@@ -58,8 +77,11 @@ def _cannot_write(path: Path, error: OSError) -> RecallkitError:
 
 
 def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -97,16 +119,18 @@ def read_config(folder: Path) -> Config:
         raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
 
 
-def write_weights(folder: Path, network: torch.nn.Module) -> None:
+def write_weights(
+    folder: Path, network: torch.nn.Module, name: Literal["weights", "best"] = "weights"
+) -> None:
     """Keep the weights of ``network`` in the run ``folder``."""
     from safetensors.torch import save
 
     packed = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    write_atomically(folder / "weights.safetensors", lambda path: path.write_bytes(packed))
+    write_atomically(folder / f"{name}.safetensors", lambda path: path.write_bytes(packed))
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of the run in ``folder``.
+def read_weights(folder: Path, name: Literal["weights", "best"] = "weights") -> dict[str, Tensor]:
+    """The weights of the run in ``folder``: the last, or those best on validation classes.
 
     Raises:
         RecallkitError: if they are missing, truncated, or not finite.
@@ -114,7 +138,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = folder / "weights.safetensors"
+    path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise RecallkitError(
             f"{path} is missing: the run did not finish. Continue it with --resume."

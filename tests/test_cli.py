@@ -1,5 +1,6 @@
 """The command, as a user types it."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -35,7 +36,7 @@ def failing(*arguments):
     return stop.value.code
 
 
-COMMANDS = ["train", "evaluate", "search", "prepare", "lab", "notebooks"]
+COMMANDS = ["train", "evaluate", "search", "runs", "bench", "prepare", "lab", "notebooks"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -57,6 +58,9 @@ def test_train_evaluate_and_search(toy, capsys, tmp_path):
         with Image.open(tmp_path / "runs" / "one" / "figures" / f"{figure}.png") as picture:
             assert picture.size[0] > 400
 
+    cli.main(["runs"])
+    shown = capsys.readouterr().out
+    assert "| one | finished |" in " ".join(shown.split())
     cli.main(["evaluate"])
     shown = capsys.readouterr().out
     assert "runs/one, test classes" in shown
@@ -83,7 +87,8 @@ def test_the_run_folder_is_named_after_data_and_time(toy, tmp_path):
     assert run.name.startswith("emoji-20")
 
 
-def test_a_folder_of_ones_own(tmp_path, monkeypatch):
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
     monkeypatch.setitem(presets.PRESETS, "emoji", SMALL)
     generator = torch.Generator().manual_seed(0)
     for c in range(12):
@@ -91,8 +96,37 @@ def test_a_folder_of_ones_own(tmp_path, monkeypatch):
         for i in range(3):
             pixels = torch.randint(0, 256, (8, 9, 3), generator=generator, dtype=torch.uint8)
             Image.fromarray(pixels.numpy()).save(tmp_path / "pictures" / f"class {c}" / f"{i}.jpg")
+    return tmp_path / "pictures"
+
+
+def test_a_folder_of_ones_own(pictures, tmp_path):
     cli.main(["train", "--dataset", "pictures", "--batch-size", "8", "--out", "own"])
     assert (tmp_path / "own" / "result.json").exists()
+    assert (tmp_path / "own" / "tensorboard").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_picture_that_cannot_be_read(pictures, tmp_path, capsys, workers):
+    (pictures / "class 3" / "1.jpg").write_bytes(b"no picture")
+    options = ["--dataset", "pictures", "--batch-size", "8", "--workers", workers]
+    options += ["--no-tensorboard", "--out", "own"]
+    message = failing("train", *options)
+    assert "class 3/1.jpg cannot be read as a picture" in message
+    assert "--on-bad-image skip" in message
+    shutil.rmtree(tmp_path / "own", ignore_errors=True)
+    cli.main(["train", *options, "--on-bad-image", "skip"])
+    shown = capsys.readouterr().out
+    assert "1 pictures could not be read and were left out:" in shown
+    assert "class 3/1.jpg" in shown
+
+
+def test_workers_change_nothing(pictures, tmp_path):
+    """Weights are the same however many processes decode; without any, sides are larger."""
+    for workers in ("1", "2"):
+        options = ["--dataset", "pictures", "--batch-size", "8", "--workers", workers]
+        cli.main(["train", *options, "--out", workers])
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in "12")
+    assert a == b
 
 
 def test_errors_are_one_line_and_name_the_remedy(toy, tmp_path):

@@ -32,6 +32,7 @@ def test_import_loads_torch_and_nothing_heavier():
 
 
 BLOCKED = [*HEAVY.replace("torchvision", "").split(), "jupyterlab", "scipy", "pandas"]
+BLOCKED += ["tensorboard"]
 
 
 def test_the_core_needs_only_torch_torchvision_numpy_pillow_and_tqdm():

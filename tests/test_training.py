@@ -2,17 +2,25 @@
 
 import json
 import os
+import pickle
+import random
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
+import killed_run
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from recallkit import runs, training
+from recallkit import run_log, runs, training
+from recallkit.checks import check_embeddings
+from recallkit.data.loading import Reading
 from recallkit.errors import RecallkitError
 from recallkit.presets import Config
-from recallkit.training import Stopped, Training, read_network, train
+from recallkit.training import Diverged, Stopped, Training, read_network, train
 
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=4)
 
@@ -41,7 +49,8 @@ def stop_after(monkeypatch, steps):
 def test_a_run_leaves_its_folder(run, tmp_path):
     result = run()
     folder = tmp_path / "run"
-    files = {"config.json", "metrics.jsonl", "result.json", "weights.safetensors"}
+    files = {"config.json", "metrics.jsonl", "result.json"}
+    files |= {"weights.safetensors", "best.safetensors"}
     assert {path.name for path in folder.iterdir()} == files
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines == result["validation"]
@@ -85,9 +94,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, s
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
     assert a == b
     assert resumed["test"] == whole["test"]
-    losses = [[line["loss"] for line in r["validation"]] for r in (whole, resumed)]
-    assert len(losses[0]) == len(losses[1])
-    assert not (tmp_path / "stopped" / "state.pt").exists()
+    lines = [[line | {"seconds": 0} for line in r["validation"]] for r in (whole, resumed)]
+    assert lines[0] == lines[1]  # the loss since the evaluation before, too
+    assert not list((tmp_path / "stopped").glob("state*"))
 
 
 def test_handlers_of_signals_are_restored(run):
@@ -131,6 +140,81 @@ def test_resuming_what_cannot_be_resumed(run, tmp_path, monkeypatch):
         run("stopped", resume=True)
 
 
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def make_foreign(path):
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"identity": "another"}, path)
+
+
+def lose_the_optimizer(path):
+    torch.save({k: v for k, v in torch.load(path).items() if k != "optimizer"}, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (truncate, r"state\.pt cannot be resumed from"),
+        (make_foreign, r"state\.pt cannot be resumed from \(it belongs to another run\)"),
+        (lose_the_optimizer, r"state\.pt cannot be resumed from \('optimizer'\)"),
+        (lambda path: path.unlink(), r"state\.pt is missing"),
+    ],
+)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(
+    run, tmp_path, monkeypatch, damage, message
+):
+    run("whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 13)
+        with pytest.raises(Stopped):
+            run("stopped", save_seconds=0.0)
+    damage(tmp_path / "stopped" / "state.pt")
+    with pytest.warns(UserWarning, match=message + ".*: the one before it is used"):
+        run("stopped", resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
+    assert a == b
+
+
+def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_splits):
+    """SIGKILL at random times, most of them while a state is written: one is saved each step."""
+    config = replace(CONFIG, images=16 * 700, evaluations=70)
+    (tmp_path / "task").write_bytes(pickle.dumps((config, toy_splits)))
+    moments, unfinished = random.Random(0), 0
+    command = [sys.executable, killed_run.__file__, str(tmp_path / "task")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as server:
+
+        def say(name, save_seconds):
+            print(tmp_path / name, save_seconds, file=server.stdin, flush=True)
+
+        def answers(count):
+            return sorted(server.stdout.readline().strip() for _ in range(count))
+
+        say("whole", 1e9)
+        assert answers(3)[0] == "0"
+        for _ in range(20):
+            say("killed", 0)
+            process, started = answers(2)
+            assert started == "started"
+            time.sleep(moments.uniform(0, 0.12))
+            os.kill(int(process), signal.SIGKILL)
+            assert answers(1) == ["-9"]
+            unfinished += any(tmp_path.glob("killed/.*"))
+        say("killed", 1e9)
+        assert answers(3)[0] == "0"
+        server.stdin.close()
+    assert unfinished > 0  # or the test would say little of checkpoints
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed"))
+    assert a == b
+    results = [runs.read_json(tmp_path / name / "result.json") for name in ("whole", "killed")]
+    lines = [[line | {"seconds": 0} for line in result["validation"]] for result in results]
+    assert lines[0] == lines[1]
+    files = [{path.name for path in (tmp_path / name).iterdir()} for name in ("whole", "killed")]
+    assert files[0] == files[1]
+
+
 def test_full_disk_leaves_nothing_that_looks_whole(run, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
@@ -148,11 +232,175 @@ def test_output_that_cannot_be_written_is_refused_before_training(run, tmp_path,
         run("file/run")
 
 
-def test_loss_that_is_not_finite_stops_the_run(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.LargeBatchStep, "__call__", lambda *a: torch.tensor(torch.nan))
-    with pytest.raises(RecallkitError, match="the loss is nan at step 0"):
-        run()
+def bad_loss(self, images, labels):
+    return torch.tensor(torch.nan)
+
+
+def bad_gradient(self, images, labels):
+    next(self.network.parameters()).grad = torch.full_like(
+        next(self.network.parameters()), torch.inf
+    )
+    return torch.tensor(0.5)
+
+
+def bad_embeddings(self, images, labels):
+    check_embeddings(torch.full((4, 2), torch.nan))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (bad_loss, "the loss is nan"),
+        (bad_gradient, "the gradient has the norm inf"),
+        (bad_embeddings, "embeddings must be finite"),
+    ],
+)
+def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
+    run, tmp_path, monkeypatch, step, message
+):
+    """The step is named, its images too, and the saved state stands before it."""
+    run("whole")
+    original = training.LargeBatchStep.__call__
+    calls = []
+
+    def seventh(self, images, labels):
+        calls.append(images)
+        return (step if len(calls) == 7 else original)(self, images, labels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.LargeBatchStep, "__call__", seventh)
+        with pytest.raises(Diverged, match=rf"{message}.* at step 6, with the images pattern \d"):
+            run()
+    found = runs.read_json(tmp_path / "run" / "diverged.json")
+    assert found["step"] == 6
+    assert len(found["images"]) == 16
     assert not (tmp_path / "run" / "result.json").exists()
+    run(resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+class DecodedImages:
+    """Images of a tensor as files, of which one cannot be read ``after`` so many were."""
+
+    def __init__(self, images, after):
+        self.images, self.shape, self.left = images, images.shape, after
+
+    def __len__(self):
+        return len(self.images)
+
+    def read(self, index):
+        self.left -= 1
+        if self.left == 0:
+            raise RecallkitError("photo.jpg cannot be read as a picture.")
+        return self.images[index]
+
+
+def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
+    """Files give the weights that a tensor gives, the bad one mended half way."""
+    run("whole")
+    for after in (100, -1):
+        images = DecodedImages(toy_splits.train.images, after)
+        splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
+        if after > 0:
+            with pytest.raises(RecallkitError, match=r"photo\.jpg.*--on-bad-image skip"):
+                run(splits=splits)
+            state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+            assert state["progress"][0] == 6  # the seventh batch had it
+    run(splits=splits, resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+def test_a_bad_picture_is_left_out_of_its_batch(run, toy_splits):
+    images = DecodedImages(toy_splits.train.images, 100)
+    splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
+    result = run(splits=splits, reading=Reading(on_bad_image="skip"))
+    assert result["skipped"] == ["photo.jpg cannot be read as a picture."]
+    assert result["validation"][-1]["step"] == 20
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_and_goes_on_to_the_same_weights(
+    run, tmp_path, monkeypatch, precision
+):
+    config = replace(CONFIG, precision=precision, clip_norm=1.0, chunk_size=6, keep_graphs_gb=1e-3)
+    whole = run("whole", config)
+    assert whole["validation"][-1]["loss"] < whole["validation"][0]["loss"]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7)
+        with pytest.raises(Stopped):
+            run("stopped", config)
+    state = torch.load(tmp_path / "stopped" / "state.pt", weights_only=True)
+    assert bool(state["scaler"]) == (precision == "float16")
+    run("stopped", config, resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
+    assert a == b
+
+
+def test_overflow_under_float16_skips_the_step_and_halves_the_scale(toy_splits):
+    config = replace(CONFIG, precision="float16")
+    one = Training(config, toy_splits.train, torch.device("cpu"))
+    one.scaler = one.gradient.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    before = {name: value.clone() for name, value in one.network.state_dict().items()}
+    one.step()
+    assert one.scaler.get_scale() == 2.0**125
+    torch.testing.assert_close(dict(one.network.state_dict()), before, rtol=0, atol=0)
+
+
+def test_a_gradient_is_clipped(toy_splits, monkeypatch):
+    norms = []
+    original = torch.optim.AdamW.step
+
+    def step(self, *arguments, **options):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        norms.append(torch.nn.utils.get_total_norm(gradients).item())
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    for clip_norm in (None, 0.01):
+        config = replace(CONFIG, clip_norm=clip_norm)
+        Training(config, toy_splits.train, torch.device("cpu")).step()
+    assert norms[0] > 0.02
+    assert norms[1] == pytest.approx(0.01, rel=1e-4)
+
+
+def test_evaluations_by_epochs(run):
+    config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
+    assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_the_best_weights_on_validation_classes_are_kept(run, tmp_path, toy_splits):
+    history = run()["validation"]
+    best = max(line["R@1"] for line in history)
+    network = training.make_network(CONFIG)
+    network.load_state_dict(runs.read_weights(tmp_path / "run", "best"))
+    found = training.evaluate(network, toy_splits.validation, 16)["R@1"]
+    assert found == pytest.approx(best, abs=1e-6)
+
+
+def test_tensorboard_holds_loss_and_metrics(run, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    history = run(tensorboard=True)["validation"]
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 21))
+    found = [event.value for event in events.Scalars("validation/R@1")]
+    assert found == pytest.approx([line["R@1"] for line in history], abs=1e-6)
+
+
+def test_without_tensorboard_the_run_is_the_same(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_log, "find_spec", lambda name: None)
+    run(tensorboard=True)
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_the_line_of_progress(run, capsys):
+    run(progress=True)
+    shown = capsys.readouterr().err
+    for word in ("loss=", "R@1=", "peak=", "images/s", "<"):  # the last before the time left
+        assert word in shown
 
 
 def damage_nan(path):
@@ -201,6 +449,10 @@ def test_unknown_device():
         ({"images": 5}, "images must be at least batch_size = 16"),
         ({"rank_temperature": 0.0}, "rank_temperature must be"),
         ({"ks": ()}, "ks must be"),
+        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
+        ({"evaluation_epochs": 0}, "evaluation_epochs must be above 0"),
+        ({"keep_graphs_gb": -1.0}, "keep_graphs_gb must be at least 0"),
     ],
 )
 def test_bad_settings_are_refused_by_name(change, message):

@@ -6,19 +6,21 @@ from pathlib import Path
 from recallkit.data.emoji import load_emoji
 from recallkit.data.folder import load_folder
 from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.loading import Reading
 
 LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
 
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
-def load(name: str, image_size: int = 32) -> Splits:
+def load(name: str, image_size: int = 32, reading: Reading | None = None) -> Splits:
     """The data set called ``name``, or the folder of that path with one sub-folder a class.
 
     Args:
         name: of an embedded data set, or of a folder.
         image_size: side of the square that a network will see; pictures of a folder are kept in
             squares at least as large.
+        reading: how the pictures of a folder are read; see :func:`.load_folder`.
 
     Raises:
         ValueError: if there is neither.
@@ -30,4 +32,6 @@ def load(name: str, image_size: int = 32) -> Splits:
     if not folder.is_dir():
         known = ", ".join(sorted(LOADERS))
         raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
-    return load_folder(folder, side=max(64, image_size))
+    # In memory pictures are kept a little larger, to be turned and scaled with less loss.
+    side = image_size if reading is not None and reading.workers else max(64, image_size)
+    return load_folder(folder, side, reading=reading)

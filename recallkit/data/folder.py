@@ -6,14 +6,17 @@ import torch
 from tqdm import tqdm
 
 from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.loading import FolderPictures, Reading
 from recallkit.data.pictures import list_pictures, read_picture
 from recallkit.errors import RecallkitError
 
 FEWEST_CLASSES = 6  # three to test; of the other three, two to train and one to validate
 
 
-def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
-    """Load ``root/CLASS/IMAGE`` into memory and split it by class.
+def load_folder(
+    root: Path, side: int = 64, seed: int = 0, reading: Reading | None = None
+) -> Splits:
+    """Load ``root/CLASS/IMAGE`` and split it by class.
 
     Half of the classes are for test; of the other half a seventh, at least one, for validation. The
     split depends on the names of the classes and ``seed`` alone.
@@ -22,6 +25,9 @@ def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
         root: a folder with a sub-folder for each class; one without pictures is left out.
         side: images are fitted into squares of this size (pixels).
         seed: of the split.
+        reading: how pictures are read. Without workers all are decoded now and kept in memory;
+            with workers they stay on the disk, and are decoded for each batch. Those that are
+            skipped are named in its ``bad``. None: in memory, and a bad one is an error.
 
     Raises:
         RecallkitError: if the folder is missing, holds too few classes, no class of a part has two
@@ -29,8 +35,15 @@ def load_folder(root: Path, side: int = 64, seed: int = 0) -> Splits:
     """
     classes = _classes(root)
     files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
+    reading = Reading() if reading is None else reading
+    if reading.workers:
+        pictures = FolderPictures([path for path, _ in files], side, reading)
+    else:
+        read = _read_all([path for path, _ in files], side, reading)
+        files = [file for file, picture in zip(files, read, strict=True) if picture is not None]
+        pictures = torch.stack([picture for picture in read if picture is not None])
     images = ImageSet(
-        images=torch.stack(_read_all([path for path, _ in files], side)),
+        images=pictures,
         labels=torch.tensor([label for _, label in files]),
         class_names=dict(enumerate(classes)),
         sources=tuple(path.name for path, _ in files),
@@ -51,16 +64,22 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _read_all(paths: list[Path], side: int) -> list[torch.Tensor]:
-    images, problems = [], []
+def _read_all(paths: list[Path], side: int, reading: Reading) -> list[torch.Tensor | None]:
+    images: list[torch.Tensor | None] = []
+    problems: list[str] = []
     for path in tqdm(paths, desc="reading pictures", delay=2, leave=False):
         try:
             images.append(read_picture(path, side))
         except RecallkitError as error:
+            images.append(None)
             problems.append(str(error))
-    if problems:
+    if problems and reading.on_bad_image == "raise":
         shown = "\n  ".join(problems[:10])
-        raise RecallkitError(f"{len(problems)} of {len(paths)} pictures are damaged:\n  {shown}")
+        raise RecallkitError(
+            f"{len(problems)} of {len(paths)} pictures are damaged. Leave them out by "
+            f"--on-bad-image skip, or mend them:\n  {shown}"
+        )
+    reading.note(problems)
     return images
 
 

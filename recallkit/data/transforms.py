@@ -1,7 +1,8 @@
 """From uint8 images to network input, a batch at a time on the network's device.
 
-Every image of a batch is moved by its own random amounts, drawn from torch's default generator:
-the same seed gives the same pictures, however they are loaded.
+Every image of a batch is moved by its own random amounts, drawn from torch's default generator for
+the whole batch at once: the same seed gives the same pictures, however many workers decode them,
+and however large the chunks are in which they pass through the network.
 """
 
 import math
@@ -65,16 +66,31 @@ class TrainTransform(nn.Module):
         self.colour = colour
         self.flip = flip
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32."""
+    def forward(self, images: Tensor, draws: tuple[Tensor, ...] | None = None) -> Tensor:
+        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32.
+
+        ``draws`` are rows of what :meth:`draw` returns, one an image; None: drawn here.
+        """
+        maps, *colours = self.draw(len(images), images.device) if draws is None else draws
         rgb = over_white(images)
         if rgb.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
             rgb = _resize(rgb, 2 * self.image_size)
         size = (len(rgb), 3, self.image_size, self.image_size)
-        grid = F.affine_grid(self._draw_maps(len(rgb), rgb.device), size, align_corners=False)
+        grid = F.affine_grid(maps, size, align_corners=False)
         outside = 1 - rgb  # sampled as 0, so that what comes in from outside is white
         rgb = 1 - F.grid_sample(outside, grid, align_corners=False)
-        return normalise(self._recolour(rgb))
+        return normalise(_recolour(rgb, *colours) if colours else rgb)
+
+    def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
+        """The random amounts for ``count`` images: tensors with a row for each.
+
+        Maps (B, 2, 3); and unless ``colour`` is 0, contrast and brightness (B, 2, 3, 1, 1).
+        """
+        maps = self._draw_maps(count, device)
+        if self.colour == 0:
+            return (maps,)
+        draw = torch.rand(2, count, 3, 1, 1, device=device) * 2 - 1
+        return maps, torch.stack([1 + self.colour * draw[0], self.colour / 2 * draw[1]], dim=1)
 
     def _draw_maps(self, count: int, device: torch.device) -> Tensor:
         """(B, 2, 3) affine maps from places in the result to places in the image."""
@@ -90,12 +106,10 @@ class TrainTransform(nn.Module):
         linear = turn.view(-1, 2, 2) * size[:, None, :]
         return torch.cat([linear, 2 * self.shift * uniform(2, 1)], dim=2)
 
-    def _recolour(self, rgb: Tensor) -> Tensor:
-        if self.colour == 0:
-            return rgb
-        draw = torch.rand(2, len(rgb), 3, 1, 1, device=rgb.device) * 2 - 1
-        contrast, brightness = 1 + self.colour * draw[0], self.colour / 2 * draw[1]
-        return ((rgb - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+def _recolour(rgb: Tensor, draws: Tensor) -> Tensor:
+    contrast, brightness = draws.unbind(dim=1)  # (B, 3, 1, 1) each
+    return ((rgb - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
 
 
 def flattened(images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from recallkit.plots.ablation import plot_comparison, plot_competition, plot_three_views
 from recallkit.plots.bench import plot_engines
+from recallkit.plots.bench_step import plot_step_cost
 from recallkit.plots.benchmarks import (
     plot_best_of,
     plot_precision_recall,
@@ -103,6 +104,7 @@ __all__ = [
     "plot_recall_curves",
     "plot_searches",
     "plot_slices",
+    "plot_step_cost",
     "plot_step_memory",
     "plot_steps",
     "plot_surfaces",

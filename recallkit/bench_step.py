@@ -1,0 +1,244 @@
+"""What a step costs against batch size, in chunks and plain; and what kept graphs buy.
+
+Every case runs in a process of its own, with a limit of time and memory, as in
+:mod:`recallkit.bench`. Where a plain step can be run, it is timed in turn with the step in chunks,
+in the same process: their ratio survives a noisy machine, seconds do not.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from recallkit.bench import MB, _peak, _start_of_peak
+from recallkit.data.transforms import TrainTransform
+from recallkit.experiments.tables import text_table
+from recallkit.large_batch import LargeBatchStep
+from recallkit.losses import RecallAtKLoss
+from recallkit.networks import build_network
+from recallkit.runs import environment
+
+REPEATS = 3
+PER_CLASS = 4
+NETWORKS = {"cpu": ("small",), "cuda": ("resnet50", "timm/vit_base_patch16_224")}
+CHUNK = 256  # large enough to be fast, small enough for any card
+KEPT = (0.25, 0.5, 0.75, 1.0)  # of a batch's graphs
+SIDES = {"small": 32}
+OTHER_SIDE = 224
+
+
+@dataclass(frozen=True)
+class StepCase:
+    """One point of the benchmark.
+
+    Attributes:
+        network: as :func:`.build_network` names it; without published weights.
+        batch_size: B.
+        chunk_size: images a forward pass.
+        plain: one forward and backward pass over the whole batch, in place of chunks.
+        keep: the share of the batch's graphs that the budget can hold.
+        compare: images of a plain step to be timed in turn with it; 0: none.
+        device: "cpu" or "cuda"; on the latter under autocast to bfloat16.
+        threads: of the CPU.
+    """
+
+    network: str
+    batch_size: int
+    chunk_size: int
+    plain: bool = False
+    keep: float = 0.0
+    compare: int = 0
+    device: str = "cpu"
+    threads: int = 1
+
+
+class StepSetup:
+    """A network with images to train it on, and the two ways to take a step."""
+
+    def __init__(self, case: StepCase) -> None:
+        torch.manual_seed(0)
+        torch.set_num_threads(case.threads)
+        self.case, self.side = case, SIDES.get(case.network, OTHER_SIDE)
+        network = build_network(case.network)
+        self.network = network.to(case.device, memory_format=torch.channels_last).train()
+        self.transform, self.loss = TrainTransform(self.side), RecallAtKLoss()
+        self.autocast = torch.bfloat16 if case.device == "cuda" else None
+        self.images = _noise(case.batch_size, self.side)
+        self.labels = torch.arange(case.batch_size) // PER_CLASS
+
+    def chunked(self, size: int, keep_graphs: int = 0) -> None:
+        """A step in chunks over the first ``size`` images."""
+        step = LargeBatchStep(
+            self.network,
+            self.loss,
+            self.case.chunk_size,
+            autocast=self.autocast,
+            transform=self.transform,
+            keep_graphs=keep_graphs,
+        )
+        step(self.images[:size], self.labels[:size])
+
+    def plain(self, size: int) -> None:
+        """One forward and one backward pass over the first ``size`` images."""
+        device = self.case.device
+        with torch.autocast(device, torch.bfloat16, enabled=self.autocast is not None):
+            embeddings = self.network(self.transform(self.images[:size].to(device)))
+        self.loss(embeddings, self.labels[:size].to(device)).backward()
+
+    def graph_bytes(self) -> int:
+        """Of one chunk."""
+        step = LargeBatchStep(
+            self.network, self.loss, autocast=self.autocast, transform=self.transform
+        )
+        chunk = self.images[: self.case.chunk_size]
+        return step._forward_measured((chunk, self.transform.draw(len(chunk), self.case.device)))[1]
+
+
+def measure_step(case: StepCase) -> dict[str, Any]:
+    """Seconds and bytes of one case, in this process.
+
+    Returns:
+        Medians of ``REPEATS`` after a warm-up: milliseconds an image; the same of the plain step it
+        is compared with, and the median ratio of the two; MB at the peak over images, weights and
+        gradients; MB of images, of embeddings with their gradient, and given to kept graphs.
+    """
+    setup = StepSetup(case)
+    chunks = -(-case.batch_size // case.chunk_size)
+    budget = int(case.keep * chunks * setup.graph_bytes()) if case.keep else 0
+    size = case.batch_size
+
+    def work() -> None:
+        return setup.plain(size) if case.plain else setup.chunked(size, budget)
+
+    few = min(size, case.chunk_size)
+    setup.plain(few)  # gradients exist, and libraries have what they allocate at their first call
+    before = _start_of_peak(case.device)
+    work()
+    peak = _peak(case.device) - before
+    own, plain = [], []
+    for _ in range(REPEATS):
+        own.append(_seconds(work, case.device) / size)
+        if case.compare:
+            seconds = _seconds(lambda: setup.plain(case.compare), case.device)
+            plain.append(seconds / case.compare)
+    ratios = [a / b for a, b in zip(own, plain, strict=False)]
+    return {
+        "ms_per_image": 1e3 * median(own),
+        "plain_ms_per_image": 1e3 * median(plain) if plain else None,
+        "ratio": median(ratios) if ratios else None,
+        "peak_mb": peak / MB,
+        "images_mb": setup.images.numel() / MB,
+        "embeddings_mb": 4 * 2 * size * _dimension(setup.network) / MB,
+        "graphs_mb": budget / MB,
+    }
+
+
+def _dimension(network: nn.Module) -> int:
+    return network.head.linear.out_features
+
+
+def _noise(count: int, side: int) -> Tensor:
+    """Random pictures, uint8; drawn a part at a time, so that no larger copy is ever there."""
+    images = torch.empty(count, 3, side, side, dtype=torch.uint8)
+    for part in images.split(256):
+        part.random_(0, 256)
+    return images
+
+
+def _seconds(work: Callable[[], None], device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def run_step_case(case: StepCase, limit_s: float) -> dict[str, Any]:
+    """One case in a process of its own; what went wrong stands in "failed"."""
+    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
+    # mapped: this threshold makes it map all that matter.
+    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+    command = [sys.executable, "-m", "recallkit.bench_step", json.dumps(asdict(case))]
+    try:
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
+    if done.returncode == 0:
+        return asdict(case) | json.loads(done.stdout.splitlines()[-1])
+    if "OutOfMemoryError" in done.stderr or "can't allocate memory" in done.stderr:
+        return asdict(case) | {"failed": "out of memory"}
+    return asdict(case) | {"failed": (done.stderr.strip().splitlines() or ["killed"])[-1]}
+
+
+def step_cases(
+    batch_sizes: Sequence[int], device: str, threads: int, keep: Sequence[float] = KEPT
+) -> list[StepCase]:
+    """Plain steps and steps in chunks at each batch size; at the largest but one, kept graphs.
+
+    Args:
+        batch_sizes: ascending.
+        device: "cpu": the small network; "cuda": ResNet-50 and ViT-B/16.
+        threads: of the CPU.
+        keep: shares of a batch's graphs to keep.
+    """
+    cases = []
+    for network in NETWORKS[device]:
+        base = StepCase(network, batch_sizes[0], CHUNK, device=device, threads=threads)
+        for size in batch_sizes:
+            # On a card a plain step of a whole large batch is what cannot be run.
+            compare = size if device == "cpu" else min(size, CHUNK)
+            cases.append(replace(base, batch_size=size, plain=True))
+            cases.append(replace(base, batch_size=size, compare=compare))
+            if size == batch_sizes[-min(2, len(batch_sizes))]:
+                cases += [replace(cases[-1], keep=share) for share in keep]
+    return cases
+
+
+def bench_step(cases: Sequence[StepCase], limit_s: float = 600) -> dict[str, Any]:
+    """Measure the cases; of plain steps, those larger than one that failed are left out.
+
+    Returns:
+        What is stored: the cases with their measurements, and the environment.
+    """
+    measured: list[dict[str, Any]] = []
+    for case in tqdm(cases, desc="benchmark", unit="case"):
+        same = [m for m in measured if (m["network"], m["plain"]) == (case.network, case.plain)]
+        hopeless = case.plain and any("failed" in m for m in same)
+        result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
+        measured.append(result if hopeless else run_step_case(case, limit_s))
+    device = cases[0].device if cases else "cpu"
+    return {"cases": measured, **environment(torch.device(device))}
+
+
+def step_table(cases: Sequence[dict[str, Any]]) -> str:
+    """The cases as a table, a row each."""
+    header = ["network", "step", "B", "ms an image", "× plain", "MB over images and weights"]
+    return text_table(header, [_row(case) for case in cases])
+
+
+def _row(case: dict[str, Any]) -> list[str]:
+    step = "plain" if case["plain"] else f"chunks of {case['chunk_size']}"
+    if case["keep"]:
+        step += f", {case['keep']:.0%} of graphs kept"
+    head = [case["network"], step, f"{case['batch_size']:,}"]
+    if "failed" in case:
+        return [*head, case["failed"], "", ""]
+    ratio = "" if case["ratio"] is None else f"{case['ratio']:.2f}"
+    return [*head, f"{case['ms_per_image']:.3g}", ratio, f"{case['peak_mb']:.0f}"]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_step(StepCase(**json.loads(sys.argv[1])))))

@@ -1,0 +1,81 @@
+"""The benchmark of a step measures what it says; how fast anything is stands in its results."""
+
+import json
+import math
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from recallkit import bench_step, cli, plots
+from recallkit.bench_step import StepCase, StepSetup, measure_step, run_step_case, step_cases
+
+
+def test_both_ways_give_one_gradient():
+    """What is timed is the same work, but for the order of its sums."""
+    setup = StepSetup(StepCase("small", 24, 8))
+    found = {}
+    for way in (setup.plain, setup.chunked):
+        setup.network.zero_grad()
+        torch.manual_seed(1)
+        way(24)
+        found[way.__name__] = torch.cat([p.grad.flatten() for p in setup.network.parameters()])
+    plain, chunked = found.values()
+    assert (plain - chunked).norm() < 1e-4 * plain.norm()
+
+
+def test_a_case_says_what_it_took():
+    found = measure_step(StepCase("small", 64, 16, keep=0.5, compare=64))
+    assert found["ms_per_image"] > 0
+    assert found["ratio"] > 0
+    assert found["images_mb"] == pytest.approx(64 * 3 * 32 * 32 / 2**20)
+    assert found["embeddings_mb"] == pytest.approx(2 * 64 * 128 * 4 / 2**20)
+    setup = StepSetup(StepCase("small", 64, 16))
+    assert found["graphs_mb"] == pytest.approx(2 * setup.graph_bytes() / 2**20)
+
+
+def test_a_case_in_its_own_process_and_its_limit():
+    found = run_step_case(StepCase("small", 16, 8), limit_s=300)
+    assert found["batch_size"] == 16
+    assert found["ratio"] is None
+    assert run_step_case(StepCase("small", 16, 8), limit_s=0.01)["failed"] == "more than 0 s"
+    failed = run_step_case(StepCase("unheard of", 16, 8), limit_s=300)
+    assert "is no network" in failed["failed"]
+
+
+def fake(case, limit_s):
+    if case.plain and case.batch_size > 256:
+        return vars(case) | {"failed": "out of memory"}
+    ratio = None if case.plain else 4 / 3 - case.keep / 3
+    return vars(case) | {
+        "ms_per_image": 2.0,
+        "plain_ms_per_image": 1.5,
+        "ratio": ratio,
+        "peak_mb": 7.0 if case.plain else 3.0,
+        "graphs_mb": 1000 * case.keep,
+    }
+
+
+def test_the_command_prints_stores_and_draws(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bench_step, "run_step_case", fake)
+    sizes = ["256", "1024", "4096"]
+    cli.main(["bench", "step", "--device", "cpu", "--batch-sizes", *sizes, "--out", str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert "chunks of 256, 50% of graphs kept" in shown
+    assert "not tried: a smaller batch failed" in shown
+    stored = json.loads((tmp_path / "step-cpu.json").read_text())
+    assert [case["batch_size"] for case in stored["cases"] if case["keep"]] == [1024] * 4
+    assert stored["device"]
+    assert (tmp_path / "step-cpu.png").stat().st_size > 5000
+    _, axes = plots.plot_step_cost(stored["cases"])
+    assert [line.get_label() for line in axes[0].lines] == ["small, plain", "small, in chunks"]
+    assert axes[0].lines[1].get_xdata().tolist() == [256, 1024, 4096]
+    assert axes[2].lines[0].get_ydata()[0] == pytest.approx(4 / 3)
+    assert math.isclose(axes[2].lines[0].get_ydata()[-1], 1)
+    plt.close("all")
+
+
+def test_on_a_gpu_the_networks_are_the_papers():
+    cases = step_cases((256, 1024), "cuda", threads=1)
+    assert {case.network for case in cases} == {"resnet50", "timm/vit_base_patch16_224"}
+    assert {case.compare for case in cases} == {0, 256}  # of the whole batch it would not fit
