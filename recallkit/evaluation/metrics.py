@@ -21,7 +21,13 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_ks, check_labels
-from recallkit.evaluation.similarity import LEFT_OUT, checked_operands, ranking_key_blocks
+from recallkit.evaluation.similarity import (
+    LEFT_OUT,
+    checked_operands,
+    keys_from,
+    ranking_keys,
+    similarity_blocks,
+)
 from recallkit.ranks.positives import find_positives
 
 
@@ -87,11 +93,16 @@ def positive_ranks(queries: Tensor, positives: Tensor, gallery: Tensor | None = 
     queries, gallery = checked_operands(queries, gallery)
     _check_positives(positives, queries, gallery)
     ranks = queries.new_empty(positives.shape, dtype=torch.float64)
-    for rows, keys in ranking_key_blocks(queries, gallery, itself, "metrics"):
-        padding = positives[rows] < 0
-        own = keys.gather(1, positives[rows].clamp(min=0))  # (rows, N) → (rows, P)
-        own.masked_fill_(padding, LEFT_OUT)
-        ranks[rows] = (1.0 + _number_above(keys, own)).masked_fill(padding, torch.inf)
+    if positives.shape[1] == 0:
+        return ranks
+    for rows, similarities in similarity_blocks(queries, gallery, itself, "metrics"):
+        padding, places = positives[rows] < 0, positives[rows].clamp(min=0)
+        values = similarities.gather(1, places)  # (rows, N) → (rows, P)
+        farthest = values.masked_fill(padding, torch.inf).amin(dim=1)
+        own = ranking_keys(values, places).masked_fill_(padding, LEFT_OUT)
+        # Nothing farther than the farthest positive can come before one.
+        above = _number_above(keys_from(similarities, farthest), own)
+        ranks[rows] = (1.0 + above).masked_fill(padding, torch.inf)
     return ranks
 
 
