@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from tyro.conf import Positional
 
+from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.errors import RecallkitError
 from recallkit.experiments.tables import metrics_table
 from recallkit.presets import PRESETS, Config
@@ -276,24 +277,70 @@ def bench(
     _save(plots.plot_engines(measured["cases"])[0], folder / f"{what}-{device}.png")
 
 
-def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:
-    """Build an embedded data set anew from its sources.
+def prepare(
+    name: Positional[Literal[("emoji", *BENCHMARKS)]],  # type: ignore[valid-type]
+    sources: Path | None = None,
+    root: Path | None = None,
+    fetch: bool = False,
+) -> None:
+    """Build an embedded data set anew, or check the files of a benchmark.
 
-    Needs the packages of `pip install "recallkit[prepare]"` and, without --sources, npm and
-    the network. The file that comes with recallkit was made by this command.
+    Of a benchmark: compares the folder --root with the known counts, says what is missing, what
+    to get and from whom, and how it must lie. Exits with status 1 if anything is missing.
+
+    Of emoji: needs the packages of `pip install "recallkit[prepare]"` and, without --sources,
+    npm and the network. The file that comes with recallkit was made by this command.
 
     Examples:
+      recallkit prepare sop --root ~/data/Stanford_Online_Products
+      recallkit prepare cub --root ~/data --fetch
       recallkit prepare emoji
       recallkit prepare emoji --sources unpacked-npm-packages
 
     Args:
         name: the data set.
-        sources: a folder with the source packages, unpacked; by default they are fetched.
+        sources: for emoji: a folder with the source packages, unpacked; by default they are
+            fetched.
+        root: the folder that holds the benchmark.
+        fetch: download it into --root first, where its makers allow that without asking.
     """
+    if name in BENCHMARKS:
+        _prepare_benchmark(name, root, fetch)
+        return
     from recallkit.data.emoji_builder import build
     from recallkit.data.paths import embedded
 
     print(f"wrote {build(embedded(name), sources)}")
+
+
+def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
+    from recallkit.data.benchmarks import check
+    from recallkit.data.benchmarks.fetch import fetch
+
+    benchmark = BENCHMARKS[name]
+    if root is None:
+        raise RecallkitError(f"name the folder that holds {name}, or shall hold it: --root DIR")
+    root = root.expanduser()
+    if wanted:
+        if benchmark.archive is None:
+            raise RecallkitError(
+                f"{benchmark.title} cannot be fetched by a program. It comes from: "
+                f"{benchmark.source}"
+            )
+        root = fetch(benchmark.archive, root)
+    found = check(benchmark, root)
+    print("\n".join([f"{benchmark.title} in {root}", *found.lines]))
+    if found.problems:
+        raise RecallkitError("\n  ".join(["the data set is not complete:", *found.problems]))
+    print(f"complete. {_next_step(name, root)}")
+
+
+def _next_step(name: str, root: Path) -> str:
+    """The command that uses a complete data set."""
+    preset = next((key for key, config in PRESETS.items() if config.dataset == name), None)
+    if preset is not None:
+        return f"Train with: recallkit train --preset {preset} --root {root}"
+    return f"Measure a run with: recallkit evaluate RUN --dataset {name} --root {root}"
 
 
 def lab() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
 from recallkit.data.emoji import load_emoji
 from recallkit.data.folder import load_folder
 from recallkit.data.image_set import ImageSet, Splits
@@ -12,13 +13,15 @@ LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
-def load(name: str, image_size: int = 32) -> Splits:
+def load(name: str, image_size: int = 32, root: str = "") -> Splits:
     """The data set called ``name``, or the folder of that path with one sub-folder a class.
 
     Args:
-        name: of an embedded data set, or of a folder.
+        name: of an embedded data set, of a benchmark (see ``BENCHMARKS``), or of a folder.
         image_size: side of the square that a network will see; pictures of a folder are kept in
-            squares at least as large.
+            squares at least as large, those of a benchmark in squares larger by 8/7, as the paper
+            has 256 pixels for 224.
+        root: the folder that holds a benchmark.
 
     Raises:
         ValueError: if there is neither.
@@ -26,8 +29,15 @@ def load(name: str, image_size: int = 32) -> Splits:
     """
     if name in LOADERS:
         return LOADERS[name]()
+    if name in BENCHMARKS:
+        if not root:
+            raise ValueError(
+                f"root must name the folder that holds {name}: add --root DIR. What must lie there "
+                f"says: recallkit prepare {name} --root DIR"
+            )
+        return load_benchmark(name, Path(root).expanduser(), round(image_size * 8 / 7))
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        known = ", ".join(sorted(LOADERS))
+        known = ", ".join([*sorted(LOADERS), *BENCHMARKS])
         raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
     return load_folder(folder, side=max(64, image_size))

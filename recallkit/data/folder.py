@@ -1,5 +1,6 @@
 """A folder of one's own: one sub-folder a class."""
 
+import unicodedata
 from pathlib import Path
 
 import torch
@@ -43,12 +44,25 @@ def _classes(root: Path) -> dict[str, list[Path]]:
         raise RecallkitError(f"there is no folder {root}")
     folders = sorted(path for path in root.iterdir() if path.is_dir())
     classes = {path.name: pictures for path in folders if (pictures := list_pictures(path))}
+    _check_distinct(root, list(classes))
     if len(classes) < FEWEST_CLASSES:
         raise RecallkitError(
             f"{root} must hold at least {FEWEST_CLASSES} sub-folders with pictures, one for each "
             f"class; it has {len(classes)}. Classes are split into train, validation and test."
         )
     return classes
+
+
+def _check_distinct(root: Path, names: list[str]) -> None:
+    """No two folders may be one class in two spellings."""
+    spelt: dict[str, str] = {}
+    for name in names:
+        key = unicodedata.normalize("NFKC", name).casefold().strip()
+        if (other := spelt.setdefault(key, name)) != name:
+            raise RecallkitError(
+                f"{root} has duplicate classes: {other!r} and {name!r} differ in spelling only. "
+                f"Put their pictures into one folder, or rename one of them."
+            )
 
 
 def _read_all(paths: list[Path], side: int) -> list[torch.Tensor]:
