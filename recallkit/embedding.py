@@ -38,7 +38,7 @@ def embed_pixels(images: Tensor, image_size: int) -> Tensor:
     What retrieval is worth with no network at all.
     """
     pixels = torch.cat(
-        [TestTransform(image_size)(chunk[:]) for chunk in images.split(500)]
+        [TestTransform(image_size)(chunk.to("cpu")) for chunk in images.split(500)]
     ).flatten(1)
     return nn.functional.normalize(pixels - pixels.mean(dim=1, keepdim=True), dim=1)
 

@@ -19,8 +19,7 @@ def load(name: str, image_size: int = 32, root: str = "") -> Splits:
     Args:
         name: of an embedded data set, of a benchmark (see ``BENCHMARKS``), or of a folder.
         image_size: side of the square that a network will see; pictures of a folder are kept in
-            squares at least as large, those of a benchmark in squares larger by 8/7, as the paper
-            has 256 pixels for 224.
+            squares at least as large.
         root: the folder that holds a benchmark.
 
     Raises:
@@ -35,7 +34,7 @@ def load(name: str, image_size: int = 32, root: str = "") -> Splits:
                 f"root must name the folder that holds {name}: add --root DIR. What must lie there "
                 f"says: recallkit prepare {name} --root DIR"
             )
-        return load_benchmark(name, Path(root).expanduser(), round(image_size * 8 / 7))
+        return load_benchmark(name, Path(root).expanduser(), image_size)
     folder = Path(name).expanduser()
     if not folder.is_dir():
         known = ", ".join([*sorted(LOADERS), *BENCHMARKS])

@@ -62,18 +62,12 @@ class ImageSet:
         """The images whose label is among ``classes`` (any shape, int64), in their old order."""
         keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
         return ImageSet(
-            images=self._images_at(keep),
+            images=self.images[keep],
             labels=self.labels[keep],
             class_names={c: self.class_names[c] for c in self.labels[keep].unique().tolist()},
             sources=tuple(self.sources[i] for i in keep.tolist()) if self.sources else (),
             protocol=Protocol(self.protocol.ks),
         )
-
-    def _images_at(self, places: Tensor) -> Tensor | PictureFiles:
-        """Those at some places; of files, the files."""
-        if isinstance(self.images, PictureFiles):
-            return self.images.part(places.tolist())
-        return self.images[places]
 
 
 @dataclass(frozen=True)

@@ -16,42 +16,42 @@ Box = tuple[float, float, float, float]
 
 
 class PictureFiles:
-    """N picture files as if they were a (N, 3, S, S) uint8 tensor.
+    """N picture files in the place of a (N, 3, S, S) uint8 tensor: nothing is kept in memory.
 
-    ``files[17]``, ``files[3:9]``, ``files[[5, 2]]`` and ``files[index_tensor]`` decode what they
-    name, with a few threads, since decoding leaves Python's lock; ``files.split(n)`` cuts into
-    parts that are decoded when used. Nothing is kept.
+    It has what such a tensor is used for here: ``len``, ``shape``, ``files[i]`` (one picture,
+    decoded), ``files[indices]`` (those files, not decoded), ``split`` (parts, not decoded) and
+    ``to`` (all pictures, decoded by a few threads).
 
     Args:
         paths: of the pictures.
-        side: S. The shorter side becomes S, and the middle of the longer is kept, as at the test of
-            the benchmarks (resize, centre crop).
+        side: S. The middle square of a picture is brought to this size.
+        margin: which share of the square is left out on each edge. 1/16 is the test of the
+            benchmarks: the shorter side to 256 pixels, of which the middle 224 are seen.
         boxes: for each picture (left, upper, right, lower) in pixels to crop it to first, or None.
     """
 
     def __init__(
-        self, paths: Sequence[Path], side: int, boxes: Sequence[Box] | None = None
+        self,
+        paths: Sequence[Path],
+        side: int,
+        margin: float = 0.0,
+        boxes: Sequence[Box] | None = None,
     ) -> None:
         if side < 1:
             raise ValueError(f"side must be at least 1, not {side}")
-        self.paths, self.side = tuple(paths), side
+        self.paths, self.side, self.margin = tuple(paths), side, margin
         self.boxes = None if boxes is None else tuple(boxes)
 
     @property
     def shape(self) -> torch.Size:
-        """(N, 3, S, S)."""
+        """(N, 3, S, S), as the tensor's would be."""
         return torch.Size((len(self.paths), 3, self.side, self.side))
-
-    @property
-    def ndim(self) -> int:
-        """4, as of the tensor."""
-        return 4
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Tensor:
-        """Decoded pictures; (3, S, S) for an integer, else (n, 3, S, S).
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Tensor | PictureFiles":
+        """One picture (3, S, S), or the files at several places.
 
         Raises:
             RecallkitError: naming a file that is missing or damaged.
@@ -59,32 +59,29 @@ class PictureFiles:
         places = torch.arange(len(self))[index]
         if places.ndim == 0:
             return self._read(int(places))
-        if len(places) == 0:
-            return torch.empty(0, *self.shape[1:], dtype=torch.uint8)
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            return torch.stack(list(pool.map(self._read, places.tolist())))
+        chosen = places.tolist()
+        boxes = None if self.boxes is None else [self.boxes[i] for i in chosen]
+        return PictureFiles([self.paths[i] for i in chosen], self.side, self.margin, boxes)
 
     def split(self, size: int) -> "list[PictureFiles]":
-        """Parts of ``size`` pictures, the last perhaps smaller, not yet decoded."""
-        return [self.part(range(i, min(i + size, len(self)))) for i in range(0, len(self), size)]
+        """Parts of ``size`` pictures, the last perhaps smaller."""
+        return [self[i : i + size] for i in range(0, len(self), size)]
 
-    def part(self, places: Sequence[int]) -> "PictureFiles":
-        """The pictures at these places, not yet decoded."""
-        boxes = None if self.boxes is None else [self.boxes[i] for i in places]
-        return PictureFiles([self.paths[i] for i in places], self.side, boxes)
-
-    def to(self, device: torch.device | str) -> Tensor:
-        """All of them, decoded, on a device."""
-        return self[:].to(device)
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Tensor:
+        """All of them, decoded, (N, 3, S, S) on a device."""
+        pictures = torch.empty(self.shape, dtype=torch.uint8)
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for place, picture in enumerate(pool.map(self._read, range(len(self)))):
+                pictures[place] = picture
+        return pictures.to(device, non_blocking=non_blocking)
 
     def _read(self, place: int) -> Tensor:
-        return read_photograph(
-            self.paths[place], self.side, None if self.boxes is None else self.boxes[place]
-        )
+        box = None if self.boxes is None else self.boxes[place]
+        return read_photograph(self.paths[place], self.side, self.margin, box)
 
 
-def read_photograph(path: Path, side: int, box: Box | None = None) -> Tensor:
-    """The middle square of a photograph, (3, side, side) uint8.
+def read_photograph(path: Path, side: int, margin: float = 0.0, box: Box | None = None) -> Tensor:
+    """The middle square of a photograph, less a margin, (3, side, side) uint8.
 
     Raises:
         RecallkitError: naming the file, if it is missing, empty, or not a whole picture.
@@ -92,10 +89,10 @@ def read_photograph(path: Path, side: int, box: Box | None = None) -> Tensor:
     try:
         with Image.open(path) as picture:
             if box is None:
-                picture.draft("RGB", (side, side))  # JPEG: decode no finer than needed
+                picture.draft("RGB", (2 * side, 2 * side))  # JPEG: decode no finer than needed
             whole = ImageOps.exif_transpose(picture).convert("RGB")
             cropped = whole if box is None else whole.crop(tuple(round(value) for value in box))
-            square = ImageOps.fit(cropped, (side, side), Image.Resampling.BILINEAR)
+            square = ImageOps.fit(cropped, (side, side), Image.Resampling.BILINEAR, margin)
     except FileNotFoundError:
         raise RecallkitError(f"there is no picture {path}") from None
     except Exception as error:  # a damaged picture fails in many ways, each of them final

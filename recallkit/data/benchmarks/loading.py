@@ -13,19 +13,23 @@ from recallkit.data.image_set import ImageSet, Protocol, Splits
 from recallkit.data.picture_files import PictureFiles
 from recallkit.errors import RecallkitError
 
+MARGIN = 1 / 16  # left out at the test: 16 of 256 pixels on each edge
 HELD_OUT = 0.02  # of the training classes: enough to see a training go wrong, little to lose
 LANDMARKS = ("roxford5k", "rparis6k")  # searched, never trained on
 _SPLIT_SEED = 0
 
 
-def load_benchmark(name: str, root: Path, side: int = 256, held_out: float = HELD_OUT) -> Splits:
+def load_benchmark(
+    name: str, root: Path, image_size: int = 224, held_out: float = HELD_OUT
+) -> Splits:
     """A benchmark with classes, its images decoded when they are asked for.
 
     Args:
         name: of ``BENCHMARKS``.
         root: the folder that holds it.
-        side: of the squares that images are fitted to, in pixels. Default 256: the networks of the
-            paper see 224 of them.
+        image_size: side of the square that a network will see, in pixels. Training images are the
+            middle squares of the photographs, 8/7 as large (256 for 224), to be cropped at random;
+            the others are the middle 7/8 of those, as the paper tests.
         held_out: which share of the training classes, at least two of them, is for validation and
             not trained on. The paper trains on all, and chooses its epoch on the test set.
 
@@ -43,13 +47,14 @@ def load_benchmark(name: str, root: Path, side: int = 256, held_out: float = HEL
     contents = checked_lists(BENCHMARKS[name], root)
     if not isinstance(contents, Lists):
         raise ValueError(f"{name} has no training classes: it is only searched, never trained on")
-    train = _image_set(contents.train, root, side, first_label=0)
+    train = _image_set(contents.train, root, round(image_size * 8 / 7), 0.0, first_label=0)
+    seen = replace(train, images=PictureFiles(train.images.paths, image_size, MARGIN))
     validation_classes = _drawn(train.labels, held_out)
     kept = train.labels.unique()[~torch.isin(train.labels.unique(), validation_classes)]
     return Splits(
         train=train.of_classes(kept),
-        validation=train.of_classes(validation_classes),
-        test=_test_set(contents, BENCHMARKS[name], root, side, len(train.class_names)),
+        validation=seen.of_classes(validation_classes),
+        test=_test_set(contents, BENCHMARKS[name], root, image_size, len(train.class_names)),
     )
 
 
@@ -63,10 +68,10 @@ def _drawn(labels: Tensor, share: float) -> Tensor:
     return classes[torch.randperm(len(classes), generator=generator)[:count]]
 
 
-def _image_set(part: Listing, root: Path, side: int, first_label: int) -> ImageSet:
+def _image_set(part: Listing, root: Path, side: int, margin: float, first_label: int) -> ImageSet:
     names = {name: first_label + i for i, name in enumerate(dict.fromkeys(part.classes))}
     return ImageSet(
-        images=PictureFiles([root / path for path in part.paths], side),
+        images=PictureFiles([root / path for path in part.paths], side, margin),
         labels=torch.tensor([names[name] for name in part.classes]),
         class_names={label: name for name, label in names.items()},
         sources=part.paths,
@@ -83,7 +88,7 @@ def _test_set(
     }
     place = {path: i for i, path in enumerate(shown)}
     union = Listing(listings[0].file, tuple(shown), tuple(shown.values()), range(len(shown)))
-    images = _image_set(union, root, side, first_label)
+    images = _image_set(union, root, side, MARGIN, first_label)
 
     def places(part: Listing | None) -> Tensor | None:
         return None if part is None else torch.tensor([place[path] for path in part.paths])
@@ -111,7 +116,7 @@ def load_landmarks(
         [root / path for path in part.paths] for part in (contents.queries, contents.images)
     )
     return (
-        PictureFiles(queries, side, contents.boxes),
+        PictureFiles(queries, side, boxes=contents.boxes),
         PictureFiles(gallery, side),
         contents.judgements,
     )
