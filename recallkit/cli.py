@@ -15,7 +15,7 @@ from tyro.conf import Positional
 
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.errors import RecallkitError
-from recallkit.experiments.tables import metrics_table
+from recallkit.experiments.tables import metrics_table, text_table
 from recallkit.presets import PRESETS, Config
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _train_command(chosen: str) -> Callable[..., None]:
         resume: Path | None = None,
         store: str | None = None,
         device: str = "auto",
+        show: bool = False,
     ) -> None:
         """Train a network, and compare it with raw pixels and with itself untrained.
 
@@ -95,6 +96,9 @@ def _train_command(chosen: str) -> Callable[..., None]:
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --dataset ~/my-pictures     (one sub-folder a class)
           recallkit train --resume runs/large
+          recallkit train --preset sop-resnet50 --root ~/data/Stanford_Online_Products
+          recallkit train --preset cub-vit-b16 --show
+          recallkit train --preset landmarks --dataset ~/landmarks --loss smooth-ap
 
         Args:
             config: every setting of the training.
@@ -103,7 +107,11 @@ def _train_command(chosen: str) -> Callable[..., None]:
             resume: continue the run in this folder, with its own settings.
             store: also keep the result as data/results/STORE-seedN.json.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
+            show: print every setting, with what the flags changed, and train nothing.
         """
+        if show:
+            print(f"preset {preset}\n{_settings_table(config)}")
+            return
         folder = _train(config, preset, out, resume, device)
         if store is not None:
             _store(folder, store)
@@ -122,9 +130,14 @@ def _train(config: Config, preset: str, out: Path | None, resume: Path | None, d
     print(f"preset {preset}, run folder {folder}")
     result = training.train(config, folder, device=device, resume=resume is not None)
     _draw_run(config, folder, result)
-    print(metrics_table(result["test"], title="test classes, %"))
+    columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
+    print(metrics_table(result["test"], columns, title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
     return folder
+
+
+def _settings_table(config: Config) -> str:
+    return text_table(["setting", "value"], [[k, str(v)] for k, v in vars(config).items()])
 
 
 def _store(folder: Path, name: str) -> None:
@@ -145,13 +158,13 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    test = load(config.dataset, config.image_size).test
+    test = load(config.dataset, config.image_size, config.root).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
-    chosen = plots.random_queries(test, 8)
+    chosen = plots.random_queries(test, min(8, len(test)))
     embeddings = embed(network, test.images, config.image_size)
-    similarities, neighbours = evaluation.search(embeddings, k=8)
+    similarities, neighbours = evaluation.search(embeddings, k=min(8, len(test) - 1))
     fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
     _save(fig, folder / "figures" / "retrieval.png")
 
@@ -179,7 +192,7 @@ def evaluate(
 
     folder = run or _latest_run()
     config, network = read_network(folder, device)
-    images = getattr(load(config.dataset, config.image_size), split)
+    images = getattr(load(config.dataset, config.image_size, config.root), split)
     rows = {
         "pixels": evaluate_pixels(images, config.image_size),
         "trained": evaluate_network(network, images, config.image_size),
@@ -220,7 +233,7 @@ def search(
     read_picture(picture)  # a damaged one is named before anything is loaded
     folder = run or _latest_run()
     config, network = read_network(folder, device)
-    gallery = getattr(load(config.dataset, config.image_size), split)
+    gallery = getattr(load(config.dataset, config.image_size, config.root), split)
     query = read_picture(picture, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)

@@ -26,9 +26,9 @@ from recallkit.data.transforms import TrainTransform, flattened
 from recallkit.embedding import evaluate, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep
-from recallkit.losses import RecallAtKLoss
 from recallkit.networks import build_network
 from recallkit.presets import Config
+from recallkit.recipes import count_steps, make_loss, make_optimizer, make_schedule
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
 
@@ -54,19 +54,17 @@ class Training:
         self.images, self.labels = flattened(images.images), images.labels
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
-        self.optimizer = _make_optimizer(self.network, config)
+        self.optimizer = make_optimizer(self.network, config)
         self.sampler = ClassBalancedSampler(
             images.labels, config.batch_size, config.per_class, config.seed
         )
         self.batch_size = self.sampler.batch_size  # smaller than asked for if classes are few
-        self.steps = config.images // self.batch_size
-        schedule = _schedule(self.steps, config.warmup)
+        self.steps = count_steps(config, self.batch_size, len(self.sampler))
+        schedule = make_schedule(config, self.steps)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, schedule)
         self.gradient = LargeBatchStep(
             self.network,
-            RecallAtKLoss(
-                config.ks, config.k_temperature, config.rank_temperature, config.query_in_database
-            ),
+            make_loss(config),
             chunk_size=config.chunk_size,
             mixup=SimilarityMixup() if config.simix else None,
             transform=make_train_transform(config),
@@ -133,37 +131,24 @@ class Training:
 def make_network(config: Config) -> nn.Module:
     """The untrained network of ``config``."""
     return build_network(
-        config.network, embedding_dim=config.embedding_dim, pretrained=config.pretrained
+        config.network,
+        embedding_dim=config.embedding_dim,
+        pretrained=config.weights or config.pretrained,
+        image_size=config.image_size,
     )
 
 
 def make_train_transform(config: Config) -> TrainTransform:
     """The augmentation of ``config``."""
     return TrainTransform(
-        config.image_size, config.rotation, config.scale, config.shift, config.colour, config.flip
+        config.image_size,
+        config.rotation,
+        config.scale,
+        config.shift,
+        config.colour,
+        config.flip,
+        config.crop,
     )
-
-
-def _make_optimizer(network: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW; biases and the scales of normalisation layers do not decay."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
-def _schedule(steps: int, warmup: float) -> Callable[[int], float]:
-    """The share of the peak rate at each step: a linear rise, then half a cosine to 0."""
-    rise = max(1, round(warmup * steps))
-
-    def share(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-    return share
 
 
 def train(
@@ -197,7 +182,7 @@ def train(
     device = choose_device(device)
     folder = Path(folder)
     _open_folder(folder, config, resume)
-    splits = load(config.dataset, config.image_size) if splits is None else splits
+    splits = load(config.dataset, config.image_size, config.root) if splits is None else splits
     training = Training(config, splits.train, device)
     table = {
         "pixels": evaluate_pixels(splits.test, config.image_size),
@@ -234,7 +219,7 @@ def read_network(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]
     """
     config = runs.read_config(folder)
     weights = runs.read_weights(folder)
-    network = make_network(replace(config, pretrained=False))
+    network = make_network(replace(config, pretrained=False, weights=""))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
