@@ -170,34 +170,74 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any]) -> None:
 
 
 def evaluate(
-    run: Positional[Path | None] = None,
+    what: Positional[Path | None] = None,
+    labels: Path | None = None,
+    gallery: Path | None = None,
+    gallery_labels: Path | None = None,
+    dataset: str = "",
+    root: str = "",
     split: Split = "test",
+    ks: tuple[int, ...] = (),
+    whiten: Path | None = None,
+    distractors: Path | None = None,
+    scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5),
+    longest: int = 1024,
+    save: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Measure a run: R@k, precision@1, mAP@R and mAP, each image against all others.
+    """Measure a run, or embeddings made by any other tool: R@k, precision@1, mAP@R and mAP.
+
+    Each image is searched among all others, or by the protocol of --dataset: queries against a
+    gallery (In-Shop), three test sets (VehicleID), Easy, Medium and Hard (roxford5k, rparis6k).
 
     Examples:
       recallkit evaluate
       recallkit evaluate runs/large --split validation
+      recallkit evaluate runs/landmarks --dataset roxford5k --root ~/data/roxford5k
+      recallkit evaluate embeddings.npz --ks 1 10 100 1000
+      recallkit evaluate queries.npy --gallery gallery.npy
+      recallkit evaluate test.npy --dataset sop --root ~/data/Stanford_Online_Products
 
     Args:
-        run: a run folder; by default the latest finished one below runs/.
-        split: which classes.
+        what: a run folder, by default the latest finished one below runs/; or a file of
+            embeddings (N, D): .npy, .npz, .pt or .safetensors, labels inside or beside it as
+            NAME.labels.npy or NAME.labels.txt.
+        labels: another file of labels, .npy or text with one a line.
+        gallery: a file of embeddings to search in; by default all against all.
+        gallery_labels: its labels.
+        dataset: a benchmark; the rows of a file are in the order of its list file.
+        root: the folder that holds the benchmark.
+        split: which classes of the data of a run.
+        ks: the k of R@k, for embeddings; by default 1 10 100, or those of the benchmark.
+        whiten: a file of embeddings to learn a PCA whitening from.
+        distractors: a file of embeddings of more gallery images, for roxford5k and rparis6k.
+        scales: sizes at which a run sees landmarks; their descriptors are averaged.
+        longest: side to which a run's landmarks are brought, aspect kept; 0: squares.
+        save: keep the embeddings of a run in this .npz.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit.data import load
-    from recallkit.embedding import evaluate as evaluate_network
-    from recallkit.embedding import evaluate_pixels
+    from recallkit.evaluating import Data, Options, evaluate_files, evaluate_run
     from recallkit.training import read_network
 
-    folder = run or _latest_run()
-    config, network = read_network(folder, device)
-    images = getattr(load(config.dataset, config.image_size, config.root), split)
-    rows = {
-        "pixels": evaluate_pixels(images, config.image_size),
-        "trained": evaluate_network(network, images, config.image_size),
-    }
-    print(metrics_table(rows, list(rows["trained"]), title=f"{folder}, {split} classes, %"))
+    what, data = what or _latest_run(), Data(dataset, root, split)
+    options = Options(ks, whiten, distractors, scales, longest, save)
+    if what.is_dir() or not what.suffix:
+        config, network = read_network(what, device)
+        rows = evaluate_run(network, config, data, options)
+        title = f"{what}, {dataset or f'{split} classes'}, %"
+    else:
+        rows = evaluate_files(what, data, options, labels, gallery, gallery_labels)
+        title = f"{dataset}, %" if dataset else "%"
+    for part in _narrow_tables(rows):
+        print(metrics_table(rows, part, title=title))
+
+
+def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
+    """The metrics in groups: those of each search of a protocol, or all."""
+    groups: dict[str, list[str]] = {}
+    for name in next(iter(rows.values())):
+        groups.setdefault(name.rpartition(" ")[0], []).append(name)
+    return list(groups.values())
 
 
 def search(

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm import tqdm
+
+from recallkit.data.picture_files import PictureFiles, read_whole_photograph
+from recallkit.data.transforms import normalise
+from recallkit.errors import RecallkitError
 
 SCALES = (1.0, 2**-0.5, 0.5)  # those of Radenović et al., 2018
 
@@ -28,6 +33,40 @@ def multi_scale(network: nn.Module, images: Tensor, scales: Sequence[float] = SC
         raise ValueError(f"scales must be numbers above 0, and at least one, not {tuple(scales)}")
     total = sum(network(_resized(images, scale)).float() for scale in scales)
     return F.normalize(total, dim=1)
+
+
+@torch.no_grad()
+def describe(
+    network: nn.Module, files: PictureFiles, longest: int, scales: Sequence[float] = SCALES
+) -> Tensor:
+    """Descriptors of whole photographs, the aspect kept, one at a time.
+
+    Args:
+        network: of convolutions: it must take images of any size. Its mode is restored.
+        files: photographs, with the boxes to crop them to if there are any.
+        longest: the longer side is brought to so many pixels.
+        scales: as for :func:`multi_scale`.
+
+    Returns:
+        (N, D) float32 on the network's device.
+
+    Raises:
+        RecallkitError: a photograph that cannot be read, or a network of one size only.
+    """
+    was_training, device = network.training, next(network.parameters()).device
+    network.eval()
+    found = []
+    for place in tqdm(range(len(files)), desc="describing", leave=False, delay=2):
+        box = None if files.boxes is None else files.boxes[place]
+        pixels = read_whole_photograph(files.paths[place], longest, box).to(device)[None]
+        try:
+            found.append(multi_scale(network, normalise(pixels.float() / 255), scales))
+        except (AssertionError, RuntimeError) as error:
+            raise RecallkitError(
+                f"the network takes squares of one size only ({error}): add --longest 0"
+            ) from error
+    network.train(was_training)
+    return torch.cat(found)
 
 
 def _resized(images: Tensor, scale: float) -> Tensor:

@@ -86,17 +86,35 @@ def read_photograph(path: Path, side: int, margin: float = 0.0, box: Box | None 
     Raises:
         RecallkitError: naming the file, if it is missing, empty, or not a whole picture.
     """
+    whole = _open(path, 2 * side, box)
+    return _tensor(ImageOps.fit(whole, (side, side), Image.Resampling.BILINEAR, margin))
+
+
+def read_whole_photograph(path: Path, longest: int, box: Box | None = None) -> Tensor:
+    """A photograph with its aspect, the longer side brought to ``longest``, (3, H, W) uint8.
+
+    Raises:
+        RecallkitError: naming the file, if it is missing, empty, or not a whole picture.
+    """
+    whole = _open(path, 2 * longest, box)
+    return _tensor(ImageOps.contain(whole, (longest, longest), Image.Resampling.BILINEAR))
+
+
+def _open(path: Path, enough: int, box: Box | None) -> Image.Image:
+    """Decode no finer than needed, turn upright, crop to the box."""
     try:
         with Image.open(path) as picture:
             if box is None:
-                picture.draft("RGB", (2 * side, 2 * side))  # JPEG: decode no finer than needed
+                picture.draft("RGB", (enough, enough))  # of a JPEG, which can do so
             whole = ImageOps.exif_transpose(picture).convert("RGB")
-            cropped = whole if box is None else whole.crop(tuple(round(value) for value in box))
-            square = ImageOps.fit(cropped, (side, side), Image.Resampling.BILINEAR, margin)
+            return whole if box is None else whole.crop(tuple(round(value) for value in box))
     except FileNotFoundError:
         raise RecallkitError(f"there is no picture {path}") from None
     except Exception as error:  # a damaged picture fails in many ways, each of them final
         raise RecallkitError(
             f"{path} cannot be read as a picture ({error}). Replace or delete it."
         ) from error
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
+def _tensor(picture: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()

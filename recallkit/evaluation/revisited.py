@@ -79,15 +79,17 @@ def revisited_of_embeddings(
     gallery: Tensor,
     judgements: Sequence[Judgement],
     ks: Sequence[int] = (1, 5, 10),
+    distractors: Tensor | None = None,
 ) -> dict[str, float]:
     """The same of embeddings: the ranks are counted, nothing of length N is sorted or kept.
 
     Args:
         queries: (Q, D) floating point.
-        gallery: (N, D), the images in the order of ``imlist``, then the distractors if any. An
-            array mapped into memory is read in blocks: a million distractors need not fit.
+        gallery: (N, D), the images in the order of ``imlist``.
         judgements: as for :func:`revisited_metrics`.
         ks: likewise.
+        distractors: (M, D), further images that show nothing asked for. An array mapped into
+            memory is read in blocks: a million of them need not fit.
 
     Raises:
         ValueError: as :func:`revisited_metrics`, and shapes that disagree, non-finite embeddings.
@@ -98,7 +100,7 @@ def revisited_of_embeddings(
             f"queries must be {len(labelled)}, one for each judgement, not {len(queries)}"
         )
     padded = torch.nn.utils.rnn.pad_sequence(labelled, batch_first=True, padding_value=-1)
-    found = positive_ranks(queries, padded.to(queries.device), gallery).cpu()  # (Q, L)
+    found = positive_ranks(queries, padded.to(queries.device), gallery, distractors).cpu()  # (Q, L)
     ranks = [row[: len(own)] for row, own in zip(found, labelled, strict=True)]
     return _of_ranks(ranks, kinds, check_ks(ks))
 

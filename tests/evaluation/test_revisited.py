@@ -123,3 +123,14 @@ def test_wrong_arguments_are_refused(rankings, judgements, message):
 def test_of_embeddings_wants_a_judgement_a_query():
     with pytest.raises(ValueError, match="queries must be 1"):
         revisited_of_embeddings(torch.eye(3), torch.eye(3), [GOOD])
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_distractors_are_as_if_they_stood_behind_the_gallery(data):
+    points = data.draw(embeddings(18, 3))
+    queries, gallery, distractors = points[:3], points[3:12], points[12:]
+    judgements = data.draw(judged(3, 9))
+    assume(any(judgement["easy"] + judgement["hard"] for judgement in judgements))
+    found = revisited_of_embeddings(queries, gallery, judgements, distractors=distractors)
+    assert found == revisited_of_embeddings(queries, points[3:], judgements)
