@@ -43,6 +43,7 @@ def _dispatch(arguments: list[str]) -> None:
         "search": search,
         "bench": bench,
         "prepare": prepare,
+        "compare": compare,
         "lab": lab,
         "notebooks": notebooks,
     }
@@ -394,6 +395,29 @@ def _next_step(name: str, root: Path) -> str:
     if preset is not None:
         return f"Train with: recallkit train --preset {preset} --root {root}"
     return f"Measure a run with: recallkit evaluate RUN --dataset {name} --root {root}"
+
+
+def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
+    """Print the paper's tables beside stored runs and independent reproductions.
+
+    Every number says what it is: published, unverified (from memory), a reproduction by others,
+    or run here, with seed and commit. What was not run says so.
+
+    Examples:
+      recallkit compare
+      recallkit compare SOP Cars196
+      recallkit compare --results my-results
+
+    Args:
+        datasets: which tables; by default all.
+        results: a folder of stored runs; by default data/results.
+    """
+    from recallkit.experiments.compare import LEGEND, comparison
+    from recallkit.experiments.published import load_published
+    from recallkit.experiments.store import load_results
+
+    tables = comparison(load_published(), load_results(results), datasets)
+    print("\n\n".join([*tables.values(), LEGEND]))
 
 
 def lab() -> None:

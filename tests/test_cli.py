@@ -35,7 +35,7 @@ def failing(*arguments):
     return stop.value.code
 
 
-COMMANDS = ["train", "evaluate", "search", "prepare", "lab", "notebooks"]
+COMMANDS = ["train", "evaluate", "search", "prepare", "compare", "lab", "notebooks"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
