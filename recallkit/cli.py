@@ -195,6 +195,7 @@ def evaluate(
       recallkit evaluate
       recallkit evaluate runs/large --split validation
       recallkit evaluate runs/landmarks --dataset roxford5k --root ~/data/roxford5k
+      recallkit evaluate runs/landmarks --dataset revisitop1m --root DIR --save far.npy
       recallkit evaluate embeddings.npz --ks 1 10 100 1000
       recallkit evaluate queries.npy --gallery gallery.npy
       recallkit evaluate test.npy --dataset sop --root ~/data/Stanford_Online_Products
@@ -206,7 +207,8 @@ def evaluate(
         labels: another file of labels, .npy or text with one a line.
         gallery: a file of embeddings to search in; by default all against all.
         gallery_labels: its labels.
-        dataset: a benchmark; the rows of a file are in the order of its list file.
+        dataset: a benchmark; the rows of a file are in the order of its list file (In-Shop:
+            queries, then gallery; VehicleID: small, medium, large, each image once).
         root: the folder that holds the benchmark.
         split: which classes of the data of a run.
         ks: the k of R@k, for embeddings; by default 1 10 100, or those of the benchmark.
@@ -214,16 +216,26 @@ def evaluate(
         distractors: a file of embeddings of more gallery images, for roxford5k and rparis6k.
         scales: sizes at which a run sees landmarks; their descriptors are averaged.
         longest: side to which a run's landmarks are brought, aspect kept; 0: squares.
-        save: keep the embeddings of a run in this .npz.
+        save: keep the embeddings of a run in this .npz; of revisitop1m, in this .npy.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit.evaluating import Data, Options, evaluate_files, evaluate_run
+    from recallkit.evaluating import (
+        DISTRACTORS,
+        Data,
+        Options,
+        evaluate_files,
+        evaluate_run,
+        save_distractors,
+    )
     from recallkit.training import read_network
 
     what, data = what or _latest_run(), Data(dataset, root, split)
     options = Options(ks, whiten, distractors, scales, longest, save)
     if what.is_dir() or not what.suffix:
         config, network = read_network(what, device)
+        if dataset == DISTRACTORS:
+            print(f"wrote {save_distractors(network, config, Path(root), options)}")
+            return
         rows = evaluate_run(network, config, data, options)
         title = f"{what}, {dataset or f'{split} classes'}, %"
     else:

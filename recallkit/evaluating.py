@@ -6,20 +6,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from recallkit.data import load
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.benchmarks.checking import checked_lists
 from recallkit.data.benchmarks.landmarks import Landmarks
 from recallkit.data.benchmarks.loading import LANDMARKS, load_benchmark, load_landmarks
+from recallkit.data.picture_files import PictureFiles
 from recallkit.descriptors import SCALES, describe
 from recallkit.embedding import embed, evaluate_embeddings, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import fit_whitening, retrieval_metrics, revisited_of_embeddings
 from recallkit.evaluation.features import numbered, read_features, write_features
 from recallkit.presets import Config
+from recallkit.runs import write_atomically
 
 Table = dict[str, dict[str, float]]
+DISTRACTORS = "revisitop1m"
+_PART = 256  # images between two writes
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,47 @@ def _run_on_landmarks(
     network: nn.Module, config: Config, name: str, root: Path, options: Options
 ) -> dict[str, float]:
     queries, gallery, judgements = load_landmarks(name, root, config.image_size)
-    if options.longest:
-        made = [describe(network, f, options.longest, options.scales) for f in (queries, gallery)]
-    else:
-        made = [embed(network, f, config.image_size) for f in (queries, gallery)]
+    made = [_described(network, config, files, options) for files in (queries, gallery)]
     if options.save:
         write_features(options.save, made[1])
     return _on_landmarks(*made, judgements, options)
+
+
+def _described(network: nn.Module, config: Config, files: PictureFiles, options: Options) -> Tensor:
+    if options.longest:
+        return describe(network, files, options.longest, options.scales)
+    return embed(network, files, config.image_size)
+
+
+def save_distractors(network: nn.Module, config: Config, root: Path, options: Options) -> Path:
+    """Embed the million distractors into a ``.npy``, a few hundred at a time, for later use.
+
+    Returns:
+        ``options.save``.
+
+    Raises:
+        ValueError: there is no such option.
+        RecallkitError: files that are missing or damaged, or a disk that is full.
+    """
+    path = options.save
+    if path is None or path.suffix != ".npy":
+        raise ValueError("save must name a .npy for the embeddings of the distractors")
+    images = checked_lists(BENCHMARKS[DISTRACTORS], root).images
+    files = PictureFiles([root / name for name in images.paths], config.image_size)
+
+    def write(temporary: Path) -> None:
+        table = None
+        bar = tqdm(range(0, len(files), _PART), desc="distractors", delay=2)
+        for start in bar:
+            part = _described(network, config, files[start : start + _PART], options).cpu()
+            if table is None:
+                shape = (len(files), part.shape[1])
+                table = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+            table[start : start + len(part)] = part.numpy()
+        table.flush()
+
+    write_atomically(path, write)
+    return path
 
 
 def evaluate_files(

@@ -108,6 +108,7 @@ def test_files_by_the_revisited_protocol_with_distractors(tmp_path, monkeypatch,
 def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
     make_tree("sop", tmp_path / "tree", monkeypatch)
     make_tree("roxford5k", tmp_path / "oxford", monkeypatch)
+    make_tree("revisitop1m", tmp_path / "far", monkeypatch)
     train = ["train", "--preset", "sop-resnet50", "--root", "tree", *SMALL, "--out", "run"]
     cli.main([*train, "--device", "cpu", "--no-simix"])
     own = shown(capsys, "run", "--save", "kept.npz")
@@ -120,6 +121,12 @@ def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
     for more in (["--longest", "32", "--scales", "1", "0.7"], ["--longest", "0"]):
         found = shown(capsys, *landmarks, *more)
         assert {"easy mAP", "medium mP@10", "hard mP@1"} <= set(found)
+        far = ["run", "--dataset", "revisitop1m", "--root", "far", "--save", "far.npy"]
+        cli.main(["evaluate", *far, *more])
+        assert read_features(tmp_path / "far.npy")[0].shape == (5, 8)
+        among_more = shown(capsys, *landmarks, *more, "--distractors", "far.npy")
+        assert all(value <= found[name] for name, value in among_more.items())
+    assert "save must name a .npy" in failing("run", "--dataset", "revisitop1m", "--root", "far")
 
 
 def test_bad_input_is_one_line(tmp_path):

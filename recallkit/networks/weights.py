@@ -22,7 +22,8 @@ def fetched(build: Callable[[], nn.Module], name: str, pretrained: bool) -> nn.M
     except Exception as error:  # each hub and proxy fails in its own way
         raise RecallkitError(
             f"the published weights of {name} cannot be had ({error}): connect to the network "
-            f"once, or download them elsewhere and give the path of the file as pretrained"
+            f"once, or download them elsewhere and give the path of the file as pretrained "
+            f"(--weights FILE)"
         ) from error
 
 
