@@ -58,7 +58,7 @@ class PictureFiles:
         """
         places = torch.arange(len(self))[index]
         if places.ndim == 0:
-            return self._read(int(places))
+            return self.read(int(places))
         chosen = places.tolist()
         boxes = None if self.boxes is None else [self.boxes[i] for i in chosen]
         return PictureFiles([self.paths[i] for i in chosen], self.side, self.margin, boxes)
@@ -71,13 +71,18 @@ class PictureFiles:
         """All of them, decoded, (N, 3, S, S) on a device."""
         pictures = torch.empty(self.shape, dtype=torch.uint8)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            for place, picture in enumerate(pool.map(self._read, range(len(self)))):
+            for place, picture in enumerate(pool.map(self.read, range(len(self)))):
                 pictures[place] = picture
         return pictures.to(device, non_blocking=non_blocking)
 
-    def _read(self, place: int) -> Tensor:
-        box = None if self.boxes is None else self.boxes[place]
-        return read_photograph(self.paths[place], self.side, self.margin, box)
+    def read(self, index: int) -> Tensor:
+        """One picture (3, S, S) uint8.
+
+        Raises:
+            RecallkitError: naming a file that is missing or damaged.
+        """
+        box = None if self.boxes is None else self.boxes[index]
+        return read_photograph(self.paths[index], self.side, self.margin, box)
 
 
 def read_photograph(path: Path, side: int, margin: float = 0.0, box: Box | None = None) -> Tensor:
