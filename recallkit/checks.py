@@ -23,7 +23,7 @@ def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
         )
     if not embeddings.is_floating_point():
         raise ValueError(f"{name} must be floating point, not {embeddings.dtype}")
-    finite = embeddings.isfinite().all(dim=1)
+    finite = torch.cat([part.isfinite().all(dim=1) for part in embeddings.split(2**13)])
     if not finite.all():
         row = int((~finite).nonzero()[0])
         raise NotFiniteError(

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from tyro.conf import Positional
 
+from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.errors import RecallkitError
-from recallkit.experiments.tables import metrics_table
+from recallkit.experiments.tables import metrics_table, text_table
 from recallkit.presets import PRESETS, Config
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _dispatch(arguments: list[str]) -> None:
         "runs": list_runs,
         "bench": bench,
         "prepare": prepare,
+        "compare": compare,
         "lab": lab,
         "notebooks": notebooks,
     }
@@ -90,6 +92,7 @@ def _train_command(chosen: str) -> Callable[..., None]:
         workers: int = 0,
         on_bad_image: Literal["raise", "skip"] = "raise",
         tensorboard: bool = True,
+        show: bool = False,
     ) -> None:
         """Train a network, and compare it with raw pixels and with itself untrained.
 
@@ -105,6 +108,9 @@ def _train_command(chosen: str) -> Callable[..., None]:
           recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
           recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
           torchrun --nproc-per-node=8 -m recallkit train     (a GPU for each process)
+          recallkit train --preset sop-resnet50 --root ~/data/Stanford_Online_Products
+          recallkit train --preset cub-vit-b16 --show
+          recallkit train --preset landmarks --dataset ~/landmarks --loss smooth-ap
 
         Args:
             config: every setting of the training.
@@ -113,14 +119,18 @@ def _train_command(chosen: str) -> Callable[..., None]:
             resume: continue the run in this folder, with its own settings.
             store: also keep the result as data/results/STORE-seedN.json.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
-            workers: processes that decode the pictures of a folder, batch by batch; 0 keeps all
-                of them in memory.
+            workers: processes that decode pictures, batch by batch; 0 keeps those of a folder in
+                memory.
             on_bad_image: a picture that cannot be read ends the training, or is left out and named
                 at the end.
             tensorboard: also log for TensorBoard: tensorboard --logdir runs
+            show: print every setting, with what the flags changed, and train nothing.
         """
         from recallkit.data.loading import Reading
 
+        if show:
+            print(f"preset {preset}\n{_settings_table(config)}")
+            return
         options = {
             "device": device,
             "reading": Reading(workers, on_bad_image),
@@ -151,12 +161,17 @@ def _train(
     if not first:
         return None
     _draw_run(config, folder, result, options["reading"])
-    print(metrics_table(result["test"], title="test classes, %"))
+    columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
+    print(metrics_table(result["test"], columns, title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
     if result["skipped"]:
         print(f"{len(result['skipped'])} pictures could not be read and were left out:")
         print("\n".join(f"  {problem}" for problem in result["skipped"]))
     return folder
+
+
+def _settings_table(config: Config) -> str:
+    return text_table(["setting", "value"], [[k, str(v)] for k, v in vars(config).items()])
 
 
 def _store(folder: Path, name: str) -> None:
@@ -177,46 +192,98 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Re
     from recallkit.embedding import embed
     from recallkit.training import read_network
 
-    test = load(config.dataset, config.image_size, reading).test
+    test = load(config.dataset, config.image_size, config.root, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
-    chosen = plots.random_queries(test, 8)
+    chosen = plots.random_queries(test, min(8, len(test)))
     embeddings = embed(network, test.images, config.image_size)
-    similarities, neighbours = evaluation.search(embeddings, k=8)
+    similarities, neighbours = evaluation.search(embeddings, k=min(8, len(test) - 1))
     fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
     _save(fig, folder / "figures" / "retrieval.png")
 
 
 def evaluate(
-    run: Positional[Path | None] = None,
+    what: Positional[Path | None] = None,
+    labels: Path | None = None,
+    gallery: Path | None = None,
+    gallery_labels: Path | None = None,
+    dataset: str = "",
+    root: str = "",
     split: Split = "test",
+    ks: tuple[int, ...] = (),
+    whiten: Path | None = None,
+    distractors: Path | None = None,
+    scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5),
+    longest: int = 1024,
+    save: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Measure a run: R@k, precision@1, mAP@R and mAP, each image against all others.
+    """Measure a run, or embeddings made by any other tool: R@k, precision@1, mAP@R and mAP.
+
+    Each image is searched among all others, or by the protocol of --dataset: queries against a
+    gallery (In-Shop), three test sets (VehicleID), Easy, Medium and Hard (roxford5k, rparis6k).
 
     Examples:
       recallkit evaluate
       recallkit evaluate runs/large --split validation
+      recallkit evaluate runs/landmarks --dataset roxford5k --root ~/data/roxford5k
+      recallkit evaluate runs/landmarks --dataset revisitop1m --root DIR --save far.npy
+      recallkit evaluate embeddings.npz --ks 1 10 100 1000
+      recallkit evaluate queries.npy --gallery gallery.npy
+      recallkit evaluate test.npy --dataset sop --root ~/data/Stanford_Online_Products
 
     Args:
-        run: a run folder; by default the latest finished one below runs/.
-        split: which classes.
+        what: a run folder, by default the latest finished one below runs/; or a file of
+            embeddings (N, D): .npy, .npz, .pt or .safetensors, labels inside or beside it as
+            NAME.labels.npy or NAME.labels.txt.
+        labels: another file of labels, .npy or text with one a line.
+        gallery: a file of embeddings to search in; by default all against all.
+        gallery_labels: its labels.
+        dataset: a benchmark; the rows of a file are in the order of its list file (In-Shop:
+            queries, then gallery; VehicleID: small, medium, large, each image once).
+        root: the folder that holds the benchmark.
+        split: which classes of the data of a run.
+        ks: the k of R@k, for embeddings; by default 1 10 100, or those of the benchmark.
+        whiten: a file of embeddings to learn a PCA whitening from.
+        distractors: a file of embeddings of more gallery images, for roxford5k and rparis6k.
+        scales: sizes at which a run sees landmarks; their descriptors are averaged.
+        longest: side to which a run's landmarks are brought, aspect kept; 0: squares.
+        save: keep the embeddings of a run in this .npz; of revisitop1m, in this .npy.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit.data import load
-    from recallkit.embedding import evaluate as evaluate_network
-    from recallkit.embedding import evaluate_pixels
+    from recallkit.evaluating import (
+        DISTRACTORS,
+        Data,
+        Options,
+        evaluate_files,
+        evaluate_run,
+        save_distractors,
+    )
     from recallkit.training import read_network
 
-    folder = run or _latest_run()
-    config, network = read_network(folder, device)
-    images = getattr(load(config.dataset, config.image_size), split)
-    rows = {
-        "pixels": evaluate_pixels(images, config.image_size),
-        "trained": evaluate_network(network, images, config.image_size),
-    }
-    print(metrics_table(rows, list(rows["trained"]), title=f"{folder}, {split} classes, %"))
+    what, data = what or _latest_run(), Data(dataset, root, split)
+    options = Options(ks, whiten, distractors, scales, longest, save)
+    if what.is_dir() or not what.suffix:
+        config, network = read_network(what, device)
+        if dataset == DISTRACTORS:
+            print(f"wrote {save_distractors(network, config, Path(root), options)}")
+            return
+        rows = evaluate_run(network, config, data, options)
+        title = f"{what}, {dataset or f'{split} classes'}, %"
+    else:
+        rows = evaluate_files(what, data, options, labels, gallery, gallery_labels)
+        title = f"{dataset}, %" if dataset else "%"
+    for part in _narrow_tables(rows):
+        print(metrics_table(rows, part, title=title))
+
+
+def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
+    """The metrics in groups: those of each search of a protocol, or all."""
+    groups: dict[str, list[str]] = {}
+    for name in next(iter(rows.values())):
+        groups.setdefault(name.rpartition(" ")[0], []).append(name)
+    return list(groups.values())
 
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
@@ -270,7 +337,7 @@ def search(
     read_picture(picture)  # a damaged one is named before anything is loaded
     folder = run or _latest_run()
     config, network = read_network(folder, device)
-    gallery = getattr(load(config.dataset, config.image_size), split)
+    gallery = getattr(load(config.dataset, config.image_size, config.root), split)
     query = read_picture(picture, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)
@@ -336,24 +403,93 @@ def bench(
     _save(plot(measured["cases"])[0], folder / f"{what}-{device}.png")
 
 
-def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:
-    """Build an embedded data set anew from its sources.
+def prepare(
+    name: Positional[Literal[("emoji", *BENCHMARKS)]],  # type: ignore[valid-type]
+    sources: Path | None = None,
+    root: Path | None = None,
+    fetch: bool = False,
+) -> None:
+    """Build an embedded data set anew, or check the files of a benchmark.
 
-    Needs the packages of `pip install "recallkit[prepare]"` and, without --sources, npm and
-    the network. The file that comes with recallkit was made by this command.
+    Of a benchmark: compares the folder --root with the known counts, says what is missing, what
+    to get and from whom, and how it must lie. Exits with status 1 if anything is missing.
+
+    Of emoji: needs the packages of `pip install "recallkit[prepare]"` and, without --sources,
+    npm and the network. The file that comes with recallkit was made by this command.
 
     Examples:
+      recallkit prepare sop --root ~/data/Stanford_Online_Products
+      recallkit prepare cub --root ~/data --fetch
       recallkit prepare emoji
       recallkit prepare emoji --sources unpacked-npm-packages
 
     Args:
         name: the data set.
-        sources: a folder with the source packages, unpacked; by default they are fetched.
+        sources: for emoji: a folder with the source packages, unpacked; by default they are
+            fetched.
+        root: the folder that holds the benchmark.
+        fetch: download it into --root first, where its makers allow that without asking.
     """
+    if name in BENCHMARKS:
+        _prepare_benchmark(name, root, fetch)
+        return
     from recallkit.data.emoji_builder import build
     from recallkit.data.paths import embedded
 
     print(f"wrote {build(embedded(name), sources)}")
+
+
+def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
+    from recallkit.data.benchmarks import check
+    from recallkit.data.benchmarks.fetch import fetch
+
+    benchmark = BENCHMARKS[name]
+    if root is None:
+        raise RecallkitError(f"name the folder that holds {name}, or shall hold it: --root DIR")
+    root = root.expanduser()
+    if wanted:
+        if benchmark.archive is None:
+            raise RecallkitError(
+                f"{benchmark.title} cannot be fetched by a program. It comes from: "
+                f"{benchmark.source}"
+            )
+        root = fetch(benchmark.archive, root)
+    found = check(benchmark, root)
+    print("\n".join([f"{benchmark.title} in {root}", *found.lines]))
+    if found.problems:
+        raise RecallkitError("\n  ".join(["the data set is not complete:", *found.problems]))
+    print(f"complete. {_next_step(name, root)}")
+
+
+def _next_step(name: str, root: Path) -> str:
+    """The command that uses a complete data set."""
+    preset = next((key for key, config in PRESETS.items() if config.dataset == name), None)
+    if preset is not None:
+        return f"Train with: recallkit train --preset {preset} --root {root}"
+    return f"Measure a run with: recallkit evaluate RUN --dataset {name} --root {root}"
+
+
+def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
+    """Print the paper's tables beside stored runs and independent reproductions.
+
+    Every number says what it is: published, unverified (from memory), a reproduction by others,
+    or run here, with seed and commit. What was not run says so.
+
+    Examples:
+      recallkit compare
+      recallkit compare SOP Cars196
+      recallkit compare --results my-results
+
+    Args:
+        datasets: which tables; by default all.
+        results: a folder of stored runs; by default data/results.
+    """
+    from recallkit.experiments.compare import LEGEND, comparison
+    from recallkit.experiments.published import load_published
+    from recallkit.experiments.store import load_results
+
+    tables = comparison(load_published(), load_results(results), datasets)
+    print("\n\n".join([*tables.values(), LEGEND]))
 
 
 def lab() -> None:

@@ -8,8 +8,6 @@ from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import TestTransform
 from recallkit.evaluation import retrieval_metrics
 
-KS = (1, 2, 4, 8)  # the cut-offs of the tables
-
 
 @torch.no_grad()
 def embed(network: nn.Module, images: Tensor, image_size: int, *, batch_size: int = 500) -> Tensor:
@@ -17,7 +15,7 @@ def embed(network: nn.Module, images: Tensor, image_size: int, *, batch_size: in
 
     Args:
         network: on any device; its mode is restored.
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) uint8, or files in place of such a tensor.
         image_size: side of the square the network sees.
         batch_size: images a forward pass.
 
@@ -39,15 +37,39 @@ def embed_pixels(images: Tensor, image_size: int) -> Tensor:
 
     What retrieval is worth with no network at all.
     """
-    pixels = torch.cat([TestTransform(image_size)(chunk) for chunk in images.split(500)]).flatten(1)
+    pixels = torch.cat(
+        [TestTransform(image_size)(chunk.to("cpu")) for chunk in images.split(500)]
+    ).flatten(1)
     return nn.functional.normalize(pixels - pixels.mean(dim=1, keepdim=True), dim=1)
 
 
 def evaluate(network: nn.Module, images: ImageSet, image_size: int) -> dict[str, float]:
-    """R@1, 2, 4, 8, P@1, mAP@R and mAP of a network, each image against all others."""
-    return retrieval_metrics(embed(network, images.images, image_size), images.labels, ks=KS)
+    """R@k, P@1, mAP@R and mAP of a network, by the protocol of the images."""
+    return evaluate_embeddings(embed(network, images.images, image_size), images)
 
 
 def evaluate_pixels(images: ImageSet, image_size: int) -> dict[str, float]:
-    """The same for :func:`embed_pixels`."""
-    return retrieval_metrics(embed_pixels(images.images, image_size), images.labels, ks=KS)
+    """The same for :func:`embed_pixels`, of at most 32 × 32 pixels: 3,072 numbers an image."""
+    return evaluate_embeddings(embed_pixels(images.images, min(image_size, 32)), images)
+
+
+def evaluate_embeddings(embeddings: Tensor, images: ImageSet) -> dict[str, float]:
+    """R@k, P@1, mAP@R and mAP of embeddings, by the protocol of the images.
+
+    Args:
+        embeddings: (N, D), in the order of the images.
+        images: their labels and protocol.
+
+    Returns:
+        Metric → value, from 0 to 1; where the protocol has several searches, their names before
+        the metrics', as in "small R@1".
+    """
+    protocol, labels = images.protocol, images.labels
+    if not protocol.searches:
+        return retrieval_metrics(embeddings, labels, ks=protocol.ks)
+    found = {}
+    for name, (queries, gallery) in protocol.searches.items():
+        others = () if gallery is None else (embeddings[gallery], labels[gallery])
+        metrics = retrieval_metrics(embeddings[queries], labels[queries], *others, ks=protocol.ks)
+        found |= {f"{name} {metric}".strip(): value for metric, value in metrics.items()}
+    return found

@@ -1,7 +1,8 @@
 """Every setting of a training, flat, with its reason; and the sets of settings worth a name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from recallkit.checks import check_ks, check_temperature
 from recallkit.large_batch import check_chunk_size
@@ -15,16 +16,22 @@ class Config:
     """
 
     dataset: str = "emoji"
-    """Name of an embedded data set, or a folder with one sub-folder of images a class."""
+    """Name of an embedded data set or of a benchmark, or a folder with one sub-folder a class."""
+    root: str = ""
+    """The folder that holds a benchmark; `recallkit prepare NAME --root DIR` checks it."""
     network: str = "small"
     """"small", or a backbone of torchvision ("resnet50") or timm ("timm/vit_base_patch32_224")."""
     pretrained: bool = False
     """Start the backbone from published weights."""
+    weights: str = ""
+    """Start it from the weights in this file instead: no network is needed."""
     embedding_dim: int = 256
     """D. More costs little beside the convolutions."""
     image_size: int = 32
     """Side of the square that the network sees, in pixels."""
 
+    loss: Literal["recall@k", "smooth-ap"] = "recall@k"
+    """What is made small; of Smooth-AP only the rank temperature is a setting."""
     ks: tuple[int, ...] = (1, 2, 4, 8, 16)
     """The cut-offs of the loss; the paper's."""
     k_temperature: float = 1.0
@@ -48,15 +55,23 @@ class Config:
     """Of the network's products (autocast); float16 with a scaled loss. The loss has float32."""
     images: int = 260_000
     """Images seen in the whole training; steps are this over the batch size."""
+    epochs: int = 0
+    """How often the training images are gone through. 0: as ``images`` says."""
 
     learning_rate: float = 3e-3
-    """The peak, of AdamW."""
+    """The peak."""
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    """Adam adds the decay to the gradient; AdamW takes it from the weights."""
     weight_decay: float = 1e-4
-    """Decoupled, on weights with two or more dimensions only."""
+    """On weights with two or more dimensions only."""
     warmup: float = 0.05
     """Share of the steps in which the rate rises from 0; after it, half a cosine down to 0."""
     clip_norm: float | None = None
     """Longest gradient, all parameters together; longer ones are scaled to it. None: any."""
+    milestones: tuple[int, ...] = ()
+    """Instead of the cosine: epochs after which the rate falls; needs ``epochs``."""
+    decay: float = 0.3
+    """What the rate is multiplied with at each milestone; the paper's."""
 
     rotation: float = 15.0
     """Augmentation: largest angle, degrees."""
@@ -66,6 +81,8 @@ class Config:
     """Augmentation: largest shift, share of the side."""
     colour: float = 0.3
     """Augmentation: largest change of contrast of each colour."""
+    crop: float = 1.0
+    """Augmentation: smallest share of the area to crop to, of sides up to 4:3; 1: no cropping."""
     flip: bool = False
     """Augmentation: mirror half of the images."""
 
@@ -90,12 +107,106 @@ class Config:
                 raise ValueError(f"{name} must be above 0, or None, not {value}")
         if self.keep_graphs_gb < 0:
             raise ValueError(f"keep_graphs_gb must be at least 0, not {self.keep_graphs_gb}")
-        if self.images < self.batch_size:
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop must be above 0 and at most 1, not {self.crop}")
+        if any(not 0 < epoch < self.epochs for epoch in self.milestones):
+            raise ValueError(
+                f"milestones must lie between 0 and epochs = {self.epochs}, not {self.milestones}"
+            )
+        if not self.epochs and self.images < self.batch_size:
             raise ValueError(
                 f"images must be at least batch_size = {self.batch_size}, not {self.images}"
             )
 
 
+def config_from(values: Mapping[str, Any]) -> Config:
+    """The settings that JSON holds: its lists are tuples here.
+
+    Raises:
+        TypeError: a setting that there is not.
+        ValueError: a value that it cannot have.
+    """
+    return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+RESNET50 = "resnet50"
+VIT_B32 = "timm/vit_base_patch32_224.augreg_in21k"
+VIT_B16 = "timm/vit_base_patch16_224.augreg_in21k"
+
+
+def _paper(
+    dataset: str,
+    network: str,
+    epochs: int,
+    milestones: tuple[int, ...],
+    learning_rate: float,
+    chunk_size: int,
+    batch_size: int = 4000,
+) -> Config:
+    """A row of the paper's schedule table; what all rows share is said here."""
+    return Config(
+        dataset=dataset,
+        network=network,
+        pretrained=True,  # ImageNet for ResNet-50, ImageNet-21k for the transformers
+        embedding_dim=512,  # 128 was reported too, for ResNet-50
+        image_size=224,
+        query_in_database=True,  # as released; without, it is the benchmarks' own definition
+        simix=False,  # the rows without; with it the paper takes longer ks, from memory up to 32
+        batch_size=batch_size,  # min(4000, 4 × number of classes)
+        chunk_size=chunk_size,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        optimizer="adam" if network == RESNET50 else "adamw",
+        weight_decay=4e-4,
+        warmup=0.0,
+        milestones=milestones,
+        rotation=0.0,
+        scale=0.0,
+        shift=0.0,
+        colour=0.0,
+        crop=0.08,
+        flip=True,
+        evaluations=max(1, epochs // 5),  # every five epochs, but on validation classes
+    )
+
+
+# Batches of Cars196 and CUB hold four images of each class that trains: two classes validate.
+_CARS, _CUB = 4 * 96, 4 * 98
+
 PRESETS: dict[str, Config] = {
     "emoji": Config(),
+    "inaturalist-resnet50": _paper("inaturalist", RESNET50, 90, (40, 70), 1e-4, 200),
+    "inaturalist-vit-b32": _paper("inaturalist", VIT_B32, 90, (10, 40, 70), 5e-5, 200),
+    "inaturalist-vit-b16": _paper("inaturalist", VIT_B16, 90, (10, 40, 70), 5e-5, 100),
+    "sop-resnet50": _paper("sop", RESNET50, 55, (25, 50), 2e-4, 200),
+    "sop-vit-b32": _paper("sop", VIT_B32, 55, (25, 50), 5e-5, 200),
+    "sop-vit-b16": _paper("sop", VIT_B16, 55, (25, 50), 5e-5, 100),
+    "vehicleid-resnet50": _paper("vehicleid", RESNET50, 90, (40, 70), 1e-4, 200),
+    "vehicleid-vit-b32": _paper("vehicleid", VIT_B32, 90, (40, 70), 1e-4, 200),
+    "vehicleid-vit-b16": _paper("vehicleid", VIT_B16, 90, (40, 70), 5e-5, 100),
+    "cars196-resnet50": _paper("cars196", RESNET50, 170, (80, 140), 1e-4, 98, _CARS),
+    "cars196-vit-b32": _paper("cars196", VIT_B32, 50, (20, 30, 40), 3e-5, 98, _CARS),
+    "cars196-vit-b16": _paper("cars196", VIT_B16, 50, (20, 30, 40), 1e-5, 98, _CARS),
+    "cub-resnet50": _paper("cub", RESNET50, 40, (10, 20, 30), 1e-4, 100, _CUB),
+    "cub-vit-b32": _paper("cub", VIT_B32, 40, (10, 20, 30), 3e-5, 100, _CUB),
+    "cub-vit-b16": _paper("cub", VIT_B16, 40, (10, 20, 30), 1e-5, 100, _CUB),
+    # Instance level: a folder of landmarks, one sub-folder each. Not of the paper's table.
+    "landmarks": Config(
+        dataset="landmarks",
+        network="resnet101",  # with GeM, as the networks that ROxford and RParis are known by
+        pretrained=True,
+        embedding_dim=2048,
+        image_size=384,  # larger, for small things; fitted into the square, so the aspect is kept
+        simix=False,
+        batch_size=4000,
+        chunk_size=100,
+        images=4_000_000,
+        learning_rate=1e-4,
+        weight_decay=4e-4,
+        rotation=0.0,
+        scale=0.0,  # would change the aspect
+        shift=0.05,
+        colour=0.2,
+        flip=True,
+    ),
 }

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from recallkit.errors import RecallkitError
-from recallkit.presets import Config
+from recallkit.presets import Config, config_from
 
 
 def write_atomically(
@@ -114,8 +114,8 @@ def read_config(folder: Path) -> Config:
         raise RecallkitError(f"{folder} is not a run: it has no config.json. Train one first.")
     values = read_json(folder / "config.json")
     try:
-        return Config(**(values | {"ks": tuple(values["ks"])}))
-    except (TypeError, ValueError, KeyError) as error:
+        return config_from(values)
+    except (TypeError, ValueError, AttributeError) as error:
         raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
 
 

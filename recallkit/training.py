@@ -43,9 +43,9 @@ from recallkit.distributed import (
 from recallkit.embedding import evaluate, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
-from recallkit.losses import RecallAtKLoss
 from recallkit.networks import build_network
 from recallkit.presets import Config
+from recallkit.recipes import count_steps, make_loss, make_optimizer, make_schedule
 from recallkit.run_log import Line, RunLog
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
@@ -105,13 +105,13 @@ class Training:
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer = _make_optimizer(self.network, config)
+        self.optimizer = make_optimizer(self.network, config)
         self.sampler = ClassBalancedSampler(
             images.labels, config.batch_size, config.per_class, config.seed
         )
         self.batch_size = self.sampler.batch_size  # smaller than asked for if classes are few
-        self.steps = config.images // self.batch_size
-        schedule = _schedule(self.steps, config.warmup)
+        self.steps = count_steps(config, self.batch_size, len(self.sampler))
+        schedule = make_schedule(config, self.steps)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, schedule)
         half = config.precision == "float16"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
@@ -121,9 +121,7 @@ class Training:
 
     def _make_gradient(self) -> LargeBatchStep:
         config, transform = self.config, make_train_transform(self.config)
-        loss: Callable[[Tensor, Tensor], Tensor] = RecallAtKLoss(
-            config.ks, config.k_temperature, config.rank_temperature, config.query_in_database
-        )
+        loss: Callable[[Tensor, Tensor], Tensor] = make_loss(config)
         network, mixup = self.network, SimilarityMixup() if config.simix else None
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
@@ -273,37 +271,24 @@ def _set_random_state(state: RandomState, saved: list[Tensor | None]) -> None:
 def make_network(config: Config) -> nn.Module:
     """The untrained network of ``config``."""
     return build_network(
-        config.network, embedding_dim=config.embedding_dim, pretrained=config.pretrained
+        config.network,
+        embedding_dim=config.embedding_dim,
+        pretrained=config.weights or config.pretrained,
+        image_size=config.image_size,
     )
 
 
 def make_train_transform(config: Config) -> TrainTransform:
     """The augmentation of ``config``."""
     return TrainTransform(
-        config.image_size, config.rotation, config.scale, config.shift, config.colour, config.flip
+        config.image_size,
+        config.rotation,
+        config.scale,
+        config.shift,
+        config.colour,
+        config.flip,
+        config.crop,
     )
-
-
-def _make_optimizer(network: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW; biases and the scales of normalisation layers do not decay."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
-def _schedule(steps: int, warmup: float) -> Callable[[int], float]:
-    """The share of the peak rate at each step: a linear rise, then half a cosine to 0."""
-    rise = max(1, round(warmup * steps))
-
-    def share(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-    return share
 
 
 def train(
@@ -353,7 +338,9 @@ def train(
         return _train(
             config,
             Path(folder),
-            load(config.dataset, config.image_size, reading) if splits is None else splits,
+            load(config.dataset, config.image_size, config.root, reading)
+            if splits is None
+            else splits,
             chosen,
             processes,
             _Options(resume, progress and processes.first, reading, tensorboard, save_seconds),
@@ -414,7 +401,7 @@ def read_network(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]
     """
     config = runs.read_config(folder)
     weights = runs.read_weights(folder)
-    network = make_network(replace(config, pretrained=False))
+    network = make_network(replace(config, pretrained=False, weights=""))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

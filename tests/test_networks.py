@@ -11,6 +11,8 @@ from torch import nn
 
 from recallkit.errors import RecallkitError
 from recallkit.networks import (
+    INPUT_MEAN,
+    INPUT_STD,
     AverageMaxPooling,
     EmbeddingHead,
     GeM,
@@ -332,3 +334,78 @@ def test_importing_loads_nothing_heavier_than_torch():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+# As in the paper, and beyond
+
+
+def test_resnet50_of_128_dimensions():
+    network = build_network("resnet50", embedding_dim=128)
+    assert parameter_count(network) == 24_561_217 - 384 * (2048 + 1)
+    assert_unit(network(images()), (2, 128))
+
+
+@pytest.mark.parametrize("name", ["vit_base_patch32_224", "vit_base_patch16_224"])
+def test_vision_transformers_of_the_paper(name):
+    timm = pytest.importorskip("timm")
+    network = build_network(f"timm/{name}.augreg_in21k")
+    assert isinstance(network.pooling, TokenPooling)
+    assert isinstance(network.head.norm, nn.LayerNorm)
+    assert network.head.linear.weight.shape == (512, 768)
+    assert "in21k" in timm.get_pretrained_cfg(f"{name}.augreg_in21k").tag
+    assert network.scale.factor.flatten().tolist() == [0.5] * 3  # trained with mean and std 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "prefix"),
+    [
+        ("vit_small_patch14_dinov2", 224, 1),
+        ("vit_small_patch14_reg4_dinov2", 98, 5),
+        ("vit_small_patch16_dinov3", 64, 5),
+        ("vit_tiny_patch16_224", 64, 1),
+    ],
+)
+def test_transformers_are_adapted_to_the_size_of_the_images(name, size, prefix):
+    network = build_network(f"timm/{name}", 16, image_size=size).eval()
+    assert isinstance(network.pooling, TokenPooling)
+    averaged = build_network(f"timm/{name}", 16, pooling="average", image_size=size)
+    assert averaged.pooling[0].prefix == prefix
+    with torch.no_grad():
+        assert_unit(network(images(1, size)), (1, 16))
+
+
+def test_register_tokens_are_no_patches():
+    network = build_network("timm/vit_medium_patch16_reg4_gap_256", 8, image_size=64)
+    assert network.pooling[0].prefix == 4  # and no class token: the patches are averaged
+
+
+@pytest.mark.parametrize("name", ["vit_b_32", "timm/mixer_s32_224"])
+def test_sizes_that_a_network_does_not_take_are_named(name):
+    with pytest.raises(ValueError, match="image_size must be 224 for this network, not 128"):
+        build_network(name, image_size=128)
+
+
+def test_an_adapted_network_takes_weights_of_its_own_size(tmp_path):
+    source = build_network("timm/vit_tiny_patch16_224")
+    torch.save(source.backbone.trunk.state_dict(), tmp_path / "weights.pth")
+    network = build_network(
+        "timm/vit_tiny_patch16_224", pretrained=tmp_path / "weights.pth", image_size=64
+    )
+    own = network.backbone.trunk
+    assert torch.equal(own.blocks[3].mlp.fc1.weight, source.backbone.trunk.blocks[3].mlp.fc1.weight)
+    assert own.pos_embed.shape[1] == 1 + 16
+
+
+def test_backbones_get_the_images_they_were_trained_with():
+    from recallkit.data import transforms
+
+    assert (INPUT_MEAN, INPUT_STD) == (transforms.MEAN, transforms.STD)
+    network = build_network("resnet18")
+    pixels = torch.rand(2, 3, 8, 8)
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    scaled = network.scale(transforms.normalise(pixels))
+    assert torch.allclose(scaled, (pixels - mean) / std, atol=1e-6)
+    assert not any(key.startswith("scale") for key in network.state_dict())
+    assert torch.equal(SmallConvNet(8).scale(pixels), pixels)

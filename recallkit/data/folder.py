@@ -1,12 +1,14 @@
 """A folder of one's own: one sub-folder a class."""
 
+import unicodedata
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import FolderPictures, Reading
+from recallkit.data.loading import Reading
+from recallkit.data.picture_files import PictureFiles
 from recallkit.data.pictures import list_pictures, read_picture
 from recallkit.errors import RecallkitError
 
@@ -37,7 +39,8 @@ def load_folder(
     files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
     reading = Reading() if reading is None else reading
     if reading.workers:
-        pictures = FolderPictures([path for path, _ in files], side, reading)
+        paths = [path for path, _ in files]
+        pictures = PictureFiles(paths, side, "contain", reading=reading)
     else:
         read = _read_all([path for path, _ in files], side, reading)
         files = [file for file, picture in zip(files, read, strict=True) if picture is not None]
@@ -56,12 +59,25 @@ def _classes(root: Path) -> dict[str, list[Path]]:
         raise RecallkitError(f"there is no folder {root}")
     folders = sorted(path for path in root.iterdir() if path.is_dir())
     classes = {path.name: pictures for path in folders if (pictures := list_pictures(path))}
+    _check_distinct(root, list(classes))
     if len(classes) < FEWEST_CLASSES:
         raise RecallkitError(
             f"{root} must hold at least {FEWEST_CLASSES} sub-folders with pictures, one for each "
             f"class; it has {len(classes)}. Classes are split into train, validation and test."
         )
     return classes
+
+
+def _check_distinct(root: Path, names: list[str]) -> None:
+    """No two folders may be one class in two spellings."""
+    spelt: dict[str, str] = {}
+    for name in names:
+        key = unicodedata.normalize("NFKC", name).casefold().strip()
+        if (other := spelt.setdefault(key, name)) != name:
+            raise RecallkitError(
+                f"{root} has duplicate classes: {other!r} and {name!r} differ in spelling only. "
+                f"Put their pictures into one folder, or rename one of them."
+            )
 
 
 def _read_all(paths: list[Path], side: int, reading: Reading) -> list[torch.Tensor | None]:

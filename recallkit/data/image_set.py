@@ -1,9 +1,27 @@
 """What every data set becomes: images with labels, split by class."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from recallkit.data.picture_files import PictureFiles
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is measured on a set of images.
+
+    Attributes:
+        ks: the k of R@k.
+        searches: name → the images that are searched with and those that may be found, as indices;
+            the latter None: all against all, each query left out of its own search. Empty: one
+            search, all against all.
+    """
+
+    ks: tuple[int, ...] = (1, 2, 4, 8)
+    searches: Mapping[str, tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -11,16 +29,19 @@ class ImageSet:
     """Images and their classes.
 
     Attributes:
-        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in).
+        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in); or files that
+            are decoded when asked for, in place of such a tensor.
         labels: (N,) int64, an arbitrary number for each class.
         class_names: what each label is called, for captions.
         sources: who made each image (for emoji the foundry), or empty.
+        protocol: what is measured when these are the test images.
     """
 
-    images: Tensor
+    images: Tensor | PictureFiles
     labels: Tensor
     class_names: dict[int, str]
     sources: tuple[str, ...] = ()
+    protocol: Protocol = Protocol()
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -45,6 +66,7 @@ class ImageSet:
             labels=self.labels[keep],
             class_names={c: self.class_names[c] for c in self.labels[keep].unique().tolist()},
             sources=tuple(self.sources[i] for i in keep.tolist()) if self.sources else (),
+            protocol=Protocol(self.protocol.ks),
         )
 
 

@@ -8,18 +8,15 @@ two batches (one in use, one being filled) and the pieces on their way. For B = 
 and 16 workers, that is 5.2 GB; as float32 the two batches alone would be 19.7 GB.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from recallkit.data.pictures import read_picture
-from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 
 OnBadImage = Literal["raise", "skip"]
@@ -167,66 +164,29 @@ class _Decode:
         return indices, pictures, problems
 
 
-class FolderPictures:
-    """Picture files in the place of a tensor (N, 3, S, S) uint8, each fitted into a white square.
+class Parts:
+    """Decoded pictures in order, some at a time; workers are a part or two ahead.
 
-    It has what such a tensor is used for here: ``len``, ``shape``, ``files[i]`` (one picture),
-    ``files[indices]`` (those files, not decoded) and ``split`` (decoded, a part at a time).
+    A picture that is skipped is white.
 
     Args:
-        paths: (N,) of the files.
-        side: S, in pixels.
-        reading: how parts are decoded.
+        files: the pictures.
+        size: how many a part has, the last perhaps fewer.
+        reading: how.
     """
 
-    def __init__(self, paths: Sequence[Path], side: int, reading: Reading | None = None) -> None:
-        self.paths, self.side = list(paths), side
-        self.reading = Reading() if reading is None else reading
+    def __init__(self, files: Files, size: int, reading: Reading) -> None:
+        self.files, self.size, self.reading = files, size, reading
 
     def __len__(self) -> int:
-        return len(self.paths)
-
-    @property
-    def shape(self) -> torch.Size:
-        """(N, 3, S, S), as the tensor's would be."""
-        return torch.Size((len(self), 3, self.side, self.side))
-
-    def read(self, index: int) -> Tensor:
-        """One picture (3, S, S) uint8.
-
-        Raises:
-            RecallkitError: naming a file that is missing or damaged.
-        """
-        return flattened(read_picture(self.paths[index], self.side)[None])[0]
-
-    def __getitem__(self, index: int | Tensor | Sequence[int]) -> "Tensor | FolderPictures":
-        """One picture (3, S, S), white if it is skipped; or the files at several indices."""
-        if isinstance(index, int) or (isinstance(index, Tensor) and index.ndim == 0):
-            _, pictures, problems = _Decode(self)([int(index)])
-            self.reading.note(problems.values())
-            return pictures[0]
-        return FolderPictures([self.paths[int(i)] for i in index], self.side, self.reading)
-
-    def split(self, size: int) -> "_Parts":
-        """The decoded pictures in order, ``size`` at a time; workers are a part or two ahead."""
-        return _Parts(self, size)
-
-
-class _Parts:
-    """What ``FolderPictures.split`` returns; a picture that is skipped is white."""
-
-    def __init__(self, files: FolderPictures, size: int) -> None:
-        self.files, self.size = files, size
-
-    def __len__(self) -> int:
-        return -(-len(self.files) // self.size)
+        return -(-self.files.shape[0] // self.size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        reading = self.files.reading
+        """(≤ size, 3, S, S) uint8 each."""
         waiting = torch.empty(0, *self.files.shape[1:], dtype=torch.uint8)
-        everything = _Plan([list(range(len(self.files)))])
-        for _, pictures, problems in _loader(self.files, everything, reading):
-            reading.note(problems.values())
+        everything = _Plan([list(range(self.files.shape[0]))])
+        for _, pictures, problems in _loader(self.files, everything, self.reading):
+            self.reading.note(problems.values())
             waiting = torch.cat([waiting, pictures])
             while len(waiting) >= self.size:
                 yield waiting[: self.size]

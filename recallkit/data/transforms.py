@@ -47,6 +47,8 @@ class TrainTransform(nn.Module):
         colour: the largest change of contrast (factor 1 ± colour) and brightness (± colour / 2)
             of a colour.
         flip: mirror half of the images. Not for drawings in which left and right differ.
+        crop: the smallest share of the area that an image is cropped to, before all else; its
+            sides differ by up to 4:3. 1: no cropping. 0.08 is the paper's.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class TrainTransform(nn.Module):
         shift: float = 0.06,
         colour: float = 0.0,
         flip: bool = False,
+        crop: float = 1.0,
     ) -> None:
         super().__init__()
         self.image_size = image_size
@@ -65,6 +68,7 @@ class TrainTransform(nn.Module):
         self.shift = shift
         self.colour = colour
         self.flip = flip
+        self.crop = crop
 
     def forward(self, images: Tensor, draws: tuple[Tensor, ...] | None = None) -> Tensor:
         """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32.
@@ -104,12 +108,35 @@ class TrainTransform(nn.Module):
             size = size * torch.stack([uniform().sign(), torch.ones_like(angle)], dim=1)
         turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1)
         linear = turn.view(-1, 2, 2) * size[:, None, :]
-        return torch.cat([linear, 2 * self.shift * uniform(2, 1)], dim=2)
+        maps = torch.cat([linear, 2 * self.shift * uniform(2, 1)], dim=2)
+        if self.crop == 1:
+            return maps
+        sides, centres = draw_crops(count, self.crop, device)
+        maps[:, :, 2] += centres / sides
+        return maps * sides[:, :, None]
 
 
 def _recolour(rgb: Tensor, draws: Tensor) -> Tensor:
     contrast, brightness = draws.unbind(dim=1)  # (B, 3, 1, 1) each
     return ((rgb - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def draw_crops(count: int, least: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random crops, as torchvision's ``RandomResizedCrop`` draws them from a square.
+
+    The area is uniform from ``least`` to 1, the aspect log-uniform from 3:4 to 4:3; of ten draws
+    the first that fits counts, and if none does, the first, made as much narrower as it takes.
+
+    Returns:
+        Sides (B, 2) and centres (B, 2), width before height, where the image spans −1 … 1 and a
+        side of 1 is the whole.
+    """
+    area = least + (1 - least) * torch.rand(10, count, device=device)
+    aspect = torch.exp(math.log(4 / 3) * (2 * torch.rand(10, count, device=device) - 1))
+    sides = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], dim=2)  # (10, B, 2)
+    first = (sides <= 1).all(dim=2).int().argmax(dim=0)  # (B,)
+    sides = sides[first, torch.arange(count, device=device)].clamp(max=1)
+    return sides, (2 * torch.rand(count, 2, device=device) - 1) * (1 - sides)
 
 
 def flattened(images: Tensor) -> Tensor:

@@ -21,7 +21,13 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_ks, check_labels
-from recallkit.evaluation.similarity import LEFT_OUT, checked_operands, ranking_key_blocks
+from recallkit.evaluation.similarity import (
+    LEFT_OUT,
+    checked_operands,
+    keys_from,
+    ranking_keys,
+    similarity_blocks,
+)
 from recallkit.ranks.positives import find_positives
 
 
@@ -64,7 +70,12 @@ def retrieval_metrics(
 
 
 @torch.no_grad()
-def positive_ranks(queries: Tensor, positives: Tensor, gallery: Tensor | None = None) -> Tensor:
+def positive_ranks(
+    queries: Tensor,
+    positives: Tensor,
+    gallery: Tensor | None = None,
+    distractors: Tensor | None = None,
+) -> Tensor:
     """The rank of each positive in its query's ordering of the gallery, from 1.
 
     Found by counting what comes before it, a block of queries at a time: nothing is sorted but
@@ -75,6 +86,8 @@ def positive_ranks(queries: Tensor, positives: Tensor, gallery: Tensor | None = 
         positives: (Q, P) int64, the gallery index of each query's positives, padded with −1.
         gallery: (N, D). None: all against all, each query left out of its own ranking; a query
             must then not be among its own positives.
+        distractors: (M, D), further items of the gallery, of which none is a positive. They count
+            behind the gallery where similarities are equal.
 
     Returns:
         (Q, P) float64 in the order of ``positives``, inf where that is −1: so padding is in no
@@ -86,13 +99,27 @@ def positive_ranks(queries: Tensor, positives: Tensor, gallery: Tensor | None = 
     itself = torch.arange(len(queries), device=queries.device) if gallery is None else None
     queries, gallery = checked_operands(queries, gallery)
     _check_positives(positives, queries, gallery)
-    ranks = queries.new_empty(positives.shape, dtype=torch.float64)
-    for rows, keys in ranking_key_blocks(queries, gallery, itself, "metrics"):
-        padding = positives[rows] < 0
-        own = keys.gather(1, positives[rows].clamp(min=0))  # (rows, N) → (rows, P)
-        own.masked_fill_(padding, LEFT_OUT)
-        ranks[rows] = (1.0 + _number_above(keys, own)).masked_fill(padding, torch.inf)
-    return ranks
+    ranks = queries.new_ones(positives.shape, dtype=torch.float64)
+    if positives.shape[1] == 0:
+        return ranks
+    padding, places = positives < 0, positives.clamp(min=0)
+    values = queries.new_empty(positives.shape, dtype=torch.float32)
+    for rows, similarities in similarity_blocks(queries, gallery, itself, "metrics"):
+        values[rows] = similarities.gather(1, places[rows])  # (rows, N) → (rows, P)
+        own = ranking_keys(values[rows], places[rows]).masked_fill_(padding[rows], LEFT_OUT)
+        ranks[rows] += _number_above(_competing(similarities, values[rows], padding[rows]), own)
+    if distractors is not None:
+        queries, distractors = checked_operands(queries, distractors)
+        behind = torch.zeros_like(places)  # of equal similarity, the gallery's index is lower
+        for rows, similarities in similarity_blocks(queries, distractors, None, "distractors"):
+            own = ranking_keys(values[rows], behind[rows] - 1).masked_fill_(padding[rows], LEFT_OUT)
+            ranks[rows] += _number_above(_competing(similarities, values[rows], padding[rows]), own)
+    return ranks.masked_fill_(padding, torch.inf)
+
+
+def _competing(similarities: Tensor, values: Tensor, padding: Tensor) -> Tensor:
+    """The keys of what can come before a positive: nothing farther than the farthest of them."""
+    return keys_from(similarities, values.masked_fill(padding, torch.inf).amin(dim=1))
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """Exact nearest neighbours, by torch or by faiss: the same answer, ties included."""
 
+import math
 from types import ModuleType
 from typing import Literal
 
@@ -10,10 +11,12 @@ from recallkit.errors import RecallkitError
 from recallkit.evaluation.similarity import (
     LEFT_OUT,
     checked_operands,
-    ranking_key_blocks,
+    keys_from,
+    longest,
     ranking_keys,
     row_blocks,
     rows_within_budget,
+    similarity_blocks,
     unpack,
 )
 
@@ -22,6 +25,8 @@ Engine = Literal["auto", "torch", "faiss"]
 _FAISS_PAYS_FROM = 2e10  # multiplications, about 2 s of torch: loading faiss takes half a second
 _FAISS_PAYS_TO_K = 100  # beyond, checking its candidates in float64 costs more than it saves
 _MARGIN = 16  # candidates beyond k: more hides more near-ties, fewer costs less to check
+_FAISS_COPIES = 2**30  # bytes of gallery that may be copied into its index
+_SAMPLE = 2048  # of a row of similarities, to tell where its k-th lies
 _FAISS_ROWS = 1024  # queries in one call to faiss: between two moves of the progress bar
 
 
@@ -38,14 +43,15 @@ def search(
     Args:
         queries: (Q, D) floating point, unit vectors or not.
         gallery: (N, D). None: all against all, the queries are the gallery and each query is
-            left out of its own search.
+            left out of its own search. It may stay on the CPU while the queries are on a GPU, and
+            may lie in a file: ``torch.from_numpy(numpy.load(path, mmap_mode="c"))``.
         k: how many neighbours, at most N, or N − 1 without a gallery. Default 10: a row of
-            pictures.
-        engine: "torch" multiplies in float64 block by block. "faiss" takes candidates from its
-            float32 index on the CPU, orders them in float64, and leaves to torch the queries
-            whose k-th neighbour float32 cannot tell from the next. "auto" is faiss on the CPU,
-            about three times as fast there, where it is installed and the search is long enough
-            to be worth loading it; torch on a GPU, where nothing needs to be moved.
+            pictures. One search with the largest k serves all smaller ones.
+        engine: "torch" multiplies in float64 block by block, for any k. "faiss" takes candidates
+            from its float32 index on the CPU, orders them in float64, and leaves to torch the
+            queries whose k-th neighbour float32 cannot tell from the next. "auto" is faiss on the
+            CPU, about three times as fast there, where it is installed, the search is long enough
+            to be worth loading it, k is at most 100 and the gallery at most 1 GB; else torch.
 
     Returns:
         Similarities (Q, k) float32 and gallery indices (Q, k) int64, on the device of the queries.
@@ -78,17 +84,44 @@ def _chosen(engine: Engine, queries: Tensor, gallery: Tensor, k: int) -> str:
     if engine != "auto":
         return engine
     work = queries.numel() * len(gallery)
-    pays = queries.device.type == "cpu" and work >= _FAISS_PAYS_FROM and k <= _FAISS_PAYS_TO_K
-    return "faiss" if pays and _faiss_or_none() else "torch"
+    pays = work >= _FAISS_PAYS_FROM and k <= _FAISS_PAYS_TO_K
+    fits = queries.device.type == "cpu" and 4 * gallery.numel() <= _FAISS_COPIES
+    return "faiss" if pays and fits and _faiss_or_none() else "torch"
 
 
 def _search_torch(
     queries: Tensor, gallery: Tensor, k: int, left_out: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     nearest = queries.new_empty(len(queries), k, dtype=torch.int64)
-    for rows, keys in ranking_key_blocks(queries, gallery, left_out, "search"):
-        nearest[rows] = keys.topk(k).values  # (rows, N) → (rows, k), largest first
+    for rows, similarities in similarity_blocks(queries, gallery, left_out, "search"):
+        nearest[rows] = _nearest_keys(similarities, k)
     return unpack(nearest)
+
+
+def _nearest_keys(similarities: Tensor, k: int) -> Tensor:
+    """The k largest ranking keys of each row, (Q, N) → (Q, k), largest first.
+
+    Selecting among all N costs as much as a third of their products. So a sample of the row tells
+    from where on there should be a little more than k, and only those are sorted; a row of which
+    the sample promised too much is selected from whole.
+    """
+    lowest = _sampled_threshold(similarities, k)
+    keys = keys_from(similarities, lowest)
+    short = (keys > LEFT_OUT).sum(dim=1) < k
+    if short.any():
+        keys = keys_from(similarities, lowest.masked_fill(short, -torch.inf))
+    return keys.topk(k).values
+
+
+def _sampled_threshold(similarities: Tensor, k: int) -> Tensor:
+    """A similarity (Q,) that at least k of each row (Q, N) reach, but for bad luck."""
+    size = similarities.shape[1]
+    sample = similarities[:, :: max(1, size // _SAMPLE)]
+    expected = k * sample.shape[1] / size
+    place = math.ceil(expected + 4 * math.sqrt(expected) + 4)  # four standard deviations
+    if place >= sample.shape[1]:
+        return similarities.new_full((len(similarities),), -torch.inf)
+    return sample.kthvalue(sample.shape[1] - place + 1, dim=1).values
 
 
 def _search_faiss(
@@ -96,7 +129,7 @@ def _search_faiss(
 ) -> tuple[Tensor, Tensor]:
     index = _required_faiss().IndexFlatIP(gallery.shape[1])
     index.add(gallery.float().cpu().numpy())
-    longest = torch.linalg.vector_norm(gallery, dim=1, dtype=torch.float64).max()
+    farthest_out = longest(gallery)
     nearest = queries.new_empty(len(queries), k, dtype=torch.int64)
     certain = queries.new_empty(len(queries), dtype=torch.bool)
     for rows in row_blocks(len(queries), _FAISS_ROWS, "search"):
@@ -107,7 +140,7 @@ def _search_faiss(
         nearest[rows] = keys.topk(k).values
         # No item outside the candidates can be more similar than the last of them seems to be,
         # plus the error of seeming.
-        outside = rough[:, -1] + _float32_error(queries[rows], longest)
+        outside = rough[:, -1] + _float32_error(queries[rows], farthest_out)
         kth, _ = unpack(nearest[rows, -1])
         certain[rows] = (kth > outside.float()) | (keys.shape[1] == len(gallery))
     return _with_doubts_settled(unpack(nearest), ~certain, queries, gallery, left_out)
@@ -126,13 +159,17 @@ def _exact_keys(queries: Tensor, gallery: Tensor, candidates: Tensor) -> Tensor:
     bytes_a_row = 3 * 8 * candidates.shape[1] * gallery.shape[1]
     rows = rows_within_budget(bytes_a_row, gallery.device)
     blocks = [
-        torch.einsum("qd,qcd->qc", some.double(), gallery[theirs].double())
+        torch.einsum("qd,qcd->qc", some.double(), _rows_of(gallery, theirs, some.device).double())
         for some, theirs in zip(queries.split(rows), candidates.split(rows), strict=True)
     ]
     return ranking_keys(torch.cat(blocks), candidates)
 
 
-def _float32_error(queries: Tensor, longest: Tensor) -> Tensor:
+def _rows_of(gallery: Tensor, indices: Tensor, device: torch.device) -> Tensor:
+    return gallery[indices.to(gallery.device)].to(device)
+
+
+def _float32_error(queries: Tensor, farthest_out: Tensor) -> Tensor:
     """A bound (Q,) on |float32 dot product − exact one|, whatever the order of its D additions.
 
     Each of D products and additions, and each rounding of an input, errs by at most 2⁻²⁴
@@ -140,7 +177,7 @@ def _float32_error(queries: Tensor, longest: Tensor) -> Tensor:
     """
     lengths = torch.linalg.vector_norm(queries, dim=1, dtype=torch.float64)
     smallest = torch.finfo(torch.float32).tiny
-    return (queries.shape[1] + 4) * (2**-24 * lengths * longest + smallest)
+    return (queries.shape[1] + 4) * (2**-24 * lengths * farthest_out + smallest)
 
 
 def _with_doubts_settled(

@@ -21,7 +21,10 @@ from recallkit.checks import check_embeddings, check_same_dimension
 LEFT_OUT = torch.iinfo(torch.int64).min  # the key of what must not be found: below every other
 _LOW_BITS = 2**32 - 1
 _BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # CPU: blocks that fit its caches ran 3 times faster
-_BYTES_A_PAIR = 40  # float64 product, float32, int32, and int64 key with a temporary
+_ROWS_BYTES = {"cpu": 2**28, "cuda": 2**31}  # of similarities that one pass over the gallery makes
+_MOST_ROWS = 1024  # beyond, widening the gallery to float64 no longer costs anything to speak of
+_BYTES_A_PAIR = 40  # where all pairs are wanted: two indices, a place, a key, and its halves
+_CHECKED = 2**13  # rows whose length is taken together, in float64
 _LONGEST = 1e18  # the product of two longer vectors would leave the range of float32
 
 
@@ -31,13 +34,23 @@ def checked_operands(queries: Tensor, gallery: Tensor | None) -> tuple[Tensor, T
     Raises:
         ValueError: an empty, non-finite or enormous input, or dimensions that disagree.
     """
-    gallery = queries if gallery is None else gallery
-    for name, embeddings in (("queries", queries), ("gallery", gallery)):
+    given = {"queries": queries} | ({} if gallery is None else {"gallery": gallery})
+    for name, embeddings in given.items():
         check_embeddings(embeddings, name)
-        if torch.linalg.vector_norm(embeddings, dim=1, dtype=torch.float64).max() > _LONGEST:
+        if longest(embeddings) > _LONGEST:
             raise ValueError(f"{name} must be no longer than {_LONGEST:.0e}: normalise them")
-    check_same_dimension(queries, gallery)
+    if gallery is None:
+        return queries, queries
+    on_cpu = gallery.device.type == "cpu"  # then its blocks are moved to the queries
+    check_same_dimension(queries, gallery[:1].to(queries.device) if on_cpu else gallery)
     return queries, gallery
+
+
+def longest(embeddings: Tensor) -> Tensor:
+    """The length of the longest row of (N, D), float64, without a copy of them all."""
+    parts = embeddings.split(_CHECKED)
+    norms = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float64).max() for part in parts]
+    return torch.stack(norms).max()
 
 
 def ranking_keys(similarities: Tensor, indices: Tensor) -> Tensor:
@@ -62,31 +75,69 @@ def unpack(keys: Tensor) -> tuple[Tensor, Tensor]:
     return similarities, _LOW_BITS - (keys & _LOW_BITS)
 
 
-def ranking_key_blocks(
+def similarity_blocks(
     queries: Tensor, gallery: Tensor, left_out: Tensor | None, title: str
 ) -> Iterator[tuple[slice, Tensor]]:
-    """The keys of all pairs, a block of queries at a time.
+    """The similarities of all pairs, a block of queries at a time.
 
-    Memory: a float64 copy of the gallery and one block (64 MB on a CPU, 1 GB on a GPU).
+    The gallery is read in blocks too, each widened to float64 and multiplied with many queries at
+    once: it may lie in a file mapped into memory, or on the CPU while the queries are on a GPU.
+
+    Memory: 64 MB for products and 256 MB for rows of similarities (CPU; on a GPU 1 GB and 2 GB),
+    whatever the sizes, unless a single row takes more.
 
     Args:
         queries: (Q, D).
         gallery: (N, D).
         left_out: (Q,) int64, the gallery index that each query must not find; None if there is
-            no such.
+            no such. Its similarity is −inf.
         title: what the progress bar says. It appears after two seconds.
 
     Yields:
-        The rows of a block and its keys, (rows, N) int64.
+        The rows of a block and its similarities, (rows, N) float32: few enough rows for several
+        temporary tensors of the size of their int64 keys.
     """
-    gallery = gallery.double()
-    indices = torch.arange(len(gallery), device=gallery.device)
-    rows_a_block = rows_within_budget(len(gallery) * _BYTES_A_PAIR, gallery.device)
-    for rows in row_blocks(len(queries), rows_a_block, title):
-        keys = ranking_keys(queries[rows].double() @ gallery.T, indices)  # (rows, N)
+    device, size = queries.device, len(gallery)
+    at_once = max(1, min(len(queries), _rows_bytes(device) // (4 * size), _MOST_ROWS))
+    buffer = queries.new_empty(at_once, size, dtype=torch.float32)
+    for rows in row_blocks(len(queries), at_once, title):
+        similarities = _multiply(queries[rows], gallery, buffer)
         if left_out is not None:
-            keys.scatter_(1, left_out[rows, None], LEFT_OUT)
-        yield rows, keys
+            similarities.scatter_(1, left_out[rows, None], -torch.inf)
+        few = rows_within_budget(size * _BYTES_A_PAIR, device)
+        for start in range(0, len(similarities), few):
+            part = similarities[start : start + few]
+            yield slice(rows.start + start, rows.start + start + len(part)), part
+
+
+def _multiply(queries: Tensor, gallery: Tensor, buffer: Tensor) -> Tensor:
+    """Similarities (Q, N) float32 in the first rows of ``buffer``, by products in float64."""
+    queries, similarities = queries.double(), buffer[: len(queries)]
+    columns = rows_within_budget(16 * (len(queries) + gallery.shape[1]), queries.device)
+    for start in range(0, len(gallery), columns):
+        block = gallery[start : start + columns].to(queries.device).double()
+        similarities[:, start : start + len(block)] = queries @ block.T
+    return similarities
+
+
+def keys_from(similarities: Tensor, lowest: Tensor) -> Tensor:
+    """The ranking keys of what is at least as similar as ``lowest``, in no order.
+
+    Args:
+        similarities: (Q, N) float32.
+        lowest: (Q,) float32.
+
+    Returns:
+        (Q, M) int64, where M is the most that any query has; padded with ``LEFT_OUT``.
+    """
+    rows, columns = (similarities >= lowest[:, None]).nonzero(as_tuple=True)
+    counts = torch.bincount(rows, minlength=len(similarities))  # (Q,)
+    before = counts.cumsum(0) - counts
+    places = torch.arange(len(rows), device=rows.device) - before[rows]
+    width = int(counts.max()) if len(rows) else 0
+    keys = torch.full((len(similarities), width), LEFT_OUT, device=rows.device)
+    keys[rows, places] = ranking_keys(similarities[rows, columns], columns)
+    return keys
 
 
 def row_blocks(rows: int, rows_a_block: int, title: str) -> Iterator[slice]:
@@ -98,6 +149,10 @@ def row_blocks(rows: int, rows_a_block: int, title: str) -> Iterator[slice]:
 def rows_within_budget(bytes_a_row: int, device: torch.device) -> int:
     """How many rows of a block fit the memory that it may take on this device, at least one."""
     return max(1, _BLOCK_BYTES.get(device.type, _BLOCK_BYTES["cpu"]) // bytes_a_row)
+
+
+def _rows_bytes(device: torch.device) -> int:
+    return _ROWS_BYTES.get(device.type, _ROWS_BYTES["cpu"])
 
 
 def _flip_negative(bits: Tensor) -> Tensor:

@@ -110,15 +110,15 @@ def comparison_table(rows: Sequence[Published], results: Sequence[Mapping[str, A
 
 
 def _cells(row: Published, runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    values = " / ".join(map(_as_printed, row.metrics.values()))
+    values = " / ".join(map(as_printed, row.metrics.values()))
     here = [_here(row.metrics, run) for run in runs if row.metrics.keys() <= _measured(run).keys()]
     metrics = " / ".join(row.metrics)
     beside = "; ".join(here) or NOT_RUN
     return [row.dataset, row.method, row.network, metrics, values, row.status, beside]
 
 
-def _as_printed(value: float) -> str:
-    """With the one decimal of most tables, or two where there were two."""
+def as_printed(value: float) -> str:
+    """A percentage with the one decimal of most tables, or two where there were two."""
     return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 

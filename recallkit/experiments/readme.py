@@ -4,6 +4,7 @@ Each stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` and is wri
 ``data/results``; a test proves that what stands there is what the stored results say.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from recallkit.bench import ranks_table
 from recallkit.bench_precision import precision_table
 from recallkit.bench_skipping import skipping_table
-from recallkit.experiments.store import FOLDER, load_results, select
+from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table
 from recallkit.presets import PRESETS
@@ -50,8 +51,36 @@ def first_light() -> str:
     )
 
 
+def benchmarks() -> str:
+    """What was trained here, a line for each set of settings, over its stored seeds."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for result in load_results():
+        settings = json.dumps(result["config"] | {"seed": None}, sort_keys=True)
+        groups.setdefault(settings, []).append(result)
+    if not groups:
+        return "No run is stored."
+    header = ["data set", "network", "epochs or images", "R@1, %", "mAP@R, %", "seeds", "device"]
+    return "\n".join(
+        [
+            text_table([*header, "commit"], [_benchmark(group) for group in groups.values()]),
+            "",
+            "*Test classes, last epoch; mean ± 95 % interval over seeds, from "
+            "`data/results/*.json`. `recallkit compare` has published numbers beside them.*",
+        ]
+    )
+
+
+def _benchmark(results: list[dict[str, Any]]) -> list[str]:
+    config, first, values = config_of(results[0]), results[0], over_seeds(results, "trained")
+    seen = f"{config.epochs} epochs" if config.epochs else f"{config.images:,} images"
+    scores = [_percent(values[name]) if name in values else "–" for name in ("R@1", "mAP@R")]
+    seeds = ", ".join(str(result["seed"]) for result in results)
+    commits = ", ".join(dict.fromkeys(result["commit"][:7] for result in results))
+    return [config.dataset, config.network, seen, *scores, seeds, first["device"], commits]
+
+
 def _percent(value: Estimate) -> str:
-    if value.margin < 5e-4:  # the same for every seed, as raw pixels are
+    if value.margin < 5e-4 or value.count == 1:  # one seed, or all the same, as raw pixels
         return f"{100 * value.mean:.1f}"
     return f"{100 * value.mean:.1f} ± {100 * value.margin:.1f}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recallkit.errors import RecallkitError
-from recallkit.presets import Config
+from recallkit.presets import Config, config_from
 from recallkit.runs import read_json
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -55,7 +55,7 @@ def _checked(result: Any, path: Path) -> dict[str, Any]:
 
 def config_of(result: dict[str, Any]) -> Config:
     """The settings of a stored run."""
-    return Config(**(result["config"] | {"ks": tuple(result["config"]["ks"])}))
+    return config_from(result["config"])
 
 
 def select(

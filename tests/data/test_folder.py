@@ -92,3 +92,10 @@ def test_the_orientation_of_a_photograph_is_obeyed(tmp_path):
     picture = read_picture(tmp_path / "turned.png", side=20)
     assert (picture[:3, :9] == 255).all()
     assert (picture[:3, 11:] == 0).all()
+
+
+def test_duplicate_classes_are_named(pictures):
+    (pictures / "Class03").mkdir()
+    Image.new("RGB", (4, 4)).save(pictures / "Class03" / "0.png")
+    with pytest.raises(RecallkitError, match="duplicate classes: 'Class03' and 'class03'"):
+        load_folder(pictures)

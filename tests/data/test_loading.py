@@ -4,8 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit.data import load, loading
-from recallkit.data.loading import FolderPictures, Reading, decoded_batches, host_bytes
+from recallkit.data import load, loading, picture_files
+from recallkit.data.loading import Reading, decoded_batches, host_bytes
+from recallkit.data.picture_files import PictureFiles
 from recallkit.errors import RecallkitError
 
 
@@ -22,7 +23,7 @@ def pictures(tmp_path):
 
 
 def files_of(pictures, **options):
-    return FolderPictures(sorted(pictures.rglob("*.png")), 16, Reading(**options))
+    return PictureFiles(sorted(pictures.rglob("*.png")), 16, "contain", reading=Reading(**options))
 
 
 def batches_of(files, asked):
@@ -60,8 +61,8 @@ def test_files_stand_for_a_tensor(pictures, workers):
 def test_batches_are_decoded_one_ahead_and_no_further(pictures, monkeypatch):
     """What bounds host memory: one batch in use, one being filled."""
     decoded = []
-    original = loading.read_picture
-    monkeypatch.setattr(loading, "read_picture", lambda *a: decoded.append(a) or original(*a))
+    original = picture_files.read_picture
+    monkeypatch.setattr(picture_files, "read_picture", lambda *a: decoded.append(a) or original(*a))
     batches = batches_of(files_of(pictures), [[i] * 8 for i in range(6)])
     for number, _ in enumerate(batches, start=1):
         assert len(decoded) <= 8 * (number + 1)
@@ -97,7 +98,7 @@ def test_a_bad_picture_is_named_or_skipped(pictures, workers):
 def test_a_folder_with_a_bad_picture(pictures, workers):
     damage(pictures)
     reading = Reading(workers, "skip")
-    splits = load(str(pictures), 16, reading)
+    splits = load(str(pictures), 16, reading=reading)
     parts = (splits.train, splits.validation, splits.test)
     for part in parts:
         list(part.images.split(10))

@@ -1,5 +1,6 @@
 import sys
 
+import numpy
 import pytest
 import torch
 from evaluation.brute_force import rankings
@@ -7,10 +8,12 @@ from evaluation.strategies import problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recallkit.bench_search import bench_search
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import search
 from recallkit.evaluation import search as search_function
 from recallkit.evaluation.similarity import LEFT_OUT, ranking_keys, unpack
+from recallkit.measure import peak_bytes
 
 ENGINES = ["torch", "faiss"]
 search_module = sys.modules[search_function.__module__]
@@ -111,6 +114,52 @@ def test_blocks_do_not_change_the_answer(engine, monkeypatch):
         assert torch.equal(whole[1], blocks[1])
 
 
+@pytest.mark.parametrize("k", [1, 10, 300, 2999])
+def test_selection_by_a_sampled_threshold_is_that_of_a_sort(k):
+    """Long rows, in which the sample sees every tenth item."""
+    queries, gallery = unit_vectors(20, 6), unit_vectors(3000, 6, seed=1)
+    queries[7], queries[8] = 0, gallery[5] * 0.5  # one row all ties, one of small numbers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "_SAMPLE", 300)
+        similarities, indices = search(queries, gallery, k, "torch")
+    exact = (queries.double() @ gallery.double().T).float()
+    order = exact.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    assert torch.equal(indices, order)
+    assert torch.equal(similarities, exact.gather(1, order))
+
+
+def test_a_sample_that_promises_too_much_costs_no_neighbour():
+    gallery = torch.zeros(5000, 2)
+    gallery[:180:2, 0] = 1  # what the sample sees, every second item, holds all 90 near ones
+    gallery[1::2, 1] = torch.linspace(0, 1, 2500)
+    queries = torch.tensor([[1.0, 0.1]])
+    assert search_module._sampled_threshold(queries @ gallery.T, 100) == 1
+    _, indices = search(queries, gallery, 100, "torch")
+    assert indices[0, :90].tolist() == list(range(0, 180, 2))
+    assert indices[0, 90:].tolist() == list(range(4999, 4979, -2))
+
+
+def test_a_gallery_in_a_file_is_read_in_blocks(tmp_path):
+    gallery = unit_vectors(40_000, 16)
+    numpy.save(tmp_path / "gallery.npy", gallery.numpy())
+    mapped = torch.from_numpy(numpy.load(tmp_path / "gallery.npy", mmap_mode="c"))
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 2**19})
+        patch.setattr(similarity_module, "_ROWS_BYTES", {"cpu": 2**19})
+        held = peak_bytes(lambda: found.extend(search(gallery[:200], mapped, 10, "torch")))
+    whole = search(gallery[:200], gallery, 10, "torch")
+    assert torch.equal(found[0], whole[0])
+    assert torch.equal(found[1], whole[1])
+    assert held < gallery.nbytes  # float64 or a table of all pairs would be 5 and 32 MB
+
+
+def test_the_cost_of_a_search_is_told_beside_its_products():
+    costs = bench_search(size=2000, dim=8, k=20, queries=50, repeats=1)
+    assert costs["search ratio"] == pytest.approx(costs["search"] / costs["float64"])
+    assert all(value > 0 for value in costs.values())
+
+
 def test_keys_order_similarities_and_break_ties_by_index():
     similarities = torch.tensor([[0.5, -0.0, 0.0, -0.5, 0.5, -3e38, 3e38, 1e-45, -1e-45]])
     keys = ranking_keys(similarities, torch.arange(9))
@@ -132,6 +181,9 @@ def test_auto_chooses_faiss_for_long_searches_on_a_cpu(monkeypatch):
     monkeypatch.setattr(search_module, "_FAISS_PAYS_FROM", 1)
     assert search_module._chosen("auto", embeddings, embeddings, 5) == "faiss"
     assert search_module._chosen("auto", embeddings, embeddings, 10_000) == "torch"
+    with monkeypatch.context() as patch:
+        patch.setattr(search_module, "_FAISS_COPIES", 100)
+        assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
     monkeypatch.setitem(sys.modules, "faiss", None)
     assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
 

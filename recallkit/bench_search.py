@@ -1,0 +1,84 @@
+"""What exact search costs beside its matrix products: ``python -m recallkit.bench_search``.
+
+Products and search take turns in one process, so their ratio survives a machine that others use
+too. The products are those of float64, which define the answer (see
+:mod:`recallkit.evaluation.similarity`); those of float32 are timed as well, for who would do with
+less.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from recallkit.evaluation import retrieval_metrics, search
+from recallkit.experiments.tables import text_table
+
+
+def bench_search(
+    size: int = 60_502, dim: int = 512, k: int = 1000, queries: int = 1024, repeats: int = 3
+) -> dict[str, float]:
+    """Time a search for k neighbours, and what it cannot do without.
+
+    Args:
+        size: N, of the gallery. Default: the test images of Stanford Online Products.
+        dim: D.
+        k: how many neighbours.
+        queries: Q, of the N; the cost a query is the same for all.
+        repeats: of each; the median counts.
+
+    Returns:
+        Nanoseconds a pair of query and gallery item, on as many threads as torch has now:
+        ``search`` (torch), ``metrics`` (R@k, mAP@R and mAP by counting), ``float64`` and
+        ``float32`` (products alone); and the ratios of the first two to the third.
+    """
+    gallery, labels = _clustered(size, dim)
+    some = gallery[:: max(1, size // queries)][:queries]
+    some_labels = labels[:: max(1, size // queries)][:queries]
+    work = {
+        "float64": lambda: _products(some.double(), gallery.double()),
+        "float32": lambda: _products(some, gallery),
+        "search": lambda: search(some, gallery, k, engine="torch"),
+        "metrics": lambda: retrieval_metrics(some, some_labels, gallery, labels, ks=(1, k)),
+    }
+    rounds = [{name: _seconds(call) for name, call in work.items()} for _ in range(repeats + 1)]
+    pairs = len(some) * size
+    costs = {name: median(r[name] for r in rounds[1:]) / pairs * 1e9 for name in work}
+    return costs | {
+        f"{name} ratio": costs[name] / costs["float64"] for name in ("search", "metrics")
+    }
+
+
+def _clustered(size: int, dim: int) -> tuple[Tensor, Tensor]:
+    """Unit vectors around a centre for each class of five, in the order of the classes."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(size) // 5
+    centres = torch.randn(int(labels[-1]) + 1, dim, generator=generator)
+    return normalize(centres[labels] + torch.randn(size, dim, generator=generator), dim=1), labels
+
+
+def _products(queries: Tensor, gallery: Tensor) -> None:
+    for block in queries.split(1024):  # blocks that the search takes too, and none runs faster
+        for part in gallery.split(4096):
+            block @ part.T
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table for k = 10 and 1000."""
+    costs = {k: bench_search(k=k) for k in (10, 1000)}
+    names = list(costs[10])
+    rows = [[f"k = {k}", *(f"{values[name]:.2f}" for name in names)] for k, values in costs.items()]
+    print(text_table([f"ns a pair, {torch.get_num_threads()} threads", *names], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The benchmarks of the literature: what they hold, where they come from, how they must lie.
+
+None is part of recallkit, and most may not be passed on. Each is read from a folder of the user's
+(``root``), in the layout in which its makers publish it.
+"""
+
+from recallkit.data.benchmarks.checking import Check, check
+from recallkit.data.benchmarks.loading import load_benchmark
+from recallkit.data.benchmarks.table import BENCHMARKS, Benchmark
+
+__all__ = ["BENCHMARKS", "Benchmark", "Check", "check", "load_benchmark"]

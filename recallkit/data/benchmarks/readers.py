@@ -1,0 +1,151 @@
+"""The layouts of the benchmarks: one function each, from the root folder to lists of images."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from recallkit.data.benchmarks.lists import (
+    Listing,
+    Lists,
+    Test,
+    bad_line,
+    listing,
+    numbers,
+    read_rows,
+)
+from recallkit.errors import RecallkitError
+
+
+def read_cub(root: Path) -> Lists:
+    """CUB-200-2011: ``images.txt`` and ``image_class_labels.txt``; classes 1–100 train."""
+    file, labels = root / "images.txt", root / "image_class_labels.txt"
+    rows, label_rows = read_rows(file, 2), read_rows(labels, 2)
+    classes = dict(
+        zip((row[0] for row in label_rows), numbers(labels, label_rows, 1, 1), strict=True)
+    )
+    if len(classes) < len(label_rows):
+        raise RecallkitError(f"{labels} has an image twice. Get it anew.")
+    _check_folders(file, rows, classes)
+    parts: dict[bool, list] = {True: [], False: []}
+    for line, (image, path) in enumerate(rows, 1):
+        parts[classes[image] <= 100].append((f"images/{path}", path.split("/")[0], line))
+    if not all(parts.values()):
+        raise RecallkitError(f"{labels} has no class from 1 to 100, or none above. Get it anew.")
+    train, test = (listing(file, *zip(*part, strict=True)) for part in parts.values())
+    return Lists(train, {"": Test(test)})
+
+
+def _check_folders(file: Path, rows: list[list[str]], classes: dict[str, int]) -> None:
+    """A class is a folder and a folder a class, or one of them is there twice."""
+    of_folder: dict[str, int] = {}
+    of_class: dict[int, str] = {}
+    for line, (image, path) in enumerate(rows, 1):
+        if image not in classes:
+            raise bad_line(file, line, f"image {image} is of no class")
+        folder, label = path.split("/")[0], classes[image]
+        if (of_folder.setdefault(folder, label), of_class.setdefault(label, folder)) != (
+            label,
+            folder,
+        ):
+            raise bad_line(
+                file,
+                line,
+                f"duplicate classes: {folder} is class {label}, but before {folder} was class "
+                f"{of_folder[folder]} and class {label} was {of_class[label]}",
+            )
+
+
+def read_cars(root: Path) -> Lists:
+    """Cars196: ``cars_annos.mat``; classes 1–98 train."""
+    file = root / "cars_annos.mat"
+    images = _cars_annotations(file)
+    parts = []
+    for chosen in (range(1, 99), range(99, 10**6)):
+        lines = [i for i, (_, label) in enumerate(images) if label in chosen]
+        paths, classes = [images[i][0] for i in lines], [f"car {images[i][1]:03}" for i in lines]
+        parts.append(listing(file, paths, classes, [i + 1 for i in lines]))
+    return Lists(parts[0], {"": Test(parts[1])})
+
+
+def _cars_annotations(file: Path) -> list[tuple[str, int]]:
+    """Path and class of each entry of the struct array ``annotations``."""
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise RecallkitError(f"reading {file} needs scipy: pip install scipy") from error
+    if not file.is_file():
+        raise RecallkitError(f"{file} is missing")
+    try:
+        entries = loadmat(file, squeeze_me=True)["annotations"].reshape(-1)
+        paths, labels = entries["relative_im_path"].tolist(), entries["class"].tolist()
+        return [(str(path), int(label)) for path, label in zip(paths, labels, strict=True)]
+    except Exception as error:  # a damaged file fails in many ways, each of them final
+        raise RecallkitError(
+            f"{file} cannot be read as the annotations of Cars196 ({error}). Get it anew."
+        ) from error
+
+
+def read_sop(root: Path) -> Lists:
+    """Stanford Online Products: ``Ebay_train.txt`` and ``Ebay_test.txt``."""
+    train, test = (_ebay(root / f"Ebay_{part}.txt") for part in ("train", "test"))
+    return Lists(train, {"": Test(test)})
+
+
+def _ebay(file: Path) -> Listing:
+    rows = read_rows(file, 4, ["image_id class_id super_class_id path"])
+    numbers(file, rows, 1, 2)
+    paths, classes = (row[3] for row in rows), (f"product {row[1]}" for row in rows)
+    return listing(file, paths, classes, range(2, len(rows) + 2))
+
+
+def read_inaturalist(root: Path) -> Lists:
+    """The split of Smooth-AP of iNaturalist 2018: one path a line, the class its two folders."""
+    train, test = (_species(root / f"Inaturalist_{part}_set1.txt") for part in ("train", "test"))
+    return Lists(train, {"": Test(test)})
+
+
+def _species(file: Path) -> Listing:
+    paths = [row[0] for row in read_rows(file, 1)]
+    folders = [path.rpartition("/")[0] for path in paths]
+    names = {folder: "/".join(folder.split("/")[-2:]) for folder in set(folders)}
+    for line, folder in enumerate(folders, 1):
+        if folder.count("/") < 2:
+            raise bad_line(file, line, f"{paths[line - 1]} is not …/SUPER/CLASS/IMAGE")
+    return listing(file, paths, (names[folder] for folder in folders), range(1, len(paths) + 1))
+
+
+VEHICLE_TESTS = {"small": 800, "medium": 1600, "large": 2400}
+
+
+def read_vehicleid(root: Path) -> Lists:
+    """PKU VehicleID: ``train_test_split/*.txt``; three test sets, each searched by itself."""
+    folder = root / "train_test_split"
+    tests = {
+        name: Test(_vehicles(folder / f"test_list_{count}.txt"))
+        for name, count in VEHICLE_TESTS.items()
+    }
+    return Lists(_vehicles(folder / "train_list.txt"), tests)
+
+
+def _vehicles(file: Path) -> Listing:
+    rows = read_rows(file, 2)
+    images, vehicles = numbers(file, rows, 0, 1), numbers(file, rows, 1, 1)
+    paths, classes = (f"image/{i:07}.jpg" for i in images), (f"vehicle {v}" for v in vehicles)
+    return listing(file, paths, classes, range(1, len(rows) + 1))
+
+
+def read_inshop(root: Path) -> Lists:
+    """In-Shop Clothes Retrieval: ``list_eval_partition.txt``; queries against a gallery."""
+    file = root / "list_eval_partition.txt"
+    rows = read_rows(file, 3, ["*", "image_name item_id evaluation_status"])
+    by_status = defaultdict(list)
+    for line, (path, item, status) in enumerate(rows, 3):
+        by_status[status].append((path, item, line))
+    if unknown := set(by_status) - {"train", "query", "gallery"}:
+        status = min(unknown)
+        raise bad_line(file, by_status[status][0][2], f"{status!r} is no part of the data set")
+    if missing := {"train", "query", "gallery"} - set(by_status):
+        raise RecallkitError(f"{file} has no image for {', '.join(sorted(missing))}. Get it anew.")
+    train, query, gallery = (
+        listing(file, *zip(*by_status[part], strict=True)) for part in ("train", "query", "gallery")
+    )
+    return Lists(train, {"": Test(query, gallery)})

@@ -1,0 +1,75 @@
+"""PCA whitening, learnt on one set of embeddings and applied to others.
+
+Descriptors of photographs share much (sky, walls), and what many share says little. Whitening
+turns the axes to those of the covariance and divides by their spread:
+
+    w(x) = L2( Λ^(−1/2) Uᵀ (x − μ) )      covariance = U Λ Uᵀ, largest λ first
+
+Learn it on images that are not searched later (for ROxford on those of RParis, and the other way
+round); learnt on the gallery itself it has seen the test.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from recallkit.checks import check_embeddings
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A learnt whitening; call it on embeddings.
+
+    Attributes:
+        mean: μ, (D,) float64.
+        projection: Λ^(−1/2) Uᵀ, (d, D) float64.
+    """
+
+    mean: Tensor
+    projection: Tensor
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        """(N, D) → (N, d) unit vectors, type and device those of the input.
+
+        Raises:
+            ValueError: if D is not the one learnt.
+        """
+        check_embeddings(embeddings)
+        if embeddings.shape[1] != len(self.mean):
+            raise ValueError(
+                f"embeddings must have dimension {len(self.mean)}, on which the whitening was "
+                f"learnt, not {embeddings.shape[1]}"
+            )
+        mean, projection = (t.to(embeddings.device) for t in (self.mean, self.projection))
+        return normalize((embeddings.double() - mean) @ projection.T, dim=1).to(embeddings.dtype)
+
+
+def fit_whitening(embeddings: Tensor, dim: int | None = None) -> Whitening:
+    """Learn a PCA whitening.
+
+    Args:
+        embeddings: (N, D) floating point, of images that are not searched later.
+        dim: d, how many of the directions with the largest spread are kept. Default: all that
+            have any spread (relative to the largest 1e-10 and more).
+
+    Raises:
+        ValueError: fewer than two embeddings; a dim below 1 or above the number of directions with
+            any spread, which at most N − 1 are.
+    """
+    check_embeddings(embeddings)
+    if len(embeddings) < 2:
+        raise ValueError("embeddings must be at least two, to have a spread")
+    values = embeddings.double()
+    mean = values.mean(dim=0)
+    covariance = (values - mean).T @ (values - mean) / (len(values) - 1)  # (D, D)
+    spread, axes = (t.flip(-1) for t in torch.linalg.eigh(covariance))  # largest first
+    usable = int((spread > 1e-10 * spread[0]).sum())
+    dim = usable if dim is None else dim
+    if not 1 <= dim <= usable:
+        raise ValueError(
+            f"dim must be from 1 to {usable}, the directions in which these {len(values)} "
+            f"embeddings differ, not {dim}"
+        )
+    return Whitening(mean.cpu(), (axes[:, :dim] / spread[:dim].sqrt()).T.contiguous().cpu())

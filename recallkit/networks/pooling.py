@@ -1,0 +1,121 @@
+"""From a map of features, or from tokens, to one vector an image."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Pooling = Literal["auto", "gem", "average", "average+max", "grid", "token"]
+
+
+class GeM(nn.Module):
+    """Generalised mean over the places of a feature map, (B, C, h, w) → (B, C).
+
+        GeM(x) = (1/(h·w) · Σ_places max(x, eps)^p)^(1/p)
+
+    p = 1 is the average; p → ∞ the maximum. It is computed in float32 at least: eps^p is no number
+    of half precision.
+
+    Args:
+        p: the exponent to start from; it is learnt. Default 3: the paper's.
+        eps: what smaller and negative features are raised to. Default 1e-6: the paper's; at 0 the
+            root would have no slope.
+    """
+
+    def __init__(self, p: float = 3.0, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor([p]))
+        self.eps = eps
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, C)."""
+        powers = at_least_float32(features).clamp(min=self.eps).pow(self.p)
+        return powers.mean(dim=(-2, -1)).pow(1 / self.p).to(features.dtype)
+
+
+class AveragePooling(nn.Module):
+    """The mean over the places of a feature map."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, C)."""
+        return features.mean(dim=(-2, -1))
+
+
+class AverageMaxPooling(nn.Module):
+    """Mean plus maximum over the places: what is everywhere and what is anywhere."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, C)."""
+        return features.mean(dim=(-2, -1)) + features.amax(dim=(-2, -1))
+
+
+class GridPooling(nn.Module):
+    """Averages over the cells of a 4×4 grid, side by side: what is where.
+
+    For images whose objects are centred and of one size, as drawings are; in photographs, where
+    things are anywhere, the poolings that forget the place do better.
+    """
+
+    CELLS = 16
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, 16·C)."""
+        return F.adaptive_avg_pool2d(features, 4).flatten(1)
+
+
+class TokenPooling(nn.Module):
+    """The class token, which a vision transformer keeps first."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T, C) → (B, C)."""
+        return tokens[:, 0]
+
+
+class TokensAsMap(nn.Module):
+    """Patch tokens as a feature map one place wide, so that any pooling of maps takes them.
+
+    Args:
+        prefix: how many tokens stand before those of the patches (class and register tokens).
+    """
+
+    def __init__(self, prefix: int) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, prefix + T, C) → (B, C, T, 1)."""
+        return tokens[:, self.prefix :].transpose(1, 2).unsqueeze(-1)
+
+
+def pooling_of_maps(pooling: Pooling) -> nn.Module:
+    """The pooling of that name for a map of features.
+
+    Raises:
+        ValueError: there is none.
+    """
+    kinds = {
+        "auto": GeM,
+        "gem": GeM,
+        "average": AveragePooling,
+        "average+max": AverageMaxPooling,
+    }
+    if pooling not in kinds:
+        raise ValueError(
+            f"pooling must be one of {', '.join(kinds)} for a feature map, not {pooling!r}"
+        )
+    return kinds[pooling]()
+
+
+def pooling_of_tokens(pooling: Pooling, prefix: int, has_class_token: bool) -> nn.Module:
+    """The pooling of that name for a row of tokens, of which ``prefix`` are none of a patch."""
+    if pooling == "auto":
+        pooling = "token" if has_class_token else "average"
+    if pooling == "token" and has_class_token:
+        return TokenPooling()
+    return nn.Sequential(TokensAsMap(prefix), pooling_of_maps(pooling))
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precision as float32, everything else as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,0 +1,57 @@
+"""What a config says about loss, optimiser and rate, as objects."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from recallkit.losses import RecallAtKLoss, SmoothAPLoss
+from recallkit.presets import Config
+
+
+def make_loss(config: Config) -> nn.Module:
+    """The loss of ``config``: (B, D) embeddings, (B,) labels → scalar."""
+    if config.loss == "smooth-ap":
+        return SmoothAPLoss(config.rank_temperature)
+    return RecallAtKLoss(
+        config.ks, config.k_temperature, config.rank_temperature, config.query_in_database
+    )
+
+
+def make_optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Adam or AdamW; biases and the scales of normalisation layers do not decay."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
+    return kind(groups, lr=config.learning_rate, fused=True)
+
+
+def count_steps(config: Config, batch_size: int, batches_an_epoch: int) -> int:
+    """How many steps the training has: its epochs, or its images over the batch size."""
+    if config.epochs:
+        return config.epochs * batches_an_epoch
+    return config.images // batch_size
+
+
+def make_schedule(config: Config, steps: int) -> Callable[[int], float]:
+    """The share of the peak rate at each step.
+
+    After a linear rise: with milestones, times ``decay`` at each of them; without, half a cosine
+    down to 0.
+    """
+    rise = round(config.warmup * steps)
+    falls = [steps * epoch // config.epochs for epoch in config.milestones]
+
+    def share(step: int) -> float:
+        if step < max(1, rise):
+            return (step + 1) / max(1, rise)
+        if falls:
+            return config.decay ** sum(step >= fall for fall in falls)
+        first = max(1, rise)
+        return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, steps - first)))
+
+    return share
