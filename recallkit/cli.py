@@ -276,24 +276,45 @@ def bench(
     _save(plots.plot_engines(measured["cases"])[0], folder / f"{what}-{device}.png")
 
 
-def prepare(name: Positional[Literal["emoji"]], sources: Path | None = None) -> None:
+def prepare(
+    name: Positional[Literal["emoji", "glyphs"]],
+    sources: Path | None = None,
+    fonts: Path | None = None,
+    out: Path | None = None,
+) -> None:
     """Build an embedded data set anew from its sources.
 
-    Needs the packages of `pip install "recallkit[prepare]"` and, without --sources, npm and
-    the network. The file that comes with recallkit was made by this command.
+    Needs the packages of `pip install "recallkit[prepare]"` and, without --sources, the network
+    and npm (emoji) or apt-get of Debian 12 (glyphs). The files that come with recallkit were made
+    by this command.
 
     Examples:
       recallkit prepare emoji
       recallkit prepare emoji --sources unpacked-npm-packages
+      recallkit prepare glyphs
+      recallkit prepare glyphs --sources folder-of-debian-packages
+      recallkit prepare glyphs --fonts my-typefaces --out my-glyphs
 
     Args:
         name: the data set.
-        sources: a folder with the source packages, unpacked; by default they are fetched.
+        sources: a folder with the source packages; by default they are fetched.
+        fonts: for glyphs: a folder with typefaces of one's own to make a set of; needs --out.
+        out: the folder to write to; by default that of the embedded data set.
     """
-    from recallkit.data.emoji_builder import build
     from recallkit.data.paths import embedded
 
-    print(f"wrote {build(embedded(name), sources)}")
+    if name == "emoji" and fonts is not None:
+        raise ValueError("--fonts is for glyphs; emoji are drawings, not typefaces")
+    if fonts is not None and out is None:
+        raise ValueError("--fonts needs --out: the embedded glyphs stay what they are")
+    if name == "glyphs":
+        from recallkit.data.glyphs_builder import build as build_glyphs
+
+        print(f"wrote {build_glyphs(out or embedded(name), sources, fonts)}")
+        return
+    from recallkit.data.emoji_builder import build
+
+    print(f"wrote {build(out or embedded(name), sources)}")
 
 
 def lab() -> None:

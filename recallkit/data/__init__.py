@@ -5,15 +5,23 @@ from pathlib import Path
 
 from recallkit.data.emoji import load_emoji
 from recallkit.data.folder import load_folder
+from recallkit.data.glyphs import FILE as GLYPHS_FILE
+from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
 from recallkit.data.image_set import ImageSet, Splits
 
-LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
+LOADERS: dict[str, Callable[[], Splits]] = {
+    "emoji": load_emoji,
+    "glyphs": load_glyphs,
+    "glyphs-distorted": load_distorted_glyphs,
+}
 
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
 def load(name: str, image_size: int = 32) -> Splits:
     """The data set called ``name``, or the folder of that path with one sub-folder a class.
+
+    A folder may also be one that ``recallkit prepare glyphs --fonts`` wrote.
 
     Args:
         name: of an embedded data set, or of a folder.
@@ -30,4 +38,6 @@ def load(name: str, image_size: int = 32) -> Splits:
     if not folder.is_dir():
         known = ", ".join(sorted(LOADERS))
         raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
+    if (folder / GLYPHS_FILE).is_file():  # made by `recallkit prepare glyphs --fonts`
+        return load_glyphs(folder)
     return load_folder(folder, side=max(64, image_size))
