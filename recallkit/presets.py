@@ -81,4 +81,25 @@ class Config:
 
 PRESETS: dict[str, Config] = {
     "emoji": Config(),
+    "glyphs": Config(  # one GPU, about ten minutes
+        dataset="glyphs",
+        batch_size=1024,
+        chunk_size=1024,
+        images=12_000_000,
+        learning_rate=8e-3,
+        rotation=8.0,
+        scale=0.1,
+        shift=0.05,
+        colour=0.0,  # the images are grey
+    ),
+    "glyphs-cpu": Config(  # two cores, about an hour
+        dataset="glyphs",
+        batch_size=1024,
+        images=6_000_000,
+        learning_rate=8e-3,
+        rotation=8.0,
+        scale=0.1,
+        shift=0.05,
+        colour=0.0,
+    ),
 }
