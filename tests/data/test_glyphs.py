@@ -12,6 +12,7 @@ from recallkit.data import glyphs_distortion, glyphs_file, load, pixel_cache
 from recallkit.data.glyphs import FILE, class_name, load_glyphs, seeds
 from recallkit.data.glyphs_builder import split_classes
 from recallkit.data.glyphs_distortion import distort, seed_of
+from recallkit.data.glyphs_rendering import block_of
 from recallkit.data.paths import embedded
 from recallkit.embedding import embed_pixels
 from recallkit.errors import RecallkitError
@@ -152,6 +153,15 @@ class TestEmbedded:
         assert {r[0]: int(r[head.index("images")]) for r in rows if r[-1] != "0"} == {
             name: sources.count(name) for name in set(sources)
         }
+
+    def test_the_card_counts_right(self, sets):
+        card = (embedded("glyphs") / "README.md").read_text(encoding="utf-8")
+        for split in SPLITS:
+            part = getattr(sets["glyphs"], split)
+            assert f"| {split} | {len(part.class_names):,} | {len(part):,} |" in card
+        codes = [int(c["code"], 16) for c in index_of_embedded()["classes"]]
+        for block in ("han", "hangul", "han-extension-a", "kana"):
+            assert f"| {sum(block_of(code) == block for code in codes):,} |" in card
 
     def test_it_is_small_enough_for_a_repository(self):
         assert (embedded("glyphs") / FILE).stat().st_size <= 26_000_000
