@@ -404,8 +404,10 @@ def bench(
 
 
 def prepare(
-    name: Positional[Literal[("emoji", *BENCHMARKS)]],  # type: ignore[valid-type]
+    name: Positional[Literal[("emoji", "glyphs", *BENCHMARKS)]],  # type: ignore[valid-type]
     sources: Path | None = None,
+    fonts: Path | None = None,
+    out: Path | None = None,
     root: Path | None = None,
     fetch: bool = False,
 ) -> None:
@@ -414,29 +416,45 @@ def prepare(
     Of a benchmark: compares the folder --root with the known counts, says what is missing, what
     to get and from whom, and how it must lie. Exits with status 1 if anything is missing.
 
-    Of emoji: needs the packages of `pip install "recallkit[prepare]"` and, without --sources,
-    npm and the network. The file that comes with recallkit was made by this command.
+    Of emoji and glyphs: needs the packages of `pip install "recallkit[prepare]"` and, without
+    --sources, the network and npm (emoji) or apt-get of Debian 12 (glyphs). The files that come
+    with recallkit were made by this command.
 
     Examples:
       recallkit prepare sop --root ~/data/Stanford_Online_Products
       recallkit prepare cub --root ~/data --fetch
       recallkit prepare emoji
       recallkit prepare emoji --sources unpacked-npm-packages
+      recallkit prepare glyphs
+      recallkit prepare glyphs --sources folder-of-debian-packages
+      recallkit prepare glyphs --fonts my-typefaces --out my-glyphs
 
     Args:
         name: the data set.
-        sources: for emoji: a folder with the source packages, unpacked; by default they are
+        sources: for emoji and glyphs: a folder with the source packages; by default they are
             fetched.
+        fonts: for glyphs: a folder with typefaces of one's own to make a set of; needs --out.
+        out: for emoji and glyphs: the folder to write to; by default that of the embedded set.
         root: the folder that holds the benchmark.
         fetch: download it into --root first, where its makers allow that without asking.
     """
     if name in BENCHMARKS:
         _prepare_benchmark(name, root, fetch)
         return
-    from recallkit.data.emoji_builder import build
     from recallkit.data.paths import embedded
 
-    print(f"wrote {build(embedded(name), sources)}")
+    if name == "emoji" and fonts is not None:
+        raise ValueError("--fonts is for glyphs; emoji are drawings, not typefaces")
+    if fonts is not None and out is None:
+        raise ValueError("--fonts needs --out: the embedded glyphs stay what they are")
+    if name == "glyphs":
+        from recallkit.data.glyphs_builder import build as build_glyphs
+
+        print(f"wrote {build_glyphs(out or embedded(name), sources, fonts)}")
+        return
+    from recallkit.data.emoji_builder import build
+
+    print(f"wrote {build(out or embedded(name), sources)}")
 
 
 def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:

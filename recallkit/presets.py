@@ -209,4 +209,25 @@ PRESETS: dict[str, Config] = {
         colour=0.2,
         flip=True,
     ),
+    "glyphs": Config(  # one GPU, about ten minutes
+        dataset="glyphs",
+        batch_size=1024,
+        chunk_size=1024,
+        images=12_000_000,
+        learning_rate=8e-3,
+        rotation=8.0,
+        scale=0.1,
+        shift=0.05,
+        colour=0.0,  # the images are grey
+    ),
+    "glyphs-cpu": Config(  # two cores, about an hour
+        dataset="glyphs",
+        batch_size=1024,
+        images=6_000_000,
+        learning_rate=8e-3,
+        rotation=8.0,
+        scale=0.1,
+        shift=0.05,
+        colour=0.0,
+    ),
 }

@@ -6,16 +6,24 @@ from pathlib import Path
 from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
 from recallkit.data.emoji import load_emoji
 from recallkit.data.folder import load_folder
+from recallkit.data.glyphs import FILE as GLYPHS_FILE
+from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
 from recallkit.data.image_set import ImageSet, Splits
 from recallkit.data.loading import Reading
 
-LOADERS: dict[str, Callable[[], Splits]] = {"emoji": load_emoji}
+LOADERS: dict[str, Callable[[], Splits]] = {
+    "emoji": load_emoji,
+    "glyphs": load_glyphs,
+    "glyphs-distorted": load_distorted_glyphs,
+}
 
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 
 
 def load(name: str, image_size: int = 32, root: str = "", reading: Reading | None = None) -> Splits:
     """The data set called ``name``, or the folder of that path with one sub-folder a class.
+
+    A folder may also be one that ``recallkit prepare glyphs --fonts`` wrote.
 
     Args:
         name: of an embedded data set, of a benchmark (see ``BENCHMARKS``), or of a folder.
@@ -41,6 +49,8 @@ def load(name: str, image_size: int = 32, root: str = "", reading: Reading | Non
     if not folder.is_dir():
         known = ", ".join([*sorted(LOADERS), *BENCHMARKS])
         raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
+    if (folder / GLYPHS_FILE).is_file():  # made by `recallkit prepare glyphs --fonts`
+        return load_glyphs(folder)
     # In memory pictures are kept a little larger, to be turned and scaled with less loss.
     side = image_size if reading is not None and reading.workers else max(64, image_size)
     return load_folder(folder, side, reading=reading)

@@ -1,6 +1,5 @@
 """The embedded emoji: a class is an emoji, an image one foundry's drawing of it."""
 
-import hashlib
 import io
 import zipfile
 import zlib
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recallkit.data.emoji_file import checksum, read_images, read_index, replacing
+from recallkit.data.emoji_file import read_images, read_index
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.paths import cache_folder, embedded
+from recallkit.data.paths import embedded
+from recallkit.data.pixel_cache import cached_pixels
 from recallkit.errors import RecallkitError
 
 FILE = "emoji.zip"
@@ -39,7 +39,13 @@ def load_emoji(folder: Path | None = None) -> Splits:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             index = read_index(archive)
-            images = _cached_images(packed, archive, index)
+            images = cached_pixels(
+                "emoji",
+                packed,
+                (index["images"], 4, 64, 64),
+                index["crc32"],
+                lambda: read_images(archive, index),
+            )
         return _splits(index, images)
     except _DAMAGE as error:
         raise RecallkitError(
@@ -59,36 +65,6 @@ def _read(path: Path) -> bytes:
         raise RecallkitError(f"the emoji data are missing: no file {path}. {_REMEDY}") from None
     except OSError as error:
         raise RecallkitError(f"cannot read {path}: {error.strerror}.") from error
-
-
-def _cached_images(packed: bytes, archive: zipfile.ZipFile, index: dict) -> np.ndarray:
-    """All images, (N, 4, 64, 64) uint8, from the cache if it has them, else decoded into it."""
-    cache = cache_folder() / f"emoji-{hashlib.sha256(packed).hexdigest()[:16]}.npy"
-    images = _read_cache(cache, index)
-    if images is None:
-        images = read_images(archive, index)
-        _write_cache(cache, images)
-    return images
-
-
-def _read_cache(cache: Path, index: dict) -> np.ndarray | None:
-    """The cached images; None if there are none, or if they are not those of ``index``."""
-    try:
-        # Copy on write: torch wants memory that may be written, the file must not change.
-        images = np.lib.format.open_memmap(cache, mode="c")
-    except (OSError, ValueError, EOFError):
-        return None
-    whole = images.shape == (index["images"], 4, 64, 64) and images.dtype == np.uint8
-    return images if whole and checksum(images) == index["crc32"] else None
-
-
-def _write_cache(cache: Path, images: np.ndarray) -> None:
-    """Keep ``images`` if that is possible: without a cache all works, only slower."""
-    try:
-        with replacing(cache) as temporary, open(temporary, "wb") as file:
-            np.save(file, images)
-    except RecallkitError:
-        return
 
 
 def _splits(index: dict, images: np.ndarray) -> Splits:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from recallkit.data.emoji import FILE
 from recallkit.data.emoji_cleaning import MIN_DRAWINGS, clean
 from recallkit.data.emoji_contact_sheet import write_contact_sheet
-from recallkit.data.emoji_file import replacing, write_packed
+from recallkit.data.emoji_file import write_packed
 from recallkit.data.emoji_matching import Emoji, Names, emoji_classes, match
 from recallkit.data.emoji_rendering import render, renderer_version
 from recallkit.data.emoji_sources import (
@@ -28,6 +28,7 @@ from recallkit.data.emoji_sources import (
     read_characters,
     read_icon_set,
 )
+from recallkit.data.paths import replacing
 from recallkit.errors import RecallkitError
 
 VALIDATION_CLASSES = 100

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from recallkit.data.emoji_file import replacing
 from recallkit.data.emoji_sources import FOUNDRIES
+from recallkit.data.paths import replacing
 
 _ROWS, _CELL, _NAME, _HEAD = 24, 72, 230, 28
 

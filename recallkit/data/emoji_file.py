@@ -6,28 +6,20 @@ images each, eight in a row. Zip checks each part by its CRC-32; the index has o
 
 import io
 import json
-import os
 import zipfile
-import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from recallkit.errors import RecallkitError
+from recallkit.data.paths import replacing
+from recallkit.data.pixel_cache import checksum
 
 FORMAT = "recallkit emoji 1"
 _COLUMNS, _SHEET, _SIDE = 8, 64, 64
 _THREADS = 4
-
-
-def checksum(images: np.ndarray) -> int:
-    """CRC-32 of the bytes of ``images``."""
-    return zlib.crc32(np.ascontiguousarray(images))
 
 
 def write_packed(path: Path, index: dict, images: np.ndarray) -> None:
@@ -75,25 +67,6 @@ def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
     if checksum(images) != index["crc32"]:
         raise ValueError("its pixels do not match their checksum")
     return images
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place at the end, if all went well.
-
-    Raises:
-        RecallkitError: if it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise RecallkitError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _sheet_name(number: int) -> str:

@@ -1,6 +1,8 @@
-"""Where the embedded data lies, and where caches go."""
+"""Where the embedded data lies, where caches go, and how a file is replaced whole."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recallkit.errors import RecallkitError
@@ -32,3 +34,22 @@ def cache_folder() -> Path:
     if own := os.environ.get("RECALLKIT_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recallkit"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place at the end, if all went well.
+
+    Raises:
+        RecallkitError: if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise RecallkitError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ def first_light() -> str:
     if not results:
         return "No run of this preset is stored."
     rows = [
-        [name, *(_percent(over_seeds(results, row)[column]) for column in COLUMNS)]
+        [name, *(percent(over_seeds(results, row)[column]) for column in COLUMNS)]
         for row, name in ROWS.items()
     ]
     seconds = sorted(round(result["seconds"]) for result in results)
@@ -73,13 +73,14 @@ def benchmarks() -> str:
 def _benchmark(results: list[dict[str, Any]]) -> list[str]:
     config, first, values = config_of(results[0]), results[0], over_seeds(results, "trained")
     seen = f"{config.epochs} epochs" if config.epochs else f"{config.images:,} images"
-    scores = [_percent(values[name]) if name in values else "–" for name in ("R@1", "mAP@R")]
+    scores = [percent(values[name]) if name in values else "–" for name in ("R@1", "mAP@R")]
     seeds = ", ".join(str(result["seed"]) for result in results)
     commits = ", ".join(dict.fromkeys(result["commit"][:7] for result in results))
     return [config.dataset, config.network, seen, *scores, seeds, first["device"], commits]
 
 
-def _percent(value: Estimate) -> str:
+def percent(value: Estimate) -> str:
+    """Mean and half of the interval, in percent."""
     if value.margin < 5e-4 or value.count == 1:  # one seed, or all the same, as raw pixels
         return f"{100 * value.mean:.1f}"
     return f"{100 * value.mean:.1f} ± {100 * value.margin:.1f}"
@@ -139,15 +140,21 @@ def filled(text: str) -> str:
         ValueError: if a block is not there exactly once.
     """
     for name, make in BLOCKS.items():
-        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        found = re.findall(pattern, text, re.DOTALL)
-        if len(found) != 1:
-            raise ValueError(f"README.md must have the block {name!r} once, not {len(found)} times")
-        body = f"\n{make()}\n\n"
-        text = re.sub(
-            pattern, lambda match, body=body: match[1] + body + match[2], text, flags=re.DOTALL
-        )
+        text = with_block(text, name, make(), "README.md")
     return text
+
+
+def with_block(text: str, name: str, body: str, file: str) -> str:
+    """``text`` with ``body`` between the marks of the block ``name``.
+
+    Raises:
+        ValueError: naming ``file``, if the block is not there exactly once.
+    """
+    pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+    found = re.findall(pattern, text, re.DOTALL)
+    if len(found) != 1:
+        raise ValueError(f"{file} must have the block {name!r} once, not {len(found)} times")
+    return re.sub(pattern, lambda match: f"{match[1]}\n{body}\n\n{match[2]}", text, flags=re.DOTALL)
 
 
 def main() -> None:
