@@ -40,7 +40,7 @@ def bench_skipping(
         What is stored: a row for each network and batch size, the run's config, the environment.
     """
     config, trained = read_network(run, device)
-    train = load(config.dataset, config.image_size).train
+    train = load(config.dataset, config.image_size, root=config.root).train
     torch.manual_seed(config.seed)
     untrained = make_network(config).to(device)
     rows = []

@@ -216,6 +216,10 @@ def test_other_lists_with_bad_lines(tree):
     replace_text(root / "Inaturalist_test_set1.txt", "train_val2018/Aves/", "")
     with pytest.raises(RecallkitError, match=r"test_set1\.txt, line 1: .* is not …/SUPER/CLASS"):
         load_benchmark("inaturalist", root)
+    root = tree("inaturalist")
+    replace_text(root / "Inaturalist_test_set1.txt", ".jpg", " .jpg")
+    with pytest.raises(RecallkitError, match=r"test_set1\.txt, line 1: expected 1 words, found 2"):
+        load_benchmark("inaturalist", root)
     root = tree("cars196")
     content = (root / "cars_annos.mat").read_bytes()
     (root / "cars_annos.mat").write_bytes(content[: len(content) // 2])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recallkit.data.benchmarks.lists import Listing, listing, read_rows
+from recallkit.data.benchmarks.lists import Listing, listing, read_words
 from recallkit.errors import RecallkitError
 
 
@@ -57,9 +57,9 @@ def read_rparis(root: Path) -> Landmarks:
 def read_distractors(root: Path) -> Distractors:
     """The distractors: ``revisitop1m.txt``, a path below ``jpg/`` a line."""
     file = root / "revisitop1m.txt"
-    rows = read_rows(file, 1)
+    names = read_words(file)
     return Distractors(
-        listing(file, (f"jpg/{row[0]}" for row in rows), (), range(1, len(rows) + 1))
+        listing(file, (f"jpg/{name}" for name in names), (), range(1, len(names) + 1))
     )
 
 

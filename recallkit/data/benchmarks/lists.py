@@ -105,6 +105,15 @@ def read_rows(path: Path, columns: int, header: Sequence[str] = ()) -> list[list
     return rows
 
 
+def read_words(path: Path) -> list[str]:
+    """The one word of each line; as :func:`read_rows` of one column, but fast for long lists."""
+    text = read_text(path).rstrip()
+    words, lines = text.split(), text.splitlines()
+    if not words or len(words) != len(lines) or "" in lines:
+        return [row[0] for row in read_rows(path, 1)]  # which names the line
+    return words
+
+
 def read_text(path: Path) -> str:
     """The text of a list file.
 

@@ -11,6 +11,7 @@ from recallkit.data.benchmarks.lists import (
     listing,
     numbers,
     read_rows,
+    read_words,
 )
 from recallkit.errors import RecallkitError
 
@@ -104,7 +105,7 @@ def read_inaturalist(root: Path) -> Lists:
 
 
 def _species(file: Path) -> Listing:
-    paths = [row[0] for row in read_rows(file, 1)]
+    paths = read_words(file)
     folders = [path.rpartition("/")[0] for path in paths]
     names = {folder: "/".join(folder.split("/")[-2:]) for folder in set(folders)}
     for line, folder in enumerate(folders, 1):
