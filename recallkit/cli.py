@@ -349,58 +349,62 @@ def search(
 
 
 def bench(
-    what: Positional[Literal["ranks", "step"]],
+    what: Positional[Literal["ranks", "step", "precision", "skipping", "search"]],
     batch_sizes: tuple[int, ...] = (),
     methods: tuple[str, ...] = (),
+    run: Path | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 2,
     limit_s: float = 300,
     limit_gb: float = 16,
     out: Path | None = None,
 ) -> None:
-    """Measure what ranks, or a whole step of training, cost in time and memory.
+    """Measure what things cost, in time, memory and digits.
 
     "ranks": every engine and its peers, with the ratio to the matrix products that no method can
-    avoid. "step": the step in chunks beside a plain one, and what kept graphs buy; the small
-    network on the CPU, ResNet-50 and ViT-B/16 at 224 px on a GPU. Each case runs in a process of
-    its own, with a limit. Prints a table, and stores the numbers and a figure.
+    avoid. "step": a whole step of training in chunks beside a plain one, and what kept graphs buy;
+    the small network on the CPU, ResNet-50 and ViT-B/16 at 224 px on a GPU. "precision": how far
+    each engine and rounding is from float64. "skipping": how much of the work the engine `blocks`
+    leaves out on the images of a run. "search": exact search, beside its products. Prints a
+    table, and stores the numbers and, for the first two, a figure.
 
     Examples:
       recallkit bench ranks
       recallkit bench step --threads 1 --out my-machine
       recallkit bench ranks --batch-sizes 1000 4000 --methods dense blocks --limit-s 60
       recallkit bench ranks --device cuda --batch-sizes 4000 65536 131072
+      recallkit bench skipping --run runs/large
 
     Args:
         what: the benchmark.
-        batch_sizes: in images, ascending; by default 250 to 32,768, for a step 256 to 16,384.
+        batch_sizes: in images, ascending; by default 250 to 32,768, for a step 256 to 16,384, for
+            skipping 512 to 4,096.
         methods: which; by default all that can run here. Of ranks only.
+        run: a run folder, by default the latest finished one below runs/. Of skipping only.
         device: "auto" takes a GPU if there is one.
         threads: of the CPU.
         limit_s: seconds that a case may take; larger batches of its method are then left out.
-        limit_gb: GB of memory that a case may take on the CPU. Of ranks only.
+        limit_gb: GB of memory that a case may take on the CPU.
         out: a folder for WHAT-DEVICE.json and .png; by default data/results/bench.
     """
-    from recallkit import plots
-    from recallkit.bench import METHODS, bench_ranks, ranks_table
-    from recallkit.bench_step import bench_step, step_cases, step_table
+    import torch
+
+    from recallkit.bench.reports import REPORTS, Options
     from recallkit.experiments.store import FOLDER
     from recallkit.runs import write_json
     from recallkit.training import choose_device
 
+    torch.set_num_threads(threads)
     device = choose_device(device).type
-    if what == "step":
-        sizes = batch_sizes or (256, 1024, 4096, 16384)
-        measured = bench_step(step_cases(sizes, device, threads), limit_s)
-        table, plot = step_table, plots.plot_step_cost
-    else:
-        sizes = batch_sizes or (250, 500, 1000, 2000, 4000, 8000, 16000, 32768)
-        measured = bench_ranks(sizes, methods or tuple(METHODS), device, threads, limit_s, limit_gb)
-        table, plot = ranks_table, plots.plot_engines
-    print(table(measured["cases"]))
+    if what == "skipping":
+        run = run or _latest_run()
+    options = Options(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
+    report = REPORTS[what](options)
+    print(report.table)
     folder = out or FOLDER / "bench"
-    write_json(folder / f"{what}-{device}.json", measured)
-    _save(plot(measured["cases"])[0], folder / f"{what}-{device}.png")
+    write_json(folder / f"{what}-{device}.json", report.measured)
+    if report.figure is not None:
+        _save(report.figure, folder / f"{what}-{device}.png")
 
 
 def prepare(

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recallkit.bench import ranks_table
-from recallkit.bench_precision import precision_table
-from recallkit.bench_skipping import skipping_table
+from recallkit.bench.precision import precision_table
+from recallkit.bench.ranks import ranks_table
+from recallkit.bench.skipping import skipping_table
 from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table

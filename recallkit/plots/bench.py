@@ -16,7 +16,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     A line ends where the next batch did not fit the limit of time or memory.
 
     Args:
-        cases: as :func:`recallkit.bench.bench_ranks` stores them; those that failed, or that are
+        cases: as :func:`.bench_ranks` stores them; those that failed, or that are
             mixed or of other than four images a class, are left out.
 
     Returns:

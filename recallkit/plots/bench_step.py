@@ -16,7 +16,7 @@ def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     A line ends where the next batch did not fit.
 
     Args:
-        cases: as :func:`recallkit.bench_step.bench_step` stores them; failed ones are left out.
+        cases: as :func:`recallkit.bench.step.bench_step` stores them; failed ones are left out.
 
     Returns:
         The figure, and its three axes.

@@ -8,7 +8,7 @@ from evaluation.strategies import problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recallkit.bench_search import bench_search
+from recallkit.bench.search import bench_search
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import search
 from recallkit.evaluation import search as search_function

@@ -1,16 +1,10 @@
 """What a step costs against batch size, in chunks and plain; and what kept graphs buy.
 
-Every case runs in a process of its own, with a limit of time and memory, as in
-:mod:`recallkit.bench`. Where a plain step can be run, it is timed in turn with the step in chunks,
-in the same process: their ratio survives a noisy machine, seconds do not.
+Where a plain step can be run, it is timed in turn with the step in chunks; see
+:mod:`recallkit.bench.cases`.
 """
 
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
@@ -19,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from recallkit.bench import MB, _peak, _start_of_peak
+from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
 from recallkit.data.transforms import TrainTransform
 from recallkit.experiments.tables import text_table
 from recallkit.large_batch import LargeBatchStep
@@ -121,21 +115,21 @@ def measure_step(case: StepCase) -> dict[str, Any]:
 
     few = min(size, case.chunk_size)
     setup.plain(few)  # gradients exist, and libraries have what they allocate at their first call
-    before = _start_of_peak(case.device)
+    before = start_of_peak(case.device)
     work()
-    peak = _peak(case.device) - before
+    highest = peak(case.device) - before
     own, plain = [], []
     for _ in range(REPEATS):
-        own.append(_seconds(work, case.device) / size)
+        own.append(seconds(work, case.device) / size)
         if case.compare:
-            seconds = _seconds(lambda: setup.plain(case.compare), case.device)
-            plain.append(seconds / case.compare)
+            taken = seconds(lambda: setup.plain(case.compare), case.device)
+            plain.append(taken / case.compare)
     ratios = [a / b for a, b in zip(own, plain, strict=False)]
     return {
         "ms_per_image": 1e3 * median(own),
         "plain_ms_per_image": 1e3 * median(plain) if plain else None,
         "ratio": median(ratios) if ratios else None,
-        "peak_mb": peak / MB,
+        "peak_mb": highest / MB,
         "images_mb": setup.images.numel() / MB,
         "embeddings_mb": 4 * 2 * size * _dimension(setup.network) / MB,
         "graphs_mb": budget / MB,
@@ -152,35 +146,6 @@ def _noise(count: int, side: int) -> Tensor:
     for part in images.split(256):
         part.random_(0, 256)
     return images
-
-
-def _seconds(work: Callable[[], None], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def run_step_case(case: StepCase, limit_s: float) -> dict[str, Any]:
-    """One case in a process of its own; what went wrong stands in "failed"."""
-    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
-    # mapped: this threshold makes it map all that matter.
-    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
-    command = [sys.executable, "-m", "recallkit.bench_step", json.dumps(asdict(case))]
-    try:
-        done = subprocess.run(
-            command, env=variables, capture_output=True, text=True, timeout=limit_s
-        )
-    except subprocess.TimeoutExpired:
-        return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
-    if done.returncode == 0:
-        return asdict(case) | json.loads(done.stdout.splitlines()[-1])
-    if "OutOfMemoryError" in done.stderr or "can't allocate memory" in done.stderr:
-        return asdict(case) | {"failed": "out of memory"}
-    return asdict(case) | {"failed": (done.stderr.strip().splitlines() or ["killed"])[-1]}
 
 
 def step_cases(
@@ -207,7 +172,9 @@ def step_cases(
     return cases
 
 
-def bench_step(cases: Sequence[StepCase], limit_s: float = 600) -> dict[str, Any]:
+def bench_step(
+    cases: Sequence[StepCase], limit_s: float = 600, limit_gb: float = 16
+) -> dict[str, Any]:
     """Measure the cases; of plain steps, those larger than one that failed are left out.
 
     Returns:
@@ -217,8 +184,10 @@ def bench_step(cases: Sequence[StepCase], limit_s: float = 600) -> dict[str, Any
     for case in tqdm(cases, desc="benchmark", unit="case"):
         same = [m for m in measured if (m["network"], m["plain"]) == (case.network, case.plain)]
         hopeless = case.plain and any("failed" in m for m in same)
-        result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
-        measured.append(result if hopeless else run_step_case(case, limit_s))
+        if hopeless:
+            measured.append(asdict(case) | {"failed": NOT_TRIED})
+        else:
+            measured.append(run_case(__name__, case, limit_s, limit_gb))
     device = cases[0].device if cases else "cpu"
     return {"cases": measured, **environment(torch.device(device))}
 
@@ -241,4 +210,4 @@ def _row(case: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_step(StepCase(**json.loads(sys.argv[1])))))
+    main(StepCase, measure_step)

@@ -6,8 +6,10 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from recallkit import RecallAtKLoss, bench, cli, plots
-from recallkit.bench import Case, bench_ranks, measure, products, ranks_table, run_case
+from recallkit import RecallAtKLoss, cli, plots
+from recallkit.bench import ranks as bench
+from recallkit.bench.cases import NOT_TRIED, run_case
+from recallkit.bench.ranks import Case, bench_ranks, measure, products, ranks_table
 
 
 def test_the_loop_is_the_loss():
@@ -42,18 +44,22 @@ def test_every_method_can_be_measured(method):
 
 
 def test_a_case_in_its_own_process_and_its_limits():
-    found = run_case(Case("blocks", 64, dim=8, simix=True, threads=1), limit_s=300, limit_gb=16)
+    found = run_case(
+        bench.__name__, Case("blocks", 64, dim=8, simix=True, threads=1), limit_s=300, limit_gb=16
+    )
     assert found["method"] == "blocks"
     assert found["peak_mb"] >= 0
-    failed = run_case(Case("dense", 4000, dim=8, threads=1), limit_s=300, limit_gb=1)
+    failed = run_case(
+        bench.__name__, Case("dense", 4000, dim=8, threads=1), limit_s=300, limit_gb=1
+    )
     assert failed["failed"] == "more than 1 GB"
-    failed = run_case(Case("dense", 64, dim=8), limit_s=0.01, limit_gb=16)
+    failed = run_case(bench.__name__, Case("dense", 64, dim=8), limit_s=0.01, limit_gb=16)
     assert failed["failed"] == "more than 0 s"
-    failed = run_case(Case("unheard of", 64, dim=8), limit_s=300, limit_gb=16)
+    failed = run_case(bench.__name__, Case("unheard of", 64, dim=8), limit_s=300, limit_gb=16)
     assert failed["failed"] == "KeyError: 'unheard of'"
 
 
-def fake(case, limit_s, limit_gb):
+def fake(module, case, limit_s, limit_gb):
     times = {"forward_s": case.batch_size / 1e4, "backward_s": 0.2, "products_s": 0.1, "ratio": 3}
     memory = {"peak_mb": 7.0, "over_gradient_mb": 5.4, "repeats": 5}
     failed = case.method == "dense" and case.batch_size > 100
@@ -66,7 +72,7 @@ def test_larger_batches_of_what_failed_are_not_tried(monkeypatch):
     assert [case.get("failed") for case in cases[:3]] == [
         None,
         "more than 9 GB",
-        "not tried: a smaller batch failed",
+        NOT_TRIED,
     ]
     assert [(c["method"], c["batch_size"], c["per_class"], c["simix"]) for c in cases[3:]] == [
         *(("blocks", size, 4, False) for size in (100, 200, 400)),

@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from recallkit import bench_step, cli, plots
-from recallkit.bench_step import StepCase, StepSetup, measure_step, run_step_case, step_cases
+from recallkit import cli, plots
+from recallkit.bench import step as bench_step
+from recallkit.bench.cases import run_case
+from recallkit.bench.step import StepCase, StepSetup, measure_step, step_cases
 
 
 def test_both_ways_give_one_gradient():
@@ -35,15 +37,18 @@ def test_a_case_says_what_it_took():
 
 
 def test_a_case_in_its_own_process_and_its_limit():
-    found = run_step_case(StepCase("small", 16, 8), limit_s=300)
+    found = run_case(bench_step.__name__, StepCase("small", 16, 8), limit_s=300, limit_gb=16)
     assert found["batch_size"] == 16
     assert found["ratio"] is None
-    assert run_step_case(StepCase("small", 16, 8), limit_s=0.01)["failed"] == "more than 0 s"
-    failed = run_step_case(StepCase("unheard of", 16, 8), limit_s=300)
+    assert (
+        run_case(bench_step.__name__, StepCase("small", 16, 8), limit_s=0.01, limit_gb=16)["failed"]
+        == "more than 0 s"
+    )
+    failed = run_case(bench_step.__name__, StepCase("unheard of", 16, 8), limit_s=300, limit_gb=16)
     assert "is no network" in failed["failed"]
 
 
-def fake(case, limit_s):
+def fake(module, case, limit_s, limit_gb):
     if case.plain and case.batch_size > 256:
         return vars(case) | {"failed": "out of memory"}
     ratio = None if case.plain else 4 / 3 - case.keep / 3
@@ -57,7 +62,7 @@ def fake(case, limit_s):
 
 
 def test_the_command_prints_stores_and_draws(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(bench_step, "run_step_case", fake)
+    monkeypatch.setattr(bench_step, "run_case", fake)
     sizes = ["256", "1024", "4096"]
     cli.main(["bench", "step", "--device", "cpu", "--batch-sizes", *sizes, "--out", str(tmp_path)])
     shown = capsys.readouterr().out

@@ -1,20 +1,13 @@
 """What ranks cost: time and memory against batch size, for each engine and beside its peers.
 
-Every case runs in a process of its own, with a limit of time and memory, so that one which fails
-tells nothing of the next. The four matrix products that no method can avoid (two to make the
-similarities, forward and backward, two for the gradients) are timed in the same process, in turn
-with the method: their ratio survives a noisy machine, seconds do not.
+The four matrix products that no method can avoid (two to make the similarities, forward and
+backward, two for the gradients) are timed in turn with the method; see
+:mod:`recallkit.bench.cases`.
 """
 
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,13 +16,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
+from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
 from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.runs import environment
 from recallkit.simix import SimilarityMixup
 
 REPEATS = 5
-MB = 2**20
 
 
 @dataclass(frozen=True)
@@ -123,21 +116,21 @@ def measure(case: Case) -> dict[str, Any]:
     loss = METHODS[case.method]()
     small = slice(0, 4 * case.per_class)
     seconds_of_step(loss, embeddings[small], labels[small])  # the libraries allocate
-    before = _start_of_peak(case.device)
+    before = start_of_peak(case.device)
     warm_up = seconds_of_step(loss, embeddings, labels)
-    peak = _peak(case.device) - before
+    highest = peak(case.device) - before
     times, unavoidable = [], []
     for _ in range(REPEATS if sum(warm_up) < 10 else 1):
         times.append(seconds_of_step(loss, embeddings, labels))
-        unavoidable.append(_timed(lambda: products(embeddings), case.device))
+        unavoidable.append(seconds(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
     return {
         "forward_s": median(t[0] for t in times),
         "backward_s": median(t[1] for t in times),
         "products_s": median(unavoidable),
         "ratio": median(sum(t) / u for t, u in zip(times, unavoidable, strict=True)),
-        "peak_mb": peak / MB,
-        "over_gradient_mb": (peak - gradient) / MB,
+        "peak_mb": highest / MB,
+        "over_gradient_mb": (highest - gradient) / MB,
         "repeats": len(times),
     }
 
@@ -159,64 +152,8 @@ def seconds_of_step(loss: Loss, embeddings: Tensor, labels: Tensor) -> tuple[flo
     leaf = embeddings.detach().requires_grad_()
     device = embeddings.device.type
     value: list[Tensor] = []
-    forward = _timed(lambda: value.append(loss(leaf, labels)), device)
-    return forward, _timed(value[0].backward, device)
-
-
-def _timed(work: Callable[[], Any], device: str) -> float:
-    _wait(device)
-    start = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - start
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def _start_of_peak(device: str) -> int:
-    """Forget the peak so far; return the bytes held now."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        return torch.cuda.memory_allocated()
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def _peak(device: str) -> int:
-    return torch.cuda.max_memory_allocated() if device == "cuda" else _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    """Bytes that Linux reports of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    [line] = [line for line in lines if line.startswith(f"{name}:")]
-    return int(line.split()[1]) * 1024
-
-
-def run_case(case: Case, limit_s: float, limit_gb: float) -> dict[str, Any]:
-    """One case in a process of its own; what went wrong stands in "failed"."""
-    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
-    # mapped: this threshold makes it map all that matter.
-    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
-    command = [sys.executable, "-m", "recallkit.bench", json.dumps(asdict(case)), str(limit_gb)]
-    try:
-        done = subprocess.run(
-            command, env=variables, capture_output=True, text=True, timeout=limit_s
-        )
-    except subprocess.TimeoutExpired:
-        return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
-    if done.returncode == 0:
-        return asdict(case) | json.loads(done.stdout.splitlines()[-1])
-    out_of_memory = "out of memory" in done.stderr or "can't allocate" in done.stderr
-    reason = f"more than {limit_gb:g} GB" if out_of_memory else _last_line(done.stderr)
-    return asdict(case) | {"failed": reason}
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["killed"])[-1]
+    forward = seconds(lambda: value.append(loss(leaf, labels)), device)
+    return forward, seconds(value[0].backward, device)
 
 
 def bench_ranks(
@@ -259,8 +196,10 @@ def bench_ranks(
     measured: list[dict[str, Any]] = []
     for case in tqdm(cases, desc="benchmark", unit="case"):
         failed = [m for m in measured if m["method"] == case.method and "failed" in m]
-        result = asdict(case) | {"failed": "not tried: a smaller batch failed"}
-        measured.append(result if failed else run_case(case, limit_s, limit_gb))
+        if failed:
+            measured.append(asdict(case) | {"failed": NOT_TRIED})
+        else:
+            measured.append(run_case(__name__, case, limit_s, limit_gb))
     return {"cases": measured, **environment(torch.device(device))}
 
 
@@ -288,16 +227,5 @@ def _row(case: dict[str, Any]) -> list[str]:
     return [case["method"], batch, *times, f"{case['over_gradient_mb']:.0f}"]
 
 
-def _main() -> None:
-    """Measure the case given as JSON, under a limit of memory, and print the result as JSON."""
-    case, limit_gb = Case(**json.loads(sys.argv[1])), float(sys.argv[2])
-    if case.device == "cpu" and sys.platform == "linux":
-        import resource
-
-        limit = int(limit_gb * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    print(json.dumps(measure(case)))
-
-
 if __name__ == "__main__":
-    _main()
+    main(Case, measure)

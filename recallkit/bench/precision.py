@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.bench import Case, available, class_batch
+from recallkit.bench.ranks import Case, available, class_batch
 from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, ranking_task
 from recallkit.ranks import relaxed_ranks

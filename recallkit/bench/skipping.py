@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.bench import seconds_of_step
+from recallkit.bench.ranks import seconds_of_step
 from recallkit.data import load
 from recallkit.embedding import embed
 from recallkit.experiments.tables import text_table

@@ -1,4 +1,4 @@
-"""What exact search costs beside its matrix products: ``python -m recallkit.bench_search``.
+"""What exact search costs beside its matrix products: ``recallkit bench search``.
 
 Products and search take turns in one process, so their ratio survives a machine that others use
 too. The products are those of float64, which define the answer (see
@@ -6,14 +6,14 @@ too. The products are those of float64, which define the answer (see
 less.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from recallkit.bench.cases import seconds
 from recallkit.evaluation import retrieval_metrics, search
 from recallkit.experiments.tables import text_table
 
@@ -44,7 +44,9 @@ def bench_search(
         "search": lambda: search(some, gallery, k, engine="torch"),
         "metrics": lambda: retrieval_metrics(some, some_labels, gallery, labels, ks=(1, k)),
     }
-    rounds = [{name: _seconds(call) for name, call in work.items()} for _ in range(repeats + 1)]
+    rounds = [
+        {name: seconds(call, "cpu") for name, call in work.items()} for _ in range(repeats + 1)
+    ]
     pairs = len(some) * size
     costs = {name: median(r[name] for r in rounds[1:]) / pairs * 1e9 for name in work}
     return costs | {
@@ -66,19 +68,8 @@ def _products(queries: Tensor, gallery: Tensor) -> None:
             block @ part.T
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def main() -> None:
-    """Print the table for k = 10 and 1000."""
-    costs = {k: bench_search(k=k) for k in (10, 1000)}
-    names = list(costs[10])
-    rows = [[f"k = {k}", *(f"{values[name]:.2f}" for name in names)] for k, values in costs.items()]
-    print(text_table([f"ns a pair, {torch.get_num_threads()} threads", *names], rows))
-
-
-if __name__ == "__main__":
-    main()
+def search_table(rows: Sequence[Mapping[str, float]]) -> str:
+    """The costs as a table, a row for each k."""
+    names = [name for name in rows[0] if name != "k"]
+    cells = [[f"k = {row['k']}", *(f"{row[name]:.2f}" for name in names)] for row in rows]
+    return text_table([f"ns a pair, {torch.get_num_threads()} threads", *names], cells)

@@ -1,0 +1,101 @@
+"""Cases of a benchmark: each in a process of its own, with a limit, its time and its memory.
+
+A case that fails tells nothing of the next. Seconds depend on what else a machine does; so a case
+is timed in turn with what it is compared with, in the same process, and their ratio is kept.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MB = 2**20
+NOT_TRIED = "not tried: a smaller batch failed"
+_OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
+
+
+def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[str, Any]:
+    """Measure one case in a process of its own.
+
+    Args:
+        module: which hands itself to :func:`main`.
+        case: a dataclass with a field "device".
+        limit_s: seconds that it may take in all.
+        limit_gb: memory that it may take on the CPU of Linux.
+
+    Returns:
+        The case with its measurements, or with what went wrong in "failed".
+    """
+    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
+    # mapped: this threshold makes it map all that matter.
+    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+    command = [sys.executable, "-m", module, json.dumps(asdict(case)), str(limit_gb)]
+    try:
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
+    if done.returncode == 0:
+        return asdict(case) | json.loads(done.stdout.splitlines()[-1])
+    out_of_memory = any(words in done.stderr for words in _OUT_OF_MEMORY)
+    where = f"{limit_gb:g} GB" if asdict(case)["device"] == "cpu" else "the memory of the card"
+    reason = f"more than {where}" if out_of_memory else _last_line(done.stderr)
+    return asdict(case) | {"failed": reason}
+
+
+def main(kind: type, measure: Callable[[Any], dict[str, Any]]) -> None:
+    """In that process: measure the case given as JSON, and print the result as JSON."""
+    case, limit_gb = kind(**json.loads(sys.argv[1])), float(sys.argv[2])
+    if case.device == "cpu" and sys.platform == "linux":
+        import resource
+
+        limit = int(limit_gb * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    print(json.dumps(measure(case)))
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["killed"])[-1]
+
+
+def seconds(work: Callable[[], Any], device: str) -> float:
+    """How long ``work`` takes, what it left to the device included."""
+    _wait(device)
+    start = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def start_of_peak(device: str) -> int:
+    """Forget the peak so far; return the bytes held now. On the CPU: of this process, on Linux."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak(device: str) -> int:
+    """Bytes held at the highest since :func:`start_of_peak`."""
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    """Bytes that Linux reports of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024

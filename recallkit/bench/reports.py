@@ -1,0 +1,97 @@
+"""Each benchmark with its table and its figure: what ``recallkit bench`` runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from recallkit.bench import precision, ranks, search, skipping, step
+from recallkit.runs import environment
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen; each benchmark takes what concerns it.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        threads: of the CPU.
+        batch_sizes: in images, ascending; empty: the benchmark's own.
+        methods: of ranks; empty: all.
+        run: a run folder, for skipping.
+        limit_s: seconds that a case may take.
+        limit_gb: memory that a case may take on the CPU.
+    """
+
+    device: str = "cpu"
+    threads: int = 2
+    batch_sizes: tuple[int, ...] = ()
+    methods: tuple[str, ...] = ()
+    run: Path | None = None
+    limit_s: float = 300
+    limit_gb: float = 16
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, to be stored; the same to be read; the same to be looked at."""
+
+    measured: dict[str, Any]
+    table: str
+    figure: "Figure | None" = None
+
+
+def _ranks(options: Options) -> Report:
+    from recallkit import plots
+
+    measured = ranks.bench_ranks(
+        options.batch_sizes or (250, 500, 1000, 2000, 4000, 8000, 16000, 32768),
+        options.methods or tuple(ranks.METHODS),
+        options.device,
+        options.threads,
+        options.limit_s,
+        options.limit_gb,
+    )
+    cases = measured["cases"]
+    return Report(measured, ranks.ranks_table(cases), plots.plot_engines(cases)[0])
+
+
+def _step(options: Options) -> Report:
+    from recallkit import plots
+
+    sizes = options.batch_sizes or (256, 1024, 4096, 16384)
+    cases = step.step_cases(sizes, options.device, options.threads)
+    measured = step.bench_step(cases, options.limit_s, options.limit_gb)
+    figure, _ = plots.plot_step_cost(measured["cases"])
+    return Report(measured, step.step_table(measured["cases"]), figure)
+
+
+def _precision(options: Options) -> Report:
+    measured = precision.bench_precision(device=options.device)
+    return Report(measured, precision.precision_table(measured["rows"]))
+
+
+def _skipping(options: Options) -> Report:
+    sizes = options.batch_sizes or (512, 1024, 2048, 4096)
+    measured = skipping.bench_skipping(options.run, sizes, options.device)
+    return Report(measured, skipping.skipping_table(measured["rows"]))
+
+
+def _search(options: Options) -> Report:
+    rows = [{"k": k, **search.bench_search(k=k)} for k in (10, 1000)]
+    measured = {"rows": rows, **environment(torch.device("cpu"))}
+    return Report(measured, search.search_table(rows))
+
+
+REPORTS: dict[str, Callable[[Options], Report]] = {
+    "ranks": _ranks,
+    "step": _step,
+    "precision": _precision,
+    "skipping": _skipping,
+    "search": _search,
+}
