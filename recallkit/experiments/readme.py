@@ -130,6 +130,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "first-light": first_light,
     "batch-cost": batch_cost,
     "precision": precision,
+    "benchmarks": benchmarks,
 }
 
 
