@@ -35,6 +35,7 @@ from recallkit.plots.gradients import (
     plot_pushed,
 )
 from recallkit.plots.large_batch import (
+    plot_kept_graphs,
     plot_memory_against_batch,
     plot_memory_traces,
     plot_step_memory,
@@ -83,6 +84,7 @@ __all__ = [
     "plot_heard",
     "plot_images_on_line",
     "plot_item_pulls",
+    "plot_kept_graphs",
     "plot_learning_curve",
     "plot_limits",
     "plot_line",

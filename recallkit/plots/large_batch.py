@@ -66,6 +66,35 @@ def plot_memory_against_batch(
     return fig, ax
 
 
+def plot_kept_graphs(
+    budgets: Sequence[float], times: Sequence[float], peaks: Sequence[float]
+) -> "tuple[Figure, Any]":
+    """What a step costs against the memory it may spend on graphs.
+
+    Args:
+        budgets: bytes, ascending.
+        times: of the step, in those of one forward and backward pass and the loss.
+        peaks: bytes.
+
+    Returns:
+        The figure, and its two axes: time, peak.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
+    megabytes = [budget / 1e6 for budget in budgets]
+    axes[0].plot(megabytes, times, color=BLUE, marker="o")
+    for level in (1, 4 / 3):
+        axes[0].axhline(level, color=GREY, linestyle=":")
+    axes[1].plot(megabytes, [peak / 1e6 for peak in peaks], color=VERMILION, marker="s")
+    axes[0].set(title="time (dotted: 1 and 4/3)", ylabel="× forward, backward and loss")
+    axes[1].set(title="peak", ylabel="MB", ylim=(0, None))
+    for ax in axes:
+        ax.set_xlabel("MB for kept graphs")
+        ax.grid(alpha=0.3)
+    return fig, axes
+
+
 def plot_step_memory(
     memory: StepMemory,
     chunk_sizes: Sequence[int],

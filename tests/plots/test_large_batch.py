@@ -48,3 +48,9 @@ def test_a_batch_is_marked_and_said():
     assert plain.get_ydata().tolist() == [pytest.approx(MEMORY.peak(4096) / 1e9)]
     assert chunked.get_ydata().tolist() == [pytest.approx(MEMORY.peak(4096, 200) / 1e9)]
     assert ax.get_title() == "batch 4,096, chunks of 200: plain 409.7 GB, three steps 20.1 GB"
+
+
+def test_kept_graphs_are_drawn_in_megabytes():
+    _, axes = plots.plot_kept_graphs([0, 2e6], [1.3, 1.0], [1e6, 3e6])
+    assert axes[0].lines[0].get_xydata().tolist() == [[0, 1.3], [2, 1.0]]
+    assert axes[1].lines[0].get_xydata().tolist() == [[0, 1], [2, 3]]
