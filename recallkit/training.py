@@ -43,7 +43,7 @@ from recallkit.distributed import (
 from recallkit.embedding import evaluate, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
-from recallkit.losses import RecallAtKLoss
+from recallkit.loss_choice import PEERS, make_loss
 from recallkit.networks import build_network
 from recallkit.presets import Config
 from recallkit.run_log import Line, RunLog
@@ -104,8 +104,10 @@ class Training:
         self.set, self.images, self.labels = images, flattened(images.images), images.labels
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer = _make_optimizer(self.network, config)
+        self.loss = make_loss(config, self.labels).to(device)
+        modules = (self.network, self.loss)
+        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+        self.optimizer = _make_optimizer(*modules, config)
         self.sampler = ClassBalancedSampler(
             images.labels, config.batch_size, config.per_class, config.seed
         )
@@ -121,12 +123,12 @@ class Training:
 
     def _make_gradient(self) -> LargeBatchStep:
         config, transform = self.config, make_train_transform(self.config)
-        loss: Callable[[Tensor, Tensor], Tensor] = RecallAtKLoss(
-            config.ks, config.k_temperature, config.rank_temperature, config.query_in_database
-        )
-        network, mixup = self.network, SimilarityMixup() if config.simix else None
+        loss, network = self.loss, self.network
+        mixup = SimilarityMixup() if config.simix else None
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
+            if config.loss in PEERS:
+                raise ValueError(f"loss {config.loss!r} trains in one process, not in several")
             ids = [self.device.index] if self.device.type == "cuda" else None
             network = DistributedDataParallel(network, device_ids=ids)
             transform = ShardedDraws(transform, self.shard)
@@ -224,6 +226,7 @@ class Training:
         states = self.processes.gather(_random_state(RandomState(self.device)))
         return {
             "network": self.network.state_dict(),
+            "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -236,6 +239,7 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`; with another number of processes, if need be."""
         self.network.load_state_dict(state["network"])
+        self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.scaler.load_state_dict(state["scaler"])
@@ -284,14 +288,17 @@ def make_train_transform(config: Config) -> TrainTransform:
     )
 
 
-def _make_optimizer(network: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW; biases and the scales of normalisation layers do not decay."""
+def _make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.AdamW:
+    """AdamW; biases and the scales of normalisation layers do not decay, nor do proxies."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    rate = config.learning_rate
+    if proxies := list(loss.parameters()):
+        groups.append({"params": proxies, "weight_decay": 0.0, "lr": config.proxy_rate * rate})
+    return torch.optim.AdamW(groups, lr=rate, fused=True)
 
 
 def _schedule(steps: int, warmup: float) -> Callable[[int], float]:
@@ -325,7 +332,8 @@ def train(
     Args:
         config: all settings.
         folder: of the run; see :mod:`recallkit.runs`.
-        splits: the data; None: ``load(config.dataset)``.
+        splits: the data; None: ``load(config.dataset)``. Without test classes the result has
+            no metrics of them.
         device: "auto" takes a GPU if there is one.
         resume: continue the run in ``folder``; its config must be ``config``.
         progress: show a line with loss, R@1, images a second, peak memory and the time left.
@@ -379,8 +387,8 @@ def _train(
 ) -> dict[str, Any]:
     _open_folder(folder, config, options.resume, processes)
     training = Training(config, splits.train, device, processes, options.reading)
-    table = {}
-    if processes.first:
+    table, tested = {}, processes.first and splits.test is not None
+    if tested:
         table["pixels"] = evaluate_pixels(splits.test, config.image_size)
         table["untrained"] = evaluate(training.network, splits.test, config.image_size)
     run = _Run(training, splits.validation, folder, options)
@@ -400,7 +408,8 @@ def _train(
     }
     if processes.first:
         runs.write_weights(folder, training.network)
-        table["trained"] = evaluate(training.network, splits.test, config.image_size)
+        if tested:
+            table["trained"] = evaluate(training.network, splits.test, config.image_size)
         runs.write_json(folder / "result.json", result)
         remove_states(folder)
     return result
