@@ -17,7 +17,8 @@ from recallkit.runs import environment
 from recallkit.training import Training, choose_device
 
 # What decides how long an image takes; the others do not, or hardly.
-_WORK = "dataset network embedding_dim image_size simix loss batch_size per_class precision".split()
+_WORK = ("dataset", "network", "embedding_dim", "image_size", "precision")
+_WORK += ("simix", "loss", "batch_size", "per_class")
 STEPS_SECONDS = 1.5  # of measured steps, after one that warms up
 
 

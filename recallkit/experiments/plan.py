@@ -188,7 +188,7 @@ def make_plan(sweep: Sweep, stored: Stored) -> Plan:
     waiting = [tuning.config for tuning in tunings if tuning.due]
     return Plan(
         tunings,
-        tuple([*tuned, *(run for run in finals if stored.has(run))]),
+        (*tuned, *(run for run in finals if stored.has(run))),
         tuple(
             [run for tuning in tunings for run in tuning.due]
             + [run for run in finals if not stored.has(run)]

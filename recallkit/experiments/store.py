@@ -23,9 +23,31 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
 # Settings that every key counts; any other came later, and counts where it is not its default.
 _ALWAYS = frozenset(
-    "dataset network pretrained embedding_dim image_size ks k_temperature rank_temperature "
-    "query_in_database simix batch_size per_class images learning_rate weight_decay warmup "
-    "rotation scale shift colour flip evaluations seed".split()
+    [
+        "dataset",
+        "network",
+        "pretrained",
+        "embedding_dim",
+        "image_size",
+        "ks",
+        "k_temperature",
+        "rank_temperature",
+        "query_in_database",
+        "simix",
+        "batch_size",
+        "per_class",
+        "images",
+        "learning_rate",
+        "weight_decay",
+        "warmup",
+        "rotation",
+        "scale",
+        "shift",
+        "colour",
+        "flip",
+        "evaluations",
+        "seed",
+    ]
 )
 
 

@@ -176,9 +176,8 @@ def plot_costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> "tuple[Fig
             ax.grid(alpha=0.3)
         row[0].set_ylabel("R@1 on validation classes (%)")
         row[1].set_title(title)
-    handles = {
-        name: line for ax in axes[:, 0] for line, name in zip(*ax.get_legend_handles_labels())
-    }
+    drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0]]
+    handles = {name: line for lines in drawn for line, name in lines}
     if handles:
         fig.legend(handles.values(), handles, loc="outside right center", fontsize=8)
     return fig, axes
