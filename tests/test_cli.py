@@ -36,7 +36,8 @@ def failing(*arguments):
     return stop.value.code
 
 
-COMMANDS = ["train", "evaluate", "search", "runs", "bench", "prepare", "lab", "notebooks"]
+COMMANDS = ["train", "evaluate", "search", "runs", "ablate", "plot", "bench", "prepare", "lab"]
+COMMANDS += ["notebooks"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

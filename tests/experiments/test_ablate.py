@@ -388,20 +388,22 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
         for i in range(3):
             pixels = torch.randint(0, 256, (8, 9, 3), generator=generator, dtype=torch.uint8)
             Image.fromarray(pixels.numpy()).save(tmp_path / "pictures" / f"class {c}" / f"{i}.png")
-    (tmp_path / "own.toml").write_text(OWN.replace("images = 96", "images = 16000000"))
+    endless = OWN.replace("images = 96", "images = 16000000")
+    (tmp_path / "own.toml").write_text(endless.replace("ions = 2", "ions = 500000"))
     command = [sys.executable, "-m", "recallkit", "ablate", "own.toml", "--results", "results"]
     process = subprocess.Popen(
         [*command, "--device", "cpu"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     config = tmp_path / "runs" / "ablations" / "own"
-    while not list(config.glob("*/config.json")) and process.poll() is None:
+    while not list(config.glob("*/metrics.jsonl")) and process.poll() is None:
         time.sleep(0.1)
-    time.sleep(1)  # a step or two
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 1
     assert "0 of 2 runs are stored; the same command goes on" in said.splitlines()[-1]
     assert list(config.glob("*/state.pt"))
+    [log] = config.glob("*.log")
+    assert "steps; nothing is lost" in log.read_text()
     assert not list(tmp_path.glob("results/**/*.json"))
 
     (tmp_path / "own.toml").write_text(OWN)
