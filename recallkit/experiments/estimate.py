@@ -42,13 +42,14 @@ def _work(config: Config) -> tuple[Any, ...]:
 
 
 def stored_speeds(stored: Stored, device: str, threads: int) -> dict[tuple[Any, ...], float]:
-    """Images a second of each kind of work, the mean over stored runs on such a device."""
-    found: dict[tuple[Any, ...], list[float]] = {}
+    """Images a second of each kind of work, over all stored runs of it on such a device."""
+    found: dict[tuple[Any, ...], tuple[float, float]] = {}
     for result in (*stored.tuning.values(), *stored.final.values()):
         if (result["device"], result.get("threads")) == (device, threads):
-            speed = result["config"]["images"] / max(result["seconds"], 1e-9)
-            found.setdefault(_work(config_of(result)), []).append(speed)
-    return {work: sum(speeds) / len(speeds) for work, speeds in found.items()}
+            work = _work(config_of(result))
+            images, seconds = found.get(work, (0, 1e-9))
+            found[work] = images + result["config"]["images"], seconds + result["seconds"]
+    return {work: images / seconds for work, (images, seconds) in found.items()}
 
 
 def measured_speed(config: Config, splits: Splits, device: str) -> float:

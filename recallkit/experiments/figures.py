@@ -12,7 +12,6 @@ from recallkit.experiments.points import (
     Point,
     Row,
     as_text,
-    label,
     look_rows,
     remarks,
     result_rows,
@@ -45,15 +44,16 @@ def draw_sweep(sweep: Sweep, points: Sequence[Point], folder: Path, stem: str) -
 
 def draw_results(sweep: Sweep, points: Sequence[Point]) -> "Figure":
     """R@1 on test classes of each setting, with its interval, and what must be known of it."""
+    points = _in_order(sweep, points)
     places = [_place(sweep, point) for point in points]
     stored: dict[str, dict[Any, Estimate]] = {series: {} for _, series in places}
     for (value, series), point in zip(places, points, strict=True):
         if point.metrics:
             stored[series][value] = point.metrics["R@1"]
     values = list(dict.fromkeys(value for value, _ in places))
-    xlabel = sweep.axes[0].replace("_", " ") if len(sweep.axes) < 3 else "setting"
-    fig, ax = plots.plot_comparison(stored, {}, xlabel=xlabel, values=_sorted(values))
-    texts = [as_text(value) for value in _sorted(values)]
+    xlabel = sweep.axes[0].replace("_", " ") if 0 < len(sweep.axes) < 3 else "setting"
+    fig, ax = plots.plot_comparison(stored, {}, xlabel=xlabel, values=values)
+    texts = [as_text(value) for value in values]
     ax.set_xticks(range(len(texts)), texts)
     if max(map(len, texts)) * len(texts) > 60:
         ax.tick_params(axis="x", rotation=30, labelsize=8)
@@ -66,24 +66,38 @@ def draw_results(sweep: Sweep, points: Sequence[Point]) -> "Figure":
 def draw_costs(sweep: Sweep, points: Sequence[Point]) -> "Figure":
     """R@1 on validation classes on the way, against images seen, updates and seconds."""
     rows: dict[str, dict[str, tuple[Look, ...]]] = {}
-    order = _sorted([_place(sweep, point)[0] for point in points])
-    ranked = sorted(points, key=lambda point: order.index(_place(sweep, point)[0]))
-    for point in ranked:
+    for point in _in_order(sweep, points):
         value, series = _place(sweep, point)
         if point.looks:
             rows.setdefault(series, {})[as_text(value)] = point.looks
-    fig, _ = plots.plot_costs(rows)
+    legend = sweep.axes[0].replace("_", " ") if 0 < len(sweep.axes) < 3 else ""
+    fig, _ = plots.plot_costs(rows, legend)
     _frame(fig, sweep, points)
     return fig
 
 
 def _place(sweep: Sweep, point: Point) -> tuple[Any, str]:
     """Where a point stands: its value on the axis, and its series."""
-    axes = sweep.axes
+    values, axes = point.values, sweep.axes
     if len(axes) > 2:
-        return label(point), "RS@k" if "loss" not in axes else "stored"
-    series = f"{axes[1].replace('_', ' ')} {as_text(point.values[axes[1]])}" if axes[1:] else ""
-    return point.values[axes[0]] if axes else "preset", series or "stored"
+        return _changes(sweep, point), "stored"
+    series = f"{axes[1].replace('_', ' ')} {as_text(values[axes[1]])}" if axes[1:] else "stored"
+    return values[axes[0]] if axes else "preset", series
+
+
+def _changes(sweep: Sweep, point: Point) -> str:
+    """What a point has other than the common base."""
+    base = vars(sweep.config({}))
+    changed = {name: value for name, value in point.values.items() if value != base[name]}
+    return ",\n".join(f"{name} {as_text(value)}" for name, value in changed.items()) or "preset"
+
+
+def _in_order(sweep: Sweep, points: Sequence[Point]) -> list[Point]:
+    """Points by the first setting that varies, then the second; three or more as declared."""
+    if len(sweep.axes) > 2:
+        return list(points)
+    orders = {name: _sorted([point.values[name] for point in points]) for name in sweep.axes}
+    return sorted(points, key=lambda p: [orders[name].index(p.values[name]) for name in orders])
 
 
 def _sorted(values: Sequence[Any]) -> list[Any]:

@@ -198,4 +198,5 @@ def label(point: Point) -> str:
     """A point's own settings, in a few words."""
     if len(point.values) == 1:
         return as_text(*point.values.values())
-    return ", ".join(f"{name} {as_text(value)}" for name, value in point.values.items())
+    words = (f"{name} {as_text(value)}" for name, value in point.values.items())
+    return ", ".join(words) or "preset"

@@ -81,7 +81,8 @@ def plot_comparison(
         stored: name of a series → value of the setting → mean and interval of R@1, as shares.
         own: value of the setting → R@1 of one run.
         xlabel: what the setting is called.
-        values: of the setting, in the order of the axis; spaced evenly.
+        values: of the setting, in the order of the axis; spaced evenly. Points are joined by
+            lines only if all are numbers: between others there is nothing.
 
     Returns:
         The figure, and its axis.
@@ -90,6 +91,7 @@ def plot_comparison(
 
     fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
     places = {value: place for place, value in enumerate(values)}
+    joined = {} if all(isinstance(v, (int, float)) for v in values) else {"linestyle": "none"}
     for i, (name, points) in enumerate(stored.items()):
         ax.errorbar(
             [places[value] for value in points],
@@ -97,7 +99,7 @@ def plot_comparison(
             yerr=[100 * point.margin if point.count > 1 else 0 for point in points.values()],
             label=name,
             capsize=3,
-            **_series_style(i),
+            **(_series_style(i) | joined),
         )
     heights = [100 * value for value in own.values()]
     style = {"color": GREY, "marker": "*", "markersize": 13, "markerfacecolor": "white"}
@@ -151,18 +153,22 @@ def _say_not_run(
 COSTS = {"images": "images seen", "updates": "updates", "seconds": "seconds of training"}
 
 
-def plot_costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> "tuple[Figure, Any]":
+def plot_costs(
+    rows: "Mapping[str, Mapping[str, Sequence[Look]]]", legend: str = ""
+) -> "tuple[Figure, Any]":
     """The same runs on the way, against three costs: images seen, updates, seconds.
 
     A point on the way is no shorter training: that would have lowered its rate earlier.
 
     Args:
         rows: name of a row of panels → name of a curve → its looks at the validation classes.
+        legend: what the names of curves are values of.
 
     Returns:
         The figure, and (rows, 3) axes.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     size = (10.5, 3.2 * len(rows) + 0.3)
     options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
@@ -173,13 +179,16 @@ def plot_costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> "tuple[Fig
             for name, looks in curves.items():
                 _curve(ax, looks, cost, name, names.index(name))
             ax.set(xlabel=xlabel, xscale="log" if cost == "updates" else "linear")
+            if cost != "updates":
+                ax.xaxis.set_major_locator(MaxNLocator(5))
+                ax.xaxis.set_major_formatter(EngFormatter(sep=""))
             ax.grid(alpha=0.3)
         row[0].set_ylabel("R@1 on validation classes (%)")
         row[1].set_title(title)
     drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0]]
     handles = {name: line for lines in drawn for line, name in lines}
     if handles:
-        fig.legend(handles.values(), handles, loc="outside right center", fontsize=8)
+        fig.legend(handles.values(), handles, loc="outside right center", title=legend)
     return fig, axes
 
 
