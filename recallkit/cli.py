@@ -45,6 +45,8 @@ def _dispatch(arguments: list[str]) -> None:
         "evaluate": evaluate,
         "search": search,
         "runs": list_runs,
+        "ablate": ablate,
+        "plot": plot,
         "bench": bench,
         "prepare": prepare,
         "compare": compare,
@@ -346,6 +348,99 @@ def search(
         print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
     fig, _ = plots.plot_found(query, picture.name, gallery, neighbours[0], similarities[0])
     _save(fig, out or folder / "figures" / f"search-{picture.stem}.png")
+
+
+def ablate(
+    name: Positional[str],
+    dry_run: bool = False,
+    jobs: int | None = None,
+    budget: float | None = None,
+    images: int | None = None,
+    seeds: tuple[int, ...] = (),
+    device: str = "auto",
+    results: Path | None = None,
+) -> None:
+    """Compare settings by a protocol: tuned on validation classes, measured once on test classes.
+
+    Each setting is tuned with the same budget, then trained with several seeds at its best rate.
+    Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
+    batch-size-glyphs, temperatures, ks, definition, losses, per-class; or a .toml or .json file
+    with one of your own. The protocol stands in data/results/README.md.
+
+    Examples:
+      recallkit ablate batch-size --dry-run
+      recallkit ablate losses --budget 60
+      recallkit ablate ks --images 65000 --seeds 0 1 2 3 4
+      recallkit ablate my-sweep.toml --jobs 4
+      recallkit plot batch-size
+
+    Args:
+        name: of a sweep, or a file that declares one.
+        dry_run: only say how many runs are due, how many stored, and how long it will take.
+        jobs: runs at a time, which share the cores; by default one, or one for four cores.
+        budget: minutes after which no run is started; those on their way are finished.
+        images: seen in each run, in the place of what the sweep says; stored apart.
+        seeds: of the final runs, in the place of the sweep's.
+        device: "auto" takes a GPU if there is one.
+        results: a folder with a folder for each sweep; by default data/results/ablations.
+    """
+    from recallkit.experiments import ablate as running
+    from recallkit.experiments.estimate import describe
+    from recallkit.experiments.plan import ABLATIONS, Stored
+    from recallkit.experiments.points import collect, points_table, remarks
+    from recallkit.experiments.sweeps import find_sweep, scaled
+    from recallkit.training import choose_device
+
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
+    sweep, root = scaled(find_sweep(name), images, seeds), results or ABLATIONS
+    jobs = jobs or running.default_jobs(choose_device(device).type)
+    threads = running.threads_of_each(jobs)
+    if dry_run:
+        print(describe(sweep, Stored.read(root), jobs, device, threads))
+        return
+    seconds = None if budget is None else 60 * budget
+    running.ablate(sweep, running.Options(root, running.WORK, jobs, threads, device, seconds))
+    points = collect(sweep, Stored.read(root))
+    print(points_table(points))
+    print("\n".join(remarks(points)))
+
+
+def plot(
+    name: Positional[str],
+    images: int | None = None,
+    seeds: tuple[int, ...] = (),
+    results: Path | None = None,
+    out: Path | None = None,
+) -> None:
+    """Draw a sweep from stored runs alone: SVG and PNG, with a CSV beside each.
+
+    One figure has R@1 on test classes with 95 % intervals; the other the way there, against images
+    seen, updates and seconds. What is not stored says "not run".
+
+    Examples:
+      recallkit plot batch-size
+      recallkit plot ks --images 65000 --out figures
+
+    Args:
+        name: of a sweep, or a file that declares one.
+        images: as given to ablate.
+        seeds: as given to ablate.
+        results: where ablate stored them; by default data/results/ablations.
+        out: where the figures go; by default data/results/figures.
+    """
+    from recallkit.experiments.figures import draw_sweep
+    from recallkit.experiments.plan import ABLATIONS, Stored
+    from recallkit.experiments.points import collect, points_table
+    from recallkit.experiments.store import FOLDER
+    from recallkit.experiments.sweeps import find_sweep, scaled
+
+    sweep = scaled(find_sweep(name), images, seeds)
+    points = collect(sweep, Stored.read(results or ABLATIONS))
+    stem = sweep.name if images is None else f"{sweep.name}-{images}-images"
+    files = draw_sweep(sweep, points, out or FOLDER / "figures", stem)
+    print(points_table(points))
+    print("\n".join(f"drew {file}" for file in files))
 
 
 def bench(

@@ -112,7 +112,7 @@ class LargeBatchStep:
         if self.chunk_size == "auto":
             self.chunk_size = self._find_chunk_size(images)
         draws = self._draw(len(images))
-        before = _Before(self._module(), self.mixup)
+        before = _Before(self._module(), self.mixup, self.loss)
         while True:
             try:
                 self._together = False
@@ -342,8 +342,10 @@ class RandomState:
 class _Before:
     """What a step changes on its way to an error: random states and gradients, to come back to."""
 
-    def __init__(self, network: nn.Module, mixup: Mixup | None) -> None:
+    def __init__(self, network: nn.Module, mixup: Mixup | None, loss: Loss | None = None) -> None:
         self.parameters = list(network.parameters())
+        if isinstance(loss, nn.Module):  # which may have proxies
+            self.parameters += loss.parameters()
         self.random = RandomState(self.parameters[0].device)
         self.generator = getattr(mixup, "generator", None)
         self.generator_state = self.generator.get_state() if self.generator else None

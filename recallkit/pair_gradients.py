@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from recallkit.loss_choice import make_peer
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 
 Loss = Callable[..., Tensor]
@@ -28,16 +29,15 @@ def losses_to_compare(rank_temperature: float = 0.01) -> dict[str, Loss]:
     Returns:
         Name → loss, each to be called with embeddings and labels.
     """
-    from pytorch_metric_learning import losses
     from pytorch_metric_learning.distances import DotProductSimilarity
 
     dot = DotProductSimilarity(normalize_embeddings=False)
     return {
         "RS@k": RecallAtKLoss(rank_temperature=rank_temperature, engine="dense"),
         "SmoothAP": SmoothAPLoss(rank_temperature, engine="dense"),
-        "triplet": losses.TripletMarginLoss(margin=0.1, distance=dot),
-        "contrastive": losses.ContrastiveLoss(pos_margin=1, neg_margin=0.5, distance=dot),
-        "NT-Xent": losses.NTXentLoss(temperature=0.07, distance=dot),
+        "triplet": make_peer("triplet", distance=dot),
+        "contrastive": make_peer("contrastive", distance=dot),
+        "NT-Xent": make_peer("nt-xent", distance=dot),
     }
 
 

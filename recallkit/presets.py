@@ -2,10 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from recallkit.checks import check_ks, check_temperature
 from recallkit.large_batch import check_chunk_size
+
+Loss = Literal[
+    "recall@k",
+    "smooth-ap",
+    "contrastive",
+    "triplet",
+    "multi-similarity",
+    "nt-xent",
+    "circle",
+    "proxy-anchor",
+    "recall@k-no-cap",
+    "recall@k-over-positives",
+    "recall@k-over-k",
+]
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,6 @@ class Config:
     image_size: int = 32
     """Side of the square that the network sees, in pixels."""
 
-    loss: Literal["recall@k", "smooth-ap"] = "recall@k"
-    """What is made small; of Smooth-AP only the rank temperature is a setting."""
     ks: tuple[int, ...] = (1, 2, 4, 8, 16)
     """The cut-offs of the loss; the paper's."""
     k_temperature: float = 1.0
@@ -42,6 +54,10 @@ class Config:
     """Let a query compete in its own ranking, as the released code does."""
     simix: bool = True
     """Add a virtual example for each pair of a class (similarity mixup)."""
+    loss: Loss = "recall@k"
+    """What is made small: RS@k, a peer or a variant of it; see recallkit.loss_choice."""
+    proxy_rate: float = 100.0
+    """Rate of a loss' own parameters over learning_rate; as the authors of ProxyAnchor have it."""
 
     batch_size: int = 128
     """Images a step."""
@@ -98,6 +114,10 @@ class Config:
         check_temperature(self.k_temperature, "k_temperature")
         check_temperature(self.rank_temperature, "rank_temperature")
         check_chunk_size(self.chunk_size)
+        if self.loss not in get_args(Loss):
+            raise ValueError(f"loss must be one of {get_args(Loss)}, not {self.loss!r}")
+        if not self.proxy_rate > 0:
+            raise ValueError(f"proxy_rate must be above 0, not {self.proxy_rate}")
         for name in ("embedding_dim", "image_size", "batch_size", "evaluations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

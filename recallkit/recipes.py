@@ -1,4 +1,4 @@
-"""What a config says about loss, optimiser and rate, as objects."""
+"""What a config says about optimiser and rate, as objects."""
 
 import math
 from collections.abc import Callable
@@ -6,28 +6,21 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.presets import Config
 
 
-def make_loss(config: Config) -> nn.Module:
-    """The loss of ``config``: (B, D) embeddings, (B,) labels → scalar."""
-    if config.loss == "smooth-ap":
-        return SmoothAPLoss(config.rank_temperature)
-    return RecallAtKLoss(
-        config.ks, config.k_temperature, config.rank_temperature, config.query_in_database
-    )
-
-
-def make_optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
-    """Adam or AdamW; biases and the scales of normalisation layers do not decay."""
+def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Adam or AdamW; biases and the scales of normalisation layers do not decay, nor do proxies."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    rate = config.learning_rate
+    if proxies := list(loss.parameters()):
+        groups.append({"params": proxies, "weight_decay": 0.0, "lr": config.proxy_rate * rate})
     kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
-    return kind(groups, lr=config.learning_rate, fused=True)
+    return kind(groups, lr=rate, fused=True)
 
 
 def count_steps(config: Config, batch_size: int, batches_an_epoch: int) -> int:

@@ -43,9 +43,10 @@ from recallkit.distributed import (
 from recallkit.embedding import evaluate, evaluate_pixels
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
+from recallkit.loss_choice import PEERS, make_loss
 from recallkit.networks import build_network
 from recallkit.presets import Config
-from recallkit.recipes import count_steps, make_loss, make_optimizer, make_schedule
+from recallkit.recipes import count_steps, make_optimizer, make_schedule
 from recallkit.run_log import Line, RunLog
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
@@ -104,8 +105,10 @@ class Training:
         self.set, self.images, self.labels = images, flattened(images.images), images.labels
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(self.network, config)
+        self.loss = make_loss(config, self.labels).to(device)
+        modules = (self.network, self.loss)
+        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(*modules, config)
         self.sampler = ClassBalancedSampler(
             images.labels, config.batch_size, config.per_class, config.seed
         )
@@ -121,10 +124,12 @@ class Training:
 
     def _make_gradient(self) -> LargeBatchStep:
         config, transform = self.config, make_train_transform(self.config)
-        loss: Callable[[Tensor, Tensor], Tensor] = make_loss(config)
-        network, mixup = self.network, SimilarityMixup() if config.simix else None
+        loss, network = self.loss, self.network
+        mixup = SimilarityMixup() if config.simix else None
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
+            if config.loss in PEERS:
+                raise ValueError(f"loss {config.loss!r} trains in one process, not in several")
             ids = [self.device.index] if self.device.type == "cuda" else None
             network = DistributedDataParallel(network, device_ids=ids)
             transform = ShardedDraws(transform, self.shard)
@@ -222,6 +227,7 @@ class Training:
         states = self.processes.gather(_random_state(RandomState(self.device)))
         return {
             "network": self.network.state_dict(),
+            "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -234,6 +240,7 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`; with another number of processes, if need be."""
         self.network.load_state_dict(state["network"])
+        self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.scaler.load_state_dict(state["scaler"])
@@ -310,7 +317,8 @@ def train(
     Args:
         config: all settings.
         folder: of the run; see :mod:`recallkit.runs`.
-        splits: the data; None: ``load(config.dataset)``.
+        splits: the data; None: ``load(config.dataset)``. Without test classes the result has
+            no metrics of them.
         device: "auto" takes a GPU if there is one.
         resume: continue the run in ``folder``; its config must be ``config``.
         progress: show a line with loss, R@1, images a second, peak memory and the time left.
@@ -366,8 +374,8 @@ def _train(
 ) -> dict[str, Any]:
     _open_folder(folder, config, options.resume, processes)
     training = Training(config, splits.train, device, processes, options.reading)
-    table = {}
-    if processes.first:
+    table, tested = {}, processes.first and splits.test is not None
+    if tested:
         table["pixels"] = evaluate_pixels(splits.test, config.image_size)
         table["untrained"] = evaluate(training.network, splits.test, config.image_size)
     run = _Run(training, splits.validation, folder, options)
@@ -387,7 +395,8 @@ def _train(
     }
     if processes.first:
         runs.write_weights(folder, training.network)
-        table["trained"] = evaluate(training.network, splits.test, config.image_size)
+        if tested:
+            table["trained"] = evaluate(training.network, splits.test, config.image_size)
         runs.write_json(folder / "result.json", result)
         remove_states(folder)
     return result

@@ -10,7 +10,9 @@ import pickle
 import sys
 from pathlib import Path
 
+import safetensors.torch  # noqa: F401  (these two are else loaded in every fork)
 import torch
+import torch._dynamo
 
 from recallkit.training import Training, train
 

@@ -36,8 +36,8 @@ def failing(*arguments):
     return stop.value.code
 
 
-COMMANDS = ["train", "evaluate", "search", "runs", "bench", "prepare", "compare"]
-COMMANDS += ["lab", "notebooks"]
+COMMANDS = ["train", "evaluate", "search", "runs", "ablate", "plot", "bench", "prepare"]
+COMMANDS += ["compare", "lab", "notebooks"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

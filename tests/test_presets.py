@@ -8,9 +8,8 @@ from torch import nn
 
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
-from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.presets import PRESETS, Config, config_from
-from recallkit.recipes import count_steps, make_loss, make_optimizer, make_schedule
+from recallkit.recipes import count_steps, make_optimizer, make_schedule
 
 ROWS = {  # data set: epochs, milestones, rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
     "inaturalist": (
@@ -80,16 +79,12 @@ def test_epochs_count_batches_and_images_count_images():
     assert count_steps(Config(epochs=3), 16, batches_an_epoch=7) == 21
 
 
-def test_losses_and_optimisers_by_name():
-    assert isinstance(make_loss(Config()), RecallAtKLoss)
-    smooth = make_loss(Config(loss="smooth-ap", rank_temperature=0.02))
-    assert isinstance(smooth, SmoothAPLoss)
-    assert smooth.rank_temperature == 0.02
-    layer = nn.Linear(3, 2)
-    adam = make_optimizer(layer, Config(optimizer="adam", weight_decay=0.1))
+def test_optimisers_by_name():
+    layer, loss = nn.Linear(3, 2), nn.Module()
+    adam = make_optimizer(layer, loss, Config(optimizer="adam", weight_decay=0.1))
     assert type(adam) is torch.optim.Adam
     assert [group["weight_decay"] for group in adam.param_groups] == [0.1, 0.0]
-    assert type(make_optimizer(layer, Config())) is torch.optim.AdamW
+    assert type(make_optimizer(layer, loss, Config())) is torch.optim.AdamW
 
 
 @pytest.mark.parametrize(

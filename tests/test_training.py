@@ -179,7 +179,7 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(
 
 def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_splits):
     """SIGKILL at random times, most of them while a state is written: one is saved each step."""
-    config = replace(CONFIG, images=16 * 700, evaluations=70)
+    config = replace(CONFIG, images=16 * 450, evaluations=45)
     (tmp_path / "task").write_bytes(pickle.dumps((config, toy_splits)))
     moments, unfinished = random.Random(0), 0
     command = [sys.executable, killed_run.__file__, str(tmp_path / "task")]
@@ -198,7 +198,7 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_sp
             say("killed", 0)
             process, started = answers(2)
             assert started == "started"
-            time.sleep(moments.uniform(0, 0.12))
+            time.sleep(moments.uniform(0, 0.08))
             os.kill(int(process), signal.SIGKILL)
             assert answers(1) == ["-9"]
             unfinished += any(tmp_path.glob("killed/.*"))

@@ -74,9 +74,10 @@ class ImageSet:
 class Splits:
     """A data set in three parts that share no class.
 
-    ``validation`` is for every choice (rates, epochs); ``test`` is for the last number.
+    ``validation`` is for every choice (rates, epochs); ``test`` is for the last number. Where a
+    choice is made it may be None: what is not at hand cannot be looked at.
     """
 
     train: ImageSet
     validation: ImageSet
-    test: ImageSet
+    test: ImageSet | None

@@ -1,7 +1,9 @@
 """The stored runs in ``data/results``, one JSON file each: what tables and plots are made of."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +21,75 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "commit": str,  # of the code that ran
 }
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
+# Settings that every key counts; any other came later, and counts where it is not its default.
+_ALWAYS = frozenset(
+    [
+        "dataset",
+        "network",
+        "pretrained",
+        "embedding_dim",
+        "image_size",
+        "ks",
+        "k_temperature",
+        "rank_temperature",
+        "query_in_database",
+        "simix",
+        "batch_size",
+        "per_class",
+        "images",
+        "learning_rate",
+        "weight_decay",
+        "warmup",
+        "rotation",
+        "scale",
+        "shift",
+        "colour",
+        "flip",
+        "evaluations",
+        "seed",
+    ]
+)
 
 
-def load_results(folder: Path | None = None) -> list[dict[str, Any]]:
+def run_key(config: Config) -> str:
+    """A short name for a run: twelve hexadecimal digits of a hash of all its settings.
+
+    Neither the order of the fields nor 1 instead of 1.0 changes it. A field that a later version
+    adds counts only where it is not at its default, which does what was done before there was the
+    field: older runs keep their keys.
+    """
+    first = {f.name: f.default for f in fields(config) if f.name not in _ALWAYS}
+    settings = {k: v for k, v in vars(config).items() if k not in first or v != first[k]}
+    text = json.dumps({name: _plain(value) for name, value in settings.items()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: Any) -> Any:
+    """A value as all that are equal to it are written."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return repr(float(value)) if is_number else value
+
+
+def load_results(folder: Path | None = None, tested: bool = True) -> list[dict[str, Any]]:
     """All stored runs, in the order of their files' names.
 
     Each is what :func:`recallkit.training.train` returns.
 
     Args:
         folder: of the ``*.json``; by default ``data/results``. One that is not there holds none.
+        tested: whether they must have metrics on test classes. Runs that tuned have none.
 
     Raises:
         RecallkitError: naming the file that is not JSON, or lacks a field.
     """
     folder = FOLDER if folder is None else folder
-    return [_checked(read_json(path), path) for path in sorted(folder.glob("*.json"))]
+    paths = sorted(folder.glob("*.json"))
+    return [_checked(read_json(path), path, tested) for path in paths]
 
 
-def _checked(result: Any, path: Path) -> dict[str, Any]:
+def _checked(result: Any, path: Path, tested: bool) -> dict[str, Any]:
     if not isinstance(result, dict):
         raise RecallkitError(f"{path} is not a stored run: it holds no object")
     for name, kind in FIELDS.items():
@@ -44,7 +97,7 @@ def _checked(result: Any, path: Path) -> dict[str, Any]:
             raise RecallkitError(
                 f"{path} is not a stored run: {name!r} is missing or of wrong type"
             )
-    if "trained" not in result["test"]:
+    if tested and "trained" not in result["test"]:
         raise RecallkitError(f"{path} is not a stored run: 'test' has no 'trained'")
     try:
         config_of(result)

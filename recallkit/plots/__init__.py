@@ -1,6 +1,11 @@
 """Every figure: data in, ``fig, ax`` out. Nothing is computed here that is not drawn."""
 
-from recallkit.plots.ablation import plot_comparison, plot_competition, plot_three_views
+from recallkit.plots.ablation import (
+    plot_comparison,
+    plot_competition,
+    plot_costs,
+    plot_three_views,
+)
 from recallkit.plots.bench import plot_engines
 from recallkit.plots.bench_step import plot_step_cost
 from recallkit.plots.benchmarks import (
@@ -78,6 +83,7 @@ __all__ = [
     "plot_comparison",
     "plot_competition",
     "plot_cost",
+    "plot_costs",
     "plot_engines",
     "plot_found",
     "plot_gallery",

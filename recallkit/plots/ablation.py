@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from recallkit.experiments.points import Look
+
 
 def plot_three_views(
     batch_sizes: Sequence[int], views: Mapping[str, Tensor]
@@ -73,11 +75,14 @@ def plot_comparison(
 ) -> "tuple[Figure, Any]":
     """Stored runs with their intervals, and the reader's own points among them.
 
+    A value without a point in a series, or in none, says "not run".
+
     Args:
         stored: name of a series → value of the setting → mean and interval of R@1, as shares.
         own: value of the setting → R@1 of one run.
         xlabel: what the setting is called.
-        values: of the setting, in the order of the axis; spaced evenly.
+        values: of the setting, in the order of the axis; spaced evenly. Points are joined by
+            lines only if all are numbers: between others there is nothing.
 
     Returns:
         The figure, and its axis.
@@ -86,6 +91,7 @@ def plot_comparison(
 
     fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
     places = {value: place for place, value in enumerate(values)}
+    joined = {} if all(isinstance(v, (int, float)) for v in values) else {"linestyle": "none"}
     for i, (name, points) in enumerate(stored.items()):
         ax.errorbar(
             [places[value] for value in points],
@@ -93,20 +99,109 @@ def plot_comparison(
             yerr=[100 * point.margin if point.count > 1 else 0 for point in points.values()],
             label=name,
             capsize=3,
-            **{"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i]},
+            **(_series_style(i) | joined),
         )
     heights = [100 * value for value in own.values()]
     style = {"color": GREY, "marker": "*", "markersize": 13, "markerfacecolor": "white"}
-    ax.plot(
-        [places[v] for v in own], heights, linestyle="none", label="just now, one seed", **style
-    )
+    if own:
+        style |= {"linestyle": "none", "label": "just now, one seed"}
+        ax.plot([places[value] for value in own], heights, **style)
+    _say_not_run(ax, stored, own, values)
     ax.set(xlabel=xlabel, ylabel="R@1 on test classes (%)")
     ax.set_xticks(range(len(values)), [str(value) for value in values])
     ax.set_xlim(-0.5, len(values) - 0.5)
     ax.margins(y=0.3)
     ax.grid(alpha=0.3, axis="y")
-    ax.legend()
+    if stored or own:
+        ax.legend()
     return fig, ax
+
+
+def _series_style(i: int) -> dict[str, Any]:
+    """A look of its own for each number, beyond the seven colours too."""
+    turn = i // len(CYCLE)
+    return {
+        "color": CYCLE[i % len(CYCLE)],
+        "linestyle": LINES[(i + turn) % len(LINES)],
+        "marker": MARKERS[(i + 2 * turn) % len(MARKERS)],
+    }
+
+
+def _say_not_run(
+    ax: "Axes", stored: Mapping[str, Mapping[Any, Estimate]], own: Mapping[Any, float], values: Any
+) -> None:
+    """At the foot of each value that a series lacks, in the colour of the series."""
+    for place, value in enumerate(values):
+        lacking = [i for i, points in enumerate(stored.values()) if value not in points]
+        nowhere = len(lacking) == len(stored)
+        if nowhere and value in own:
+            continue
+        for line, i in enumerate([None] if nowhere else lacking):
+            colour = GREY if i is None else CYCLE[i % len(CYCLE)]
+            ax.annotate(
+                "not run",
+                (place, 0),
+                (0, 3 + 9 * line),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=colour,
+            )
+
+
+COSTS = {"images": "images seen", "updates": "updates", "seconds": "seconds of training"}
+
+
+def plot_costs(
+    rows: "Mapping[str, Mapping[str, Sequence[Look]]]", legend: str = ""
+) -> "tuple[Figure, Any]":
+    """The same runs on the way, against three costs: images seen, updates, seconds.
+
+    A point on the way is no shorter training: that would have lowered its rate earlier.
+
+    Args:
+        rows: name of a row of panels → name of a curve → its looks at the validation classes.
+        legend: what the names of curves are values of.
+
+    Returns:
+        The figure, and (rows, 3) axes.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    size = (10.5, 3.2 * len(rows) + 0.3)
+    options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
+    fig, axes = plt.subplots(len(rows), len(COSTS), **options)
+    names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
+    for row, (title, curves) in zip(axes, rows.items(), strict=True):
+        for ax, (cost, xlabel) in zip(row, COSTS.items(), strict=True):
+            for name, looks in curves.items():
+                _curve(ax, looks, cost, name, names.index(name))
+            ax.set(xlabel=xlabel, xscale="log" if cost == "updates" else "linear")
+            if cost != "updates":
+                ax.xaxis.set_major_locator(MaxNLocator(5))
+                ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+            ax.grid(alpha=0.3)
+        row[0].set_ylabel("R@1 on validation classes (%)")
+        row[1].set_title(title)
+    drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0]]
+    handles = {name: line for lines in drawn for line, name in lines}
+    if handles:
+        fig.legend(handles.values(), handles, loc="outside right center", title=legend)
+    return fig, axes
+
+
+def _curve(ax: "Axes", looks: "Sequence[Look]", cost: str, name: str, number: int) -> None:
+    x = [getattr(look, cost) for look in looks]
+    means = [100 * look.recall.mean for look in looks]
+    style = _series_style(number)
+    ax.plot(x, means, markersize=4, label=name, **style)
+    if looks and looks[-1].recall.count > 1:
+        margins = [100 * look.recall.margin for look in looks]
+        low = [mean - margin for mean, margin in zip(means, margins, strict=True)]
+        high = [mean + margin for mean, margin in zip(means, margins, strict=True)]
+        ax.fill_between(x, low, high, color=style["color"], alpha=0.12, linewidth=0)
 
 
 def _batch_axis(ax: "Axes", batch_sizes: Sequence[int]) -> None:

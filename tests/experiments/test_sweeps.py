@@ -1,0 +1,106 @@
+"""Declarations: those of the package hold together, one's own are read, bad ones are named."""
+
+import json
+
+import pytest
+
+from recallkit.errors import RecallkitError
+from recallkit.experiments.sweeps import SWEEPS, Sweep, cross_first, find_sweep, grid, scaled
+from recallkit.presets import PRESETS
+
+TOML = """
+name = "turning"
+question = "How far?"
+preset = "emoji"
+seeds = [0, 1]
+[base]
+images = 4000
+[grid]
+rotation = [0.0, 45.0]
+ks = [[1], [1, 2]]
+[tuned]
+learning_rate = [0.001, 0.002]
+"""
+
+
+@pytest.mark.parametrize("name", [n for n, s in SWEEPS.items() if s.preset in PRESETS])
+def test_every_declared_setting_is_a_config_of_its_own(name):
+    sweep = find_sweep(name)
+    configs = [sweep.config(setting) for setting in sweep.compared]
+    assert len(set(configs)) == len(configs)
+    assert len(sweep.seeds) >= 3
+    for config in configs:
+        for candidates in sweep.tuned.values():
+            assert len(candidates) >= 3
+        assert config.images == configs[0].images  # equal images for all
+
+
+def test_batch_sizes_fit_the_emoji():
+    assert max(s["batch_size"] for s in SWEEPS["batch-size"].compared) <= 2400
+
+
+def test_a_preset_is_looked_up_only_when_used(monkeypatch):
+    monkeypatch.delitem(PRESETS, "glyphs", raising=False)
+    sweep = find_sweep("batch-size-glyphs")
+    with pytest.raises(RecallkitError, match=r"needs the preset 'glyphs'; known are: .*emoji"):
+        sweep.config(sweep.compared[0])
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(TOML)
+    sweep = find_sweep(str(path))
+    assert sweep.compared == grid(rotation=(0.0, 45.0), ks=((1,), (1, 2)))
+    assert sweep.config(sweep.compared[1]).ks == (1, 2)
+    assert (sweep.base, sweep.seeds) == ({"images": 4000}, (0, 1))
+    listed = {"name": "own", "question": "?", "preset": "emoji", "compared": [{"flip": True}]}
+    path.with_suffix(".json").write_text(json.dumps(listed))
+    assert find_sweep(str(path.with_suffix(".json"))).compared == ({"flip": True},)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", "own.toml does not declare a sweep"),
+        (TOML.replace("rotation", "rotatoin"), "there is no setting 'rotatoin'; there are"),
+        (TOML.replace("[grid]", "[net]"), r"either \[grid\] or \[\[compared\]\]"),
+        (TOML.replace("0.001, 0.002", "0.002, 0.001"), "candidates, ascending"),
+        (TOML.replace("rotation = [0.0, 45.0]", "learning_rate = [1.0]"), "compared and tuned"),
+        (TOML.replace("seeds = [0, 1]", "seeds = [0, 0]"), "seeds must be different"),
+        (TOML.replace("seeds = [0, 1]", "seeds = [1000]"), "without 1000, with which is tuned"),
+        (TOML.replace('"turning"', '"../up"'), "name must be of small letters"),
+        (TOML.replace("question", "qestion"), "qestion"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, text, message):
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(RecallkitError, match=message) as error:
+        find_sweep(str(tmp_path / "own.toml"))
+    assert "own.toml" in str(error.value)
+
+
+def test_a_bad_value_is_named_when_it_is_used():
+    sweep = Sweep("a", "?", "emoji", ({"batch_size": 0},))
+    with pytest.raises(RecallkitError, match=r"sweep a, .*batch_size must be at least 1"):
+        sweep.config(sweep.compared[0])
+
+
+def test_a_bad_name_has_its_remedy(tmp_path):
+    with pytest.raises(RecallkitError, match=r"no sweep 'size'. There are batch-size, .*own"):
+        find_sweep("size")
+    with pytest.raises(RecallkitError, match="there is no file"):
+        find_sweep(str(tmp_path / "gone.toml"))
+
+
+def test_scaled_changes_images_and_seeds_alone():
+    sweep = SWEEPS["ks"]
+    other = scaled(sweep, 9000, (5, 6))
+    assert (other.base["images"], other.seeds, other.compared) == (9000, (5, 6), sweep.compared)
+    assert scaled(sweep) == sweep
+
+
+def test_slices_through_the_centre_come_first():
+    ordered = cross_first(grid(x=(0, 1, 2), y=(0, 1, 2)), {"x": 1, "y": 1})
+    assert ordered[0] == {"x": 1, "y": 1}
+    assert all(1 in setting.values() for setting in ordered[:5])
+    assert not any(1 in setting.values() for setting in ordered[5:])
