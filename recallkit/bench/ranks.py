@@ -54,8 +54,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def _loop(embeddings: Tensor, labels: Tensor) -> Tensor:
     """RS@k query by query, in plain PyTorch with autograd: the style of the released code."""
     losses = []
-    for q in range(len(embeddings)):
-        similarity = embeddings @ embeddings[q]  # (B,)
+    # unbind, not [q]: the gradient of that would be a whole matrix for each query.
+    for q, similarity in enumerate((embeddings @ embeddings.T).unbind()):  # (B,)
         positive = labels == labels[q]
         positive[q] = False
         competes = torch.ones_like(positive)
@@ -195,12 +195,20 @@ def bench_ranks(
         ]
     measured: list[dict[str, Any]] = []
     for case in tqdm(cases, desc="benchmark", unit="case"):
-        failed = [m for m in measured if m["method"] == case.method and "failed" in m]
+        failed = [m for m in measured if _as_hard(case, m) and "failed" in m]
         if failed:
             measured.append(asdict(case) | {"failed": NOT_TRIED})
         else:
             measured.append(run_case(__name__, case, limit_s, limit_gb))
     return {"cases": measured, **environment(torch.device(device))}
+
+
+def _as_hard(case: Case, other: dict[str, Any]) -> bool:
+    """Whether a case needs no less than another one of its method."""
+    alike = (case.method, case.simix, case.per_class) == tuple(
+        other[name] for name in ("method", "simix", "per_class")
+    )
+    return alike and case.batch_size >= other["batch_size"]
 
 
 def _mixed_and_plain(batch: int) -> list[tuple[int, int, int, bool]]:
