@@ -35,7 +35,7 @@ def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
         axes[1].plot(sizes, [case["ms_per_image"] for case in own], **style)
     _draw_kept(axes[2], [case for case in done if not case["plain"]])
     axes[0].set(title="Memory", ylabel="MB over images and weights", yscale="log")
-    axes[1].set(title="Time", ylabel="milliseconds an image", yscale="log")
+    axes[1].set(title="Time", ylabel="milliseconds an image", ylim=(0, None))
     for ax in axes[:2]:
         ax.set(xscale="log", xlabel="batch size B")
     for ax in axes:
