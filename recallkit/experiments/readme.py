@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
@@ -92,7 +93,8 @@ def batch_cost() -> str:
     if not path.is_file():
         return "No benchmark is stored."
     stored = read_json(path)
-    cases = [case for case in stored["cases"] if case["batch_size"] >= 1000]
+    tried = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
+    cases = [case for case in tried if case["batch_size"] >= 1000]
     return "\n".join(
         [
             ranks_table(cases),

@@ -47,7 +47,10 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
 
 def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:
-    times = {case["batch_size"]: case["products_s"] for case in done}
+    times: dict[int, float] = {}
+    for case in done:  # measured beside each method; what disturbs it makes it longer
+        size = case["batch_size"]
+        times[size] = min(case["products_s"], times.get(size, case["products_s"]))
     batch = sorted(times)
     label = "the four matrix products alone"
     ax.plot(batch, [times[b] for b in batch], color=GREY, linewidth=4, alpha=0.4, label=label)
