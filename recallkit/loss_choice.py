@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recallkit.losses import RecallAtKLoss, SmoothAPLoss, ranking_task
+from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.presets import Config
-from recallkit.ranks import relaxed_ranks
 
 # Of the other library: class, and its settings on cosines. Those of contrastive and triplet loss
 # there are for distances; the others are the library's own, which are their authors'.
@@ -100,24 +99,8 @@ class RecallVariant(RecallAtKLoss):
             raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
         self.variant = variant
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        gallery: Tensor | None = None,
-        gallery_labels: Tensor | None = None,
-        itself: Tensor | None = None,
-    ) -> Tensor:
-        """The loss, as :meth:`.RecallAtKLoss.forward`."""
-        *task, left_out = ranking_task(
-            embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
-        )
-        ranks = relaxed_ranks(
-            *task, left_out=left_out, temperature=self.rank_temperature, engine=self.engine
-        )
-        return 1 - self._recall(ranks).mean()
-
-    def _recall(self, ranks: Tensor) -> Tensor:
+    def recall(self, ranks: Tensor) -> Tensor:
+        """(Q, P) relaxed ranks, +∞ at padding → (Q, K) recall of the variant."""
         k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
         found = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
         positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)

@@ -110,7 +110,11 @@ class RecallAtKLoss(nn.Module):
             engine=self.engine,
             precision=self.precision,
         )
-        return 1 - soft_recall_at_k(ranks, self.ks, self.k_temperature).mean()
+        return 1 - self.recall(ranks).mean()
+
+    def recall(self, ranks: Tensor) -> Tensor:
+        """(Q, P) relaxed ranks, +∞ at padding → (Q, K) recall: :func:`soft_recall_at_k`."""
+        return soft_recall_at_k(ranks, self.ks, self.k_temperature)
 
     def extra_repr(self) -> str:
         """What ``print(loss)`` shows."""

@@ -387,6 +387,7 @@ def _train(
         "test": table,
         "validation": run.history,
         "seconds": round(run.seconds, 2),
+        "processor_seconds": round(run.processor_seconds, 2),
         "images_per_second": round(training.steps * training.batch_size / run.seconds, 1),
         "peak_memory_mb": round(_peak_memory(device) / 2**20, 1),
         "processes": processes.world,
@@ -473,6 +474,8 @@ class _Run:
     Attributes:
         history: the lines of ``metrics.jsonl``.
         seconds: of training, evaluations left out, earlier sittings included.
+        processor_seconds: the same as the processor's time, all threads together, which does not
+            count the waiting for other programs; on a CPU it says what the training costs.
     """
 
     def __init__(
@@ -482,7 +485,7 @@ class _Run:
         self.folder, self.first, self.options = folder, training.processes.first, options
         self.history: list[Line] = []
         self.losses: list[float] = []  # since the last evaluation
-        self.seconds = 0.0
+        self.seconds = self.processor_seconds = 0.0
         if options.resume:
             load_state(folder, asdict(training.config), training.device, self._use)
         self.due = self._due()
@@ -492,6 +495,7 @@ class _Run:
         self.training.load_state_dict(state)
         log = json.loads(state["log"])
         self.history, self.losses, self.seconds = log["history"], log["losses"], log["seconds"]
+        self.processor_seconds = log["processor_seconds"]
         self.options.reading.bad.update(log["skipped"])
 
     def save(self) -> None:
@@ -500,6 +504,7 @@ class _Run:
             "history": self.history,
             "losses": self.losses,
             "seconds": self.seconds,
+            "processor_seconds": self.processor_seconds,
             "skipped": sorted(self.options.reading.bad),
         }
         state = self.training.state_dict() | {"log": json.dumps(log)}
@@ -539,9 +544,10 @@ class _Run:
 
     def _step(self, log: RunLog | None) -> None:
         training = self.training
-        start = time.perf_counter()
+        start, processor_start = time.perf_counter(), time.process_time()
         self.losses.append(training.step())
         self.seconds += time.perf_counter() - start
+        self.processor_seconds += time.process_time() - processor_start
         if log is not None:
             peak = _peak_memory(training.device)
             log.step(training.steps_done, training.batch_size, self.losses[-1], peak)
@@ -569,6 +575,7 @@ class _Run:
             "step": training.steps_done,
             "images": training.steps_done * training.batch_size,
             "seconds": round(self.seconds, 2),
+            "processor_seconds": round(self.processor_seconds, 2),
             "learning_rate": training.scheduler.get_last_lr()[0],
             "loss": sum(self.losses) / max(1, len(self.losses)),
             **{name: round(value, 6) for name, value in metrics.items()},

@@ -94,7 +94,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, s
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
     assert a == b
     assert resumed["test"] == whole["test"]
-    lines = [[line | {"seconds": 0} for line in r["validation"]] for r in (whole, resumed)]
+    lines = [
+        [line | {"seconds": 0, "processor_seconds": 0} for line in r["validation"]]
+        for r in (whole, resumed)
+    ]
     assert lines[0] == lines[1]  # the loss since the evaluation before, too
     assert not list((tmp_path / "stopped").glob("state*"))
 
@@ -209,7 +212,10 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_weights(tmp_path, toy_sp
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed"))
     assert a == b
     results = [runs.read_json(tmp_path / name / "result.json") for name in ("whole", "killed")]
-    lines = [[line | {"seconds": 0} for line in result["validation"]] for result in results]
+    lines = [
+        [line | {"seconds": 0, "processor_seconds": 0} for line in result["validation"]]
+        for result in results
+    ]
     assert lines[0] == lines[1]
     files = [{path.name for path in (tmp_path / name).iterdir()} for name in ("whole", "killed")]
     assert files[0] == files[1]

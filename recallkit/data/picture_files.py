@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from recallkit.data.loading import Parts, Reading
-from recallkit.data.pictures import read_picture
+from recallkit.data.pictures import opened, read_picture
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 
@@ -123,18 +123,11 @@ def read_whole_photograph(path: Path, longest: int, box: Box | None = None) -> T
 
 def _open(path: Path, enough: int, box: Box | None) -> Image.Image:
     """Decode no finer than needed, turn upright, crop to the box."""
-    try:
-        with Image.open(path) as picture:
-            if box is None:
-                picture.draft("RGB", (enough, enough))  # of a JPEG, which can do so
-            whole = ImageOps.exif_transpose(picture).convert("RGB")
-            return whole if box is None else whole.crop(tuple(round(value) for value in box))
-    except FileNotFoundError:
-        raise RecallkitError(f"there is no picture {path}") from None
-    except Exception as error:  # a damaged picture fails in many ways, each of them final
-        raise RecallkitError(
-            f"{path} cannot be read as a picture ({error}). Replace or delete it."
-        ) from error
+    with opened(path) as picture:
+        if box is None:
+            picture.draft("RGB", (enough, enough))  # of a JPEG, which can do so
+        whole = ImageOps.exif_transpose(picture).convert("RGB")
+        return whole if box is None else whole.crop(tuple(round(value) for value in box))
 
 
 def _tensor(picture: Image.Image) -> Tensor:

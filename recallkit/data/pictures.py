@@ -1,5 +1,7 @@
 """Picture files as square tensors."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +27,27 @@ def read_picture(path: Path, side: int = 64) -> Tensor:
     Raises:
         RecallkitError: naming the file, if it is missing, empty, or not a whole picture.
     """
+    with opened(path) as picture:
+        picture = ImageOps.exif_transpose(picture).convert("RGBA")
+    return fit_picture(picture, side)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture file, to be decoded within this context.
+
+    Raises:
+        RecallkitError: naming the file, if it is missing, empty, or not a whole picture.
+    """
     try:
         with Image.open(path) as picture:
-            picture = ImageOps.exif_transpose(picture).convert("RGBA")
+            yield picture
     except FileNotFoundError:
         raise RecallkitError(f"there is no picture {path}") from None
     except Exception as error:  # a damaged picture fails in many ways, each of them final
         raise RecallkitError(
             f"{path} cannot be read as a picture ({error}). Replace or delete it."
         ) from error
-    return fit_picture(picture, side)
 
 
 def fit_picture(picture: Image.Image, side: int = 64) -> Tensor:

@@ -126,7 +126,8 @@ _DECLARED = (
         name="batch-size",
         question="At equal images and tuned rates, does a larger batch retrieve better?",
         preset="emoji",
-        compared=grid(batch_size=(128, 512, 32, 2048, 64, 256, 1024), simix=(False, True)),
+        compared=grid(batch_size=(128, 2048, 32, 512), simix=(False, True)),
+        base={"images": 100_000},
         note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
     ),
     Sweep(
