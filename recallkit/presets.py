@@ -82,6 +82,9 @@ class Config:
     """On weights with two or more dimensions only."""
     warmup: float = 0.05
     """Share of the steps in which the rate rises from 0; after it, half a cosine down to 0."""
+    warmup_steps: int = 15
+    """At least so many, though no more than a third: large batches leave few steps, and reached in
+    two or three the peak makes all images alike. Without effect if ``warmup`` is 0."""
     clip_norm: float | None = None
     """Longest gradient, all parameters together; longer ones are scaled to it. None: any."""
     milestones: tuple[int, ...] = ()
@@ -125,6 +128,8 @@ class Config:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, or None, not {value}")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must be at least 0, not {self.warmup_steps}")
         if self.keep_graphs_gb < 0:
             raise ValueError(f"keep_graphs_gb must be at least 0, not {self.keep_graphs_gb}")
         if not 0 < self.crop <= 1:

@@ -37,6 +37,8 @@ def make_schedule(config: Config, steps: int) -> Callable[[int], float]:
     down to 0.
     """
     rise = round(config.warmup * steps)
+    if config.warmup:
+        rise = max(rise, min(config.warmup_steps, steps // 3))
     falls = [steps * epoch // config.epochs for epoch in config.milestones]
 
     def share(step: int) -> float:
