@@ -192,14 +192,17 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Re
     from recallkit import evaluation, plots
     from recallkit.data import load
     from recallkit.embedding import embed
+    from recallkit.frozen import plain_features
     from recallkit.training import read_network
 
     test = load(config.dataset, config.image_size, config.root, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
-    chosen = plots.random_queries(test, min(8, len(test)))
-    embeddings = embed(network, test.images, config.image_size)
+    chosen, images = plots.random_queries(test, min(8, len(test))), test.images
+    if config.frozen:  # the cache has the features, which take longer than all else
+        network, images = network.head, plain_features(network, test, config.image_size).images
+    embeddings = embed(network, images, config.image_size)
     similarities, neighbours = evaluation.search(embeddings, k=min(8, len(test) - 1))
     fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
     _save(fig, folder / "figures" / "retrieval.png")

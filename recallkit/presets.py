@@ -34,11 +34,17 @@ class Config:
     root: str = ""
     """The folder that holds a benchmark; `recallkit prepare NAME --root DIR` checks it."""
     network: str = "small"
-    """"small", or a backbone of torchvision ("resnet50") or timm ("timm/vit_base_patch32_224")."""
+    """"small", or a backbone of torchvision ("resnet50"), of timm ("timm/vit_base_patch32_224"), or
+    with weights in a Python package ("packaged/efficientnet_lite0")."""
     pretrained: bool = False
     """Start the backbone from published weights."""
     weights: str = ""
     """Start it from the weights in this file instead: no network is needed."""
+    frozen: bool = False
+    """Train the head alone, on features of the backbone computed once."""
+    views: int = 8
+    """With frozen: augmented copies of each training image whose features are kept; each time an
+    image is seen one of them is drawn."""
     embedding_dim: int = 256
     """D. More costs little beside the convolutions."""
     image_size: int = 32
@@ -121,7 +127,12 @@ class Config:
             raise ValueError(f"loss must be one of {get_args(Loss)}, not {self.loss!r}")
         if not self.proxy_rate > 0:
             raise ValueError(f"proxy_rate must be above 0, not {self.proxy_rate}")
-        for name in ("embedding_dim", "image_size", "batch_size", "evaluations"):
+        if self.frozen and self.network == "small":
+            raise ValueError(
+                'frozen needs a backbone whose features are worth keeping, not network "small": '
+                "add --network packaged/efficientnet_lite0 --pretrained"
+            )
+        for name in ("embedding_dim", "image_size", "batch_size", "evaluations", "views"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("clip_norm", "evaluation_epochs"):
@@ -200,6 +211,16 @@ _CARS, _CUB = 4 * 96, 4 * 98
 
 PRESETS: dict[str, Config] = {
     "emoji": Config(),
+    "emoji-frozen": Config(  # features once in about five minutes on two cores, then seconds a run
+        network="packaged/efficientnet_lite0",
+        pretrained=True,
+        frozen=True,
+        views=4,  # each takes a minute to compute, once
+        image_size=160,  # R@1 of the features on validation classes: 68 % at 96, 71 at 128, 74 here
+        batch_size=512,
+        chunk_size=4096,  # the head is small: a pass takes all
+        learning_rate=1e-3,
+    ),
     "inaturalist-resnet50": _paper("inaturalist", RESNET50, 90, (40, 70), 1e-4, 200),
     "inaturalist-vit-b32": _paper("inaturalist", VIT_B32, 90, (10, 40, 70), 5e-5, 200),
     "inaturalist-vit-b16": _paper("inaturalist", VIT_B16, 90, (10, 40, 70), 5e-5, 100),
