@@ -134,7 +134,7 @@ _DECLARED = (
         name="batch-size-glyphs",
         question="The same, where classes are 17 times as many.",
         preset="glyphs-cpu",
-        compared=grid(batch_size=(1024, 64, 4096, 256)),
+        compared=grid(batch_size=(512, 64, 4096)),
         base={"images": 200_000, "simix": False, "evaluations": 4},
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
         note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
