@@ -105,6 +105,7 @@ def _train_command(chosen: str) -> Callable[..., None]:
         Examples:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
+          recallkit train --preset emoji-frozen       (a head on pretrained features, in seconds)
           recallkit train --dataset ~/my-pictures     (one sub-folder a class)
           recallkit train --resume runs/large
           recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
@@ -367,8 +368,9 @@ def ablate(
 
     Each setting is tuned with the same budget, then trained with several seeds at its best rate.
     Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
-    batch-size-glyphs, batch-size-glyphs-long, temperatures, ks, definition, losses, per-class; or a
-    .toml or .json file with one of your own. The protocol stands in data/results/README.md.
+    batch-size-frozen, batch-size-glyphs, batch-size-glyphs-long, temperatures, ks, definition,
+    losses, per-class; or a .toml or .json file with one of your own. The protocol stands in
+    data/results/README.md.
 
     Examples:
       recallkit ablate batch-size --dry-run
