@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_ks
-from recallkit.evaluation.metrics import positive_ranks
+from recallkit.evaluation.counting import positive_ranks
 
 SETTINGS = {  # name: (positives, ignored)
     "easy": (("easy",), ("junk", "hard")),
