@@ -62,9 +62,13 @@ def write_atomically(
             temporary.unlink(missing_ok=True)
 
 
+_WRITTEN = ("config.json", "metrics.jsonl", "diverged.json", "result.json", "state.pt")
+_WRITTEN += ("best.safetensors", "weights.safetensors")
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a process that was killed while it wrote has left in a run ``folder``."""
-    for name in ("metrics.jsonl", "best.safetensors", "weights.safetensors", "state.pt"):
+    for name in _WRITTEN:
         for path in folder.glob(f".{name}.*"):
             path.unlink(missing_ok=True)
 

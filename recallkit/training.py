@@ -498,6 +498,7 @@ def _begin_or_resume(folder: Path, config: Config, resume: bool) -> None:
         raise RecallkitError(
             f"{folder} already holds a run. Continue it with --resume, or choose another --out."
         )
+    runs.remove_unfinished(folder)
     runs.write_json(folder / "config.json", asdict(config))
     (folder / "metrics.jsonl").unlink(missing_ok=True)  # of a run that never came to a save
 
