@@ -7,9 +7,9 @@ A loss that compares all images of a batch needs all embeddings at once, but not
 3. embed each chunk again, this time with its graph, and push its rows of dL/dE back through it.
 
 By the chain rule the sum over the chunks is the gradient of the whole batch. The price is a second
-forward pass; the last chunk is spared it, since its graph can wait for dL/dE without raising the
-peak, and so are as many others as spare memory can hold the graphs of. (Revaud et al., ICCV 2019;
-Patel et al., CVPR 2022. Keeping graphs is ours.)
+forward pass; as many chunks are spared it as spare memory can hold the graphs of, and of few chunks
+the last one, whose graph waits for dL/dE beside the loss alone. (Revaud et al., ICCV 2019; Patel et
+al., CVPR 2022. Keeping graphs is ours.)
 """
 
 import warnings
@@ -29,6 +29,7 @@ Chunk = tuple[Tensor, Sequence[Tensor]]  # images, and what their transform drew
 
 CPU_CHUNK = 256  # "auto" without a card: larger chunks gain nothing, their activations leave caches
 PROBE_FROM = 32  # "auto" with one: where doubling begins
+FEW_CHUNKS = 32  # beyond, sparing the last one saves less than a hundredth of the time
 
 
 class LargeBatchStep:
@@ -153,16 +154,18 @@ class LargeBatchStep:
     def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor], list["RandomState"]]:
         """Embeddings, with a graph where it is kept; the random state each chunk began with."""
         outputs, states, kept, last = [], [], 0, len(chunks) - 1
+        spared = last if last < FEW_CHUNKS else None
         for i, chunk in enumerate(chunks):
             states.append(RandomState(self._device()))
             if i == 0 and last > 0 and self.keep_graphs > 0:
                 output, size = self._forward_measured(chunk)
-                kept = min(last, self.keep_graphs // max(size, 1))
+                kept = self.keep_graphs // max(size, 1)
                 output = output if kept else output.detach()
             else:
-                with torch.set_grad_enabled(i < kept or i == last):
+                with torch.set_grad_enabled(i < kept or i == spared):
                     # If all graphs are kept, their backward passes are one, and this begins it.
-                    output = self._forward(chunk, synchronise=i == last == kept)
+                    everything = i == last <= kept and torch.is_grad_enabled()
+                    output = self._forward(chunk, synchronise=everything)
             outputs.append(output)
         return outputs, states
 
@@ -314,7 +317,8 @@ def _backward_of_kept(outputs: list[Tensor], gradients: Sequence[Tensor]) -> Non
     """
     kept = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
     outputs.clear()
-    torch.autograd.backward(*zip(*kept, strict=True))
+    if kept:
+        torch.autograd.backward(*zip(*kept, strict=True))
 
 
 class RandomState:

@@ -8,6 +8,10 @@ import torch
 
 from recallkit.data.image_set import ImageSet, Splits
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
 with suppress(ImportError):  # the tests of the core run without it
     import matplotlib
 

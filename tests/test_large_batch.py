@@ -334,6 +334,21 @@ def test_as_many_graphs_are_kept_as_fit(graphs):
     assert sizes == [5, 5, 5, 5, 5, 1] + [5] * again
 
 
+@pytest.mark.parametrize("graphs", [0, 1, 32, 33, 100])
+def test_of_many_chunks_the_last_has_no_graph_for_nothing(graphs):
+    """66 images in 33 chunks of two: the memory of a graph is worth more than its hundredth."""
+    images, labels = torch.randn(66, 3, 4, 4), torch.arange(66) // 3
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 8), nn.Sigmoid(), nn.Linear(8, 4))
+    budget = graphs * graph_bytes(network, images[:2])
+    sizes = count_forward_passes(network)
+    LargeBatchStep(network, RecallAtKLoss(), 2, keep_graphs=budget)(images, labels)
+    assert sizes == [2] * (33 + 33 - min(graphs, 33))
+    sparing = [parameter.grad.clone() for parameter in network.parameters()]
+    network.zero_grad()
+    RecallAtKLoss()(network(images), labels).backward()
+    torch.testing.assert_close(sparing, [parameter.grad for parameter in network.parameters()])
+
+
 def test_a_budget_below_one_graph_keeps_none_and_holds():
     network, images, labels = make()
     one = graph_bytes(network, images[:5])

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recallkit.data.emoji_file import read_images, read_index
+from recallkit.data.emoji_file import FORMAT, read_images
 from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.packed import read_index
 from recallkit.data.paths import embedded
 from recallkit.data.pixel_cache import cached_pixels
 from recallkit.errors import RecallkitError
@@ -38,7 +39,7 @@ def load_emoji(folder: Path | None = None) -> Splits:
     packed = _read(path)
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            index = read_index(archive)
+            index = read_index(archive, FORMAT)
             images = cached_pixels(
                 "emoji",
                 packed,

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from recallkit.data.packed import entry
 from recallkit.data.paths import replacing
 from recallkit.data.pixel_cache import checksum
 
@@ -27,23 +28,11 @@ def write_packed(path: Path, index: dict, images: np.ndarray) -> None:
     index = {"format": FORMAT, "images": len(images), "crc32": checksum(images), **index}
     text = json.dumps(index, ensure_ascii=False, indent=1)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(_entry("index.json"), text, zipfile.ZIP_DEFLATED)
+        archive.writestr(entry("index.json"), text, zipfile.ZIP_DEFLATED)
         starts = range(0, len(images), _SHEET)
         for number, start in enumerate(tqdm(starts, desc="packing", unit="sheet")):
             sheet = _webp(_to_sheet(images[start : start + _SHEET]))
-            archive.writestr(_entry(_sheet_name(number)), sheet)
-
-
-def read_index(archive: zipfile.ZipFile) -> dict:
-    """The index.
-
-    Raises:
-        ValueError: if the archive is not of this format.
-    """
-    index = json.loads(archive.read("index.json"))
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise ValueError(f"its index does not say {FORMAT!r}")
-    return index
+            archive.writestr(entry(_sheet_name(number)), sheet)
 
 
 def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
@@ -71,11 +60,6 @@ def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
 
 def _sheet_name(number: int) -> str:
     return f"sheet-{number:03}.webp"
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """A zip entry with a fixed date: the same data give the same bytes."""
-    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
 
 
 def _to_sheet(images: np.ndarray) -> np.ndarray:

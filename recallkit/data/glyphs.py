@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from recallkit.data.glyphs_distortion import distort, seed_of
-from recallkit.data.glyphs_file import SIDE, read_images, read_index
+from recallkit.data.glyphs_file import FORMAT, SIDE, read_images
 from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.packed import read_index
 from recallkit.data.paths import embedded
 from recallkit.data.pixel_cache import cached_pixels, checksum
 from recallkit.errors import RecallkitError
@@ -44,7 +45,7 @@ def load_glyphs(folder: Path | None = None, *, distorted: bool = False) -> Split
     packed = _read(path)
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            index = read_index(archive)
+            index = read_index(archive, FORMAT)
             images = _pixels(packed, archive, index, distorted)
         return _splits(index, images)
     except _DAMAGE as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from recallkit.data.packed import entry
 from recallkit.data.paths import replacing
 from recallkit.data.pixel_cache import checksum
 
@@ -55,23 +56,11 @@ def write_packed(path: Path, index: dict, ink: np.ndarray) -> None:
     lying = ink[file_order(index["classes"])].reshape(-1, SIDE * SIDE)
     packed = lying[:, 0::2] << 4 | lying[:, 1::2]
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(_entry("index.json"), text, zipfile.ZIP_DEFLATED)
+        archive.writestr(entry("index.json"), text, zipfile.ZIP_DEFLATED)
         starts = range(0, len(packed), _BLOCK)
         for number, start in enumerate(tqdm(starts, desc="packing", unit="block")):
             block = packed[start : start + _BLOCK].tobytes()
-            archive.writestr(_entry(_name(number)), lzma.compress(block, filters=_FILTERS))
-
-
-def read_index(archive: zipfile.ZipFile) -> dict:
-    """The index.
-
-    Raises:
-        ValueError: if the archive is not of this format.
-    """
-    index = json.loads(archive.read("index.json"))
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise ValueError(f"its index does not say {FORMAT!r}")
-    return index
+            archive.writestr(entry(_name(number)), lzma.compress(block, filters=_FILTERS))
 
 
 def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
@@ -101,8 +90,3 @@ def read_images(archive: zipfile.ZipFile, index: dict) -> np.ndarray:
 
 def _name(number: int) -> str:
     return f"ink-{number:02}.xz"
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """A zip entry with a fixed date: the same data give the same bytes."""
-    return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))

@@ -9,6 +9,7 @@ import torch
 from recallkit.data import emoji_file, load
 from recallkit.data.emoji import FILE, load_emoji
 from recallkit.data.emoji_builder import FOUNDRIES, split_classes
+from recallkit.data.packed import read_index
 from recallkit.data.paths import embedded
 from recallkit.errors import RecallkitError
 
@@ -97,7 +98,7 @@ class TestEmbedded:
 
     def test_the_split_is_the_one_the_seed_gives(self):
         with zipfile.ZipFile(embedded("emoji") / FILE) as archive:
-            classes = emoji_file.read_index(archive)["classes"]
+            classes = read_index(archive, emoji_file.FORMAT)["classes"]
         assert split_classes([c["code"] for c in classes]) == {
             c["code"]: c["split"] for c in classes
         }

@@ -13,6 +13,7 @@ from recallkit.data.glyphs import FILE, class_name, load_glyphs, seeds
 from recallkit.data.glyphs_builder import split_classes
 from recallkit.data.glyphs_distortion import distort, seed_of
 from recallkit.data.glyphs_rendering import block_of
+from recallkit.data.packed import read_index
 from recallkit.data.paths import embedded
 from recallkit.embedding import embed_pixels
 from recallkit.errors import RecallkitError
@@ -171,7 +172,7 @@ class TestEmbedded:
 
 def index_of_embedded():
     with zipfile.ZipFile(embedded("glyphs") / FILE) as archive:
-        return glyphs_file.read_index(archive)
+        return read_index(archive, glyphs_file.FORMAT)
 
 
 class TestPackedFile:
