@@ -40,16 +40,21 @@ def draw_sweep(sweep: Sweep, points: Sequence[Point], folder: Path, stem: str) -
     Returns:
         The files.
     """
-    files = _save(draw_results(sweep, points), folder / stem, result_rows(points))
+    files = save_figure(draw_results(sweep, points), folder / stem, result_rows(points))
     if any(point.looks for point in points):
-        files += _save(draw_costs(sweep, points), folder / f"{stem}-cost", look_rows(points))
+        files += save_figure(draw_costs(sweep, points), folder / f"{stem}-cost", look_rows(points))
     if has_rates(sweep, points):
         rows = tried_rows(sweep, points)
-        files += _save(draw_rates(sweep, points), folder / f"{stem}-rates", rows)
+        files += save_figure(draw_rates(sweep, points), folder / f"{stem}-rates", rows)
     if has_equal_updates(sweep, points):
         rows = [row for series in _equal_updates(sweep, points).values() for row in series]
-        files += _save(draw_equal_updates(sweep, points), folder / f"{stem}-updates", rows)
+        files += save_figure(draw_equal_updates(sweep, points), folder / f"{stem}-updates", rows)
     return files
+
+
+def is_stored(points: Sequence[Point]) -> bool:
+    """Whether there is anything to draw."""
+    return any(point.metrics or point.tried for point in points)
 
 
 def draw_results(
@@ -226,7 +231,8 @@ def _frame(fig: "Figure", sweep: Sweep, points: Sequence[Point]) -> None:
         fig.supxlabel(notes, fontsize=7, x=0.02, ha="left", color="#444444")
 
 
-def _save(fig: "Figure", path: Path, rows: Sequence[Row]) -> list[Path]:
+def save_figure(fig: "Figure", path: Path, rows: Sequence[Row]) -> list[Path]:
+    """Write PATH.svg, .png and, with the numbers drawn, .csv; close the figure."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 

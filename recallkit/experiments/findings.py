@@ -28,7 +28,6 @@ from recallkit.experiments.points import Point, collect
 from recallkit.experiments.sweeps import SWEEPS, Sweep
 
 Collected = Mapping[str, Sequence[Point]]
-BATCH_AXES = ("batch_size", "simix")
 
 
 def collect_all(stored: Stored, sweeps: Mapping[str, Sweep] = SWEEPS) -> dict[str, list[Point]]:
@@ -37,8 +36,8 @@ def collect_all(stored: Stored, sweeps: Mapping[str, Sweep] = SWEEPS) -> dict[st
 
 
 def batch_sweeps(sweeps: Mapping[str, Sweep] = SWEEPS) -> list[Sweep]:
-    """The sweeps that compare batch sizes with and without SiMix, whatever they are trained on."""
-    return [sweep for sweep in sweeps.values() if sweep.axes == BATCH_AXES]
+    """The sweeps that compare batch sizes, whatever they are trained on."""
+    return [sweep for sweep in sweeps.values() if sweep.axes[:1] == ("batch_size",)]
 
 
 def on_what(sweep: Sweep) -> str:
@@ -46,10 +45,15 @@ def on_what(sweep: Sweep) -> str:
     return f"`{sweep.preset}`"
 
 
-def by_simix(points: Sequence[Point]) -> dict[str, list[Point]]:
-    """Points apart by SiMix, without it first."""
-    names = {False: "SiMix off", True: "SiMix on"}
-    return {name: [p for p in points if p.values["simix"] is on] for on, name in names.items()}
+def by_simix(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Point]]:
+    """Points apart by SiMix, without it first; where it does not vary, those there are."""
+    base = sweep.config({}).simix
+    groups = {
+        name: [point for point in points if point.values.get("simix", base) is on]
+        for name, on in (("SiMix off", False), ("SiMix on", True))
+    }
+    varies = "simix" in sweep.axes
+    return {name: group for name, group in groups.items() if group or varies}
 
 
 def batch_shapes(found: Collected) -> dict[tuple[str, str], tuple[str, list[Contrast]]]:
@@ -57,7 +61,7 @@ def batch_shapes(found: Collected) -> dict[tuple[str, str], tuple[str, list[Cont
     return {
         (on_what(sweep), name): shape(members, "batch_size")
         for sweep in batch_sweeps()
-        for name, members in by_simix(found.get(sweep.name, ())).items()
+        for name, members in by_simix(sweep, found.get(sweep.name, ())).items()
     }
 
 
@@ -104,7 +108,11 @@ def _how(found: Sequence[Contrast]) -> str:
 
 def simix(found: Collected) -> str:
     """Whether to mix."""
-    by_data = {on_what(s): simix_contrasts(found.get(s.name, ())) for s in batch_sweeps()}
+    by_data = {
+        on_what(sweep): simix_contrasts(found.get(sweep.name, ()))
+        for sweep in batch_sweeps()
+        if "simix" in sweep.axes
+    }
     advice = _advice(
         [each.verdict for members in by_data.values() for each in members],
         {
