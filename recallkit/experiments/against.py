@@ -67,7 +67,9 @@ def _sizes(steps: Sequence[Contrast]) -> str:
 
 def _simix(found: Collected) -> tuple[str, list[str]]:
     by_data = {on_what(s): simix_contrasts(found.get(s.name, ())) for s in batch_sweeps()}
-    clauses = [f"{data}: {conclude(members)}" for data, members in by_data.items() if members]
+    clauses = [
+        f"{data}: {conclude(members, named=False)}" for data, members in by_data.items() if members
+    ]
     verdicts = [each.verdict for members in by_data.values() for each in members]
     return "; ".join(clauses), verdicts
 
@@ -135,7 +137,12 @@ def claims_table(found: Collected) -> str:
 def _claim_row(claim: Claim, rows: Sequence[Published], found: Collected) -> list[str]:
     numbers = "; ".join(_published(rows, *names) for names in claim.published)
     said, verdicts = claim.tested(found)
-    return [claim.text, numbers or "no number read", said or NOT_RUN, agreement(verdicts)]
+    return [
+        claim.text,
+        numbers or "no number found in a text",
+        said or NOT_RUN,
+        agreement(verdicts),
+    ]
 
 
 def _published(

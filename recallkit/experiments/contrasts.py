@@ -133,20 +133,22 @@ def contrast_table(found: Sequence[Contrast]) -> str:
     return text_table(header, rows) if rows else NOT_RUN
 
 
-def conclude(found: Sequence[Contrast]) -> str:
-    """What the contrasts say, verdict by verdict, in one line."""
+def conclude(found: Sequence[Contrast], named: bool = True) -> str:
+    """What the contrasts say, verdict by verdict, in one line.
+
+    Args:
+        found: of :func:`contrasts`.
+        named: whether to say what changes, or only where: for contrasts that all change the same.
+    """
     groups = {said: [c for c in found if c.verdict == said] for said in VERDICTS}
-    one = len({c.name for c in found}) == 1 and all(c.within for c in found)
-    named = {said: [(_where(c, one), c.change) for c in group] for said, group in groups.items()}
-    return "; ".join(f"{said} {_members(group)}" for said, group in named.items() if group) or (
-        NOT_RUN
-    )
+    places = {said: [(_where(c, named), c.change) for c in group] for said, group in groups.items()}
+    told = [f"{said} {_members(group)}" for said, group in places.items() if group]
+    return "; ".join(told) or NOT_RUN
 
 
-def _where(found: Contrast, one: bool) -> str:
-    """What changes, and where; only where, if it is one and the same everywhere."""
+def _where(found: Contrast, named: bool) -> str:
     place = f"at {words(found.within)}" if found.within else ""
-    return place if one else f"with {found.name} {place}".strip()
+    return f"with {found.name} {place}".strip() if named else place
 
 
 def _members(group: Sequence[tuple[str, Estimate]]) -> str:

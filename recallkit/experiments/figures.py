@@ -82,7 +82,7 @@ def draw_results(
     values = _sorted([*(value for value, _ in places), *(own or {})])
     options = {"xlabel": _xlabel(sweep), "values": values, "own_label": own_label, "ax": ax}
     fig, drawn = plots.plot_comparison(stored, own or {}, **options)
-    _name_ticks(drawn, [as_text(value) for value in values])
+    _name_ticks(drawn, [as_text(value) for value in values], 60 if ax is None else 25)
     if ax is None:
         _frame(fig, sweep, points)
     return fig
@@ -92,9 +92,10 @@ def _xlabel(sweep: Sweep) -> str:
     return sweep.axes[0].replace("_", " ") if 0 < len(sweep.axes) < 3 else "setting"
 
 
-def _name_ticks(ax: "Axes", texts: Sequence[str]) -> None:
+def _name_ticks(ax: "Axes", texts: Sequence[str], room: int) -> None:
+    """The words below the axis, aslant where there is no room for so many letters."""
     ax.set_xticks(range(len(texts)), texts)
-    if max(map(len, texts)) * len(texts) > 60:
+    if max(map(len, texts)) * len(texts) > room:
         ax.tick_params(axis="x", rotation=30, labelsize=8)
         for text in ax.get_xticklabels():
             text.set_horizontalalignment("right")

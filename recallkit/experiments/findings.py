@@ -122,7 +122,7 @@ def simix(found: Collected) -> str:
         },
         "Try SiMix on and off: whether it helps depends on the batch and on what is trained.",
     )
-    clauses = [f"{data}: {conclude(members)}" for data, members in by_data.items()]
+    clauses = [f"{data}: {conclude(members, named=False)}" for data, members in by_data.items()]
     return _sentence("SiMix", advice, clauses)
 
 

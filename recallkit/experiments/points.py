@@ -11,6 +11,7 @@ from recallkit.experiments.sweeps import Sweep
 from recallkit.experiments.tables import text_table
 
 FLAT = 0.005  # R@1: what the last look may lie above the one before, 3 of 660 validation images
+NAMED = 8  # settings that a remark lists; of more it gives the number
 Row = dict[str, Any]
 
 
@@ -241,7 +242,13 @@ def remarks(points: Sequence[Point]) -> list[str]:
         "diverged": [p for p in points if p.diverged],
         "not run": [p for p in points if not p.metrics and not p.diverged],
     }
-    return [f"{said}: {'; '.join(map(label, which))}" for said, which in notes.items() if which]
+    return [f"{said}: {_named(which, len(points))}" for said, which in notes.items() if which]
+
+
+def _named(which: Sequence[Point], of: int) -> str:
+    if len(which) == of > 1:
+        return "all"
+    return f"{len(which)} of {of}" if len(which) > NAMED else "; ".join(map(label, which))
 
 
 def label(point: Point) -> str:

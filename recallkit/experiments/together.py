@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from recallkit import plots
 from recallkit.experiments.contrasts import Contrast
 from recallkit.experiments.figures import draw_results, save_figure
-from recallkit.experiments.findings import Collected, batch_sweeps, simix_contrasts
+from recallkit.experiments.findings import Collected, batch_sweeps, by_simix, simix_contrasts
 from recallkit.experiments.points import Row, result_rows
 from recallkit.experiments.sweeps import Sweep
 
@@ -30,7 +30,8 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     fig, axes = plt.subplots(1, count, **options)
     for ax, sweep in zip(axes[0], sweeps, strict=False):
         draw_results(sweep, found[sweep.name], ax=ax)
-        ax.set_title(sweep.preset, fontsize=10)
+        [*series] = by_simix(sweep, found[sweep.name])
+        ax.set_title(", ".join([sweep.preset, *(series if len(series) == 1 else [])]), fontsize=10)
     for ax in axes[0, 1:]:
         ax.set_ylabel("")
     fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)

@@ -96,8 +96,10 @@ def plot_comparison(
     """
     import matplotlib.pyplot as plt
 
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+    alone = ax is None
+    if alone:
+        width = 6.5 if len(stored) < 3 else 8.5  # room for a legend beside
+        _, ax = plt.subplots(figsize=(width, 4), layout="constrained")
     places = {value: place for place, value in enumerate(values)}
     step = 0.09 if len(stored) > 2 else 0.0  # intervals side by side, not on top of each other
     joined = {} if all(isinstance(v, (int, float)) for v in values) else {"linestyle": "none"}
@@ -121,8 +123,10 @@ def plot_comparison(
     ax.set_xlim(-0.5, len(values) - 0.5)
     ax.margins(y=0.3)
     ax.grid(alpha=0.3, axis="y")
-    if any(stored.values()) or own:
-        ax.legend(fontsize="small" if len(stored) > 2 else None)
+    if alone and len(stored) > 2:
+        ax.figure.legend(loc="outside right center")
+    elif own or sum(map(bool, stored.values())) > 1:
+        ax.legend()
     return ax.figure, ax
 
 

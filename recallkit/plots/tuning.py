@@ -36,7 +36,7 @@ def plot_rates(
         best = {v: max(r[v] for r in lines.values() if v in r) for r in lines.values() for v in r}
         own = {"color": "black", "linewidth": 2.5, "alpha": 0.35, "label": "each its best"}
         ax.plot(*_line(best, values), zorder=0, **own)
-    _shared_legend(fig, axes, tuned)
+    _shared_legend(fig, axes, tuned, [f"{rate:g} for all" for rate in rates])
     return fig, axes
 
 
@@ -63,7 +63,7 @@ def plot_equal_updates(
             ax.plot(*line, label=f"{count:,} updates each", **styles[count])
         end = {"color": GREY, "linewidth": 2.5, "alpha": 0.5, "label": "equal images (the ends)"}
         ax.plot(*_line(ends[title], values), zorder=0, **end)
-    _shared_legend(fig, axes, "held equal")
+    _shared_legend(fig, axes, "held equal", [f"{count:,} updates each" for count in counts])
     return fig, axes
 
 
@@ -92,8 +92,11 @@ def _style(i: int) -> dict[str, Any]:
     return {name: cycle[i % len(cycle)] for name, cycle in cycles.items()}
 
 
-def _shared_legend(fig: "Figure", axes: "Sequence[Axes]", title: str) -> None:
+def _shared_legend(fig: "Figure", axes: "Sequence[Axes]", title: str, order: Sequence[str]) -> None:
+    """One legend for all panels: the names in ``order``, then the others."""
     drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
-    handles = {name: line for lines in drawn for line, name in lines}
-    if handles:
-        fig.legend(handles.values(), handles, loc="outside right center", title=title)
+    found = {name: line for lines in drawn for line, name in lines}
+    names = [*order, *(name for name in found if name not in order)]
+    if found:
+        handles = [found[name] for name in names]
+        fig.legend(handles, names, loc="outside right center", title=title)
