@@ -144,21 +144,55 @@ def draw_equal_updates(sweep: Sweep, points: Sequence[Point]) -> "Figure":
     return fig
 
 
+def say_equal_updates(sweep: Sweep, points: Sequence[Point]) -> str:
+    """How often the larger of two batches is ahead at equal updates, and how often at equal images.
+
+    The same pairs of runs, on validation classes.
+    """
+    pairs: dict[tuple[str, int], list[Row]] = {}
+    for rows in _equal_updates(sweep, points).values():
+        for row in rows:
+            pairs.setdefault((row["series"], row["updates"]), []).append(row)
+    ahead = {
+        name: sum(rows[-1][name] > rows[0][name] for rows in pairs.values())
+        for name in ("validation R@1", "at its end")
+    }
+    return (
+        f"the larger of two batches is ahead in {ahead['validation R@1']} of {len(pairs)} pairs at "
+        f"equal updates, and in {ahead['at its end']} of the same pairs at equal images"
+    )
+
+
+def say_rates(sweep: Sweep, points: Sequence[Point]) -> str:
+    """Which setting is best at each rate that all of a series have tried, on validation classes."""
+    said = []
+    for series, members in _series(sweep, points).items():
+        common = set.intersection(*(set(point.tried) for point in members))
+        for tried in sorted(common):
+            best = max(members, key=lambda point, tried=tried: point.tried[tried])
+            rate, value = ", ".join(f"{v:g}" for v in tried), as_text(_place(sweep, best)[0])
+            said.append(f"{series}, {rate} for all: best is {value}")
+    return "\n".join(said) or "no rate was tried with all settings yet"
+
+
 def _equal_updates(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Row]]:
     """For each series: where all stood when a larger batch had ended, if another was there too."""
     found: dict[str, list[Row]] = {}
     for series, members in _series(sweep, points).items():
         rows = []
         for count in sorted({point.looks[-1].updates for point in members if point.looks}):
-            there = {point.values["batch_size"]: at_updates(point, count) for point in members}
-            known = {size: recall for size, recall in there.items() if recall is not None}
+            there = [(point, at_updates(point, count)) for point in members]
+            known = [(point, recall) for point, recall in there if recall is not None]
             if len(known) > 1:
-                rows += [
-                    {"series": series, "updates": count, "batch_size": size, "validation R@1": r}
-                    for size, r in known.items()
-                ]
+                rows += [_reading(series, count, *reading) for reading in known]
         found[series] = rows
     return found
+
+
+def _reading(series: str, updates: int, point: Point, recall: float) -> Row:
+    row = {"series": series, "updates": updates, "batch_size": point.values["batch_size"]}
+    ends = round(point.looks[-1].recall.mean, 6)
+    return row | {"validation R@1": round(recall, 6), "at its end": ends}
 
 
 def _series(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Point]]:

@@ -155,7 +155,7 @@ def _kept(found: Collected, title: str, of: str, names: Sequence[str]) -> str:
         f"Keep {of} in part: one choice of validation classes retrieved better, one did not.",
     )
     clauses = [
-        f"{on_what(SWEEPS[name])}, {name}: {_against(SWEEPS[name], points)}"
+        f"{on_what(SWEEPS[name])}, {name}: {against_preset(SWEEPS[name], points)}"
         for name, points in known.items()
     ]
     return _sentence(title, advice, clauses)
@@ -188,7 +188,8 @@ def _is_compared(sweep: Sweep, points: Sequence[Point]) -> bool:
     return _preset_point(sweep, points) is not None and bool(preset_contrasts(sweep, points))
 
 
-def _against(sweep: Sweep, points: Sequence[Point]) -> str:
+def against_preset(sweep: Sweep, points: Sequence[Point]) -> str:
+    """What validation classes choose, and how all settings compare with the preset's, in words."""
     if not _is_compared(sweep, points):
         return NOT_RUN
     best = choice(sweep, points)

@@ -24,11 +24,11 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     """The results of all stored sweeps over batch sizes, side by side, each on its own scale."""
     import matplotlib.pyplot as plt
 
-    sweeps = stored_batch_sweeps(found)
-    count = max(1, len(sweeps))
+    sweeps = stored_batch_sweeps(found) or batch_sweeps()[:1]  # one at least, that says "not run"
+    count = len(sweeps)
     options = {"figsize": (1 + 3.6 * count, 4), "squeeze": False, "layout": "constrained"}
     fig, axes = plt.subplots(1, count, **options)
-    for ax, sweep in zip(axes[0], sweeps, strict=False):
+    for ax, sweep in zip(axes[0], sweeps, strict=True):
         draw_results(sweep, found[sweep.name], ax=ax)
         [*series] = by_simix(sweep, found[sweep.name])
         ax.set_title(", ".join([sweep.preset, *(series if len(series) == 1 else [])]), fontsize=10)
@@ -50,7 +50,8 @@ def draw_simix(found: Collected) -> "Figure":
     """R@1 with SiMix less that without, at each batch size of each stored sweep."""
     by_data = _simix_by_data(found)
     stored = {data: {_size(c): c.change for c in steps} for data, steps in by_data.items()}
-    values = sorted({size for points in stored.values() for size in points})
+    declared = {setting["batch_size"] for sweep in batch_sweeps() for setting in sweep.compared}
+    values = sorted({size for points in stored.values() for size in points} or declared)
     texts = {"xlabel": "batch size", "ylabel": "R@1 with SiMix − without (points)"}
     fig, ax = plots.plot_comparison(stored, {}, values=values, **texts)
     ax.axhline(0, color="black", linewidth=0.8)

@@ -15,8 +15,10 @@ from recallkit.experiments.figures import (
     draw_results,
     draw_sweep,
     has_rates,
+    say_equal_updates,
+    say_rates,
 )
-from recallkit.experiments.plan import make_plan
+from recallkit.experiments.plan import Stored, make_plan
 from recallkit.experiments.points import (
     at_updates,
     collect,
@@ -208,6 +210,21 @@ def test_equal_updates_are_read_on_a_straight_line_between_two_looks():
     assert pair.get_ydata()[0] == pytest.approx(100 * at_updates(small, end_of_128))
     ends = lines["equal images (the ends)"].get_ydata()
     assert ends[0] == pytest.approx(100 * last.recall.mean)
+
+
+def test_readings_in_words():
+    points = collect(SWEEP, stored_runs(SWEEP, rise=0.3))  # larger is better, and more is better
+    assert say_equal_updates(SWEEP, points).startswith(
+        "the larger of two batches is ahead in 4 of 4"
+    )
+    assert say_equal_updates(SWEEP, points).endswith("in 4 of the same pairs at equal images")
+    smaller = made_up_runs(SWEEP, lambda c: 0.9 - c.batch_size / 5000, rise=0.3)
+    said = say_equal_updates(SWEEP, collect(SWEEP, smaller))
+    assert "in 4 of 4 pairs at equal updates, and in 0 of the same" in said
+    lines = say_rates(SWEEP, collect(SWEEP, smaller)).splitlines()
+    assert len(lines) == 6
+    assert lines[0] == "simix off, 0.001 for all: best is 64"
+    assert "no rate" in say_rates(SWEEP, collect(SWEEP, Stored()))
 
 
 def test_what_is_drawn_of_a_sweep_depends_on_what_it_compares(tmp_path):
