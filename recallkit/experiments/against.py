@@ -66,7 +66,7 @@ def _sizes(steps: Sequence[Contrast]) -> str:
 
 
 def _simix(found: Collected) -> tuple[str, list[str]]:
-    by_data = {on_what(s): simix_contrasts(found.get(s.name, ())) for s in batch_sweeps()}
+    by_data = {on_what(s): simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
     clauses = [
         f"{data}: {conclude(members, named=False)}" for data, members in by_data.items() if members
     ]
@@ -238,8 +238,8 @@ def conditions_table(found: Collected) -> str:
 def _stored_conditions(found: Collected) -> Mapping[str, _Conditions]:
     return {
         on_what(sweep): _conditions_of(sweep, found[sweep.name])
-        for sweep in batch_sweeps()
-        if any(point.metrics for point in found.get(sweep.name, ()))
+        for sweep in batch_sweeps(found)
+        if any(point.metrics for point in found[sweep.name])
     }
 
 

@@ -35,9 +35,10 @@ def collect_all(stored: Stored, sweeps: Mapping[str, Sweep] = SWEEPS) -> dict[st
     return {name: collect(sweep, stored) for name, sweep in sweeps.items()}
 
 
-def batch_sweeps(sweeps: Mapping[str, Sweep] = SWEEPS) -> list[Sweep]:
-    """The sweeps that compare batch sizes, whatever they are trained on."""
-    return [sweep for sweep in sweeps.values() if sweep.axes[:1] == ("batch_size",)]
+def batch_sweeps(names: Iterable[str] = SWEEPS) -> list[Sweep]:
+    """Those of the named sweeps that compare batch sizes, whatever they are trained on."""
+    sweeps = [SWEEPS[name] for name in names]
+    return [sweep for sweep in sweeps if sweep.axes[:1] == ("batch_size",)]
 
 
 def on_what(sweep: Sweep) -> str:
@@ -60,8 +61,8 @@ def batch_shapes(found: Collected) -> dict[tuple[str, str], tuple[str, list[Cont
     """How R@1 goes from the smallest batch to the largest: (trained on, SiMix) → shape."""
     return {
         (on_what(sweep), name): shape(members, "batch_size")
-        for sweep in batch_sweeps()
-        for name, members in by_simix(sweep, found.get(sweep.name, ())).items()
+        for sweep in batch_sweeps(found)
+        for name, members in by_simix(sweep, found[sweep.name]).items()
     }
 
 
@@ -109,8 +110,8 @@ def _how(found: Sequence[Contrast]) -> str:
 def simix(found: Collected) -> str:
     """Whether to mix."""
     by_data = {
-        on_what(sweep): simix_contrasts(found.get(sweep.name, ()))
-        for sweep in batch_sweeps()
+        on_what(sweep): simix_contrasts(found[sweep.name])
+        for sweep in batch_sweeps(found)
         if "simix" in sweep.axes
     }
     advice = _advice(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def stored_batch_sweeps(found: Collected) -> list[Sweep]:
     """The sweeps over batch sizes of which a final run is stored."""
-    return [s for s in batch_sweeps() if any(point.metrics for point in found.get(s.name, ()))]
+    return [s for s in batch_sweeps(found) if any(point.metrics for point in found[s.name])]
 
 
 def draw_batch_sizes(found: Collected) -> "Figure":
@@ -60,7 +60,7 @@ def draw_simix(found: Collected) -> "Figure":
 
 
 def _simix_by_data(found: Collected) -> dict[str, list[Contrast]]:
-    by_data = {s.preset: simix_contrasts(found.get(s.name, ())) for s in batch_sweeps()}
+    by_data = {s.preset: simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
     return {data: steps for data, steps in by_data.items() if steps}
 
 

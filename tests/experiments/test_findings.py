@@ -49,6 +49,10 @@ def points_of(sweep, effect, **options):
     return collect(sweep, made_up_runs(sweep, lambda c: 0.5 + effect(c) + noise(c), **options))
 
 
+def collect_none(name):
+    return collect(SWEEPS[name], Stored())
+
+
 def doublings(config):
     return math.log2(config.batch_size / 128)
 
@@ -89,7 +93,10 @@ def test_a_shape_is_told_and_so_is_the_advice(said, effect):
     advices = {RISES: "large", FALLS: "small", BETWEEN: "between", UNSEEN: "time and memory"}
     assert advices[said] in sentence.split("**")[1]
     assert sentence.count(said) >= 2  # for SiMix off and on
-    assert "Not run: `" in sentence  # the other sweeps over batch sizes
+    others = findings.batch_size(
+        {"batch-size": points, "batch-size-glyphs": collect_none("batch-size-glyphs")}
+    )
+    assert others == f"{sentence} Not run: `glyphs-cpu`, SiMix off."
 
 
 def test_differences_in_a_sentence_are_those_of_the_runs():
