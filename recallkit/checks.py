@@ -23,13 +23,23 @@ def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
         )
     if not embeddings.is_floating_point():
         raise ValueError(f"{name} must be floating point, not {embeddings.dtype}")
-    finite = torch.cat([part.isfinite().all(dim=1) for part in embeddings.split(2**13)])
-    if not finite.all():
+    if not math.isfinite(largest_number(embeddings)):
+        finite = torch.cat([part.isfinite().all(dim=1) for part in embeddings.split(2**13)])
         row = int((~finite).nonzero()[0])
         raise NotFiniteError(
             f"{name} must be finite: {int((~finite).sum())} of {len(finite)} rows hold NaN or "
             f"infinity, the first is row {row}. Look at the images, or lower the learning rate."
         )
+
+
+def largest_number(embeddings: Tensor) -> float:
+    """The largest absolute value of (N, D), or NaN or infinity if there is one.
+
+    One read, a part at a time: the embeddings may lie in a file.
+    """
+    parts = embeddings.detach().split(2**13)
+    ends = [torch.stack(part.aminmax()).abs().max() for part in parts]
+    return torch.stack(ends).max().item()
 
 
 def check_labels(labels: Tensor, length: int, name: str = "labels") -> None:
@@ -47,7 +57,7 @@ def check_labels(labels: Tensor, length: int, name: str = "labels") -> None:
         raise ValueError(f"{name} must be integers (int64), not {labels.dtype}")
 
 
-def check_same_dimension(queries: Tensor, gallery: Tensor) -> None:
+def check_same_dimension(queries: Tensor, gallery: Tensor, name: str = "gallery") -> None:
     """Refuse queries and gallery that do not live in one space.
 
     Raises:
@@ -56,12 +66,12 @@ def check_same_dimension(queries: Tensor, gallery: Tensor) -> None:
     for what in ("device", "dtype"):
         if getattr(queries, what) != getattr(gallery, what):
             raise ValueError(
-                f"queries and gallery must be of the same {what}, "
+                f"queries and {name} must be of the same {what}, "
                 f"not {getattr(queries, what)} and {getattr(gallery, what)}"
             )
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(
-            f"queries and gallery must have the same dimension D, "
+            f"queries and {name} must have the same dimension D, "
             f"not {queries.shape[1]} and {gallery.shape[1]}"
         )
 

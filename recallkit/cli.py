@@ -105,6 +105,7 @@ def _train_command(chosen: str) -> Callable[..., None]:
         Examples:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
+          recallkit train --preset emoji-frozen       (a head on pretrained features, in seconds)
           recallkit train --dataset ~/my-pictures     (one sub-folder a class)
           recallkit train --resume runs/large
           recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
@@ -192,14 +193,17 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Re
     from recallkit import evaluation, plots
     from recallkit.data import load
     from recallkit.embedding import embed
+    from recallkit.frozen import plain_features
     from recallkit.training import read_network
 
     test = load(config.dataset, config.image_size, config.root, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     _save(fig, folder / "figures" / "learning_curve.png")
     _, network = read_network(folder)
-    chosen = plots.random_queries(test, min(8, len(test)))
-    embeddings = embed(network, test.images, config.image_size)
+    chosen, images = plots.random_queries(test, min(8, len(test))), test.images
+    if config.frozen:  # the cache has the features, which take longer than all else
+        network, images = network.head, plain_features(network, test, config.image_size).images
+    embeddings = embed(network, images, config.image_size)
     similarities, neighbours = evaluation.search(embeddings, k=min(8, len(test) - 1))
     fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
     _save(fig, folder / "figures" / "retrieval.png")
@@ -364,8 +368,9 @@ def ablate(
 
     Each setting is tuned with the same budget, then trained with several seeds at its best rate.
     Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
-    batch-size-glyphs, batch-size-glyphs-long, temperatures, ks, definition, losses, per-class; or a
-    .toml or .json file with one of your own. The protocol stands in data/results/README.md.
+    batch-size-frozen, batch-size-glyphs, batch-size-glyphs-long, temperatures, ks, definition,
+    losses, per-class; or a .toml or .json file with one of your own. The protocol stands in
+    data/results/README.md.
 
     Examples:
       recallkit ablate batch-size --dry-run

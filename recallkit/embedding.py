@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from recallkit.data.image_set import ImageSet
+from recallkit.data.image_set import ImageSet, are_features
 from recallkit.data.transforms import TestTransform
 from recallkit.evaluation import retrieval_metrics
 
@@ -14,21 +14,26 @@ def embed(network: nn.Module, images: Tensor, image_size: int, *, batch_size: in
     """Embed images in evaluation mode, with a progress bar if it takes long.
 
     Args:
-        network: on any device; its mode is restored.
-        images: (N, C, H, W) uint8, or files in place of such a tensor.
-        image_size: side of the square the network sees.
+        network: on any device; its mode is restored. For features the head of a network.
+        images: (N, C, H, W) uint8, or files in place of such a tensor; or features (N, V, C)
+            float32, of which the first view is taken.
+        image_size: side of the square the network sees; of no use for features.
         batch_size: images a forward pass.
 
     Returns:
         (N, D) float32 on the network's device.
     """
     was_training, device = network.training, next(network.parameters()).device
-    transform = TestTransform(image_size)
+    transform = _first_view if are_features(images) else TestTransform(image_size)
     network.eval()
     chunks = tqdm(images.split(batch_size), desc="embedding", leave=False, delay=2)
     embeddings = [network(transform(chunk.to(device))).float() for chunk in chunks]
     network.train(was_training)
     return torch.cat(embeddings)
+
+
+def _first_view(features: Tensor) -> Tensor:
+    return features[:, 0]  # (B, C)
 
 
 @torch.no_grad()
@@ -55,6 +60,12 @@ def evaluate(network: nn.Module, images: ImageSet, image_size: int) -> dict[str,
 def evaluate_pixels(images: ImageSet, image_size: int) -> dict[str, float]:
     """The same for :func:`embed_pixels`, of at most 32 × 32 pixels: 3,072 numbers an image."""
     return evaluate_embeddings(embed_pixels(images.images, min(image_size, 32)), images)
+
+
+def evaluate_features(images: ImageSet) -> dict[str, float]:
+    """The same for features of a frozen backbone themselves, by their cosine."""
+    features = torch.cat([_first_view(chunk) for chunk in images.images.split(500)])
+    return evaluate_embeddings(nn.functional.normalize(features, dim=1), images)
 
 
 def evaluate_embeddings(embeddings: Tensor, images: ImageSet) -> dict[str, float]:

@@ -74,6 +74,7 @@ def evaluate_run(network: nn.Module, config: Config, data: Data, options: Option
     name, root = data.dataset or config.dataset, data.root or config.root
     if name in LANDMARKS:
         return {"run": _run_on_landmarks(network, config, name, Path(root), options)}
+    _check_distractors(name, options)
     images = getattr(load(name, config.image_size, root), data.split)
     embeddings = embed(network, images.images, config.image_size)
     if options.save:
@@ -152,13 +153,35 @@ def evaluate_files(
     Raises:
         RecallkitError: a file that is missing, damaged, or does not fit the others.
     """
+    if gallery is None and gallery_labels is not None:
+        raise ValueError("gallery_labels need the embeddings that they are of: --gallery FILE")
+    _check_distractors(data.dataset, options)
     embeddings, own = read_features(features, labels)
     others, their = (None, None) if gallery is None else read_features(gallery, gallery_labels)
+    _check_same_space(features, embeddings, gallery, others)
     if data.dataset:
         found = _by_protocol(embeddings, others, data, options)
     else:
         found = _by_labels(embeddings, own, others, their, options, features, gallery)
     return {features.name: found}
+
+
+def _check_distractors(dataset: str, options: Options) -> None:
+    if options.distractors is not None and dataset not in LANDMARKS:
+        raise ValueError(f"distractors are for --dataset {' and '.join(LANDMARKS)} alone")
+
+
+def _check_same_space(
+    path: Path, embeddings: Tensor, other_path: Path | None, others: Tensor | None
+) -> None:
+    if others is None:
+        return
+    one, other = (f"dimension {t.shape[1]} of {t.dtype}" for t in (embeddings, others))
+    if one != other:
+        raise RecallkitError(
+            f"{path} and {other_path} must agree in dimension and type: the first holds "
+            f"embeddings of {one}, the second of {other}"
+        )
 
 
 def _by_protocol(

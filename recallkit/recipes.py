@@ -1,4 +1,4 @@
-"""What a config says about optimiser and rate, as objects."""
+"""What a config says about network, augmentation, optimiser and rate, as objects."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,32 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from recallkit.data.transforms import TrainTransform
+from recallkit.networks import build_network
 from recallkit.presets import Config
+
+
+def make_network(config: Config) -> nn.Module:
+    """The untrained network of ``config``."""
+    return build_network(
+        config.network,
+        embedding_dim=config.embedding_dim,
+        pretrained=config.weights or config.pretrained,
+        image_size=config.image_size,
+    )
+
+
+def make_train_transform(config: Config) -> TrainTransform:
+    """The augmentation of ``config``."""
+    return TrainTransform(
+        config.image_size,
+        config.rotation,
+        config.scale,
+        config.shift,
+        config.colour,
+        config.flip,
+        config.crop,
+    )
 
 
 def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.Optimizer:
@@ -37,6 +62,8 @@ def make_schedule(config: Config, steps: int) -> Callable[[int], float]:
     down to 0.
     """
     rise = round(config.warmup * steps)
+    if config.warmup:
+        rise = max(rise, min(config.warmup_steps, steps // 3))
     falls = [steps * epoch // config.epochs for epoch in config.milestones]
 
     def share(step: int) -> float:

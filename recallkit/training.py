@@ -27,9 +27,9 @@ from recallkit import runs
 from recallkit.checkpoints import load_state, remove_states, save_state
 from recallkit.checks import NotFiniteError
 from recallkit.data import load
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_set import ImageSet, Splits, are_features
 from recallkit.data.loading import BadPictureError, Reading, decoded_batches
-from recallkit.data.transforms import TrainTransform, flattened
+from recallkit.data.transforms import flattened
 from recallkit.distributed import (
     ALONE,
     Processes,
@@ -40,13 +40,19 @@ from recallkit.distributed import (
     joined,
     own_rows,
 )
-from recallkit.embedding import evaluate, evaluate_pixels
+from recallkit.embedding import evaluate, evaluate_features, evaluate_pixels
 from recallkit.errors import RecallkitError
+from recallkit.frozen import DrawnView, feature_splits
 from recallkit.large_batch import LargeBatchStep, RandomState
 from recallkit.loss_choice import PEERS, make_loss
-from recallkit.networks import build_network
 from recallkit.presets import Config
-from recallkit.recipes import count_steps, make_optimizer, make_schedule
+from recallkit.recipes import (
+    count_steps,
+    make_network,
+    make_optimizer,
+    make_schedule,
+    make_train_transform,
+)
 from recallkit.run_log import Line, RunLog
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
@@ -84,11 +90,18 @@ class Training:
     Args:
         config: all settings.
         images: the training classes; a tensor of images, or files in its place, decoded while the
-            batch before is in use.
+            batch before is in use. With ``config.frozen`` features, of :func:`.feature_splits`.
         device: where the network runs.
         processes: this one and the others that share each batch; every one makes a Training with
             the same arguments.
         reading: of files: how many workers, and what of those that cannot be read.
+
+    Attributes:
+        network: the whole network.
+        trained: what of it is trained, and takes what ``images`` holds: all, or the head.
+
+    Raises:
+        ValueError: if ``config.frozen`` asks for features and there are images, or the reverse.
     """
 
     def __init__(
@@ -102,11 +115,13 @@ class Training:
         torch.manual_seed(config.seed)
         self.reading = Reading() if reading is None else reading
         self.config, self.device, self.processes = config, device, processes
-        self.set, self.images, self.labels = images, flattened(images.images), images.labels
+        self.set, self.labels = images, images.labels
+        self.images, self._transform = _seen(config, images.images, device)
         # Convolutions run a third faster on a CPU with the channels of a pixel side by side.
         self.network = make_network(config).to(device, memory_format=torch.channels_last)
+        self.trained = self.network.head if config.frozen else self.network
         self.loss = make_loss(config, self.labels).to(device)
-        modules = (self.network, self.loss)
+        modules = (self.trained, self.loss)
         self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(*modules, config)
         self.sampler = ClassBalancedSampler(
@@ -123,8 +138,8 @@ class Training:
         self._start_epoch(0, 0)
 
     def _make_gradient(self) -> LargeBatchStep:
-        config, transform = self.config, make_train_transform(self.config)
-        loss, network = self.loss, self.network
+        config, transform = self.config, self._transform
+        loss, network = self.loss, self.trained
         mixup = SimilarityMixup() if config.simix else None
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
@@ -160,7 +175,7 @@ class Training:
         """
         before = RandomState(self.device), self.shard.random, self.epoch, self.batches_done
         batch, images = self._next_batch()
-        self.network.train()
+        self.trained.train()
         self.optimizer.zero_grad()
         try:
             value = self.gradient(images, self.labels[batch]).item() / self.processes.world
@@ -226,7 +241,7 @@ class Training:
         """
         states = self.processes.gather(_random_state(RandomState(self.device)))
         return {
-            "network": self.network.state_dict(),
+            "network": self.trained.state_dict(),
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
@@ -239,7 +254,7 @@ class Training:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a :meth:`state_dict`; with another number of processes, if need be."""
-        self.network.load_state_dict(state["network"])
+        self.trained.load_state_dict(state["network"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
@@ -252,6 +267,17 @@ class Training:
             own = RandomState(self.device)
             _set_random_state(own, state["random"][self.processes.rank])
             own.restore()
+
+
+def _seen(config: Config, images: Tensor, device: torch.device) -> tuple[Tensor, nn.Module]:
+    """What batches are made of, and what turns it into input: of features their places in a set."""
+    if are_features(images) != config.frozen:
+        raise ValueError(
+            "images must be features with config.frozen, made by feature_splits, and else images"
+        )
+    if config.frozen:
+        return torch.arange(len(images)), DrawnView(images.to(device))
+    return flattened(images), make_train_transform(config)
 
 
 class _SumOverProcesses(nn.Module):
@@ -275,29 +301,6 @@ def _set_random_state(state: RandomState, saved: list[Tensor | None]) -> None:
         state.device_state = saved[1].cpu()
 
 
-def make_network(config: Config) -> nn.Module:
-    """The untrained network of ``config``."""
-    return build_network(
-        config.network,
-        embedding_dim=config.embedding_dim,
-        pretrained=config.weights or config.pretrained,
-        image_size=config.image_size,
-    )
-
-
-def make_train_transform(config: Config) -> TrainTransform:
-    """The augmentation of ``config``."""
-    return TrainTransform(
-        config.image_size,
-        config.rotation,
-        config.scale,
-        config.shift,
-        config.colour,
-        config.flip,
-        config.crop,
-    )
-
-
 def train(
     config: Config,
     folder: Path,
@@ -309,6 +312,7 @@ def train(
     reading: Reading | None = None,
     tensorboard: bool = False,
     save_seconds: float = SAVE_SECONDS,
+    baselines: bool = True,
 ) -> dict[str, Any]:
     """Train, evaluate, and fill the run folder.
 
@@ -327,11 +331,14 @@ def train(
         tensorboard: also log for TensorBoard, if it is installed.
         save_seconds: save the state when the last save is so long ago; besides, it is saved at
             each evaluation. The default costs at most five minutes after a crash.
+        baselines: also measure the test classes by pixels, by the untrained network, and, where
+            the backbone is frozen, by its features. Sweeps, which compare trained networks, do not.
 
     Returns:
-        What ``result.json`` holds: config, metrics on test classes of pixels, the untrained and
-        the trained network, the history on validation classes, costs, and the environment. Only
-        the first of several processes has the trained one's metrics; elsewhere they are empty.
+        What ``result.json`` holds: config, metrics on test classes of pixels, frozen features, the
+        untrained and the trained network, the history on validation classes, costs, and the
+        environment. Only the first of several processes has the trained one's metrics; elsewhere
+        they are empty.
 
     Raises:
         RecallkitError: if the folder cannot be written or holds another run.
@@ -351,7 +358,14 @@ def train(
             else splits,
             chosen,
             processes,
-            _Options(resume, progress and processes.first, reading, tensorboard, save_seconds),
+            _Options(
+                resume,
+                progress and processes.first,
+                reading,
+                tensorboard,
+                save_seconds,
+                baselines,
+            ),
         )
 
 
@@ -362,6 +376,7 @@ class _Options:
     reading: Reading
     tensorboard: bool
     save_seconds: float
+    baselines: bool
 
 
 def _train(
@@ -373,12 +388,12 @@ def _train(
     options: _Options,
 ) -> dict[str, Any]:
     _open_folder(folder, config, options.resume, processes)
-    training = Training(config, splits.train, device, processes, options.reading)
+    seen = _features(config, splits, device, processes) if config.frozen else splits
+    training = Training(config, seen.train, device, processes, options.reading)
     table, tested = {}, processes.first and splits.test is not None
-    if tested:
-        table["pixels"] = evaluate_pixels(splits.test, config.image_size)
-        table["untrained"] = evaluate(training.network, splits.test, config.image_size)
-    run = _Run(training, splits.validation, folder, options)
+    if tested and options.baselines:
+        table |= _baselines(training, splits.test, seen.test)
+    run = _Run(training, seen.validation, folder, options)
     with _stop_request() as stop_requested:
         run.loop(stop_requested)
     result = {
@@ -397,10 +412,29 @@ def _train(
     if processes.first:
         runs.write_weights(folder, training.network)
         if tested:
-            table["trained"] = evaluate(training.network, splits.test, config.image_size)
+            table["trained"] = evaluate(training.trained, seen.test, config.image_size)
         runs.write_json(folder / "result.json", result)
         remove_states(folder)
     return result
+
+
+def _features(config: Config, splits: Splits, device: torch.device, processes: Processes) -> Splits:
+    """Features for the images; the first process computes them, the others find them cached."""
+    if not processes.first:
+        processes.any(False)
+    found = feature_splits(config, splits, device)
+    if processes.first:
+        processes.any(False)
+    return found
+
+
+def _baselines(training: Training, images: ImageSet, seen: ImageSet) -> dict[str, dict[str, float]]:
+    """Metrics on test classes of what has not been trained."""
+    side = training.config.image_size
+    found = {"pixels": evaluate_pixels(images, side)}
+    if training.config.frozen:
+        found["features"] = evaluate_features(seen)
+    return found | {"untrained": evaluate(training.trained, seen, side)}
 
 
 def read_network(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]:
@@ -570,7 +604,7 @@ class _Run:
     def _look(self) -> Line:
         """A line of metrics.jsonl: where the training stands, on validation classes."""
         training = self.training
-        metrics = evaluate(training.network, self.validation, training.config.image_size)
+        metrics = evaluate(training.trained, self.validation, training.config.image_size)
         return {
             "step": training.steps_done,
             "images": training.steps_done * training.batch_size,

@@ -136,4 +136,14 @@ def test_bad_input_is_one_line(tmp_path):
     assert "is not a run" in failing("gone")
     assert "dataset must be one of cub" in failing("file.npy", "--dataset", "birds")
     np.savez("bad.npz", features=np.full((4, 2), np.nan, np.float32), labels=np.arange(4))
-    assert "must be finite" in failing("bad.npz")
+    assert "bad.npz: 4 of 4 rows hold NaN or infinity, the first is row 0" in failing("bad.npz")
+    np.savez("good.npz", features=points(4).numpy(), labels=np.arange(4) // 2)
+    np.savez("narrow.npz", features=points(4, d=2).numpy(), labels=np.arange(4) // 2)
+    assert "narrow.npz must agree" in failing("good.npz", "--gallery", "narrow.npz")
+    np.save("three.npy", np.arange(3))
+    for arguments in (["good.npz"], ["good.npz", "--gallery", "good.npz"]):
+        option = "--gallery-labels" if "--gallery" in arguments else "--labels"
+        message = failing(*arguments, option, "three.npy")
+        assert "three.npy: there must be a label for each of the 4 embeddings" in message
+    assert "gallery_labels need" in failing("good.npz", "--gallery-labels", "three.npy")
+    assert "distractors are for" in failing("good.npz", "--distractors", "file.npy")

@@ -68,10 +68,19 @@ def test_the_rate_falls_at_the_milestones():
 
 
 def test_without_milestones_the_rate_rises_and_follows_a_cosine():
-    share = make_schedule(Config(warmup=0.1), steps=100)
-    assert [share(step) for step in (0, 9, 10)] == pytest.approx([0.1, 1, 1])
-    assert share(55) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
-    assert share(100) == pytest.approx(0)
+    share = make_schedule(Config(warmup=0.1), steps=200)
+    assert [share(step) for step in (0, 19, 20)] == pytest.approx([0.05, 1, 1])
+    assert share(110) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
+    assert share(200) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "warmup_steps", "steps", "rise"),
+    [(0.1, 15, 100, 15), (0.1, 15, 30, 10), (0.1, 0, 100, 10), (0.0, 15, 100, 1)],
+)
+def test_of_few_steps_more_are_for_the_rise(warmup, warmup_steps, steps, rise):
+    share = make_schedule(Config(warmup=warmup, warmup_steps=warmup_steps), steps)
+    assert [share(step) < 1 for step in range(rise + 1)] == [True] * (rise - 1) + [False] * 2
 
 
 def test_epochs_count_batches_and_images_count_images():
@@ -91,6 +100,7 @@ def test_optimisers_by_name():
     ("change", "message"),
     [
         ({"crop": 0.0}, "crop must be above 0"),
+        ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
         ({"milestones": (3,)}, "milestones must lie between 0 and epochs = 0"),
         ({"epochs": 4, "milestones": (4,)}, "milestones must lie between 0 and epochs = 4"),
     ],

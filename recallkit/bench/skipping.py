@@ -17,9 +17,10 @@ from recallkit.embedding import embed
 from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, ranking_task
 from recallkit.ranks import blocks
+from recallkit.recipes import make_network
 from recallkit.runs import environment
 from recallkit.sampling import ClassBalancedSampler
-from recallkit.training import make_network, read_network
+from recallkit.training import read_network
 
 ROUNDS = 5
 

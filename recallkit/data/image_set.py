@@ -30,7 +30,8 @@ class ImageSet:
 
     Attributes:
         images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in); or files that
-            are decoded when asked for, in place of such a tensor.
+            are decoded when asked for, in place of such a tensor; or (N, V, C) float32, features of
+            a frozen backbone for V views of each image (:mod:`recallkit.frozen`).
         labels: (N,) int64, an arbitrary number for each class.
         class_names: what each label is called, for captions.
         sources: who made each image (for emoji the foundry), or empty.
@@ -81,3 +82,8 @@ class Splits:
     train: ImageSet
     validation: ImageSet
     test: ImageSet | None
+
+
+def are_features(images: Tensor | PictureFiles) -> bool:
+    """Whether these are features (N, V, C) in the place of images."""
+    return isinstance(images, Tensor) and images.is_floating_point()

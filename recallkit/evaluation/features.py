@@ -31,19 +31,21 @@ def read_features(path: Path, labels: Path | None = None) -> tuple[Tensor, np.nd
         (N, D) floating point, and (N,) integers or words, or None.
 
     Raises:
-        RecallkitError: naming the file that is missing, damaged, or holds no embeddings, or as
-            many labels.
+        RecallkitError: naming the file that is missing, damaged, or holds no embeddings, or
+            another number of labels; and the first row that holds NaN or infinity, or nothing but
+            zeros, as where an image could not be read.
     """
     content = _read(path)
     if not isinstance(content, Mapping):
         content = {"embeddings": content}
     embeddings = _named(content, EMBEDDING_NAMES, path)
     own_labels = next((content[name] for name in LABEL_NAMES if name in content), None)
-    if embeddings.ndim != 2 or not embeddings.is_floating_point():
+    if embeddings.ndim != 2 or 0 in embeddings.shape or not embeddings.is_floating_point():
         raise RecallkitError(
             f"{path} must hold embeddings (N, D) of floating point, not "
             f"{tuple(embeddings.shape)} of {embeddings.dtype}"
         )
+    _check_rows(path, embeddings)
     found = _read_labels(path, labels, own_labels)
     if found is not None and found.shape != (len(embeddings),):
         raise RecallkitError(
@@ -116,6 +118,18 @@ def _named(content: Mapping[str, Any], names: tuple[str, ...], path: Path) -> Te
         return torch.as_tensor(content[chosen])
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecallkitError(f"{path}: {chosen} are no numbers ({error})") from error
+
+
+def _check_rows(path: Path, embeddings: Tensor) -> None:
+    largest = torch.cat([part.abs().amax(dim=1) for part in embeddings.split(2**13)])  # (N,)
+    faults = {"NaN or infinity": ~largest.isfinite(), "nothing but zeros": largest == 0}
+    for fault, rows in faults.items():
+        if rows.any():
+            raise RecallkitError(
+                f"{path}: {int(rows.sum())} of {len(rows):,} rows hold {fault}, the first is row "
+                f"{int(rows.nonzero()[0])}, counted from 0: embed those images again, or leave "
+                f"them out with their labels"
+            )
 
 
 def _read_labels(path: Path, labels: Path | None, inside: Any) -> np.ndarray | None:

@@ -15,20 +15,19 @@ a sigmoid. With the ranks r₁ < r₂ < … < r_R of a query's R positives:
 and each metric is the mean over the queries that have a positive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from recallkit.checks import check_ks, check_labels
-from recallkit.evaluation.similarity import (
-    LEFT_OUT,
-    checked_operands,
-    keys_from,
-    ranking_keys,
-    similarity_blocks,
-)
+from recallkit.evaluation.counting import check_indices, counted_ranks
+from recallkit.evaluation.similarity import checked_operands
 from recallkit.ranks.positives import find_positives
+
+_TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with what it takes
 
 
 @torch.no_grad()
@@ -42,6 +41,10 @@ def retrieval_metrics(
     """R@k, P@1, mAP@R and mAP of embeddings, from the ranks of all positives.
 
     The order of the gallery is that of ``search``, ties included.
+
+    Memory: below 1 GB, besides the inputs (CPU; on a GPU 4 GB), for any sizes of classes: queries
+    with like numbers of positives are taken together, as many as a table of 4 million positives
+    holds.
 
     Args:
         queries: (Q, D) floating point, unit vectors or not.
@@ -65,61 +68,57 @@ def retrieval_metrics(
     query_labels = _labels_on(queries.device, query_labels, len(queries), "query_labels")
     if gallery is not None:
         gallery_labels = _labels_on(queries.device, gallery_labels, len(gallery), "gallery_labels")
-    ranks = positive_ranks(queries, find_positives(query_labels, gallery_labels), gallery)
-    return _means(ranks, ranks.isfinite().sum(dim=1), ks, searched=torch.inf)
+    within = gallery is None
+    database, classes = (queries, query_labels) if within else (gallery, gallery_labels)
+    number = _number_of_positives(query_labels, classes) - int(within)
+    order, found = [], []
+    for rows, title in _groups(number, queries.shape[1]):
+        positives = _positives_of(rows, query_labels, gallery_labels)
+        itself = rows if within else None
+        ranks = counted_ranks(queries[rows], positives, database, itself, title=title)
+        order.append(rows)
+        found += _values_of_queries(ranks, number[rows], ks, int(number.max()))
+    back = torch.cat(order).argsort()  # so that the means are summed in the order of the queries
+    return {
+        name: torch.cat([part[name] for part in found])[back].mean().item() for name in found[0]
+    }
 
 
-@torch.no_grad()
-def positive_ranks(
-    queries: Tensor,
-    positives: Tensor,
-    gallery: Tensor | None = None,
-    distractors: Tensor | None = None,
-) -> Tensor:
-    """The rank of each positive in its query's ordering of the gallery, from 1.
+def _groups(number: Tensor, dim: int) -> Iterator[tuple[Tensor, str]]:
+    """The queries with a positive, alike in their ``number`` (Q,) of them, and a title.
 
-    Found by counting what comes before it, a block of queries at a time: nothing is sorted but
-    the few positives, and the Q×N similarities are never kept.
-
-    Args:
-        queries: (Q, D) floating point.
-        positives: (Q, P) int64, the gallery index of each query's positives, padded with −1.
-        gallery: (N, D). None: all against all, each query left out of its own ranking; a query
-            must then not be among its own positives.
-        distractors: (M, D), further items of the gallery, of which none is a positive. They count
-            behind the gallery where similarities are equal.
-
-    Returns:
-        (Q, P) float64 in the order of ``positives``, inf where that is −1: so padding is in no
-        top k and adds i/∞ = 0 to a precision.
-
-    Raises:
-        ValueError: shapes that disagree, an empty or non-finite input.
+    Each group is as large as lets its table of positives, and its embeddings, be small.
     """
-    itself = torch.arange(len(queries), device=queries.device) if gallery is None else None
-    queries, gallery = checked_operands(queries, gallery)
-    _check_positives(positives, queries, gallery)
-    ranks = queries.new_ones(positives.shape, dtype=torch.float64)
-    if positives.shape[1] == 0:
-        return ranks
-    padding, places = positives < 0, positives.clamp(min=0)
-    values = queries.new_empty(positives.shape, dtype=torch.float32)
-    for rows, similarities in similarity_blocks(queries, gallery, itself, "metrics"):
-        values[rows] = similarities.gather(1, places[rows])  # (rows, N) → (rows, P)
-        own = ranking_keys(values[rows], places[rows]).masked_fill_(padding[rows], LEFT_OUT)
-        ranks[rows] += _number_above(_competing(similarities, values[rows], padding[rows]), own)
-    if distractors is not None:
-        queries, distractors = checked_operands(queries, distractors)
-        behind = torch.zeros_like(places)  # of equal similarity, the gallery's index is lower
-        for rows, similarities in similarity_blocks(queries, distractors, None, "distractors"):
-            own = ranking_keys(values[rows], behind[rows] - 1).masked_fill_(padding[rows], LEFT_OUT)
-            ranks[rows] += _number_above(_competing(similarities, values[rows], padding[rows]), own)
-    return ranks.masked_fill_(padding, torch.inf)
+    _check_any_positive(number)
+    order = number.argsort(descending=True, stable=True)[: int((number > 0).sum())]
+    starts, widths = [0], number[order].tolist()
+    while starts[-1] < len(order):
+        starts.append(starts[-1] + max(1, _TABLE // (widths[starts[-1]] + dim)))
+    for i, (start, end) in enumerate(pairwise(starts), start=1):
+        yield order[start:end].sort().values, f"metrics, part {i} of {len(starts) - 1}"
 
 
-def _competing(similarities: Tensor, values: Tensor, padding: Tensor) -> Tensor:
-    """The keys of what can come before a positive: nothing farther than the farthest of them."""
-    return keys_from(similarities, values.masked_fill(padding, torch.inf).amin(dim=1))
+def _positives_of(rows: Tensor, query_labels: Tensor, gallery_labels: Tensor | None) -> Tensor:
+    """The table of positives of some queries, without each query itself where all are searched."""
+    if gallery_labels is not None:
+        return find_positives(query_labels[rows], gallery_labels)  # (rows, P)
+    table = find_positives(query_labels[rows], query_labels)  # (rows, P + 1)
+    return table[table != rows[:, None]].view(len(rows), -1)
+
+
+def _values_of_queries(
+    ranks: Tensor, number: Tensor, ks: Sequence[int], width: int
+) -> list[dict[str, Tensor]]:
+    """The metrics of each query, a few at a time, their ranks (Q, P) padded to one width.
+
+    Sums of floating-point numbers depend on how many there are: so the answer does not depend, not
+    even in its last digit, on which queries were taken together.
+    """
+    rows, ranks = max(1, _TABLE // width), ranks.sort(dim=1).values
+    return [
+        _per_query(pad(some, (0, width - some.shape[1]), value=torch.inf), theirs, ks)
+        for some, theirs in zip(ranks.split(rows), number.split(rows), strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -161,49 +160,33 @@ def metrics_of_neighbours(
         _check_query_left_out(neighbours)
         gallery_labels = query_labels
     gallery_labels = _labels_on(device, gallery_labels, len(gallery_labels), "gallery_labels")
-    _check_indices("neighbours", neighbours, 0, len(gallery_labels))
+    check_indices("neighbours", neighbours, 0, len(gallery_labels))
     relevant = gallery_labels[neighbours] == query_labels[:, None]  # (Q, K)
     places = torch.arange(1, neighbours.shape[1] + 1, device=device, dtype=torch.float64)
     ranks = places.where(relevant, torch.inf)  # (Q, K)
     number = _number_of_positives(query_labels, gallery_labels) - int(within)
-    return _means(ranks, number, ks, searched=neighbours.shape[1])
+    _check_any_positive(number)
+    ranks = ranks[number > 0].sort(dim=1).values
+    values = _per_query(ranks, number[number > 0], ks)
+    del values["mAP"]  # asks for the ranks of all positives
+    if number.max() > neighbours.shape[1]:
+        del values["mAP@R"]
+    return {name: of_queries.mean().item() for name, of_queries in values.items()}
 
 
-def _number_above(keys: Tensor, own: Tensor) -> Tensor:
-    """For each of ``own`` (Q, P) the number of ``keys`` (Q, N) that are larger, (Q, P) int64.
-
-    Each key is put between two of the sorted positives and the places are counted: N log P steps
-    for a query where comparing each with each takes N·P and sorting all N log N.
-    """
-    ascending, order = own.sort(dim=1)
-    place = torch.searchsorted(ascending, keys)  # (Q, N), how many positives are smaller
-    one = place.new_ones(1).expand_as(place)
-    in_place = place.new_zeros(len(own), own.shape[1] + 1).scatter_add_(1, place, one)  # (Q, P+1)
-    below = in_place.cumsum(dim=1)[:, :-1]  # (Q, P), keys not larger than each positive, itself too
-    return torch.empty_like(below).scatter_(1, order, keys.shape[1] - below)
-
-
-def _means(ranks: Tensor, number: Tensor, ks: Sequence[int], searched: float) -> dict[str, float]:
-    """The means of the metrics over the queries with a positive.
+def _per_query(ranks: Tensor, number: Tensor, ks: Sequence[int]) -> dict[str, Tensor]:
+    """The metrics of each query, (Q,) float64.
 
     Args:
-        ranks: (Q, M) float64, those of the positives found, in any order, padded with inf.
-        number: (Q,) how many positives each query has, found or not.
+        ranks: (Q, M) float64, those of the positives found, ascending, padded with inf.
+        number: (Q,) how many positives each query has, found or not, at least 1.
         ks: the k of R@k.
-        searched: how many neighbours were looked at; what needs more is left out.
     """
-    if not (number > 0).any():
-        raise ValueError(
-            "no query has a positive: query_labels must share a class with gallery_labels, or, "
-            "all against all, hold a class twice"
-        )
-    ranks, number = ranks[number > 0].sort(dim=1).values, number[number > 0]
-    per_query = {f"R@{k}": _recall_at_k(ranks, k) for k in ks} | {"P@1": _recall_at_k(ranks, 1)}
-    if number.max() <= searched:
-        per_query["mAP@R"] = _average_precision_at_r(ranks, number)
-    if searched == torch.inf:
-        per_query["mAP"] = _average_precision(ranks, number)
-    return {name: values.mean().item() for name, values in per_query.items()}
+    return {f"R@{k}": _recall_at_k(ranks, k) for k in ks} | {
+        "P@1": _recall_at_k(ranks, 1),
+        "mAP@R": _average_precision_at_r(ranks, number),
+        "mAP": _average_precision(ranks, number),
+    }
 
 
 def _recall_at_k(ranks: Tensor, k: int) -> Tensor:
@@ -231,25 +214,14 @@ def _number_of_positives(query_labels: Tensor, gallery_labels: Tensor) -> Tensor
 
 def _labels_on(device: torch.device, labels: Tensor, length: int, name: str) -> Tensor:
     check_labels(labels, length, name)
-    return labels.to(device=device, dtype=torch.int64)
+    return labels.to(device=device, dtype=torch.int64).contiguous()
 
 
-def _check_positives(positives: Tensor, queries: Tensor, gallery: Tensor) -> None:
-    if positives.ndim != 2 or len(positives) != len(queries):
+def _check_any_positive(number: Tensor) -> None:
+    if not (number > 0).any():
         raise ValueError(
-            f"positives must be a table ({len(queries)}, P), a row for each query, "
-            f"not {tuple(positives.shape)}"
-        )
-    _check_indices("positives", positives, -1, len(gallery))
-
-
-def _check_indices(name: str, indices: Tensor, lowest: int, end: int) -> None:
-    if indices.dtype != torch.int64:
-        raise ValueError(f"{name} must be gallery indices of type int64, not {indices.dtype}")
-    if indices.numel() and not (lowest <= indices.min() and indices.max() < end):
-        raise ValueError(
-            f"{name} must be gallery indices from {lowest} to {end - 1}, not from "
-            f"{indices.min().item()} to {indices.max().item()}"
+            "no query has a positive: query_labels must share a class with gallery_labels, or, "
+            "all against all, hold a class twice"
         )
 
 

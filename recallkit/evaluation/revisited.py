@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_ks
-from recallkit.evaluation.metrics import positive_ranks
+from recallkit.evaluation.counting import positive_ranks
 
 SETTINGS = {  # name: (positives, ignored)
     "easy": (("easy",), ("junk", "hard")),
@@ -92,13 +92,15 @@ def revisited_of_embeddings(
             memory is read in blocks: a million of them need not fit.
 
     Raises:
-        ValueError: as :func:`revisited_metrics`, and shapes that disagree, non-finite embeddings.
+        ValueError: as :func:`revisited_metrics`, and shapes that disagree, non-finite embeddings,
+            a judged image that is not in the gallery.
     """
     labelled, kinds = _labelled(judgements)
     if len(queries) != len(labelled):
         raise ValueError(
             f"queries must be {len(labelled)}, one for each judgement, not {len(queries)}"
         )
+    _check_in_gallery(labelled, len(gallery))
     padded = torch.nn.utils.rnn.pad_sequence(labelled, batch_first=True, padding_value=-1)
     found = positive_ranks(queries, padded.to(queries.device), gallery, distractors).cpu()  # (Q, L)
     ranks = [row[: len(own)] for row, own in zip(found, labelled, strict=True)]
@@ -117,6 +119,15 @@ def _labelled(judgements: Sequence[Judgement]) -> tuple[list[Tensor], list[Tenso
         if len(images[-1].unique()) < len(images[-1]):
             raise ValueError(f"judgements: query {number} has an image twice, or of two kinds")
     return images, kinds
+
+
+def _check_in_gallery(labelled: Sequence[Tensor], size: int) -> None:
+    for number, images in enumerate(labelled):
+        if outside := [int(i) for i in images if not 0 <= i < size]:
+            raise ValueError(
+                f"judgements: that of query {number} names image {outside[0]}, but the gallery "
+                f"has {size}, from 0: are they of one data set?"
+            )
 
 
 def _ranks_in(ranking: Tensor, wanted: Tensor, number: int) -> Tensor:

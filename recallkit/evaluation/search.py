@@ -11,7 +11,7 @@ from recallkit.errors import RecallkitError
 from recallkit.evaluation.similarity import (
     LEFT_OUT,
     checked_operands,
-    keys_from,
+    keys_where,
     longest,
     ranking_keys,
     row_blocks,
@@ -106,10 +106,11 @@ def _nearest_keys(similarities: Tensor, k: int) -> Tensor:
     the sample promised too much is selected from whole.
     """
     lowest = _sampled_threshold(similarities, k)
-    keys = keys_from(similarities, lowest)
+    keys = keys_where(similarities >= lowest[:, None], similarities)
     short = (keys > LEFT_OUT).sum(dim=1) < k
     if short.any():
-        keys = keys_from(similarities, lowest.masked_fill(short, -torch.inf))
+        lowest = lowest.masked_fill(short, -torch.inf)
+        keys = keys_where(similarities >= lowest[:, None], similarities)
     return keys.topk(k).values
 
 

@@ -10,13 +10,14 @@ A pair's similarity and index are packed into one int64, its *ranking key*: no t
 a larger key means nearer. Sorting, counting and selecting keys thus needs no rule for ties.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.checks import check_embeddings, check_same_dimension
+from recallkit.checks import check_embeddings, check_same_dimension, largest_number
 
 LEFT_OUT = torch.iinfo(torch.int64).min  # the key of what must not be found: below every other
 _LOW_BITS = 2**32 - 1
@@ -28,21 +29,29 @@ _CHECKED = 2**13  # rows whose length is taken together, in float64
 _LONGEST = 1e18  # the product of two longer vectors would leave the range of float32
 
 
-def checked_operands(queries: Tensor, gallery: Tensor | None) -> tuple[Tensor, Tensor]:
+def checked_operands(
+    queries: Tensor, gallery: Tensor | None, name: str = "gallery"
+) -> tuple[Tensor, Tensor]:
     """Queries (Q, D) and the gallery (N, D) to rank: the queries themselves if it is None.
+
+    Args:
+        queries: (Q, D).
+        gallery: (N, D) or None.
+        name: of the second, in errors.
 
     Raises:
         ValueError: an empty, non-finite or enormous input, or dimensions that disagree.
     """
-    given = {"queries": queries} | ({} if gallery is None else {"gallery": gallery})
-    for name, embeddings in given.items():
-        check_embeddings(embeddings, name)
-        if longest(embeddings) > _LONGEST:
-            raise ValueError(f"{name} must be no longer than {_LONGEST:.0e}: normalise them")
+    given = {"queries": queries} | ({} if gallery is None else {name: gallery})
+    for title, embeddings in given.items():
+        check_embeddings(embeddings, title)
+        bound = largest_number(embeddings) * math.sqrt(embeddings.shape[1])  # on any row's length
+        if bound > _LONGEST and longest(embeddings) > _LONGEST:
+            raise ValueError(f"{title} must be no longer than {_LONGEST:.0e}: normalise them")
     if gallery is None:
         return queries, queries
     on_cpu = gallery.device.type == "cpu"  # then its blocks are moved to the queries
-    check_same_dimension(queries, gallery[:1].to(queries.device) if on_cpu else gallery)
+    check_same_dimension(queries, gallery[:1].to(queries.device) if on_cpu else gallery, name)
     return queries, gallery
 
 
@@ -120,17 +129,17 @@ def _multiply(queries: Tensor, gallery: Tensor, buffer: Tensor) -> Tensor:
     return similarities
 
 
-def keys_from(similarities: Tensor, lowest: Tensor) -> Tensor:
-    """The ranking keys of what is at least as similar as ``lowest``, in no order.
+def keys_where(wanted: Tensor, similarities: Tensor) -> Tensor:
+    """The ranking keys of what is wanted, in no order.
 
     Args:
+        wanted: (Q, N) bool.
         similarities: (Q, N) float32.
-        lowest: (Q,) float32.
 
     Returns:
         (Q, M) int64, where M is the most that any query has; padded with ``LEFT_OUT``.
     """
-    rows, columns = (similarities >= lowest[:, None]).nonzero(as_tuple=True)
+    rows, columns = wanted.nonzero(as_tuple=True)
     counts = torch.bincount(rows, minlength=len(similarities))  # (Q,)
     before = counts.cumsum(0) - counts
     places = torch.arange(len(rows), device=rows.device) - before[rows]

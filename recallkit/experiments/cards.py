@@ -43,8 +43,9 @@ def measure(dataset: str, device: str = "auto") -> Path:
 
     from recallkit.data import load
     from recallkit.embedding import evaluate, evaluate_pixels
+    from recallkit.recipes import make_network
     from recallkit.runs import environment
-    from recallkit.training import choose_device, make_network
+    from recallkit.training import choose_device
 
     config = _config(dataset, _presets_of(dataset)[0])
     test = load(dataset, config.image_size).test

@@ -12,12 +12,13 @@ from recallkit.data.image_set import Splits
 from recallkit.experiments.plan import Plan, Stored, make_plan
 from recallkit.experiments.store import config_of
 from recallkit.experiments.sweeps import Sweep
+from recallkit.frozen import feature_splits
 from recallkit.presets import Config
 from recallkit.runs import environment
 from recallkit.training import Training, choose_device
 
 # What decides how long an image takes; the others do not, or hardly.
-_WORK = ("dataset", "network", "embedding_dim", "image_size", "precision")
+_WORK = ("dataset", "network", "frozen", "embedding_dim", "image_size", "precision")
 _WORK += ("simix", "loss", "batch_size", "per_class")
 STEPS_SECONDS = 1.5  # of measured steps, after one that warms up
 
@@ -54,7 +55,11 @@ def stored_speeds(stored: Stored, device: str, threads: int) -> dict[tuple[Any, 
 
 def measured_speed(config: Config, splits: Splits, device: str) -> float:
     """Images a second of a few steps: one to warm up, then for a second and a half."""
-    training = Training(config, splits.train, choose_device(device))
+    chosen = choose_device(device)
+    images = splits.train
+    if config.frozen:  # what a step costs does not depend on how many views there are
+        images = feature_splits(replace(config, views=1), splits, chosen).train
+    training = Training(config, images, chosen)
     training.step()
     begin, steps = time.perf_counter(), 0
     while steps == 0 or time.perf_counter() - begin < STEPS_SECONDS:

@@ -56,6 +56,7 @@ def _trained(config: Config, folder: Path, splits: Splits, device: str) -> dict[
     if (folder / "result.json").exists():  # ended between the end of the run and its storing
         return read_json(folder / "result.json")
     options = {"splits": splits, "device": device, "progress": False, "save_seconds": SAVE_SECONDS}
+    options["baselines"] = False  # the same for all runs, and not compared
     if any((folder / name).exists() for name in ("state.pt", "state.previous.pt")):
         try:
             return train(config, folder, resume=True, **options)

@@ -134,7 +134,7 @@ _DECLARED = (
         name="batch-size-glyphs",
         question="The same, where classes are 17 times as many.",
         preset="glyphs-cpu",
-        compared=grid(batch_size=(1024, 64, 4096, 256)),
+        compared=grid(batch_size=(512, 64, 4096)),
         base={"images": 200_000, "simix": False, "evaluations": 4},
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
         note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
@@ -150,23 +150,29 @@ _DECLARED = (
         note="For a GPU: some days on a CPU.",
     ),
     Sweep(
+        name="batch-size-frozen",
+        question="The same for a head on frozen pretrained features, where a run takes seconds.",
+        preset="emoji-frozen",
+        compared=grid(batch_size=(512, 32, 2048, 128), simix=(False, True)),
+        tuned={"learning_rate": (0.001, 0.002, 0.004)},
+        note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
+    ),
+    Sweep(
         name="temperatures",
         question="Which temperatures of ranks and of cut-offs retrieve best?",
-        preset="emoji",
+        preset="emoji-frozen",
         compared=_TEMPERATURES,
-        base={"images": 130_000},
     ),
     Sweep(
         name="ks",
         question="Which cut-offs retrieve best: one, the paper's five, or its ten for SiMix?",
-        preset="emoji",
+        preset="emoji-frozen",
         compared=grid(ks=(PAPERS_KS, (1,), LONG_KS, (4,), (16,), (2,), (8,))),
-        base={"images": 130_000},
     ),
     Sweep(
         name="definition",
         question="Query in its own database or not, the cap and the normaliser: does it matter?",
-        preset="emoji",
+        preset="emoji-frozen",
         compared=(
             *grid(simix=(True, False), query_in_database=(False, True), loss=("recall@k",)),
             *grid(
@@ -175,12 +181,11 @@ _DECLARED = (
                 loss=("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k"),
             ),
         ),
-        base={"images": 130_000},
     ),
     Sweep(
         name="losses",
         question="RS@k and its peers, each at its own rate, with the same budget.",
-        preset="emoji",
+        preset="emoji-frozen",
         compared=grid(
             loss=(
                 "recall@k",
@@ -193,15 +198,14 @@ _DECLARED = (
                 "circle",
             )
         ),
-        base={"images": 130_000, "simix": False},
+        base={"simix": False},
         note="Margins and scales are their authors' or, for cosines, usual ones: not tuned.",
     ),
     Sweep(
         name="per-class",
         question="Two, four or all images of a class in a batch?",
-        preset="emoji",
+        preset="emoji-frozen",
         compared=grid(per_class=(4, 2, 8), simix=(True, False)),
-        base={"images": 130_000},
         note="No class of emoji has more than 8 images: 8 is all.",
     ),
 )

@@ -63,7 +63,7 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
 
     known = models.list_models(module=models)
     if name not in known:
-        raise ValueError(_unknown_name(name, [*known, "small"], "timm/… and any torchvision name"))
+        raise ValueError(unknown_name(name, [*known, "small"], "timm/… and any torchvision name"))
     # The first set of weights is the one of the publications, which the paper started from.
     weights = next(iter(models.get_model_weights(name))) if pretrained else None
     model = fetched(partial(models.get_model, name, weights=weights), name, pretrained)
@@ -104,7 +104,7 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
     except ImportError as error:
         raise RecallkitError(f'the network "timm/{name}" needs timm: pip install timm') from error
     if not timm.is_model(name):
-        raise ValueError(_unknown_name(name, timm.list_models(), "timm.list_models() names them"))
+        raise ValueError(unknown_name(name, timm.list_models(), "timm.list_models() names them"))
     build = partial(timm.create_model, name, pretrained, num_classes=0, global_pool="")
     model = fetched(build, f"timm/{name}", pretrained)
     about = model.pretrained_cfg
@@ -133,7 +133,8 @@ class _TimmFeatures(nn.Module):
         return features.permute(0, 3, 1, 2) if self.channels_last else features
 
 
-def _unknown_name(name: str, known: Iterable[str], where: str) -> str:
+def unknown_name(name: str, known: Iterable[str], where: str) -> str:
+    """What to say of a name that no network has."""
     near = difflib.get_close_matches(name, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are small, {where}"
     return f"name {name!r} is no network: {hint}"

@@ -1,11 +1,13 @@
 """A network by its name."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from recallkit.networks.backbones import Backbone, timm_backbone, torchvision_backbone
+from recallkit.networks.packaged import packaged_backbone
 from recallkit.networks.pooling import Pooling, pooling_of_maps, pooling_of_tokens
 from recallkit.networks.retrieval import (
     InputScale,
@@ -14,6 +16,13 @@ from recallkit.networks.retrieval import (
     freeze_batch_norm,
 )
 from recallkit.networks.weights import load_backbone
+
+_SOURCES: dict[str, Callable[[str, bool], Backbone]] = {
+    "": torchvision_backbone,
+    "torchvision": torchvision_backbone,
+    "timm": timm_backbone,
+    "packaged": packaged_backbone,
+}
 
 
 def build_network(
@@ -30,16 +39,17 @@ def build_network(
         name: "small" (``SmallConvNet``); "resnet50" or "torchvision/resnet50", any classification
             network of torchvision that ends in one feature map or in a class token; "timm/NAME",
             any network of timm, with the tag of its weights if they are not the usual ones:
-            "timm/vit_base_patch16_224.augreg_in21k".
+            "timm/vit_base_patch16_224.augreg_in21k"; "packaged/efficientnet_lite0", whose weights
+            are a Python package.
         embedding_dim: D. Default: 512 as in the paper, which also reports 128; 128 for "small".
         pooling: "gem", "average", "average+max", or "token" (the class token after the final
             norm). Default "auto": the paper's choice, GeM for feature maps and the class token
             where there is one, the average of the patches where there is none; "grid" for
             "small".
         pretrained: True: ImageNet weights as published by torchvision or timm, which needs the
-            network once. A path: the backbone's state dict, ``.safetensors`` or one that
-            ``torch.load`` reads with ``weights_only=True``; entries for a classifier are not
-            used. Default False: random weights.
+            network once, or those of the package. A path: the backbone's state dict,
+            ``.safetensors`` or one that ``torch.load`` reads with ``weights_only=True``; entries
+            for a classifier are not used. Default False: random weights.
         freeze_bn: apply ``freeze_batch_norm``. Default True: as the paper does, and as
             ``LargeBatchStep`` demands. Without pretrained weights the statistics then stay at
             mean 0 and variance 1.
@@ -76,12 +86,12 @@ def build_network(
 
 def _backbone(name: str, pretrained: bool | str | Path) -> Backbone:
     source, _, model_name = name.rpartition("/")
-    if source not in ("", "torchvision", "timm"):
+    if source not in _SOURCES:
         raise ValueError(
-            f'name must be "small", "NAME", "torchvision/NAME" or "timm/NAME": {name!r}'
+            f'name must be "small", "NAME", "torchvision/NAME", "timm/NAME" or "packaged/NAME": '
+            f"{name!r}"
         )
-    build = timm_backbone if source == "timm" else torchvision_backbone
-    backbone = build(model_name, pretrained is True)
+    backbone = _SOURCES[source](model_name, pretrained is True)
     if not isinstance(pretrained, bool):
         load_backbone(backbone.module, Path(pretrained))
     return backbone

@@ -33,3 +33,16 @@ def problems(draw):
         return queries, query_labels, None, None
     gallery = draw(embeddings(n, dimensions))
     return queries, query_labels, gallery, draw(labels(n))
+
+
+@st.composite
+def uneven_problems(draw):
+    """All against all or a gallery, with a class that holds most and several that hold few."""
+    sizes = [draw(st.integers(10, 30)), *draw(st.lists(st.integers(1, 4), max_size=6))]
+    own = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    own = own[torch.tensor(draw(st.permutations(range(len(own)))))]
+    points = draw(embeddings(len(own), draw(st.integers(1, 4))))
+    if draw(st.booleans()):
+        return points, own, None, None
+    cut = draw(st.integers(1, len(own) - 1))
+    return points[:cut], own[:cut], points[cut:], own[cut:]

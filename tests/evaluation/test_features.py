@@ -86,7 +86,27 @@ def test_bad_files_are_named(tmp_path, make, message):
         read_features(tmp_path / "f.npy")
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (torch.nan, "1 of 5 rows hold NaN or infinity, the first is row 3"),
+        (-torch.inf, "1 of 5 rows hold NaN or infinity, the first is row 3"),
+        (0, "1 of 5 rows hold nothing but zeros, the first is row 3"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_rows_that_are_no_embeddings_are_named(tmp_path, fault, message, dtype):
+    broken = POINTS.to(dtype, copy=True)
+    broken[3] = fault
+    np.save(tmp_path / "f.npy", broken.numpy())
+    with pytest.raises(RecallkitError, match=rf"f\.npy: {message}"):
+        read_features(tmp_path / "f.npy")
+
+
 def test_more_bad_files(tmp_path):
+    np.save(tmp_path / "none.npy", POINTS[:0].numpy())
+    with pytest.raises(RecallkitError, match=r"none\.npy must hold embeddings"):
+        read_features(tmp_path / "none.npy")
     with pytest.raises(RecallkitError, match=r"must end in one of \.npy"):
         read_features(tmp_path / "f.csv")
     torch.save(Runs(), tmp_path / "f.pt")

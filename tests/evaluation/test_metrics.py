@@ -4,11 +4,15 @@ import pytest
 import torch
 from evaluation.brute_force import metrics as brute_force_metrics
 from evaluation.brute_force import rankings
-from evaluation.strategies import problems
+from evaluation.strategies import problems, uneven_problems
 from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
+from recallkit.evaluation import counting as counting_module
+from recallkit.evaluation import metrics as metrics_module
 from recallkit.evaluation import metrics_of_neighbours, positive_ranks, retrieval_metrics, search
 from recallkit.evaluation import similarity as similarity_module
+from recallkit.measure import peak_bytes
 from recallkit.ranks.positives import find_positives
 
 KS = (1, 2, 5, 100)
@@ -37,6 +41,61 @@ def test_are_brute_force_with_ties(problem):
     expected = brute_force_metrics(*as_lists(problem), ks=KS)
     assume(expected is not None)
     assert retrieval_metrics(*problem, ks=KS) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=150)
+@given(uneven_problems(), st.sampled_from([1, 40, 200]))
+def test_uneven_classes_are_brute_force_however_queries_are_grouped(problem, table):
+    expected = brute_force_metrics(*as_lists(problem), ks=KS)
+    assume(expected is not None)
+    whole = retrieval_metrics(*problem, ks=KS)
+    assert whole == pytest.approx(expected, abs=1e-12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics_module, "_TABLE", table)
+        assert retrieval_metrics(*problem, ks=KS) == whole  # to the last digit
+
+
+@pytest.mark.parametrize("way", [0, 10**9])
+@settings(deadline=None, max_examples=100)
+@given(problem=problems())
+def test_lists_and_passes_count_the_same(way, problem):
+    queries, query_labels, gallery, gallery_labels = problem
+    positives = find_positives(query_labels, gallery_labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting_module, "_A_LISTED_ITEM", way)  # what lists cost: nothing, or all
+        ranks = positive_ranks(queries, positives, gallery)
+    orders = rankings(queries.tolist(), None if gallery is None else gallery.tolist())
+    for row, (order, _) in enumerate(orders):
+        expected = [order.index(p) + 1 if p >= 0 else torch.inf for p in positives[row].tolist()]
+        assert ranks[row].tolist() == expected
+
+
+@pytest.mark.parametrize("way", [0, 10**9])
+@settings(deadline=None, max_examples=40)
+@given(problem=problems(), data=st.data())
+def test_distractors_count_behind_the_gallery(way, problem, data):
+    queries, query_labels, gallery, gallery_labels = problem
+    assume(gallery is not None)
+    cut = data.draw(st.integers(1, len(gallery)))
+    positives = find_positives(query_labels, gallery_labels[:cut])
+    others = gallery[cut:] if cut < len(gallery) else None
+    whole = positive_ranks(queries, positives, gallery)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting_module, "_A_LISTED_ITEM", way)
+        assert torch.equal(positive_ranks(queries, positives, gallery[:cut], others), whole)
+
+
+def test_one_large_class_costs_no_table_of_its_width_for_all(monkeypatch):
+    """Of 3,000 images 1,000 of one class: a table of all would hold 3 million positives."""
+    labels = torch.arange(3000).clamp(min=999) // 2
+    embeddings = random_problem(3000, 0, classes=50)[0]
+    monkeypatch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 2**21})
+    monkeypatch.setattr(similarity_module, "_ROWS_BYTES", {"cpu": 2**21})
+    held = {}
+    for table in (2**16, 2**22):
+        monkeypatch.setattr(metrics_module, "_TABLE", table)
+        held[table] = peak_bytes(lambda: retrieval_metrics(embeddings, labels))
+    assert held[2**16] < 8 * 3000 * 1000 < held[2**22]  # int64, alone
 
 
 @settings(deadline=None, max_examples=100)

@@ -120,6 +120,13 @@ def test_wrong_arguments_are_refused(rankings, judgements, message):
         revisited_metrics(rankings, judgements)
 
 
+@pytest.mark.parametrize("index", [3, -1])
+def test_judged_images_must_be_in_the_gallery(index):
+    judgements = [GOOD, GOOD | {"junk": [0, index]}]
+    with pytest.raises(ValueError, match=f"query 1 names image {index}, but the gallery has 3"):
+        revisited_of_embeddings(torch.eye(3)[:2], torch.eye(3), judgements)
+
+
 def test_of_embeddings_wants_a_judgement_a_query():
     with pytest.raises(ValueError, match="queries must be 1"):
         revisited_of_embeddings(torch.eye(3), torch.eye(3), [GOOD])
