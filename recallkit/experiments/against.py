@@ -197,8 +197,8 @@ def _conditions_of(sweep: Sweep, points: Sequence[Point]) -> _Conditions:
 
 
 def _conditions(config: Config, batch: int, classes: int, epochs: float) -> _Conditions:
-    frozen = vars(config).get("frozen", False)
-    return _Conditions(classes, config.pretrained, frozen, config.image_size, batch, epochs)
+    state = (config.pretrained, config.frozen)
+    return _Conditions(classes, *state, config.image_size, batch, epochs)
 
 
 _ROWS: tuple[

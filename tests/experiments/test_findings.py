@@ -204,7 +204,7 @@ def test_claims_stand_beside_what_was_found(monkeypatch):
     assert rows["a larger batch retrieves better"][2] == "no"
     numbers, here, agrees = rows["RS@k retrieves better than the contrastive loss"]
     assert "ROxford, GeM, hard mAP: 44.3 → 46.1" in numbers
-    assert (here, agrees) == ("`emoji`: −3.0 ± 0.5, falls", "no")
+    assert (here, agrees) == ("`emoji-frozen`: −3.0 ± 0.5, falls", "no")
     assert rows["RS@k retrieves better than Smooth-AP"][2] == "no"
     assert "80.7 → 88.2 (unverified)" in rows["SiMix retrieves better"][0]
     assert rows["K = {1, 2, 4, 8, 16} are good cut-offs"][1:] == [NOT_RUN, NOT_RUN]
