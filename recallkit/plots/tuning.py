@@ -1,5 +1,6 @@
 """What a comparison would say if it were not tuned, or not at equal images."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,9 +83,10 @@ def _panels(panels: Panels, xlabel: str, values: Sequence[Any]) -> "tuple[Figure
 
 
 def _line(points: Mapping[Any, float], values: Sequence[Any]) -> tuple[list[int], list[float]]:
-    """Places and percentages of what there is, in the order of the axis."""
-    known = [(place, 100 * points[v]) for place, v in enumerate(values) if v in points]
-    return [place for place, _ in known], [height for _, height in known]
+    """Places and percentages in the order of the axis; a line stops where there is nothing."""
+    known = [place for place, value in enumerate(values) if value in points]
+    places = list(range(known[0], known[-1] + 1))
+    return places, [100 * points.get(values[place], math.nan) for place in places]
 
 
 def _style(i: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Sentences follow from the numbers of made-up runs: up, down, none, between, not run."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from made_up_runs import made_up_runs
 
+from recallkit import cli
 from recallkit.experiments import against, findings, together
 from recallkit.experiments.contrasts import (
     BETWEEN,
@@ -24,7 +26,7 @@ from recallkit.experiments.contrasts import (
     shape,
     verdict,
 )
-from recallkit.experiments.plan import Stored
+from recallkit.experiments.plan import Run, Stored, place
 from recallkit.experiments.points import collect
 from recallkit.experiments.summary import Estimate
 from recallkit.experiments.sweeps import SWEEPS, Sweep, grid
@@ -233,3 +235,32 @@ def test_figures_of_several_sweeps(tmp_path):
         assert [file.name for file in files] == [f"{name}.{kind}" for kind in ("svg", "png", "csv")]
         assert len(files[2].read_text().splitlines()) in (4, 7)  # a row a contrast, or a setting
         assert together.draw_together(name, {}, tmp_path) == []
+
+
+def store(stored, sweep, root):
+    """Write made-up runs as they are stored."""
+    about = {"seconds": 1.0, "device": "a processor", "commit": "abc"}
+    for stage in ("tuning", "final"):
+        for config, result in getattr(stored, stage).items():
+            path = place(root, sweep, Run(stage, config))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result | about))
+
+
+def test_all_that_is_stored_is_drawn_by_one_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(SWEEPS, "batch-size", SIZES)
+    store(made_up_runs(SIZES, lambda c: 0.5 + noise(c)), SIZES, tmp_path / "results")
+    folders = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "figures")]
+    cli.main(["plot", "all", *folders])
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    of_sweep = {f"batch-size{end}" for end in ("", "-cost", "-rates")}
+    assert drawn == {*of_sweep, "batch-sizes", "simix"}
+    cli.main(["plot", "batch-sizes", "simix", *folders])
+    assert capsys.readouterr().out.count("drew") == 15 + 6
+
+
+def test_what_to_draw_must_be_named_and_nothing_stored_is_said(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="name what to draw: all, or some of batch-size"):
+        cli.main(["plot"])
+    cli.main(["plot", "all", "--results", str(tmp_path), "--out", str(tmp_path)])
+    assert "nothing is stored" in capsys.readouterr().out

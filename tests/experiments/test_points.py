@@ -190,6 +190,16 @@ def test_a_rate_that_diverged_is_not_drawn():
     assert len(tried_rows(SWEEP, collect(SWEEP, stored))) == 17
 
 
+def test_a_line_stops_where_nothing_was_tried():
+    stored = stored_runs(SWEEP)
+    for config in list(stored.tuning):
+        if config.learning_rate == 0.004 and config.batch_size == 128:
+            stored.diverged[config] = stored.tuning.pop(config)
+    ax = draw_rates(SWEEP, collect(SWEEP, stored)).axes[0]
+    [line] = [line for line in ax.lines if line.get_label() == "0.004 for all"]
+    assert [math.isnan(height) for height in line.get_ydata()] == [False, True, False]
+
+
 def test_equal_updates_are_read_on_a_straight_line_between_two_looks():
     points = collect(SWEEP, stored_runs(SWEEP, rise=0.1))
     [small] = [p for p in points if p.values == {"batch_size": 64, "simix": False}]
