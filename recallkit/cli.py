@@ -412,40 +412,59 @@ def ablate(
 
 
 def plot(
-    name: Positional[str],
+    names: Positional[tuple[str, ...]],
     images: int | None = None,
     seeds: tuple[int, ...] = (),
     results: Path | None = None,
     out: Path | None = None,
 ) -> None:
-    """Draw a sweep from stored runs alone: SVG and PNG, with a CSV beside each.
+    """Draw sweeps from stored runs alone: SVG and PNG, with a CSV beside each.
 
-    One figure has R@1 on test classes with 95 % intervals; the other the way there, against images
-    seen, updates and seconds. What is not stored says "not run".
+    One figure has R@1 on test classes with 95 % intervals; another the way there, against images
+    seen, updates and seconds; of batch sizes also what one common rate, or equal updates, would
+    have said. What is not stored says "not run". Two figures are of several sweeps at once:
+    batch-sizes (side by side) and simix (what it adds to each). "all" draws all that is stored.
 
     Examples:
       recallkit plot batch-size
+      recallkit plot temperatures ks
+      recallkit plot simix
+      recallkit plot all
       recallkit plot ks --images 65000 --out figures
 
     Args:
-        name: of a sweep, or a file that declares one.
+        names: of sweeps, files that declare one, batch-sizes, simix; or all.
         images: as given to ablate.
         seeds: as given to ablate.
         results: where ablate stored them; by default data/results/ablations.
         out: where the figures go; by default data/results/figures.
     """
-    from recallkit.experiments.figures import draw_sweep
+    from recallkit.experiments.figures import draw_sweep, is_stored
+    from recallkit.experiments.findings import collect_all
     from recallkit.experiments.plan import ABLATIONS, Stored
     from recallkit.experiments.points import collect, points_table
     from recallkit.experiments.store import FOLDER
-    from recallkit.experiments.sweeps import find_sweep, scaled
+    from recallkit.experiments.sweeps import SWEEPS, find_sweep, scaled
+    from recallkit.experiments.together import TOGETHER, draw_together
 
-    sweep = scaled(find_sweep(name), images, seeds)
-    points = collect(sweep, Stored.read(results or ABLATIONS))
-    stem = sweep.name if images is None else f"{sweep.name}-{images}-images"
-    files = draw_sweep(sweep, points, out or FOLDER / "figures", stem)
-    print(points_table(points))
-    print("\n".join(f"drew {file}" for file in files))
+    stored, folder, files = Stored.read(results or ABLATIONS), out or FOLDER / "figures", []
+    found = collect_all(stored)
+    if not names:
+        raise RecallkitError(
+            f"name what to draw: all, or some of {', '.join([*SWEEPS, *TOGETHER])}"
+        )
+    if names == ("all",):
+        names = (*(name for name, points in found.items() if is_stored(points)), *TOGETHER)
+    for name in names:
+        if name in TOGETHER:
+            files += draw_together(name, found, folder)
+            continue
+        sweep = scaled(find_sweep(name), images, seeds)
+        points = collect(sweep, stored)
+        stem = sweep.name if images is None else f"{sweep.name}-{images}-images"
+        files += draw_sweep(sweep, points, folder, stem)
+        print(points_table(points))
+    print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
 
 
 def bench(

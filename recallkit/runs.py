@@ -178,6 +178,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": name,
+        "device_type": device.type,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "libraries": {package: version(package) for package in ("torch", "torchvision", "numpy")},

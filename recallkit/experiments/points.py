@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from recallkit.experiments.plan import Result, Stored, Tuning, final_runs, tune
@@ -11,6 +11,7 @@ from recallkit.experiments.sweeps import Sweep
 from recallkit.experiments.tables import text_table
 
 FLAT = 0.005  # R@1: what the last look may lie above the one before, 3 of 660 validation images
+NAMED = 8  # settings that a remark lists; of more it gives the number
 Row = dict[str, Any]
 
 
@@ -23,12 +24,16 @@ class Look:
         updates: done.
         seconds: of training, the mean over seeds.
         recall: R@1 on validation classes, over seeds.
+        processor_seconds: time of the processor, all threads together, the mean over seeds: what
+            other programs on the machine hardly change. None where a run has not noted it, or had
+            another device than a CPU.
     """
 
     images: int
     updates: int
     seconds: float
     recall: Estimate
+    processor_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Point:
         metrics: on test classes after the last epoch, over seeds; empty where not run.
         looks: on validation classes, in their order.
         diverged: final runs that came to no end.
+        tried: R@1 on validation classes at the last look of each run that tuned, by the values of
+            what is tuned; without those that diverged.
     """
 
     values: Mapping[str, Any]
@@ -50,6 +57,7 @@ class Point:
     metrics: Mapping[str, Estimate]
     looks: tuple[Look, ...]
     diverged: int
+    tried: Mapping[tuple[Any, ...], float] = field(default_factory=dict)
 
     @property
     def rise(self) -> float | None:
@@ -82,8 +90,9 @@ def collect(sweep: Sweep, stored: Stored) -> list[Point]:
 def _point(sweep: Sweep, tuning: Tuning, stored: Stored) -> Point:
     config = sweep.config(tuning.setting)
     values = {name: getattr(config, name) for name in sweep.axes}
+    tried = _tried(sweep, tuning, stored)
     if tuning.due:
-        return Point(values, {}, (), {}, (), 0)
+        return Point(values, {}, (), {}, (), 0, tried)
     wanted = [run.config for run in final_runs([tuning], sweep.seeds)]
     results = [stored.final[config] for config in wanted if config in stored.final]
     return Point(
@@ -93,20 +102,50 @@ def _point(sweep: Sweep, tuning: Tuning, stored: Stored) -> Point:
         over_seeds(results, "trained") if results else {},
         _looks(results),
         len(sweep.seeds) if tuning.failed else sum(c in stored.diverged for c in wanted),
+        tried,
     )
+
+
+def _tried(sweep: Sweep, tuning: Tuning, stored: Stored) -> dict[tuple[Any, ...], float]:
+    return {
+        tuple(getattr(run.config, name) for name in sweep.tuned): stored.score(run.config)
+        for run in sorted(tuning.done, key=lambda run: [vars(run.config)[n] for n in sweep.tuned])
+        if run.config not in stored.diverged
+    }
 
 
 def _looks(results: Sequence[Result]) -> tuple[Look, ...]:
     histories = [result["validation"] for result in results]
-    return tuple(
-        Look(
-            lines[0]["images"],
-            lines[0]["step"],
-            sum(line["seconds"] for line in lines) / len(lines),
-            estimate([line["R@1"] for line in lines]),
-        )
-        for lines in zip(*histories, strict=True)
+    on_cpu = all(result.get("device_type", "cpu") == "cpu" for result in results)
+    return tuple(_look(lines, on_cpu) for lines in zip(*histories, strict=True))
+
+
+def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool) -> Look:
+    noted = on_cpu and all("processor_seconds" in line for line in lines)
+    return Look(
+        lines[0]["images"],
+        lines[0]["step"],
+        _mean(lines, "seconds"),
+        estimate([line["R@1"] for line in lines]),
+        _mean(lines, "processor_seconds") if noted else None,
     )
+
+
+def _mean(lines: Sequence[Mapping[str, Any]], name: str) -> float:
+    return sum(line[name] for line in lines) / len(lines)
+
+
+def at_updates(point: Point, updates: int) -> float | None:
+    """R@1 on validation classes after so many updates, on a straight line between two looks.
+
+    Returns:
+        The mean over seeds; None before the first look and after the last.
+    """
+    for before, after in zip(point.looks, point.looks[1:], strict=False):
+        if before.updates <= updates <= after.updates:
+            share = (updates - before.updates) / (after.updates - before.updates)
+            return before.recall.mean + share * (after.recall.mean - before.recall.mean)
+    return None
 
 
 def result_rows(points: Sequence[Point]) -> list[Row]:
@@ -123,8 +162,8 @@ def _result_row(point: Point) -> Row:
         row |= _interval(f"test {name}", point.metrics.get(name))
     row |= _interval("validation R@1", last.recall if last else None)
     row |= {"rise at last look": _digits(point.rise), "flat": point.flat}
-    for name in ("images", "updates", "seconds"):
-        row[name] = _digits(getattr(last, name)) if last else None
+    for name in ("images", "updates", "seconds", "processor_seconds"):
+        row[name.replace("_", " ")] = _digits(getattr(last, name)) if last else None
     return row
 
 
@@ -133,6 +172,7 @@ def look_rows(points: Sequence[Point]) -> list[Row]:
     return [
         {name: as_text(value) for name, value in point.values.items()}
         | {"images": look.images, "updates": look.updates, "seconds": _digits(look.seconds)}
+        | {"processor seconds": _digits(look.processor_seconds)}
         | _interval("validation R@1", look.recall)
         | {"seeds": look.recall.count}
         for point in points
@@ -159,6 +199,17 @@ def as_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(as_text, value))
     return str(value)
+
+
+def tried_rows(sweep: Sweep, points: Sequence[Point]) -> list[Row]:
+    """A row for each run that tuned: what was tried, and R@1 on validation classes."""
+    return [
+        {name: as_text(value) for name, value in point.values.items()}
+        | {f"tried {name}": value for name, value in zip(sweep.tuned, values, strict=True)}
+        | {"validation R@1": _digits(recall)}
+        for point in points
+        for values, recall in point.tried.items()
+    ]
 
 
 def points_table(points: Sequence[Point]) -> str:
@@ -191,7 +242,13 @@ def remarks(points: Sequence[Point]) -> list[str]:
         "diverged": [p for p in points if p.diverged],
         "not run": [p for p in points if not p.metrics and not p.diverged],
     }
-    return [f"{said}: {'; '.join(map(label, which))}" for said, which in notes.items() if which]
+    return [f"{said}: {_named(which, len(points))}" for said, which in notes.items() if which]
+
+
+def _named(which: Sequence[Point], of: int) -> str:
+    if len(which) == of > 1:
+        return "all"
+    return f"{len(which)} of {of}" if len(which) > NAMED else "; ".join(map(label, which))
 
 
 def label(point: Point) -> str:

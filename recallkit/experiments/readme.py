@@ -14,6 +14,9 @@ from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
+from recallkit.experiments.against import against_paper
+from recallkit.experiments.findings import findings
+from recallkit.experiments.plan import ABLATIONS, Stored
 from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table
@@ -128,11 +131,36 @@ def _made_by(stored: dict[str, Any], what: str) -> str:
     return f"*{stored['device']}, commit {stored['commit']}; made by `recallkit bench {what}`.*"
 
 
+def found() -> str:
+    """What a practitioner should do, as far as stored sweeps tell."""
+    sentences = findings(Stored.read(ABLATIONS))
+    picture = FOLDER / "figures" / "batch-sizes.png"
+    shown = f"![R@1 against batch size](data/results/figures/{picture.name})"
+    return "\n".join(
+        [
+            *(f"{place}. {sentence}" for place, sentence in enumerate(sentences, 1)),
+            "",
+            *([shown, ""] if picture.is_file() else []),
+            "*Points of R@1 on test classes between means over seeds, ± half of the 95 % interval "
+            "(Welch’s t); a verdict other than “no difference seen” needs an interval without 0. "
+            "Of twenty settings that do not differ, one is expected to be said to. `emoji` and the "
+            "others are presets. From `data/results/ablations`; drawn by `recallkit plot all`.*",
+        ]
+    )
+
+
+def against() -> str:
+    """The paper's claims and conditions beside what stored sweeps found."""
+    return against_paper(Stored.read(ABLATIONS))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "first-light": first_light,
     "batch-cost": batch_cost,
     "precision": precision,
     "benchmarks": benchmarks,
+    "findings": found,
+    "against-paper": against,
 }
 
 

@@ -39,6 +39,35 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, _T95[count - 2] * deviation / math.sqrt(count), count)
 
 
+def difference(before: Estimate, after: Estimate) -> Estimate:
+    """How far one mean lies above another, with the 95 % interval of Welch's t.
+
+    Welch's: the two may scatter differently. Its degrees of freedom are those of Satterthwaite.
+
+    Args:
+        before: mean over the seeds of one setting.
+        after: of another.
+
+    Returns:
+        after − before; an infinite margin if one of the two has a single seed.
+    """
+    from scipy.stats import t
+
+    mean, count = after.mean - before.mean, min(before.count, after.count)
+    if count == 1:
+        return Estimate(mean, math.inf, 1)
+    parts = [(_standard_error(e) ** 2, e.count - 1) for e in (before, after)]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:  # no seed differs from another
+        return Estimate(mean, 0.0, count)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    return Estimate(mean, float(t.ppf(0.975, freedom)) * math.sqrt(variance), count)
+
+
+def _standard_error(value: Estimate) -> float:
+    return value.margin / _T95[value.count - 2]
+
+
 def over_seeds(results: Sequence[Mapping], row: str) -> dict[str, Estimate]:
     """Each metric on test classes over the seeds of one setting.
 

@@ -68,6 +68,7 @@ from recallkit.plots.simix import (
     plot_virtual_sphere,
 )
 from recallkit.plots.temperatures import plot_rank_pull, plot_slices, plot_surfaces
+from recallkit.plots.tuning import plot_equal_updates, plot_rates
 
 __all__ = [
     "plot_against_rank",
@@ -85,6 +86,7 @@ __all__ = [
     "plot_cost",
     "plot_costs",
     "plot_engines",
+    "plot_equal_updates",
     "plot_found",
     "plot_gallery",
     "plot_heard",
@@ -109,6 +111,7 @@ __all__ = [
     "plot_protocols",
     "plot_pushed",
     "plot_rank_pull",
+    "plot_rates",
     "plot_recall_curves",
     "plot_searches",
     "plot_slices",

@@ -72,29 +72,40 @@ def plot_comparison(
     *,
     xlabel: str,
     values: Sequence[Any],
+    ylabel: str = "R@1 on test classes (%)",
+    own_label: str = "just now, one seed",
+    ax: "Axes | None" = None,
 ) -> "tuple[Figure, Any]":
     """Stored runs with their intervals, and the reader's own points among them.
 
     A value without a point in a series, or in none, says "not run".
 
     Args:
-        stored: name of a series → value of the setting → mean and interval of R@1, as shares.
+        stored: name of a series → value of the setting → mean and interval of R@1, as shares, or
+            of a difference between two. More than two series stand side by side at each value.
         own: value of the setting → R@1 of one run.
         xlabel: what the setting is called.
         values: of the setting, in the order of the axis; spaced evenly. Points are joined by
             lines only if all are numbers: between others there is nothing.
+        ylabel: what is drawn, in percent or points.
+        own_label: what the reader's points are called.
+        ax: where to draw; None: in a figure of its own.
 
     Returns:
         The figure, and its axis.
     """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+    alone = ax is None
+    if alone:
+        width = 6.5 if len(stored) < 3 else 8.5  # room for a legend beside
+        _, ax = plt.subplots(figsize=(width, 4), layout="constrained")
     places = {value: place for place, value in enumerate(values)}
+    step = 0.09 if len(stored) > 2 else 0.0  # intervals side by side, not on top of each other
     joined = {} if all(isinstance(v, (int, float)) for v in values) else {"linestyle": "none"}
     for i, (name, points) in enumerate(stored.items()):
         ax.errorbar(
-            [places[value] for value in points],
+            [places[value] + step * (i - (len(stored) - 1) / 2) for value in points],
             [100 * point.mean for point in points.values()],
             yerr=[100 * point.margin if point.count > 1 else 0 for point in points.values()],
             label=name,
@@ -104,17 +115,19 @@ def plot_comparison(
     heights = [100 * value for value in own.values()]
     style = {"color": GREY, "marker": "*", "markersize": 13, "markerfacecolor": "white"}
     if own:
-        style |= {"linestyle": "none", "label": "just now, one seed"}
+        style |= {"linestyle": "none", "label": own_label}
         ax.plot([places[value] for value in own], heights, **style)
     _say_not_run(ax, stored, own, values)
-    ax.set(xlabel=xlabel, ylabel="R@1 on test classes (%)")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_xticks(range(len(values)), [str(value) for value in values])
     ax.set_xlim(-0.5, len(values) - 0.5)
     ax.margins(y=0.3)
     ax.grid(alpha=0.3, axis="y")
-    if stored or own:
+    if alone and len(stored) > 2:
+        ax.figure.legend(loc="outside right center")
+    elif own or sum(map(bool, stored.values())) > 1:
         ax.legend()
-    return fig, ax
+    return ax.figure, ax
 
 
 def _series_style(i: int) -> dict[str, Any]:
@@ -158,7 +171,8 @@ def plot_costs(
 ) -> "tuple[Figure, Any]":
     """The same runs on the way, against three costs: images seen, updates, seconds.
 
-    A point on the way is no shorter training: that would have lowered its rate earlier.
+    A point on the way is no shorter training: that would have lowered its rate earlier. Seconds are
+    the processor's where all runs have noted them: other programs hardly change those.
 
     Args:
         rows: name of a row of panels → name of a curve → its looks at the validation classes.
@@ -174,8 +188,9 @@ def plot_costs(
     options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
     fig, axes = plt.subplots(len(rows), len(COSTS), **options)
     names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
+    costs = _costs(rows)
     for row, (title, curves) in zip(axes, rows.items(), strict=True):
-        for ax, (cost, xlabel) in zip(row, COSTS.items(), strict=True):
+        for ax, (cost, xlabel) in zip(row, costs.items(), strict=True):
             for name, looks in curves.items():
                 _curve(ax, looks, cost, name, names.index(name))
             ax.set(xlabel=xlabel, xscale="log" if cost == "updates" else "linear")
@@ -190,6 +205,14 @@ def plot_costs(
     if handles:
         fig.legend(handles.values(), handles, loc="outside right center", title=legend)
     return fig, axes
+
+
+def _costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> dict[str, str]:
+    looks = [look for curves in rows.values() for curve in curves.values() for look in curve]
+    if not looks or any(look.processor_seconds is None for look in looks):
+        return COSTS
+    first = {name: words for name, words in COSTS.items() if name != "seconds"}
+    return first | {"processor_seconds": "processor seconds of training"}
 
 
 def _curve(ax: "Axes", looks: "Sequence[Look]", cost: str, name: str, number: int) -> None:

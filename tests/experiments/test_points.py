@@ -5,10 +5,29 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
+from made_up_runs import made_up_runs
 
-from recallkit.experiments.figures import as_csv, draw_costs, draw_results
+from recallkit.experiments.figures import (
+    as_csv,
+    draw_costs,
+    draw_equal_updates,
+    draw_rates,
+    draw_results,
+    draw_sweep,
+    has_rates,
+    say_equal_updates,
+    say_rates,
+)
 from recallkit.experiments.plan import Stored, make_plan
-from recallkit.experiments.points import collect, label, look_rows, points_table, remarks
+from recallkit.experiments.points import (
+    at_updates,
+    collect,
+    label,
+    look_rows,
+    points_table,
+    remarks,
+    tried_rows,
+)
 from recallkit.experiments.sweeps import Sweep, grid
 from recallkit.presets import PRESETS
 
@@ -29,24 +48,7 @@ def recall(config):
 
 
 def stored_runs(sweep, rise=0.001, lacking=()):
-    """Every run of a sweep, with recalls that follow from the settings; some left out."""
-    stored = Stored()
-    while due := [r for r in make_plan(sweep, stored).due if r.config.batch_size not in lacking]:
-        for run in due:
-            last = recall(run.config) - abs(run.config.learning_rate - 0.002)
-            steps = run.config.images // run.config.batch_size
-            tested = {"trained": {"R@1": last, "mAP@R": last / 2}}
-            looks = [(steps // 2, 5.0, last - rise), (steps, 10.0 + run.config.seed, last)]
-            getattr(stored, run.stage)[run.config] = {
-                "config": vars(run.config),
-                "seed": run.config.seed,
-                "test": tested if run.stage == "final" else {},
-                "validation": [
-                    {"step": n, "images": n * run.config.batch_size, "seconds": s, "R@1": r}
-                    for n, s, r in looks
-                ],
-            }
-    return stored
+    return made_up_runs(sweep, recall, rise, lambda config: config.batch_size in lacking)
 
 
 def test_a_point_has_the_mean_and_interval_of_its_seeds():
@@ -132,6 +134,131 @@ def test_three_views_of_cost_show_the_same_recalls():
     images, updates, seconds = (list(line.get_xdata()) for line in first)
     assert images == [64 * count for count in updates]
     assert seconds == [5.0, 11.0]
+
+
+def note_processor(stored, device="cpu"):
+    for result in stored.final.values():
+        result["device_type"] = device
+        for line in result["validation"]:
+            line["processor_seconds"] = 2 * line["seconds"]
+    return stored
+
+
+@pytest.mark.parametrize(
+    ("device", "label", "seconds"),
+    [("cpu", "processor seconds of training", 22.0), ("cuda", "seconds of training", 11.0)],
+)
+def test_cost_is_the_processors_time_on_a_cpu_that_noted_it(device, label, seconds):
+    points = collect(SWEEP, note_processor(stored_runs(SWEEP), device))
+    ax = draw_costs(SWEEP, points).axes[2]
+    assert ax.get_xlabel() == label
+    assert ax.lines[0].get_xdata()[-1] == pytest.approx(seconds)
+
+
+def test_cost_is_seconds_if_one_run_has_not_noted_the_processors_time():
+    stored = note_processor(stored_runs(SWEEP))
+    del next(iter(stored.final.values()))["validation"][0]["processor_seconds"]
+    axes = draw_costs(SWEEP, collect(SWEEP, stored)).axes
+    assert axes[2].get_xlabel() == "seconds of training"
+
+
+def test_rates_show_each_run_that_tuned_and_no_test_metric():
+    stored = stored_runs(SWEEP)
+    stored.final.clear()
+    points = collect(SWEEP, stored)
+    ax = draw_rates(SWEEP, points).axes[0]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert set(lines) == {"0.001 for all", "0.002 for all", "0.004 for all", "each its best"}
+    tried = {
+        (r["tried learning_rate"], r["batch_size"], r["simix"]): r
+        for r in tried_rows(SWEEP, points)
+    }
+    assert len(tried) == 18
+    for rate in (0.001, 0.002, 0.004):
+        heights = [
+            100 * tried[rate, size, "off"]["validation R@1"] for size in ("64", "128", "256")
+        ]
+        assert list(lines[f"{rate} for all"].get_ydata()) == pytest.approx(heights)
+    assert list(lines["each its best"].get_ydata()) == list(lines["0.002 for all"].get_ydata())
+    assert not has_rates(SWEEP, collect(SWEEP, made_up_runs(SWEEP, recall, 0, lambda config: True)))
+
+
+def test_a_rate_that_diverged_is_not_drawn():
+    stored = stored_runs(SWEEP)
+    gone = next(config for config in stored.tuning if config.learning_rate == 0.004)
+    stored.diverged[gone] = stored.tuning.pop(gone)
+    assert len(tried_rows(SWEEP, collect(SWEEP, stored))) == 17
+
+
+def test_a_line_stops_where_nothing_was_tried():
+    stored = stored_runs(SWEEP)
+    for config in list(stored.tuning):
+        if config.learning_rate == 0.004 and config.batch_size == 128:
+            stored.diverged[config] = stored.tuning.pop(config)
+    ax = draw_rates(SWEEP, collect(SWEEP, stored)).axes[0]
+    [line] = [line for line in ax.lines if line.get_label() == "0.004 for all"]
+    assert [math.isnan(height) for height in line.get_ydata()] == [False, True, False]
+
+
+def test_equal_updates_are_read_on_a_straight_line_between_two_looks():
+    points = collect(SWEEP, stored_runs(SWEEP, rise=0.1))
+    [small] = [p for p in points if p.values == {"batch_size": 64, "simix": False}]
+    first, last = small.looks
+    assert at_updates(small, first.updates) == pytest.approx(first.recall.mean)
+    assert at_updates(small, last.updates) == pytest.approx(last.recall.mean)
+    assert at_updates(small, first.updates - 1) is None
+    assert at_updates(small, last.updates + 1) is None
+    quarter = first.updates + (last.updates - first.updates) // 4
+    share = (quarter - first.updates) / (last.updates - first.updates)
+    assert at_updates(small, quarter) == pytest.approx(first.recall.mean + 0.1 * share)
+
+    ax = draw_equal_updates(SWEEP, points).axes[0]
+    lines = {line.get_label(): line for line in ax.lines}
+    [end_of_128] = [p.looks[-1].updates for p in points if p.values["batch_size"] == 128][:1]
+    pair = lines[f"{end_of_128:,} updates each"]
+    assert list(pair.get_xdata()) == [0, 1]
+    assert pair.get_ydata()[0] == pytest.approx(100 * at_updates(small, end_of_128))
+    ends = lines["equal images (the ends)"].get_ydata()
+    assert ends[0] == pytest.approx(100 * last.recall.mean)
+
+
+def test_readings_in_words():
+    points = collect(SWEEP, stored_runs(SWEEP, rise=0.3))  # larger is better, and more is better
+    assert say_equal_updates(SWEEP, points).startswith(
+        "the larger of two batches is ahead in 4 of 4"
+    )
+    assert say_equal_updates(SWEEP, points).endswith("in 4 of the same pairs at equal images")
+    smaller = made_up_runs(SWEEP, lambda c: 0.9 - c.batch_size / 5000, rise=0.3)
+    said = say_equal_updates(SWEEP, collect(SWEEP, smaller))
+    assert "in 4 of 4 pairs at equal updates, and in 0 of the same" in said
+    lines = say_rates(SWEEP, collect(SWEEP, smaller)).splitlines()
+    assert len(lines) == 6
+    assert lines[0] == "simix off, 0.001 for all: best is 64"
+    assert "no rate" in say_rates(SWEEP, collect(SWEEP, Stored()))
+
+
+def test_what_is_drawn_of_a_sweep_depends_on_what_it_compares(tmp_path):
+    def stems(sweep):
+        files = draw_sweep(sweep, collect(sweep, made_up_runs(sweep, recall)), tmp_path, "x")
+        assert all(file.stat().st_size for file in files)
+        return {file.stem for file in files}
+
+    assert stems(SWEEP) == {"x", "x-cost", "x-rates", "x-updates"}
+    assert stems(replace(SWEEP, compared=grid(per_class=(2, 4)))) == {"x", "x-cost", "x-rates"}
+    assert stems(replace(SWEEP, compared=grid(simix=(True, False)))) == {"x", "x-cost"}
+
+
+def test_own_points_stand_among_the_stored_ones():
+    points = collect(SWEEP, stored_runs(SWEEP))
+    ax = draw_results(SWEEP, points, {32: 0.2, 128: 0.3}, "mine").axes[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["32", "64", "128", "256"]
+    [mine] = [line for line in ax.lines if line.get_label() == "mine"]
+    assert (list(mine.get_xdata()), list(mine.get_ydata())) == ([0, 2], [20, 30])
+
+
+def test_a_remark_of_all_does_not_name_each():
+    points = collect(SWEEP, stored_runs(SWEEP, rise=0.1))
+    assert remarks(points) == ["still rising (by more than 0.5 points at the last look): all"]
 
 
 def test_the_preset_alone_is_a_sweep_too():

@@ -1,0 +1,93 @@
+"""Figures of several sweeps at once: batch sizes side by side, and what SiMix adds to each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recallkit import plots
+from recallkit.experiments.contrasts import Contrast
+from recallkit.experiments.figures import draw_results, save_figure
+from recallkit.experiments.findings import Collected, batch_sweeps, by_simix, simix_contrasts
+from recallkit.experiments.points import Row, result_rows
+from recallkit.experiments.sweeps import Sweep
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def stored_batch_sweeps(found: Collected) -> list[Sweep]:
+    """The sweeps over batch sizes of which a final run is stored."""
+    return [s for s in batch_sweeps(found) if any(point.metrics for point in found[s.name])]
+
+
+def draw_batch_sizes(found: Collected) -> "Figure":
+    """The results of all stored sweeps over batch sizes, side by side, each on its own scale."""
+    import matplotlib.pyplot as plt
+
+    sweeps = stored_batch_sweeps(found) or batch_sweeps()[:1]  # one at least, that says "not run"
+    count = len(sweeps)
+    options = {"figsize": (1 + 3.6 * count, 4), "squeeze": False, "layout": "constrained"}
+    fig, axes = plt.subplots(1, count, **options)
+    for ax, sweep in zip(axes[0], sweeps, strict=True):
+        draw_results(sweep, found[sweep.name], ax=ax)
+        [*series] = by_simix(sweep, found[sweep.name])
+        ax.set_title(", ".join([sweep.preset, *(series if len(series) == 1 else [])]), fontsize=10)
+    for ax in axes[0, 1:]:
+        ax.set_ylabel("")
+    fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)
+    return fig
+
+
+def _batch_rows(found: Collected) -> list[Row]:
+    return [
+        {"sweep": sweep.name, **row}
+        for sweep in stored_batch_sweeps(found)
+        for row in result_rows(found[sweep.name])
+    ]
+
+
+def draw_simix(found: Collected) -> "Figure":
+    """R@1 with SiMix less that without, at each batch size of each stored sweep."""
+    by_data = _simix_by_data(found)
+    stored = {data: {_size(c): c.change for c in steps} for data, steps in by_data.items()}
+    declared = {setting["batch_size"] for sweep in batch_sweeps() for setting in sweep.compared}
+    values = sorted({size for points in stored.values() for size in points} or declared)
+    texts = {"xlabel": "batch size", "ylabel": "R@1 with SiMix − without (points)"}
+    fig, ax = plots.plot_comparison(stored, {}, values=values, **texts)
+    ax.axhline(0, color="black", linewidth=0.8)
+    fig.suptitle("What SiMix adds, on test classes (95 % intervals)", fontsize=11)
+    return fig
+
+
+def _simix_by_data(found: Collected) -> dict[str, list[Contrast]]:
+    by_data = {s.preset: simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
+    return {data: steps for data, steps in by_data.items() if steps}
+
+
+def _size(found: Contrast) -> Any:
+    return found.after.values["batch_size"]
+
+
+def _simix_rows(found: Collected) -> list[Row]:
+    return [
+        {"preset": data, "batch_size": _size(step), "verdict": step.verdict}
+        | {"difference of test R@1": round(step.change.mean, 6)}
+        | ({} if step.change.count == 1 else {"± 95 %": round(step.change.margin, 6)})
+        for data, steps in _simix_by_data(found).items()
+        for step in steps
+    ]
+
+
+_Drawn = tuple[Callable[[Collected], "Figure"], Callable[[Collected], Sequence[Row]]]
+TOGETHER: Mapping[str, _Drawn] = {
+    "batch-sizes": (draw_batch_sizes, _batch_rows),
+    "simix": (draw_simix, _simix_rows),
+}
+"""Name of a figure of several sweeps → what draws it, and its rows."""
+
+
+def draw_together(name: str, found: Collected, folder: Path) -> list[Path]:
+    """Draw one of :data:`TOGETHER` into ``folder``; return the files, none if nothing is stored."""
+    draw, rows_of = TOGETHER[name]
+    rows = rows_of(found)
+    return save_figure(draw(found), folder / name, rows) if rows else []

@@ -1,0 +1,266 @@
+"""Sentences follow from the numbers of made-up runs: up, down, none, between, not run."""
+
+import json
+import math
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pytest
+from made_up_runs import made_up_runs
+
+from recallkit import cli
+from recallkit.experiments import against, findings, together
+from recallkit.experiments.contrasts import (
+    BETWEEN,
+    FALLS,
+    NOT_RUN,
+    ONE_SEED,
+    RISES,
+    UNSEEN,
+    chosen,
+    conclude,
+    contrast_table,
+    contrasts,
+    in_points,
+    reference_of,
+    shape,
+    verdict,
+)
+from recallkit.experiments.plan import Run, Stored, place
+from recallkit.experiments.points import collect
+from recallkit.experiments.summary import Estimate
+from recallkit.experiments.sweeps import SWEEPS, Sweep, grid
+
+RATES = {"learning_rate": (0.001, 0.002, 0.004)}
+SIZES = Sweep(
+    "batch-size", "?", "emoji", grid(batch_size=(32, 512, 128), simix=(False, True)), tuned=RATES
+)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def noise(config):
+    return 0.002 * (config.seed % 3 - 1)
+
+
+def points_of(sweep, effect, **options):
+    return collect(sweep, made_up_runs(sweep, lambda c: 0.5 + effect(c) + noise(c), **options))
+
+
+def collect_none(name):
+    return collect(SWEEPS[name], Stored())
+
+
+def doublings(config):
+    return math.log2(config.batch_size / 128)
+
+
+@pytest.mark.parametrize(
+    ("mean", "margin", "said"),
+    [
+        (0.02, 0.01, RISES),
+        (-0.02, 0.01, FALLS),
+        (0.01, 0.01, UNSEEN),
+        (-0.009, 0.01, UNSEEN),
+        (0.5, math.inf, ONE_SEED),
+    ],
+)
+def test_a_verdict_needs_an_interval_without_zero(mean, margin, said):
+    assert verdict(Estimate(mean, margin, 3)) == said
+
+
+def test_points_have_signs_and_only_known_intervals():
+    assert in_points(Estimate(-0.0123, 0.0049, 3)) == "−1.2 ± 0.5"
+    assert in_points(Estimate(0.0123, math.inf, 1)) == "+1.2"
+
+
+SHAPES = {
+    RISES: lambda c: 0.01 * doublings(c),
+    FALLS: lambda c: -0.01 * doublings(c),
+    BETWEEN: lambda c: -0.01 * abs(doublings(c)),
+    UNSEEN: lambda c: 0.0,
+}
+
+
+@pytest.mark.parametrize(("said", "effect"), SHAPES.items())
+def test_a_shape_is_told_and_so_is_the_advice(said, effect):
+    points = points_of(SIZES, effect)
+    for members in findings.by_simix(SIZES, points).values():
+        assert shape(members, "batch_size")[0] == said
+    sentence = findings.batch_size({"batch-size": points})
+    advices = {RISES: "large", FALLS: "small", BETWEEN: "between", UNSEEN: "time and memory"}
+    assert advices[said] in sentence.split("**")[1]
+    assert sentence.count(said) >= 2  # for SiMix off and on
+    others = findings.batch_size(
+        {"batch-size": points, "batch-size-glyphs": collect_none("batch-size-glyphs")}
+    )
+    assert others == f"{sentence} Not run: `glyphs-cpu`, SiMix off."
+
+
+def test_differences_in_a_sentence_are_those_of_the_runs():
+    sentence = findings.batch_size({"batch-size": points_of(SIZES, SHAPES[BETWEEN])})
+    assert "(32 → 128: +2.0 ± 0.5, 128 → 512: −2.0 ± 0.5)" in sentence
+
+
+def test_data_that_disagree_give_no_advice_but_to_try():
+    points = points_of(SIZES, lambda c: 0.01 * doublings(c) * (1 if c.simix else -1))
+    sentence = findings.batch_size({"batch-size": points})
+    assert sentence.startswith("**Batch size. Try several")
+
+
+@pytest.mark.parametrize(
+    ("effect", "advice"),
+    [(0.03, "Switch SiMix on"), (-0.03, "Leave SiMix off"), (0.0, "no difference was seen")],
+)
+def test_simix(effect, advice):
+    sentence = findings.simix({"batch-size": points_of(SIZES, lambda c: effect * c.simix)})
+    assert advice in sentence.split("**")[1]
+    assert sentence.count(in_points(Estimate(effect, 0.00454, 3))) == 3  # at each size
+
+
+def test_simix_that_helps_small_batches_only():
+    points = points_of(SIZES, lambda c: -0.01 * doublings(c) * c.simix)
+    sentence = findings.simix({"batch-size": points})
+    assert "Try SiMix on and off" in sentence
+    assert "rises at batch 32 (+2.0 ± 0.5); falls at batch 512 (−2.0 ± 0.5)" in sentence
+
+
+LOSSES = replace(SWEEPS["losses"], tuned=RATES)
+
+
+@pytest.mark.parametrize(
+    ("effect", "advice", "words"),
+    [
+        (0.04, "Do not keep RS@k", "best on validation classes is triplet (+4.0 ± 0.5"),
+        (-0.04, "Keep RS@k", "falls with triplet (−4.0 ± 0.5)"),
+        (0.0, "Keep RS@k", "no difference seen with 7 others"),
+    ],
+)
+def test_the_loss_that_validation_chooses_is_compared(monkeypatch, effect, advice, words):
+    monkeypatch.setitem(SWEEPS, "losses", LOSSES)
+    points = points_of(LOSSES, lambda c: effect * (c.loss == "triplet"))
+    sentence = findings.loss({"losses": points})
+    assert advice in sentence.split("**")[1]
+    assert words in sentence
+
+
+def test_validation_classes_choose_and_test_classes_do_not():
+    points = points_of(SIZES, SHAPES[RISES])
+    lower = replace(points[0].metrics["R@1"], mean=0.99)
+    points[0] = replace(points[0], metrics={"R@1": lower})
+    assert chosen(points).values["batch_size"] == 512
+
+
+def test_nothing_stored_and_one_seed_say_so():
+    for sentence in findings.findings(Stored()):
+        assert sentence.endswith(": not run.")
+    lone = replace(SIZES, seeds=(0,))
+    sentence = findings.batch_size({"batch-size": points_of(lone, SHAPES[RISES])})
+    assert "No advice from one seed" in sentence
+    assert shape([], "batch_size") == (NOT_RUN, [])
+    assert conclude([]) == contrast_table([]) == NOT_RUN
+
+
+def test_contrasts_are_with_the_preset_within_what_is_kept():
+    points = points_of(SIZES, SHAPES[RISES], lacks=lambda c: c.batch_size == 512)
+    assert reference_of(SIZES) == {"batch_size": 128, "simix": True}
+    found = contrasts(points, {"batch_size": 128}, keep=("simix",))
+    assert [(c.name, c.within["simix"]) for c in found] == [("batch 32", False), ("batch 32", True)]
+    assert {c.verdict for c in found} == {FALLS}
+    table = contrast_table(found)
+    assert table.count("−2.0 ± 0.5") == 2
+    assert "with batch 32 at SiMix off (−2.0 ± 0.5)" in conclude(found)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([], NOT_RUN),
+        ([RISES, RISES], "yes"),
+        ([RISES, FALLS, UNSEEN], "in part (1 of 3)"),
+        ([BETWEEN], "in part (0 of 1)"),
+        ([FALLS, UNSEEN], "no"),
+        ([RISES, ONE_SEED], "one seed: not to be told"),
+    ],
+)
+def test_agreement_with_a_claim(verdicts, said):
+    assert against.agreement(verdicts) == said
+
+
+def rows_of(table):
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return {first: others for first, *others in lines[2:]}
+
+
+def test_claims_stand_beside_what_was_found(monkeypatch):
+    monkeypatch.setitem(SWEEPS, "losses", LOSSES)
+    found = {
+        "batch-size": points_of(SIZES, SHAPES[FALLS]),
+        "losses": points_of(LOSSES, lambda c: 0.03 * (c.loss == "contrastive")),
+    }
+    rows = rows_of(against.claims_table(found))
+    assert rows["a larger batch retrieves better"][2] == "no"
+    numbers, here, agrees = rows["RS@k retrieves better than the contrastive loss"]
+    assert "ROxford, GeM, hard mAP: 44.3 → 46.1" in numbers
+    assert (here, agrees) == ("`emoji-frozen`: −3.0 ± 0.5, falls", "no")
+    assert rows["RS@k retrieves better than Smooth-AP"][2] == "no"
+    assert "80.7 → 88.2 (unverified)" in rows["SiMix retrieves better"][0]
+    assert rows["K = {1, 2, 4, 8, 16} are good cut-offs"][1:] == [NOT_RUN, NOT_RUN]
+
+
+def test_conditions_are_tested_by_what_is_stored_and_no_more():
+    rows = rows_of(against.conditions_table({}))
+    assert rows["classes that train"] == ["11,318", against.UNTESTED]
+    assert {others[-1] for others in rows.values()} == {against.UNTESTED}
+    found = {"batch-size": points_of(SIZES, SHAPES[FALLS], lacks=lambda c: c.batch_size == 512)}
+    rows = rows_of(against.conditions_table(found))
+    assert rows["classes that train"][1:] == ["600", against.UNTESTED]
+    assert rows["largest batch"] == ["4,000", "128", against.UNTESTED]
+    assert rows["network"][:2] == ["pretrained", "from scratch"]
+
+
+def test_figures_of_several_sweeps(tmp_path):
+    found = {"batch-size": points_of(SIZES, lambda c: 0.03 * c.simix)}
+    ax = together.draw_simix(found).axes[0]
+    line = ax.containers[0].lines[0]
+    assert list(line.get_ydata()) == pytest.approx([3, 3, 3])
+    axes = together.draw_batch_sizes(found).axes
+    assert [ax.get_title() for ax in axes] == ["emoji"]
+    for name in together.TOGETHER:
+        files = together.draw_together(name, found, tmp_path)
+        assert [file.name for file in files] == [f"{name}.{kind}" for kind in ("svg", "png", "csv")]
+        assert len(files[2].read_text().splitlines()) in (4, 7)  # a row a contrast, or a setting
+        assert together.draw_together(name, {}, tmp_path) == []
+
+
+def store(stored, sweep, root):
+    """Write made-up runs as they are stored."""
+    about = {"seconds": 1.0, "device": "a processor", "commit": "abc"}
+    for stage in ("tuning", "final"):
+        for config, result in getattr(stored, stage).items():
+            path = place(root, sweep, Run(stage, config))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result | about))
+
+
+def test_all_that_is_stored_is_drawn_by_one_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(SWEEPS, "batch-size", SIZES)
+    store(made_up_runs(SIZES, lambda c: 0.5 + noise(c)), SIZES, tmp_path / "results")
+    folders = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "figures")]
+    cli.main(["plot", "all", *folders])
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    of_sweep = {f"batch-size{end}" for end in ("", "-cost", "-rates")}
+    assert drawn == {*of_sweep, "batch-sizes", "simix"}
+    cli.main(["plot", "batch-sizes", "simix", *folders])
+    assert capsys.readouterr().out.count("drew") == 15 + 6
+
+
+def test_what_to_draw_must_be_named_and_nothing_stored_is_said(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="name what to draw: all, or some of batch-size"):
+        cli.main(["plot"])
+    cli.main(["plot", "all", "--results", str(tmp_path), "--out", str(tmp_path)])
+    assert "nothing is stored" in capsys.readouterr().out
