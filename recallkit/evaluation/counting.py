@@ -5,7 +5,7 @@ but the few positives is ever sorted. There are two ways to count, with one answ
 
     in lists    what is as near as the farthest positive is listed, and each item put between two
                 of the sorted positives: about 60 ns an item listed
-    in passes   the whole row is compared with each positive: about 2 ns an item and positive
+    in passes   the whole row is compared with each positive: about 1 ns an item and positive
 
 The first suits embeddings that are good, or classes that are large; the second the others.
 """
@@ -20,7 +20,8 @@ from recallkit.evaluation.similarity import (
     similarity_blocks,
 )
 
-_A_LISTED_ITEM = 32  # what it costs, in comparisons of one item with one positive
+_A_LISTED_ITEM = 64  # what it costs, in comparisons of one item with one positive
+_EXACT = 2**24  # whole numbers to which float32 counts exactly
 
 
 @torch.no_grad()
@@ -105,7 +106,8 @@ def _number_before(similarities: Tensor, values: Tensor, places: Tensor) -> Tens
     """
     near = similarities >= values.amin(dim=1, keepdim=True)  # (rows, N)
     listed = near.sum(dim=1, dtype=torch.int32).sum()
-    if listed * _A_LISTED_ITEM <= values.shape[1] * near.numel():
+    in_lists = listed * _A_LISTED_ITEM <= values.shape[1] * near.numel()
+    if in_lists or near.shape[1] > _EXACT:
         return _number_above(keys_where(near, similarities), ranking_keys(values, places))
     return _number_before_in_passes(similarities, values, places)
 
@@ -126,11 +128,12 @@ def _number_above(keys: Tensor, own: Tensor) -> Tensor:
 
 def _number_before_in_passes(similarities: Tensor, values: Tensor, places: Tensor) -> Tensor:
     """The same as :func:`_number_before`, one positive of each row at a time."""
-    before = torch.empty_like(places)
+    before, mask = torch.empty_like(places), torch.empty_like(similarities)
     for column in range(places.shape[1]):
         value, place = values[:, column, None], places[:, column]
-        above = (similarities > value).sum(dim=1, dtype=torch.int32)
-        equal = (similarities >= value).sum(dim=1, dtype=torch.int32) - above
+        # Masks of float32 are made, and summed, at twice the speed of booleans.
+        above = torch.gt(similarities, value, out=mask).sum(dim=1)
+        equal = torch.ge(similarities, value, out=mask).sum(dim=1) - above
         [tied] = (equal > (place >= 0)).nonzero(as_tuple=True)  # with more than itself
         before[:, column] = above
         before[tied, column] += _equals_before(similarities[tied], value[tied], place[tied])
