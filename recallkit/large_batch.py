@@ -138,18 +138,26 @@ class LargeBatchStep:
 
     def _step(self, chunks: Sequence[Chunk], labels: Tensor) -> Tensor:
         outputs, states = self._embed(chunks)
-        embeddings = torch.cat([output.detach() for output in outputs]).requires_grad_()
-        self._together = isinstance(self.network, DistributedDataParallel)
-        value = self._loss(embeddings, labels.to(embeddings.device))
-        (self.scaler.scale(value) if self.scaler else value).backward()
-        gradients = embeddings.grad.split(self.chunk_size)
-        again = [i for i, output in enumerate(outputs) if not output.requires_grad]
+        value, gradient = self._gradient_of_embeddings(outputs, labels)
+        gradients = gradient.split(self.chunk_size)
+        again = [i for i, output in enumerate(outputs) if output is None]
         _backward_of_kept(outputs, gradients)
         for i in again:
             with states[i].restored():
                 output = self._forward(chunks[i], synchronise=i == again[-1])
                 output.backward(gradients[i])
-        return value.detach()
+        return value
+
+    def _gradient_of_embeddings(
+        self, outputs: list[Tensor | None], labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The loss, and dL/dE (B, D). Of ``outputs`` only those with a graph are left."""
+        embeddings = torch.cat([output.detach() for output in outputs]).requires_grad_()
+        outputs[:] = [output if output.requires_grad else None for output in outputs]
+        self._together = isinstance(self.network, DistributedDataParallel)
+        value = self._loss(embeddings, labels.to(embeddings.device))
+        (self.scaler.scale(value) if self.scaler else value).backward()
+        return value.detach(), embeddings.grad
 
     def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor], list["RandomState"]]:
         """Embeddings, with a graph where it is kept; the random state each chunk began with."""
@@ -310,12 +318,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _backward_of_kept(outputs: list[Tensor], gradients: Sequence[Tensor]) -> None:
+def _backward_of_kept(outputs: list[Tensor | None], gradients: Sequence[Tensor]) -> None:
     """Push gradients back through the graphs that are there, the last first; empty the list.
 
     One call: autograd frees each graph as it goes, and gradients are reduced over processes once.
     """
-    kept = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+    kept = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None]
     outputs.clear()
     if kept:
         torch.autograd.backward(*zip(*kept, strict=True))
