@@ -162,12 +162,14 @@ _DECLARED = (
         question="Which temperatures of ranks and of cut-offs retrieve best?",
         preset="emoji-frozen",
         compared=_TEMPERATURES,
+        base={"simix": True},
     ),
     Sweep(
         name="ks",
         question="Which cut-offs retrieve best: one, the paper's five, or its ten for SiMix?",
         preset="emoji-frozen",
         compared=grid(ks=(PAPERS_KS, (1,), LONG_KS, (4,), (16,), (2,), (8,))),
+        base={"simix": True},
     ),
     Sweep(
         name="definition",
