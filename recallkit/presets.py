@@ -219,7 +219,7 @@ PRESETS: dict[str, Config] = {
         image_size=160,  # of 64, 96, 128 and 160 the best on validation classes
         batch_size=512,
         chunk_size=4096,  # the head is small: all in one pass
-        images=32_768,  # a head on so few classes learns them by heart: of eight times more it gets worse
+        images=32_768,  # with more a head learns so few classes by heart
         simix=False,  # as rate and batch: the best on validation classes of sweep batch-size-frozen
         learning_rate=4e-3,
     ),
