@@ -63,7 +63,8 @@ def benchmarks() -> str:
         groups.setdefault(settings, []).append(result)
     if not groups:
         return "No run is stored."
-    header = ["data set", "network", "epochs or images", "R@1, %", "mAP@R, %", "seeds", "device"]
+    header = ["data set", "network", "batch", "epochs or images", "R@1, %", "mAP@R, %"]
+    header += ["seeds", "device"]
     return "\n".join(
         [
             text_table([*header, "commit"], [_benchmark(group) for group in groups.values()]),
@@ -80,7 +81,9 @@ def _benchmark(results: list[dict[str, Any]]) -> list[str]:
     scores = [percent(values[name]) if name in values else "–" for name in ("R@1", "mAP@R")]
     seeds = ", ".join(str(result["seed"]) for result in results)
     commits = ", ".join(dict.fromkeys(result["commit"][:7] for result in results))
-    return [config.dataset, config.network, seen, *scores, seeds, first["device"], commits]
+    network = f"{config.network}{', frozen' * config.frozen}"
+    batch = f"{config.batch_size:,}{' + SiMix' * config.simix}"
+    return [config.dataset, network, batch, seen, *scores, seeds, first["device"], commits]
 
 
 def percent(value: Estimate) -> str:

@@ -133,9 +133,8 @@ _DECLARED = (
     Sweep(
         name="batch-size-glyphs",
         question="The same, where classes are 17 times as many.",
-        preset="glyphs-cpu",
+        preset="glyphs-short",
         compared=grid(batch_size=(512, 64, 4096)),
-        base={"images": 200_000, "simix": False, "evaluations": 4},
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
         note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
     ),
@@ -200,7 +199,7 @@ _DECLARED = (
                 "circle",
             )
         ),
-        base={"simix": False},
+        base={"batch_size": 128, "simix": False},  # NT-Xent of the other library: B³ numbers
         note="Margins and scales are their authors' or, for cosines, usual ones: not tuned.",
     ),
     Sweep(
