@@ -26,7 +26,7 @@ def test_a_card_is_what_the_stored_results_give(card):
 
 def test_what_was_not_run_is_said_to_be_so(tmp_path):
     lines = cards.baselines("glyphs", [], tmp_path).splitlines()
-    assert [line.count("not run") for line in lines] == [0, 0, 5, 5, 5, 5]
+    assert [line.count("not run") for line in lines] == [0, 0, 5, 5, 5, 5, 5]
 
 
 def test_baselines_come_from_a_measurement_without_runs(tmp_path):
@@ -46,6 +46,14 @@ def test_trained_rows_come_from_the_preset_on_that_data_set(tmp_path):
     assert "81.0" not in cards.baselines("glyphs-distorted", runs, tmp_path)
 
 
+def test_runs_without_baselines_leave_them_to_a_measurement(tmp_path):
+    run = run_of("glyphs-short", "glyphs", 0, 0.8)
+    run["test"] = {"trained": run["test"]["trained"]}
+    write_json(tmp_path / "glyphs.json", {"test": {"pixels": METRICS}})
+    pixels, untrained, *_, short = cards.baselines("glyphs", [run], tmp_path).splitlines()[2:]
+    assert [pixels.count("50.0"), untrained.count("not run"), short.count("80.0")] == [1, 5, 5]
+
+
 def test_a_data_set_without_card_is_named():
     with pytest.raises(ValueError, match="no card of 'letters', only of: emoji, glyphs"):
         cards.baselines("letters", [])
@@ -58,4 +66,4 @@ def test_measuring_stores_what_the_table_needs(tmp_path, monkeypatch, toy_splits
     monkeypatch.setattr(cards, "BASELINES", tmp_path)
     assert cards.measure("glyphs", device="cpu") == tmp_path / "glyphs.json"
     table = cards.baselines("glyphs", [], tmp_path)
-    assert table.count("not run") == 10  # of the two presets alone
+    assert table.count("not run") == 15  # of the three presets alone
