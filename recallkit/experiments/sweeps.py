@@ -132,7 +132,7 @@ _DECLARED = (
     ),
     Sweep(
         name="batch-size-glyphs",
-        question="The same, where classes are 17 times as many.",
+        question="With 17 times as many classes, glyphs: does a larger batch retrieve better?",
         preset="glyphs-short",
         compared=grid(batch_size=(512, 64, 4096)),
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
@@ -140,7 +140,7 @@ _DECLARED = (
     ),
     Sweep(
         name="batch-size-glyphs-long",
-        question="The same in full, with batches as large as the paper's.",
+        question="Glyphs in full, batches as large as the paper's: does a larger batch help?",
         preset="glyphs",
         compared=grid(
             batch_size=(256, 4096, 1024, 64, 16_384, 512, 2048, 128, 8192), simix=(False, True)
@@ -150,7 +150,7 @@ _DECLARED = (
     ),
     Sweep(
         name="batch-size-frozen",
-        question="The same for a head on frozen pretrained features, where a run takes seconds.",
+        question="For a head on frozen pretrained features: does a larger batch retrieve better?",
         preset="emoji-frozen",
         compared=grid(batch_size=(512, 32, 2048, 128), simix=(False, True)),
         tuned={"learning_rate": (0.001, 0.002, 0.004)},

@@ -199,7 +199,7 @@ def plot_costs(
                 ax.xaxis.set_major_formatter(EngFormatter(sep=""))
             ax.grid(alpha=0.3)
         row[0].set_ylabel("R@1 on validation classes (%)")
-        row[1].set_title(title)
+        row[1].set_title(title if len(rows) > 1 else "")
     drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0]]
     handles = {name: line for lines in drawn for line, name in lines}
     if handles:
