@@ -98,7 +98,7 @@ def test_a_shape_is_told_and_so_is_the_advice(said, effect):
     others = findings.batch_size(
         {"batch-size": points, "batch-size-glyphs": collect_none("batch-size-glyphs")}
     )
-    assert others == f"{sentence} Not run: `glyphs-cpu`, SiMix off."
+    assert others == f"{sentence} Not run: `glyphs-short`, SiMix off."
 
 
 def test_differences_in_a_sentence_are_those_of_the_runs():

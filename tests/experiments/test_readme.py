@@ -1,5 +1,7 @@
 """README says what the stored results say."""
 
+import statistics
+
 import pytest
 
 from recallkit.experiments import readme
@@ -17,13 +19,14 @@ def test_a_missing_block_is_named():
 
 def test_the_benchmark_table_is_made_of_stored_runs(monkeypatch):
     stored = readme.load_results()
-    lines = readme.benchmarks().splitlines()
-    rows = [line for line in lines if line.startswith("| emoji")]
-    seeds = [r["seed"] for r in stored if r["config"] == stored[0]["config"] | {"seed": r["seed"]}]
-    assert sum(row.count(", ".join(map(str, seeds))) for row in rows) == 1
-    mean = sum(r["test"]["trained"]["R@1"] for r in stored if r["seed"] in seeds) / len(stored)
-    if len(seeds) == len(stored):
-        assert f"{100 * mean:.1f} ±" in rows[0]
+    rows = readme.benchmarks().splitlines()
+    for first in (run for run in stored if run["seed"] == 0):
+        runs = [r for r in stored if r["config"] == first["config"] | {"seed": r["seed"]}]
+        mean = statistics.fmean(r["test"]["trained"]["R@1"] for r in runs)
+        seeds = ", ".join(str(r["seed"]) for r in runs)
+        found = [row for row in rows if f"| {100 * mean:.1f} ±" in row and f" {seeds} |" in row]
+        assert len(found) == 1
+        assert f"| {first['config']['dataset']} " in found[0]
     sop = stored[0] | {"config": stored[0]["config"] | {"dataset": "sop", "epochs": 55}}
     monkeypatch.setattr(readme, "load_results", lambda: [*stored, sop])
     [row] = [line for line in readme.benchmarks().splitlines() if line.startswith("| sop")]
