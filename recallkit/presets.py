@@ -209,6 +209,9 @@ def _paper(
 # Batches of Cars196 and CUB hold four images of each class that trains: two classes validate.
 _CARS, _CUB = 4 * 96, 4 * 98
 
+# Augmentation of glyphs, which are of one size and without colours.
+_GREY: dict[str, Any] = {"rotation": 8.0, "scale": 0.1, "shift": 0.05, "colour": 0.0}
+
 PRESETS: dict[str, Config] = {
     "emoji": Config(),
     "emoji-frozen": Config(  # features once, in a few minutes on two cores; then ten seconds a run
@@ -263,20 +266,14 @@ PRESETS: dict[str, Config] = {
         chunk_size=1024,
         images=12_000_000,
         learning_rate=8e-3,  # needs its warm-up: reached in 7 steps, every similarity became 1
-        rotation=8.0,
-        scale=0.1,  # of what is already of one size
-        shift=0.05,
-        colour=0.0,  # the images are grey
+        **_GREY,
     ),
     "glyphs-cpu": Config(  # two cores, about an hour
         dataset="glyphs",
         batch_size=1024,
         images=6_000_000,
         learning_rate=8e-3,
-        rotation=8.0,
-        scale=0.1,
-        shift=0.05,
-        colour=0.0,
+        **_GREY,
     ),
     "glyphs-short": Config(  # two cores, some minutes
         dataset="glyphs",
@@ -285,9 +282,6 @@ PRESETS: dict[str, Config] = {
         learning_rate=4e-3,
         simix=False,
         evaluations=4,
-        rotation=8.0,
-        scale=0.1,
-        shift=0.05,
-        colour=0.0,
+        **_GREY,
     ),
 }

@@ -200,7 +200,9 @@ def against_preset(sweep: Sweep, points: Sequence[Point]) -> str:
         if best
         else f"best on validation classes is the preset's, {words(reference_of(sweep))}"
     )
-    return f"{first}; R@1: {conclude(preset_contrasts(sweep, points))}"
+    lacking = sum(not point.metrics for point in points)
+    rest = f"; {lacking} of {len(points)} settings not run" if lacking else ""
+    return f"{first}; R@1: {conclude(preset_contrasts(sweep, points))}{rest}"
 
 
 def _advice(verdicts: Iterable[str], advices: Mapping[str, str], mixed: str) -> str:
@@ -216,7 +218,7 @@ def _advice(verdicts: Iterable[str], advices: Mapping[str, str], mixed: str) -> 
 def _sentence(title: str, advice: str, clauses: Sequence[str]) -> str:
     if advice == "Not run.":
         return f"**{title}**: not run."
-    told = [clause for clause in clauses if not clause.endswith(NOT_RUN)]
+    told = [clause for clause in clauses if not clause.endswith(f": {NOT_RUN}")]
     lacking = [clause.removesuffix(f": {NOT_RUN}") for clause in clauses if clause not in told]
     rest = f" Not run: {'; '.join(lacking)}." if lacking else ""
     return f"**{title}. {advice}** {'. '.join(told)}.{rest}"

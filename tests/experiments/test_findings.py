@@ -264,3 +264,11 @@ def test_what_to_draw_must_be_named_and_nothing_stored_is_said(tmp_path, capsys)
         cli.main(["plot"])
     cli.main(["plot", "all", "--results", str(tmp_path), "--out", str(tmp_path)])
     assert "nothing is stored" in capsys.readouterr().out
+
+
+def test_settings_that_were_not_run_are_counted():
+    sweep = SWEEPS["ks"]
+    some = points_of(sweep, lambda c: 0.0, lacks=lambda c: c.ks in ((1,), (2,)))
+    assert findings.against_preset(sweep, some).endswith("; 2 of 7 settings not run")
+    assert "2 of 7 settings not run" in findings.knobs({"ks": some})
+    assert "settings not run" not in findings.knobs({"ks": points_of(sweep, lambda c: 0.0)})
