@@ -368,9 +368,9 @@ def ablate(
 
     Each setting is tuned with the same budget, then trained with several seeds at its best rate.
     Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
-    batch-size-frozen, batch-size-glyphs, batch-size-glyphs-long, temperatures, ks, definition,
-    losses, per-class; or a .toml or .json file with one of your own. The protocol stands in
-    data/results/README.md.
+    batch-size-frozen, batch-size-glyphs, batch-size-glyphs-1m, batch-size-glyphs-4m, temperatures,
+    ks, definition, losses, per-class; or a .toml or .json file with one of your own. The protocol
+    stands in data/results/README.md.
 
     Examples:
       recallkit ablate batch-size --dry-run

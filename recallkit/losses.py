@@ -5,8 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from recallkit.checks import check_embeddings, check_ks, check_labels, check_temperature
-from recallkit.ranks import find_positives, relaxed_ranks
+from recallkit.checks import (
+    check_embeddings,
+    check_ks,
+    check_labels,
+    check_same_dimension,
+    check_temperature,
+)
+from recallkit.ranks import compute_ranks, find_positives
 from recallkit.ranks.pairs import pair_similarities
 
 
@@ -103,13 +109,8 @@ class RecallAtKLoss(nn.Module):
         *task, left_out = ranking_task(
             embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
         )
-        ranks = relaxed_ranks(
-            *task,
-            left_out=left_out,
-            temperature=self.rank_temperature,
-            engine=self.engine,
-            precision=self.precision,
-        )
+        settings = (self.rank_temperature, self.engine, self.precision)
+        ranks = compute_ranks(*task, left_out, *settings)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 
     def recall(self, ranks: Tensor) -> Tensor:
@@ -163,13 +164,8 @@ class SmoothAPLoss(nn.Module):
         Shapes as :meth:`RecallAtKLoss.forward`.
         """
         *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
-        ranks = relaxed_ranks(
-            *task,
-            left_out=left_out,
-            temperature=self.rank_temperature,
-            engine=self.engine,
-            precision=self.precision,
-        )
+        settings = (self.rank_temperature, self.engine, self.precision)
+        ranks = compute_ranks(*task, left_out, *settings)  # (Q', P)
         among = ranks_among_positives(*task, self.rank_temperature)  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)
         return 1 - (precision.sum(dim=1) / ranks.isfinite().sum(dim=1)).mean()
@@ -252,4 +248,5 @@ def _check_batch(
     check_labels(query_labels, len(queries), "labels")
     if gallery is not None:
         check_embeddings(gallery, "gallery")
+        check_same_dimension(queries, gallery)
         check_labels(gallery_labels, len(gallery), "gallery_labels")

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,10 +53,12 @@ class ClassBalancedSampler(Sampler[list[int]]):
     ) -> None:
         labels = torch.as_tensor(labels)
         check_labels(labels, len(labels))
-        self.classes = _members(labels.cpu().numpy())
-        largest = max((len(members) for members in self.classes), default=0)
+        members, sizes = _by_class(labels.cpu().numpy())
+        largest = int(sizes.max(initial=0))
         self.per_class = largest if per_class is None else per_class
         _check_sizes(batch_size, self.per_class, largest, per_class is None)
+        self._members, self._sizes = members, sizes
+        self._groups = _Groups.cut(sizes, self.per_class)
         self.batch_size = self._attainable(batch_size)
         self.seed = seed
         self.set_epoch(0)
@@ -81,10 +84,10 @@ class ClassBalancedSampler(Sampler[list[int]]):
         return self._planned
 
     def _attainable(self, batch_size: int) -> int:
-        most = sum(min(len(members), self.per_class) for members in self.classes)
+        most = int(np.minimum(self._sizes, self.per_class).sum())
         if batch_size > most:
             warnings.warn(
-                f"a batch of {batch_size} cannot be filled: {len(self.classes)} classes give "
+                f"a batch of {batch_size} cannot be filled: {len(self._sizes)} classes give "
                 f"{most} images at {self.per_class} a class. Batches have {most}; for larger "
                 f"ones raise per_class.",
                 stacklevel=3,
@@ -92,53 +95,90 @@ class ClassBalancedSampler(Sampler[list[int]]):
         return min(batch_size, most)
 
     def _plan(self, rng: np.random.Generator) -> list[list[int]]:
-        groups = [_cut(rng.permutation(members), self.per_class) for members in self.classes]
-        left = np.array([len(of_class) for of_class in groups])
-        expected = sum(len(group) for of_class in groups for group in of_class) // self.batch_size
+        images = self._members[_shuffled_within(rng, self._sizes)]
+        left = self._groups.count.copy()
+        expected = int(self._groups.size.sum()) // self.batch_size
         batches = []
         while True:
-            batch = self._fill(groups, left, _order(rng, left, expected - len(batches)))
-            if len(batch) < self.batch_size - 1:
+            classes = _order(rng, left, expected - len(batches), self.batch_size)
+            places = self._fill(classes, left)
+            if len(places) < self.batch_size - 1:
                 return batches
-            batches.append(batch)
+            batches.append(images[places].tolist())
 
-    def _fill(
-        self, groups: list[list[np.ndarray]], left: np.ndarray, order: np.ndarray
-    ) -> list[int]:
-        """One batch, taken out of ``groups``; ``left`` counts the groups of each class."""
-        batch: list[int] = []
-        for c in order:
-            space = self.batch_size - len(batch)
-            if space < 2:
-                break
-            batch += groups[c].pop(0)[:space].tolist()
-            left[c] -= 1
-        return batch
+    def _fill(self, classes: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """The places of one batch, a group of each class in turn; ``left`` counts what remains."""
+        groups = self._groups
+        chosen = groups.first[classes] + groups.count[classes] - left[classes]  # the next of each
+        size = groups.size[chosen]
+        space = self.batch_size - (size.cumsum() - size)  # before each group
+        fits = space >= 2  # room for a query and its positive
+        size = np.minimum(size, space)[fits]
+        left[classes[fits]] -= 1
+        return _ranges(groups.begin[chosen[fits]], size)
 
 
-def _members(labels: np.ndarray) -> list[np.ndarray]:
-    """The indices of each class."""
+@dataclass(frozen=True)
+class _Groups:
+    """Places 0 … N − 1, class after class, cut into groups: the same in every epoch.
+
+    Attributes:
+        begin: (G,) the first place of each group.
+        size: (G,) how many places it has.
+        first: (C,) the first group of each class.
+        count: (C,) how many groups the class has.
+    """
+
+    begin: np.ndarray
+    size: np.ndarray
+    first: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def cut(cls, sizes: np.ndarray, per_class: int) -> "_Groups":
+        """Groups of ``per_class``; the rest of a class too if it can hold a query and its positive.
+
+        A class of one image is a group all the same.
+        """
+        count = np.maximum(1, sizes // per_class + (sizes % per_class > 1))  # (C,)
+        first = count.cumsum() - count
+        number = _ranges(np.zeros_like(count), count)  # of each group within its class
+        start = np.repeat(sizes.cumsum() - sizes, count)
+        rest = np.repeat(sizes, count) - number * per_class
+        return cls(start + number * per_class, np.minimum(rest, per_class), first, count)
+
+
+def _by_class(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (N,) class after class, and the size of each class (C,)."""
     order = np.argsort(labels, kind="stable")
-    borders = np.flatnonzero(np.diff(labels[order])) + 1
-    return np.split(order, borders)
+    return order, np.unique(labels, return_counts=True)[1]
 
 
-def _cut(members: np.ndarray, size: int) -> list[np.ndarray]:
-    """Groups of ``size``; the rest too if it can hold a query and its positive."""
-    groups = np.split(members, range(size, len(members), size))
-    return groups if len(groups) == 1 or len(groups[-1]) > 1 else groups[:-1]
+def _shuffled_within(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
+    """Places (N,), shuffled within each class."""
+    return np.lexsort((rng.random(sizes.sum()), np.repeat(np.arange(len(sizes)), sizes)))
 
 
-def _order(rng: np.random.Generator, left: np.ndarray, batches: int) -> np.ndarray:
+def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """The numbers begin, …, begin + size − 1 of each range, one range after the other."""
+    return np.repeat(begin - (size.cumsum() - size), size) + np.arange(size.sum())
+
+
+def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) -> np.ndarray:
     """In which order classes join a batch if they have ``left`` groups for ``batches`` batches.
 
     A random order weighted by the groups left, by the keys log(u) / w of Efraimidis and Spirakis
-    (2006), largest first; before it the classes that have a group for every batch to come.
+    (2006), largest first; before it the classes that have a group for every batch to come. Of it
+    the first ``most``: more do not fit into a batch, and they need not be sorted.
     """
     candidates = np.flatnonzero(left)
     left = left[candidates]
     keys = np.log(rng.random(len(candidates))) / left
-    return candidates[np.lexsort((-keys, left < batches))]
+    keys[left < batches] -= 1e6  # log(u) is above −50: these come after all others
+    if most < len(candidates):
+        foremost = np.argpartition(-keys, most)[:most]
+        candidates, keys = candidates[foremost], keys[foremost]
+    return candidates[np.argsort(-keys)]
 
 
 def _check_sizes(batch_size: int, per_class: int, largest: int, whole_classes: bool) -> None:

@@ -29,6 +29,7 @@ from recallkit.checks import NotFiniteError
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits, are_features
 from recallkit.data.loading import BadPictureError, Reading, decoded_batches
+from recallkit.data.picture_files import PictureFiles
 from recallkit.data.transforms import flattened
 from recallkit.distributed import (
     ALONE,
@@ -58,6 +59,7 @@ from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
 
 SAVE_SECONDS = 300.0  # of work that a crash can cost, at most
+RESIDENT_SHARE = 0.1  # of a card's free memory that the training images may take
 AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -269,7 +271,9 @@ class Training:
             own.restore()
 
 
-def _seen(config: Config, images: Tensor, device: torch.device) -> tuple[Tensor, nn.Module]:
+def _seen(
+    config: Config, images: Tensor | PictureFiles, device: torch.device
+) -> tuple[Tensor | PictureFiles, nn.Module]:
     """What batches are made of, and what turns it into input: of features their places in a set."""
     if are_features(images) != config.frozen:
         raise ValueError(
@@ -277,7 +281,15 @@ def _seen(config: Config, images: Tensor, device: torch.device) -> tuple[Tensor,
         )
     if config.frozen:
         return torch.arange(len(images)), DrawnView(images.to(device))
-    return flattened(images), make_train_transform(config)
+    return _near(flattened(images), device), make_train_transform(config)
+
+
+def _near(images: Tensor | PictureFiles, device: torch.device) -> Tensor | PictureFiles:
+    """On the card if they take little of its memory: then no step waits for its images."""
+    if device.type != "cuda" or not isinstance(images, Tensor):
+        return images
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.to(device) if images.numel() <= RESIDENT_SHARE * free else images
 
 
 class _SumOverProcesses(nn.Module):

@@ -1,9 +1,8 @@
 """Run a sweep: what is due, in its order, several runs at a time; stop and go on at any moment."""
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from recallkit.errors import RecallkitError
-from recallkit.experiments.one_run import STOPPED
+from recallkit.experiments import one_run
 from recallkit.experiments.plan import Plan, Run, Stored, make_plan, place
 from recallkit.experiments.sweeps import Sweep
 from recallkit.training import Stopped
@@ -26,7 +25,7 @@ class Job(Protocol):
     """A run on its way."""
 
     def poll(self) -> int | None:
-        """Exit status: 0 stored, ``STOPPED``, another if it failed; None while it runs."""
+        """Exit status: 0 stored, ``one_run.STOPPED``, another if it failed; None while it runs."""
 
     def stop(self) -> None:
         """Ask it to save its state and end."""
@@ -72,30 +71,29 @@ def _cores() -> int:
 class ProcessJob:
     """A run in a process of its own, which ends with this one; what it says goes to a file.
 
-    A session of its own keeps a terminal's Ctrl-C from it: it is asked to stop once, by the end of
-    its standard input.
+    Where the system can, processes are forked from one that has loaded torch already: each begins
+    seconds earlier.
     """
 
     def __init__(self, task: dict[str, Any]) -> None:
-        self.log = Path(f"{task['folder']}.log")
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "recallkit.experiments.one_run"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-            )
-        with suppress(BrokenPipeError):  # it has ended; its status says why
-            self.process.stdin.write(json.dumps(task) + "\n")
-            self.process.stdin.flush()
+        log = Path(f"{task['folder']}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if forks else "spawn")
+        if forks:
+            context.set_forkserver_preload([one_run.__name__])
+        child, self.connection = context.Pipe(duplex=False)
+        self.process = context.Process(target=one_run.main, args=(task, child, log))
+        self.process.start()
+        child.close()
 
     def poll(self) -> int | None:
         """Exit status, or None while it runs."""
-        return self.process.poll()
+        return self.process.exitcode
 
     def stop(self) -> None:
         """Ask it to save its state and end."""
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
+        self.connection.close()
 
 
 class _Sitting:
@@ -167,7 +165,7 @@ class _Sitting:
         log = Path(f"{self.folder(run)}.log")
         lines = log.read_text(errors="replace").split("\n") if log.exists() else []
         said = [line for line in lines if line.strip()]
-        if status == STOPPED:
+        if status == one_run.STOPPED:
             return "it was stopped, and goes on with the next sitting"
         return f"{said[-1] if said else f'it ended with status {status}'} (all of it: {log})"
 

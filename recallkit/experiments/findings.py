@@ -42,8 +42,9 @@ def batch_sweeps(names: Iterable[str] = SWEEPS) -> list[Sweep]:
 
 
 def on_what(sweep: Sweep) -> str:
-    """What a sweep is trained on, in a few words: its preset."""
-    return f"`{sweep.preset}`"
+    """What a sweep is trained on, in a few words: its preset, and how long if that differs."""
+    images = sweep.base.get("images")
+    return f"`{sweep.preset}`" + ("" if images is None else f" ({images:,} images)")
 
 
 def by_simix(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Point]]:

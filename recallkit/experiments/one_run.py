@@ -1,19 +1,20 @@
-"""One training of a sweep, in a process of its own: ``python -m recallkit.experiments.one_run``.
+"""One training of a sweep, in a process of its own.
 
-So the peak of memory is its own, and what ends it ends no other. It reads its task, a line of JSON,
-from standard input; when that is closed, because the sweep stops or was killed, it saves its state
-and ends.
+So the peak of memory is its own, and what ends it ends no other. When the other end of its
+connection is closed, because the sweep stops or was killed, it saves its state and ends.
 """
 
-import json
 import os
 import shutil
 import signal
 import sys
 import threading
 from dataclasses import asdict, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from recallkit.data import load
 from recallkit.data.image_set import Splits
@@ -70,17 +71,15 @@ def _trained(config: Config, folder: Path, splits: Splits, device: str) -> dict[
     return train(config, folder, **options)
 
 
-def _stop_with_parent() -> None:
-    sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGTERM)
+def main(task: dict[str, Any], parent: Connection, log: Path) -> None:
+    """What the process does: :func:`do_run`; what is said goes to the file ``log``.
 
-
-def main() -> None:
-    """Do the task that stands in the first line of standard input."""
-    import torch
-
-    task = json.loads(sys.stdin.readline())
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    Its exit status is 0 if the result is stored, ``STOPPED``, or 1.
+    """
+    if hasattr(os, "setsid"):  # a session of its own keeps a terminal's Ctrl-C from it
+        os.setsid()
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
+    threading.Thread(target=_stop_with, args=(parent,), daemon=True).start()
     if task["threads"] is not None:
         torch.set_num_threads(task["threads"])
     try:
@@ -92,5 +91,6 @@ def main() -> None:
         sys.exit(f"{error}")
 
 
-if __name__ == "__main__":
-    main()
+def _stop_with(parent: Connection) -> None:
+    parent.poll(None)  # nothing is ever sent: it is closed
+    os.kill(os.getpid(), signal.SIGTERM)

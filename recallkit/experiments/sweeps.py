@@ -139,14 +139,19 @@ _DECLARED = (
         note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
     ),
     Sweep(
-        name="batch-size-glyphs-long",
-        question="Glyphs in full, batches as large as the paper's: does a larger batch help?",
+        name="batch-size-glyphs-1m",
+        question="Glyphs five times as long, on a GPU: does a larger batch retrieve better?",
         preset="glyphs",
-        compared=grid(
-            batch_size=(256, 4096, 1024, 64, 16_384, 512, 2048, 128, 8192), simix=(False, True)
-        ),
-        tuned={"learning_rate": (0.002, 0.004, 0.008)},
-        note="For a GPU: some days on a CPU.",
+        compared=grid(batch_size=(512, 4096, 16_384), simix=(False, True)),
+        base={"images": 1_000_000},
+        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+    ),
+    Sweep(
+        name="batch-size-glyphs-4m",
+        question="Glyphs twenty times as long: does a larger batch retrieve better?",
+        preset="glyphs",
+        compared=grid(batch_size=(512, 4096, 16_384)),
+        tuned={"learning_rate": (0.004, 0.008, 0.016)},
     ),
     Sweep(
         name="batch-size-frozen",

@@ -15,7 +15,7 @@ from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.positives import find_positives
 from recallkit.ranks.precision import PRECISIONS
 
-__all__ = ["ENGINES", "find_positives", "relaxed_ranks"]
+__all__ = ["ENGINES", "compute_ranks", "find_positives", "relaxed_ranks"]
 
 
 def _fused_ranks(queries: Tensor, *rest) -> Tensor:
@@ -50,7 +50,8 @@ ENGINES: dict[str, Callable[..., Tensor]] = {
     "blocks": blocks_ranks,
     "fused": _fused_ranks,
 }
-DENSE_COMPARISONS = 2**18  # Q·N·P; below it, plain PyTorch is faster than strips
+# Q·N·P up to which plain PyTorch is as fast as any: its launches are few, its table is small.
+DENSE_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
 
 
 def relaxed_ranks(
@@ -83,7 +84,7 @@ def relaxed_ranks(
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``, which takes ``dense`` where
-            that is small and ``blocks`` elsewhere.
+            that is small, and else ``fused`` where it can run and ``blocks`` where not.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             shows what that does to loss and gradient.
@@ -103,22 +104,39 @@ def relaxed_ranks(
     if left_out is not None:
         _check_indices(left_out, (len(queries),), len(gallery), "left_out", lowest=0)
     temperature = check_temperature(temperature, "temperature")
-    engine = _choose(engine, positives.numel() * len(gallery))
-    dtype = torch.promote_types(queries.dtype, torch.float32)
+    return compute_ranks(queries, gallery, positives, left_out, temperature, engine, precision)
+
+
+def compute_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    engine: str,
+    precision: str,
+) -> Tensor:
+    """:func:`relaxed_ranks` of embeddings and indices that have been checked.
+
+    A look at what a tensor holds makes the host wait for the device. The losses look once.
+    """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    queries, gallery = queries.to(dtype), gallery.to(dtype)
+    ranks = ENGINES[_choose(engine, queries, positives.numel() * len(gallery))]
     with torch.autocast(queries.device.type, enabled=False):
-        return ENGINES[engine](
-            queries.to(dtype), gallery.to(dtype), positives, left_out, temperature, precision
-        )
+        return ranks(queries, gallery, positives, left_out, temperature, precision)
 
 
-def _choose(engine: str, comparisons: int) -> str:
-    if engine == "auto":
-        return "dense" if comparisons <= DENSE_COMPARISONS else "blocks"
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
-    return engine
+def _choose(engine: str, queries: Tensor, comparisons: int) -> str:
+    if engine != "auto":
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
+        return engine
+    if comparisons <= DENSE_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
+        return "dense"
+    return "fused" if queries.is_cuda and _fused_obstacle(queries) is None else "blocks"
 
 
 def _check_indices(

@@ -41,6 +41,9 @@ TILES = (
 _TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
 _found: dict[tuple, dict[str, int]] = {}
 _POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
+# These change from batch to batch. Kernels made for multiples of 16 would be compiled again, for
+# seconds, at the first batch where one of them is none.
+_VARYING = ("count", "items", "width", "tiles_a_part")
 
 
 def fused_ranks(
@@ -86,7 +89,7 @@ class _FusedRanks(torch.autograd.Function):
         wants_queries, wants_gallery = ctx.needs_input_grad[:2]
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
-        height = max(1, STRIP_BYTES // (4 * len(gallery)))
+        height = max(1, STRIP_BYTES // (64 * len(gallery))) * 16  # strips begin at aligned places
         for start in range(0, len(queries), height):
             rows = slice(start, min(start + height, len(queries)))
             table = [t[rows] for t in (left_out, positives, own, grad_ranks, back)]
@@ -125,9 +128,9 @@ def _fastest(run: Callable[[dict[str, int]], Any], on_gpu: bool) -> dict[str, in
 
 
 def _milliseconds(work: Callable[[], Any]) -> float:
-    """Infinite if the device has not enough shared memory or registers for it."""
+    """The least: others may use the device too. Infinite if it has too few registers for it."""
     try:
-        return triton.testing.do_bench(work, warmup=5, rep=20)
+        return triton.testing.do_bench(work, warmup=5, rep=20, return_mode="min")
     except triton.OutOfResources:
         return float("inf")
 
@@ -208,7 +211,7 @@ def _similarity_tile(
     return tl.where(absent, float("-inf"), tile)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_VARYING)
 def _sums_kernel(
     queries, gallery, positives, own, left_out, sigmoids, slopes,
     count, items, depth, width, tiles_a_part, sharpness,
@@ -244,7 +247,7 @@ def _sums_kernel(
     tl.store(slopes + place, slope_sum, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_VARYING[:3])
 def _weights_kernel(
     queries, gallery, positives, own, grad_ranks, back, left_out, weights,
     count, items, depth, width, sharpness,

@@ -41,7 +41,7 @@ def test_batch_sizes_fit_the_emoji():
 
 def test_a_preset_is_looked_up_only_when_used(monkeypatch):
     monkeypatch.delitem(PRESETS, "glyphs", raising=False)
-    sweep = find_sweep("batch-size-glyphs-long")
+    sweep = find_sweep("batch-size-glyphs-4m")
     with pytest.raises(RecallkitError, match=r"needs the preset 'glyphs'; known are: .*emoji"):
         sweep.config(sweep.compared[0])
 
