@@ -35,6 +35,7 @@ from recallkit.presets import PRESETS, Config
 
 PAPERS = "sop-resnet50"  # the preset with the paper's settings for its largest usual benchmark
 UNTESTED = "untested"
+_LINE = "<br>"  # between lines of a cell, in Markdown
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Claim:
 def _batch(found: Collected) -> tuple[str, list[str]]:
     shapes = {key: shape for key, shape in batch_shapes(found).items() if shape[0] != NOT_RUN}
     clauses = [f"{', '.join(key)}: {said} {_sizes(steps)}" for key, (said, steps) in shapes.items()]
-    return "; ".join(clauses), [said for said, _ in shapes.values()]
+    return _LINE.join(clauses), [said for said, _ in shapes.values()]
 
 
 def _sizes(steps: Sequence[Contrast]) -> str:
@@ -71,7 +72,7 @@ def _simix(found: Collected) -> tuple[str, list[str]]:
         f"{data}: {conclude(members, named=False)}" for data, members in by_data.items() if members
     ]
     verdicts = [each.verdict for members in by_data.values() for each in members]
-    return "; ".join(clauses), verdicts
+    return _LINE.join(clauses), verdicts
 
 
 def _over(peer: str) -> Callable[[Collected], tuple[str, list[str]]]:

@@ -19,7 +19,7 @@ from recallkit.experiments.tables import text_table
 RISES, FALLS, UNSEEN, ONE_SEED = "rises", "falls", "no difference seen", "one seed: no verdict"
 BETWEEN, NOT_RUN = "has its best between", "not run"
 VERDICTS = (RISES, FALLS, UNSEEN, ONE_SEED)
-LISTED = 4  # contrasts of one verdict that a sentence names; of more it gives number and range
+LISTED = 3  # contrasts of one verdict that a sentence names; of more it gives number and range
 _WORDS = {
     "batch_size": "batch",
     "simix": "SiMix",
@@ -142,7 +142,7 @@ def conclude(found: Sequence[Contrast], named: bool = True) -> str:
     """
     groups = {said: [c for c in found if c.verdict == said] for said in VERDICTS}
     places = {said: [(_where(c, named), c.change) for c in group] for said, group in groups.items()}
-    told = [f"{said} {_members(group)}" for said, group in places.items() if group]
+    told = [f"{said} {_members(group, named)}" for said, group in places.items() if group]
     return "; ".join(told) or NOT_RUN
 
 
@@ -151,11 +151,12 @@ def _where(found: Contrast, named: bool) -> str:
     return f"with {found.name} {place}".strip() if named else place
 
 
-def _members(group: Sequence[tuple[str, Estimate]]) -> str:
+def _members(group: Sequence[tuple[str, Estimate]], named: bool) -> str:
     if len(group) <= LISTED:
         return ", ".join(f"{where} ({in_points(change)})" for where, change in group)
     low, *_, high = sorted((change for _, change in group), key=lambda change: change.mean)
-    return f"with {len(group)} others ({in_points(low)} to {in_points(high)})"
+    count = f"with {len(group)} others" if named else f"in {len(group)}"
+    return f"{count} ({in_points(low)} to {in_points(high)})"
 
 
 def shape(points: Sequence[Point], axis: str) -> tuple[str, list[Contrast]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from recallkit.experiments.contrasts import (
     BETWEEN,
     FALLS,
+    LISTED,
     NOT_RUN,
     ONE_SEED,
     RISES,
@@ -23,9 +24,18 @@ from recallkit.experiments.contrasts import (
     shape,
     words,
 )
+from recallkit.experiments.lengths import (
+    Family,
+    Lengths,
+    Series,
+    grows,
+    length_contrasts,
+    say_lengths,
+)
 from recallkit.experiments.plan import Stored
-from recallkit.experiments.points import Point, collect
+from recallkit.experiments.points import Point, collect, percent_of
 from recallkit.experiments.sweeps import SWEEPS, Sweep
+from recallkit.experiments.tables import text_table
 
 Collected = Mapping[str, Sequence[Point]]
 
@@ -58,13 +68,51 @@ def by_simix(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Point]]:
     return {name: group for name, group in groups.items() if group or varies}
 
 
+def batch_series(found: Collected) -> list[Series]:
+    """All sweeps over batch sizes, with and without SiMix."""
+    return [
+        (sweep, name, members)
+        for sweep in batch_sweeps(found)
+        for name, members in by_simix(sweep, found[sweep.name]).items()
+    ]
+
+
 def batch_shapes(found: Collected) -> dict[tuple[str, str], tuple[str, list[Contrast]]]:
     """How R@1 goes from the smallest batch to the largest: (trained on, SiMix) → shape."""
     return {
         (on_what(sweep), name): shape(members, "batch_size")
-        for sweep in batch_sweeps(found)
-        for name, members in by_simix(sweep, found[sweep.name]).items()
+        for sweep, name, members in batch_series(found)
     }
+
+
+def batch_lengths(found: Collected) -> dict[Family, Lengths]:
+    """A larger batch over a smaller one, by the length of training; see :mod:`.lengths`."""
+    return length_contrasts(batch_series(found))
+
+
+def batch_table(found: Collected) -> str:
+    """R@1 on test classes by batch size, a row for each series of a stored sweep, as Markdown."""
+    series = [
+        (sweep, name, members)
+        for sweep, name, members in batch_series(found)
+        if any(point.metrics for point in members)
+    ]
+    if not series:
+        return NOT_RUN
+    sizes = sorted({point.values["batch_size"] for *_, members in series for point in members})
+    rows = [
+        [on_what(sweep), name, *_by_size(members, sizes), shape(members, "batch_size")[0]]
+        for sweep, name, members in series
+    ]
+    return text_table(["R@1, %", "", *(f"{size:,}" for size in sizes), "R@1 with the batch"], rows)
+
+
+def _by_size(points: Sequence[Point], sizes: Sequence[int]) -> list[str]:
+    cells = {
+        point.values["batch_size"]: percent_of(point.metrics["R@1"]) if point.metrics else NOT_RUN
+        for point in points
+    }
+    return [cells.get(size, "") for size in sizes]
 
 
 def simix_contrasts(points: Sequence[Point]) -> list[Contrast]:
@@ -81,22 +129,43 @@ def preset_contrasts(sweep: Sweep, points: Sequence[Point]) -> list[Contrast]:
 
 def batch_size(found: Collected) -> str:
     """Whether to train with large batches."""
-    shapes = batch_shapes(found)
+    shapes, lengths = batch_shapes(found), batch_lengths(found)
+    verdicts = [said for said, _ in shapes.values() if said != NOT_RUN]
     advice = _advice(
-        [said for said, _ in shapes.values()],
+        verdicts,
         {
             RISES: "Train with a large batch.",
             FALLS: "Train with a small batch.",
             BETWEEN: "Train with a batch between the smallest and the largest.",
             UNSEEN: "Choose the batch by time and memory: no difference was seen.",
         },
-        "Try several batch sizes: what the best is depends on what is trained, and how.",
+        _mixed_advice(verdicts, lengths),
     )
     clauses = [
         f"{on_what}, {simix}: {said}{_how(found)}"
         for (on_what, simix), (said, found) in shapes.items()
     ]
+    if len(verdicts) > LISTED:
+        clauses = [_counted(verdicts), *(c for c in clauses if c.endswith(f": {NOT_RUN}"))]
+    clauses += [say_lengths(*family) for family in lengths.items()]
     return _sentence("Batch size", advice, clauses)
+
+
+def _mixed_advice(verdicts: Sequence[str], lengths: Mapping[Family, Lengths]) -> str:
+    if not any(map(grows, lengths.values())):
+        return "Try several batch sizes: what the best is depends on what is trained, and how."
+    if BETWEEN in verdicts:
+        between = "between the smallest and the largest"
+        return f"Begin with a batch {between}; the longer you train, the larger."
+    return "The longer you train, the larger the batch."
+
+
+def _counted(verdicts: Sequence[str]) -> str:
+    known = [said for said in (RISES, BETWEEN, FALLS, UNSEEN, ONE_SEED) if said in verdicts]
+    counts = [f"{said} in {verdicts.count(said)}" for said in known]
+    return (
+        f"Of {len(verdicts)} comparisons at equal images and tuned rates, R@1 {', '.join(counts)}"
+    )
 
 
 def _how(found: Sequence[Contrast]) -> str:

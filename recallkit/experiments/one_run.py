@@ -78,7 +78,8 @@ def main(task: dict[str, Any], parent: Connection, log: Path) -> None:
     """
     if hasattr(os, "setsid"):  # a session of its own keeps a terminal's Ctrl-C from it
         os.setsid()
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
+    with log.open("w") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
     threading.Thread(target=_stop_with, args=(parent,), daemon=True).start()
     if task["threads"] is not None:
         torch.set_num_threads(task["threads"])

@@ -1,7 +1,7 @@
 """From the stored runs of a sweep to the points of its plots, and to the rows of their tables."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ class Look:
         processor_seconds: time of the processor, all threads together, the mean over seeds: what
             other programs on the machine hardly change. None where a run has not noted it, or had
             another device than a CPU.
+        devices: names of those that the runs were made on.
     """
 
     images: int
@@ -34,6 +35,7 @@ class Look:
     seconds: float
     recall: Estimate
     processor_seconds: float | None = None
+    devices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,11 @@ def _tried(sweep: Sweep, tuning: Tuning, stored: Stored) -> dict[tuple[Any, ...]
 def _looks(results: Sequence[Result]) -> tuple[Look, ...]:
     histories = [result["validation"] for result in results]
     on_cpu = all(result.get("device_type", "cpu") == "cpu" for result in results)
-    return tuple(_look(lines, on_cpu) for lines in zip(*histories, strict=True))
+    devices = frozenset(result["device"] for result in results if "device" in result)
+    return tuple(_look(lines, on_cpu, devices) for lines in zip(*histories, strict=True))
 
 
-def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool) -> Look:
+def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool, devices: frozenset[str]) -> Look:
     noted = on_cpu and all("processor_seconds" in line for line in lines)
     return Look(
         lines[0]["images"],
@@ -128,6 +131,7 @@ def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool) -> Look:
         _mean(lines, "seconds"),
         estimate([line["R@1"] for line in lines]),
         _mean(lines, "processor_seconds") if noted else None,
+        devices,
     )
 
 
@@ -164,7 +168,7 @@ def _result_row(point: Point) -> Row:
     row |= {"rise at last look": _digits(point.rise), "flat": point.flat}
     for name in ("images", "updates", "seconds", "processor_seconds"):
         row[name.replace("_", " ")] = _digits(getattr(last, name)) if last else None
-    return row
+    return row | {"device": ", ".join(sorted(last.devices)) if last else None}
 
 
 def look_rows(points: Sequence[Point]) -> list[Row]:
@@ -220,11 +224,12 @@ def points_table(points: Sequence[Point]) -> str:
 
 def _table_row(point: Point) -> list[str]:
     tuned = ", ".join(f"{value:g}" for value in point.tuned.values())
-    metrics = [_percent(point.metrics.get(name)) for name in ("R@1", "mAP@R")]
+    metrics = [percent_of(point.metrics.get(name)) for name in ("R@1", "mAP@R")]
     return [label(point), tuned, *metrics, point.status]
 
 
-def _percent(value: Estimate | None) -> str:
+def percent_of(value: Estimate | None) -> str:
+    """Mean and half of the 95 % interval, in percent; nothing of nothing."""
     if value is None:
         return ""
     margin = f" ± {100 * value.margin:.1f}" if value.count > 1 else ""
@@ -242,7 +247,16 @@ def remarks(points: Sequence[Point]) -> list[str]:
         "diverged": [p for p in points if p.diverged],
         "not run": [p for p in points if not p.metrics and not p.diverged],
     }
-    return [f"{said}: {_named(which, len(points))}" for said, which in notes.items() if which]
+    said = [f"{said}: {_named(which, len(points))}" for said, which in notes.items() if which]
+    devices = devices_of(look for point in points for look in point.looks)
+    if len(devices) > 1:
+        said.append(f"seconds are not compared: runs were made on {' and '.join(devices)}")
+    return said
+
+
+def devices_of(looks: Iterable[Look]) -> list[str]:
+    """The devices that runs were made on; the seconds of several are not to be compared."""
+    return sorted(frozenset().union(*(look.devices for look in looks)))
 
 
 def _named(which: Sequence[Point], of: int) -> str:

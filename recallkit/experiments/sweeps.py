@@ -162,6 +162,13 @@ _DECLARED = (
         note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
     ),
     Sweep(
+        name="batch-size-finetuned",
+        question="For a pretrained network trained as a whole: does a larger batch help?",
+        preset="emoji-finetuned",
+        compared=grid(batch_size=(512, 32, 128)),
+        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
+    ),
+    Sweep(
         name="temperatures",
         question="Which temperatures of ranks and of cut-offs retrieve best?",
         preset="emoji-frozen",

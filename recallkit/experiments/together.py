@@ -1,4 +1,4 @@
-"""Figures of several sweeps at once: batch sizes side by side, and what SiMix adds to each."""
+"""Figures of several sweeps at once: batch sizes side by side, what SiMix and length change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from recallkit import plots
 from recallkit.experiments.contrasts import Contrast
 from recallkit.experiments.figures import draw_results, save_figure
-from recallkit.experiments.findings import Collected, batch_sweeps, by_simix, simix_contrasts
+from recallkit.experiments.findings import (
+    Collected,
+    batch_lengths,
+    batch_sweeps,
+    by_simix,
+    on_what,
+    simix_contrasts,
+)
+from recallkit.experiments.lengths import Lengths
 from recallkit.experiments.points import Row, result_rows
 from recallkit.experiments.sweeps import Sweep
 
@@ -31,7 +39,8 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     for ax, sweep in zip(axes[0], sweeps, strict=True):
         draw_results(sweep, found[sweep.name], ax=ax)
         [*series] = by_simix(sweep, found[sweep.name])
-        ax.set_title(", ".join([sweep.preset, *(series if len(series) == 1 else [])]), fontsize=10)
+        title = on_what(sweep).replace("`", "").replace(" (", "\n(")
+        ax.set_title(", ".join([title, *(series if len(series) == 1 else [])]), fontsize=10)
     for ax in axes[0, 1:]:
         ax.set_ylabel("")
     fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)
@@ -49,7 +58,10 @@ def _batch_rows(found: Collected) -> list[Row]:
 def draw_simix(found: Collected) -> "Figure":
     """R@1 with SiMix less that without, at each batch size of each stored sweep."""
     by_data = _simix_by_data(found)
-    stored = {data: {_size(c): c.change for c in steps} for data, steps in by_data.items()}
+    stored = {
+        data.replace("`", ""): {_size(c): c.change for c in steps}
+        for data, steps in by_data.items()
+    }
     declared = {setting["batch_size"] for sweep in batch_sweeps() for setting in sweep.compared}
     values = sorted({size for points in stored.values() for size in points} or declared)
     texts = {"xlabel": "batch size", "ylabel": "R@1 with SiMix − without (points)"}
@@ -60,7 +72,7 @@ def draw_simix(found: Collected) -> "Figure":
 
 
 def _simix_by_data(found: Collected) -> dict[str, list[Contrast]]:
-    by_data = {s.preset: simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
+    by_data = {on_what(s): simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
     return {data: steps for data, steps in by_data.items() if steps}
 
 
@@ -78,10 +90,45 @@ def _simix_rows(found: Collected) -> list[Row]:
     ]
 
 
+def draw_lengths(found: Collected) -> "Figure":
+    """R@1 of the larger of two batches less that of the smaller, by the length of training."""
+    stored = {}
+    for (dataset, _, simix), lengths in batch_lengths(found).items():
+        sizes = " − ".join(f"{size:,}" for size in _sizes(lengths)[::-1])
+        stored[f"{dataset}, {simix}: {sizes}"] = {n: c.change for n, c in lengths.items()}
+    values = sorted({images for points in stored.values() for images in points})
+    texts = {"xlabel": "images seen in the whole training", "ylabel": "R@1, large − small (points)"}
+    fig, ax = plots.plot_comparison(stored, {}, values=values, **texts)
+    ax.set_xticks(range(len(values)), [f"{images:,}" for images in values])
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.legend()
+    fig.suptitle(
+        "What the larger of two batches adds, on test classes (95 % intervals)", fontsize=11
+    )
+    return fig
+
+
+def _sizes(lengths: Lengths) -> tuple[int, int]:
+    first = next(iter(lengths.values()))
+    return first.before.values["batch_size"], first.after.values["batch_size"]
+
+
+def _length_rows(found: Collected) -> list[Row]:
+    return [
+        {"data set": dataset, "SiMix": simix, "images": images}
+        | dict(zip(("smaller batch", "larger batch"), _sizes(lengths), strict=True))
+        | {"difference of test R@1": round(each.change.mean, 6), "verdict": each.verdict}
+        | ({} if each.change.count == 1 else {"± 95 %": round(each.change.margin, 6)})
+        for (dataset, _, simix), lengths in batch_lengths(found).items()
+        for images, each in lengths.items()
+    ]
+
+
 _Drawn = tuple[Callable[[Collected], "Figure"], Callable[[Collected], Sequence[Row]]]
 TOGETHER: Mapping[str, _Drawn] = {
     "batch-sizes": (draw_batch_sizes, _batch_rows),
     "simix": (draw_simix, _simix_rows),
+    "lengths": (draw_lengths, _length_rows),
 }
 """Name of a figure of several sweeps → what draws it, and its rows."""
 

@@ -172,23 +172,24 @@ def plot_costs(
     """The same runs on the way, against three costs: images seen, updates, seconds.
 
     A point on the way is no shorter training: that would have lowered its rate earlier. Seconds are
-    the processor's where all runs have noted them: other programs hardly change those.
+    the processor's where all runs have noted them: other programs hardly change those. Those of
+    different devices are not drawn.
 
     Args:
         rows: name of a row of panels → name of a curve → its looks at the validation classes.
         legend: what the names of curves are values of.
 
     Returns:
-        The figure, and (rows, 3) axes.
+        The figure, and axes, (rows, 3), or 2 without seconds.
     """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     size = (10.5, 3.2 * len(rows) + 0.3)
     options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
-    fig, axes = plt.subplots(len(rows), len(COSTS), **options)
-    names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
     costs = _costs(rows)
+    fig, axes = plt.subplots(len(rows), len(costs), **options)
+    names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
     for row, (title, curves) in zip(axes, rows.items(), strict=True):
         for ax, (cost, xlabel) in zip(row, costs.items(), strict=True):
             for name, looks in curves.items():
@@ -209,9 +210,11 @@ def plot_costs(
 
 def _costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> dict[str, str]:
     looks = [look for curves in rows.values() for curve in curves.values() for look in curve]
+    first = {name: words for name, words in COSTS.items() if name != "seconds"}
+    if len(frozenset().union(*(look.devices for look in looks))) > 1:
+        return first
     if not looks or any(look.processor_seconds is None for look in looks):
         return COSTS
-    first = {name: words for name, words in COSTS.items() if name != "seconds"}
     return first | {"processor_seconds": "processor seconds of training"}
 
 

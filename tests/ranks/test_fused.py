@@ -13,6 +13,10 @@ if not ON_GPU:
 from recallkit import RecallAtKLoss, find_positives, ranks, relaxed_ranks  # noqa: E402
 
 pytest.importorskip("triton")
+
+from recallkit.bench.precision import round_fraction  # noqa: E402
+from recallkit.ranks.fused import _as_multiplied  # noqa: E402
+
 # Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets, remarks on it.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")
 DEVICE = "cuda" if ON_GPU else "cpu"
@@ -139,6 +143,20 @@ def test_tf32_on_request_alone(engine):
         for precision in ("float32", "tf32")
     }
     assert errors["float32"] < 1e-5 < errors["tf32"] < 1e-2
+
+
+def test_tf32_is_that_of_rounded_embeddings():
+    """Also where the device would cut bits off, and on the CPU, where nothing is rounded."""
+    embeddings = unit(12, 40, 33).to(DEVICE)
+    positives = find_positives((torch.arange(40) // 4).to(DEVICE))
+    settings = {"positives": positives, "temperature": 0.01}
+    found = relaxed_ranks(embeddings, embeddings, engine="fused", precision="tf32", **settings)
+    rounded = round_fraction(embeddings, 10).double()
+    expected = relaxed_ranks(rounded, rounded, engine="dense", **settings)
+    assert torch.equal(rounded.float(), _as_multiplied(embeddings, "tf32"))
+    torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=0)
+    exact = relaxed_ranks(embeddings, embeddings, engine="fused", **settings)
+    assert not torch.allclose(exact.double(), expected, rtol=2e-5, atol=0)
 
 
 @pytest.mark.parametrize("why", ["float64", "triton"])
