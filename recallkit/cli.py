@@ -422,8 +422,9 @@ def plot(
 
     One figure has R@1 on test classes with 95 % intervals; another the way there, against images
     seen, updates and seconds; of batch sizes also what one common rate, or equal updates, would
-    have said. What is not stored says "not run". Two figures are of several sweeps at once:
-    batch-sizes (side by side) and simix (what it adds to each). "all" draws all that is stored.
+    have said. What is not stored says "not run". Three figures are of several
+    sweeps at once: batch-sizes (side by side), simix (what it adds to each) and lengths (what the
+    larger of two batches adds, by the length of training). "all" draws all that is stored.
 
     Examples:
       recallkit plot batch-size
@@ -433,7 +434,7 @@ def plot(
       recallkit plot ks --images 65000 --out figures
 
     Args:
-        names: of sweeps, files that declare one, batch-sizes, simix; or all.
+        names: of sweeps, files that declare one, batch-sizes, simix, lengths; or all.
         images: as given to ablate.
         seeds: as given to ablate.
         results: where ablate stored them; by default data/results/ablations.

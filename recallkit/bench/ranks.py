@@ -19,6 +19,7 @@ from tqdm import tqdm
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
 from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
+from recallkit.ranks.blocks import CUDA_STRIP_BYTES
 from recallkit.runs import environment
 from recallkit.simix import SimilarityMixup
 
@@ -92,9 +93,11 @@ def available(method: str, device: str) -> bool:
     return "pytorch-metric" not in method or find_spec("pytorch_metric_learning") is not None
 
 
-def products(embeddings: Tensor, strip_bytes: int = 8 * MB) -> Tensor:
+def products(embeddings: Tensor, strip_bytes: int | None = None) -> Tensor:
     """The four unavoidable products, in strips as ``blocks`` makes them: S, S again, wE, wᵀE."""
     gradient = torch.zeros_like(embeddings)
+    if strip_bytes is None:
+        strip_bytes = CUDA_STRIP_BYTES if embeddings.is_cuda else 8 * MB
     for rows in embeddings.split(max(1, strip_bytes // (4 * len(embeddings)))):
         for _ in range(2):
             similarity = rows @ embeddings.T
@@ -231,7 +234,8 @@ def _row(case: dict[str, Any]) -> list[str]:
         batch += f", {case['per_class']} a class"
     if "failed" in case:
         return [case["method"], batch, case["failed"], "", "", ""]
-    times = [f"{case[name]:.3g}" for name in ("forward_s", "backward_s", "ratio")]
+    measured = [case.get(name) for name in ("forward_s", "backward_s", "ratio")]
+    times = ["" if value is None else f"{value:.3g}" for value in measured]
     return [case["method"], batch, *times, f"{case['over_gradient_mb']:.0f}"]
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from recallkit.experiments.readme import COLUMNS, ROOT, percent, with_block
-from recallkit.experiments.store import FOLDER, load_results, select
+from recallkit.experiments.readme import COLUMNS, ROOT, percent, runs_of_presets, with_block
+from recallkit.experiments.store import FOLDER, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table
 from recallkit.presets import PRESETS, Config
@@ -20,7 +20,7 @@ from recallkit.runs import read_json, write_json
 
 BASELINES = FOLDER / "baselines"
 CARDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "emoji": {"emoji": ("emoji", "emoji-frozen")},
+    "emoji": {"emoji": ("emoji", "emoji-frozen", "emoji-finetuned")},
     "glyphs": {
         "glyphs": ("glyphs", "glyphs-cpu", "glyphs-short"),
         "glyphs-distorted": ("glyphs", "glyphs-cpu"),
@@ -115,7 +115,7 @@ def filled(card: str, text: str, results: Sequence[Mapping[str, Any]] | None = N
     Raises:
         ValueError: if the block is not there exactly once.
     """
-    results = load_results() if results is None else results
+    results = runs_of_presets() if results is None else results
     tables = [baselines(dataset, results) for dataset in CARDS[card]]
     return with_block(text, "baselines", "\n\n".join(tables), f"data/{card}/README.md")
 

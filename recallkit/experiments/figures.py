@@ -13,6 +13,7 @@ from recallkit.experiments.points import (
     Row,
     as_text,
     at_updates,
+    incomparable_seconds,
     look_rows,
     remarks,
     result_rows,
@@ -219,7 +220,8 @@ def draw_costs(sweep: Sweep, points: Sequence[Point]) -> "Figure":
         value, series = _place(sweep, point)
         if point.looks:
             rows.setdefault(series, {})[as_text(value)] = point.looks
-    fig, _ = plots.plot_costs(rows, "" if len(sweep.axes) > 2 else _xlabel(sweep))
+    legend = "" if len(sweep.axes) > 2 else _xlabel(sweep)
+    fig, _ = plots.plot_costs(rows, legend, seconds=not incomparable_seconds(points))
     _frame(fig, sweep, points)
     return fig
 

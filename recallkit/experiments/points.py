@@ -1,7 +1,7 @@
 """From the stored runs of a sweep to the points of its plots, and to the rows of their tables."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Look:
             other programs on the machine hardly change. None where a run has not noted it, or had
             another device than a CPU.
         devices: names of those that the runs were made on.
+        shared: whether a card had several runs at a time, so that their seconds say little.
     """
 
     images: int
@@ -36,6 +37,7 @@ class Look:
     recall: Estimate
     processor_seconds: float | None = None
     devices: frozenset[str] = frozenset()
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,14 @@ def _tried(sweep: Sweep, tuning: Tuning, stored: Stored) -> dict[tuple[Any, ...]
 def _looks(results: Sequence[Result]) -> tuple[Look, ...]:
     histories = [result["validation"] for result in results]
     on_cpu = all(result.get("device_type", "cpu") == "cpu" for result in results)
-    devices = frozenset(result["device"] for result in results if "device" in result)
-    return tuple(_look(lines, on_cpu, devices) for lines in zip(*histories, strict=True))
+    about = {
+        "devices": frozenset(result["device"] for result in results if "device" in result),
+        "shared": not on_cpu and any(result.get("side_by_side", 1) > 1 for result in results),
+    }
+    return tuple(_look(lines, on_cpu, about) for lines in zip(*histories, strict=True))
 
 
-def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool, devices: frozenset[str]) -> Look:
+def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool, about: Mapping[str, Any]) -> Look:
     noted = on_cpu and all("processor_seconds" in line for line in lines)
     return Look(
         lines[0]["images"],
@@ -131,7 +136,7 @@ def _look(lines: Sequence[Mapping[str, Any]], on_cpu: bool, devices: frozenset[s
         _mean(lines, "seconds"),
         estimate([line["R@1"] for line in lines]),
         _mean(lines, "processor_seconds") if noted else None,
-        devices,
+        **about,
     )
 
 
@@ -248,15 +253,18 @@ def remarks(points: Sequence[Point]) -> list[str]:
         "not run": [p for p in points if not p.metrics and not p.diverged],
     }
     said = [f"{said}: {_named(which, len(points))}" for said, which in notes.items() if which]
-    devices = devices_of(look for point in points for look in point.looks)
-    if len(devices) > 1:
-        said.append(f"seconds are not compared: runs were made on {' and '.join(devices)}")
+    if why := incomparable_seconds(points):
+        said.append(f"seconds are not compared: {why}")
     return said
 
 
-def devices_of(looks: Iterable[Look]) -> list[str]:
-    """The devices that runs were made on; the seconds of several are not to be compared."""
-    return sorted(frozenset().union(*(look.devices for look in looks)))
+def incomparable_seconds(points: Sequence[Point]) -> str:
+    """Why the seconds of the runs cannot be compared; nothing if they can."""
+    looks = [look for point in points for look in point.looks]
+    devices = sorted(frozenset().union(*(look.devices for look in looks)))
+    if len(devices) > 1:
+        return f"runs were made on {' and '.join(devices)}"
+    return "several runs shared the card" if any(look.shared for look in looks) else ""
 
 
 def _named(which: Sequence[Point], of: int) -> str:

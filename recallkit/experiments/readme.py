@@ -7,6 +7,7 @@ Each stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` and is wri
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.experiments.against import against_paper
-from recallkit.experiments.findings import findings
+from recallkit.experiments.findings import batch_table, collect_all, findings
 from recallkit.experiments.plan import ABLATIONS, Stored
 from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
@@ -58,7 +59,7 @@ def first_light() -> str:
 def benchmarks() -> str:
     """What was trained here, a line for each set of settings, over its stored seeds."""
     groups: dict[str, list[dict[str, Any]]] = {}
-    for result in load_results():
+    for result in runs_of_presets():
         settings = json.dumps(result["config"] | {"seed": None}, sort_keys=True)
         groups.setdefault(settings, []).append(result)
     if not groups:
@@ -70,9 +71,20 @@ def benchmarks() -> str:
             text_table([*header, "commit"], [_benchmark(group) for group in groups.values()]),
             "",
             "*Test classes, last epoch; mean ± 95 % interval over seeds, from "
-            "`data/results/*.json`. `recallkit compare` has published numbers beside them.*",
+            "`data/results/*.json` and the presets' runs in `data/results/ablations`. "
+            "`recallkit compare` has published numbers beside them.*",
         ]
     )
+
+
+def runs_of_presets() -> list[dict[str, Any]]:
+    """Runs stored by name, then final runs of sweeps whose settings are a preset's."""
+    results = load_results()
+    known = {config_of(result) for result in results}
+    finals = sorted(Stored.read(ABLATIONS).final.items(), key=lambda item: item[0].seed)
+    presets = set(PRESETS.values())
+    more = [r for c, r in finals if c not in known and replace(c, seed=0) in presets]
+    return results + more
 
 
 def _benchmark(results: list[dict[str, Any]]) -> list[str]:
@@ -94,36 +106,78 @@ def percent(value: Estimate) -> str:
 
 
 def batch_cost() -> str:
-    """Time and memory of the loss against batch size, from the stored benchmark."""
-    path = FOLDER / "bench" / "ranks-cpu.json"
+    """Time and memory of the loss against batch size, from the stored benchmarks."""
+    parts = [_batch_cost(FOLDER / "bench" / f"ranks-{device}.json") for device in ("cpu", "cuda")]
+    return "\n\n".join(filter(None, parts)) or "No benchmark is stored."
+
+
+def _batch_cost(path: Path) -> str:
     if not path.is_file():
-        return "No benchmark is stored."
+        return ""
     stored = read_json(path)
     tried = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
     cases = [case for case in tried if case["batch_size"] >= 1000]
+    picture = path.with_suffix(".png")
+    shown = f"![Seconds and memory against batch size](data/results/bench/{picture.name})"
     return "\n".join(
         [
             ranks_table(cases),
             "",
-            "![Seconds and memory against batch size](data/results/bench/ranks-cpu.png)",
-            "",
+            *([shown, ""] if picture.is_file() else []),
             f"*RS@k and SmoothAP, forward and backward, D = {cases[0]['dim']}, 4 images a class. "
-            f"“× products”: the time over that of the four matrix products that no method can "
-            f"avoid, taken in turn with them; “4,000 → 10,000” is a batch with its virtual "
-            f"examples. {stored['device']}, {cases[0]['threads']} threads, torch "
-            f"{stored['libraries']['torch']}, commit {stored['commit']}; made by "
+            f"{_floor(cases, stored['device'])} {_where(stored)}; made by "
             f"`recallkit bench ranks`.*",
         ]
     )
 
 
+# TFLOP/s of float32 without tensor cores, by the makers' data sheets.
+_PEAKS = {"NVIDIA H200": 67}
+
+
+def _floor(cases: list[dict[str, Any]], device: str) -> str:
+    """What the seconds are to be compared with: products in the same run, or operations."""
+    if all("ratio" in case for case in cases if "failed" not in case):
+        return (
+            "“× products”: the time over that of the four matrix products that no method can "
+            "avoid, taken in turn with them; “4,000 → 10,000” is a batch with its virtual examples."
+        )
+    rates = [
+        f"`{engine}` does {max(_teraflops(c) for c in cases if c['method'] == engine):.0f}"
+        for engine in dict.fromkeys(case["method"] for case in cases)
+    ]
+    said = (
+        f"The floor is four products, 8 B² D operations: {', '.join(rates)} TFLOP/s of them at "
+        f"best. Tensor cores help `fused`, which makes each float32 product of three in TF32"
+    )
+    peak = _PEAKS.get(device)
+    return said + (f"; without them the data sheet promises {peak}." if peak else ".")
+
+
+def _teraflops(case: dict[str, Any]) -> float:
+    operations = 8 * case["batch_size"] ** 2 * case["dim"]
+    return operations / (case["forward_s"] + case["backward_s"]) / 1e12
+
+
+def _where(stored: dict[str, Any]) -> str:
+    on_cpu = stored.get("device_type", "cpu") == "cpu"
+    threads = f", {stored['cases'][0]['threads']} threads" if on_cpu else ""
+    torch = stored["libraries"]["torch"]
+    return f"{stored['device']}{threads}, torch {torch}, commit {stored['commit']}"
+
+
+# Measured before the engine rounded these factors, and not since.
+_OUTDATED = ("fused, TF32",)
+
+
 def precision() -> str:
     """Errors against float64, and how often work is skipped, from the stored measurements."""
-    folder = FOLDER / "bench"
-    parts = []
-    if (folder / "precision-cpu.json").is_file():
-        stored = read_json(folder / "precision-cpu.json")
-        parts += [precision_table(stored["rows"]), "", _made_by(stored, "precision"), ""]
+    folder, parts = FOLDER / "bench", []
+    for device in ("cpu", "cuda"):
+        if (folder / f"precision-{device}.json").is_file():
+            stored = read_json(folder / f"precision-{device}.json")
+            rows = [row for row in stored["rows"] if row["name"] not in _OUTDATED]
+            parts += [precision_table(rows), "", _made_by(stored, "precision"), ""]
     if (folder / "skipping-cpu.json").is_file():
         stored = read_json(folder / "skipping-cpu.json")
         parts += [skipping_table(stored["rows"]), "", _made_by(stored, "skipping")]
@@ -134,22 +188,40 @@ def _made_by(stored: dict[str, Any], what: str) -> str:
     return f"*{stored['device']}, commit {stored['commit']}; made by `recallkit bench {what}`.*"
 
 
+PICTURES = {
+    "batch-sizes": "R@1 against batch size, a panel for each thing trained",
+    "lengths": "What the larger of two batches adds, against the length of training",
+    "simix": "What SiMix adds, against batch size",
+}
+
+
 def found() -> str:
     """What a practitioner should do, as far as stored sweeps tell."""
-    sentences = findings(Stored.read(ABLATIONS))
-    picture = FOLDER / "figures" / "batch-sizes.png"
-    shown = f"![R@1 against batch size](data/results/figures/{picture.name})"
+    stored = Stored.read(ABLATIONS)
     return "\n".join(
         [
-            *(f"{place}. {sentence}" for place, sentence in enumerate(sentences, 1)),
+            *(f"{place}. {sentence}" for place, sentence in enumerate(findings(stored), 1)),
             "",
-            *([shown, ""] if picture.is_file() else []),
-            "*Points of R@1 on test classes between means over seeds, ± half of the 95 % interval "
-            "(Welch’s t); a verdict other than “no difference seen” needs an interval without 0. "
-            "Of twenty settings that do not differ, one is expected to be said to. `emoji` and the "
-            "others are presets. From `data/results/ablations`; drawn by `recallkit plot all`.*",
+            batch_table(collect_all(stored)),
+            "",
+            *_pictures(),
+            "*R@1 on test classes, means over seeds ± half of the 95 % interval; differences in "
+            "points by Welch’s t. A verdict other than “no difference seen” needs an interval "
+            "without 0. Of twenty settings that do not differ, one is expected to be said to. "
+            "`emoji` and the others are presets. From `data/results/ablations`; drawn by "
+            "`recallkit plot all`.*",
         ]
     )
+
+
+def _pictures() -> list[str]:
+    names = {f"{name}.png": said for name, said in PICTURES.items()}
+    return [
+        line
+        for name, said in names.items()
+        if (FOLDER / "figures" / name).is_file()
+        for line in (f"![{said}](data/results/figures/{name})", "")
+    ]
 
 
 def against() -> str:

@@ -131,6 +131,21 @@ _DECLARED = (
         note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
     ),
     Sweep(
+        name="batch-size-frozen",
+        question="For a head on frozen pretrained features: does a larger batch retrieve better?",
+        preset="emoji-frozen",
+        compared=grid(batch_size=(512, 32, 2048, 128), simix=(False, True)),
+        tuned={"learning_rate": (0.001, 0.002, 0.004)},
+        note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
+    ),
+    Sweep(
+        name="batch-size-finetuned",
+        question="For a pretrained network trained as a whole: does a larger batch help?",
+        preset="emoji-finetuned",
+        compared=grid(batch_size=(512, 32, 128)),
+        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
+    ),
+    Sweep(
         name="batch-size-glyphs",
         question="With 17 times as many classes, glyphs: does a larger batch retrieve better?",
         preset="glyphs-short",
@@ -152,21 +167,6 @@ _DECLARED = (
         preset="glyphs",
         compared=grid(batch_size=(512, 4096, 16_384)),
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
-    ),
-    Sweep(
-        name="batch-size-frozen",
-        question="For a head on frozen pretrained features: does a larger batch retrieve better?",
-        preset="emoji-frozen",
-        compared=grid(batch_size=(512, 32, 2048, 128), simix=(False, True)),
-        tuned={"learning_rate": (0.001, 0.002, 0.004)},
-        note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
-    ),
-    Sweep(
-        name="batch-size-finetuned",
-        question="For a pretrained network trained as a whole: does a larger batch help?",
-        preset="emoji-finetuned",
-        compared=grid(batch_size=(512, 32, 128)),
-        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
     ),
     Sweep(
         name="temperatures",

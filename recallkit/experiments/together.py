@@ -1,5 +1,6 @@
 """Figures of several sweeps at once: batch sizes side by side, what SiMix and length change."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,15 +34,18 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     import matplotlib.pyplot as plt
 
     sweeps = stored_batch_sweeps(found) or batch_sweeps()[:1]  # one at least, that says "not run"
-    count = len(sweeps)
-    options = {"figsize": (1 + 3.6 * count, 4), "squeeze": False, "layout": "constrained"}
-    fig, axes = plt.subplots(1, count, **options)
-    for ax, sweep in zip(axes[0], sweeps, strict=True):
+    columns = min(len(sweeps), 3)
+    rows = math.ceil(len(sweeps) / columns)
+    size = (1 + 3.4 * columns, 0.4 + 3.3 * rows)
+    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat[len(sweeps) :]:
+        ax.remove()
+    for ax, sweep in zip(axes.flat, sweeps, strict=False):
         draw_results(sweep, found[sweep.name], ax=ax)
         [*series] = by_simix(sweep, found[sweep.name])
         title = on_what(sweep).replace("`", "").replace(" (", "\n(")
         ax.set_title(", ".join([title, *(series if len(series) == 1 else [])]), fontsize=10)
-    for ax in axes[0, 1:]:
+    for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)
     return fig

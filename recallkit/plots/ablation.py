@@ -167,17 +167,17 @@ COSTS = {"images": "images seen", "updates": "updates", "seconds": "seconds of t
 
 
 def plot_costs(
-    rows: "Mapping[str, Mapping[str, Sequence[Look]]]", legend: str = ""
+    rows: "Mapping[str, Mapping[str, Sequence[Look]]]", legend: str = "", seconds: bool = True
 ) -> "tuple[Figure, Any]":
     """The same runs on the way, against three costs: images seen, updates, seconds.
 
     A point on the way is no shorter training: that would have lowered its rate earlier. Seconds are
-    the processor's where all runs have noted them: other programs hardly change those. Those of
-    different devices are not drawn.
+    the processor's where all runs have noted them: other programs hardly change those.
 
     Args:
         rows: name of a row of panels → name of a curve → its looks at the validation classes.
         legend: what the names of curves are values of.
+        seconds: whether they can be compared; if not, they are left out.
 
     Returns:
         The figure, and axes, (rows, 3), or 2 without seconds.
@@ -187,7 +187,7 @@ def plot_costs(
 
     size = (10.5, 3.2 * len(rows) + 0.3)
     options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
-    costs = _costs(rows)
+    costs = _costs(rows, seconds)
     fig, axes = plt.subplots(len(rows), len(costs), **options)
     names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
     for row, (title, curves) in zip(axes, rows.items(), strict=True):
@@ -208,10 +208,10 @@ def plot_costs(
     return fig, axes
 
 
-def _costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]") -> dict[str, str]:
+def _costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]", seconds: bool) -> dict[str, str]:
     looks = [look for curves in rows.values() for curve in curves.values() for look in curve]
     first = {name: words for name, words in COSTS.items() if name != "seconds"}
-    if len(frozenset().union(*(look.devices for look in looks))) > 1:
+    if not seconds:
         return first
     if not looks or any(look.processor_seconds is None for look in looks):
         return COSTS

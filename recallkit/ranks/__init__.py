@@ -37,7 +37,11 @@ def _fused_obstacle(queries: Tensor) -> str | None:
         interpreted = os.environ.get("TRITON_INTERPRET") == "1"
         return None if interpreted else f"it needs CUDA, not {queries.device.type}"
     capability = torch.cuda.get_device_capability(queries.device)
-    return None if capability >= (8, 0) else f"the GPU is too old ({capability}; 8.0 is needed)"
+    if capability < (8, 0):
+        return f"the GPU is too old ({capability}; 8.0 is needed)"
+    from recallkit.ranks.fused import obstacle_to_building
+
+    return obstacle_to_building(queries.device)
 
 
 @functools.cache

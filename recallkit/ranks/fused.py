@@ -14,6 +14,7 @@ as many as in ``blocks``; a kernel that kept w on the chip too would have to mak
 twice more. No two programs write the same number: the result does not depend on their order.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -68,6 +69,16 @@ def fused_ranks(
         left_out = torch.full_like(positives[:, 0], -1)
     inputs = (tensor.contiguous() for tensor in (queries, gallery, positives, left_out))
     return _FusedRanks.apply(*inputs, temperature, precision)
+
+
+@functools.cache
+def obstacle_to_building(device: torch.device) -> str | None:
+    """Why no kernel can be built for ``device``: triton needs a C compiler. None: it can."""
+    try:
+        _probe_kernel[(1,)](torch.zeros(1, device=device))
+    except Exception as error:  # of a compiler, a linker, a driver: whatever they raise
+        return f"triton cannot build kernels here ({error})"
+    return None
 
 
 def _as_multiplied(values: Tensor, precision: str) -> Tensor:
@@ -198,6 +209,11 @@ def _weights(
         count, items, depth, width, sharpness, PRECISION=precision, **tile,
     )  # fmt: skip
     return weights
+
+
+@triton.jit
+def _probe_kernel(out):
+    tl.store(out, 1.0)
 
 
 @triton.jit

@@ -26,6 +26,7 @@ from recallkit.experiments.contrasts import (
     shape,
     verdict,
 )
+from recallkit.experiments.lengths import grows
 from recallkit.experiments.plan import Run, Stored, place
 from recallkit.experiments.points import collect
 from recallkit.experiments.summary import Estimate
@@ -229,12 +230,90 @@ def test_figures_of_several_sweeps(tmp_path):
     line = ax.containers[0].lines[0]
     assert list(line.get_ydata()) == pytest.approx([3, 3, 3])
     axes = together.draw_batch_sizes(found).axes
-    assert [ax.get_title() for ax in axes] == ["emoji"]
-    for name in together.TOGETHER:
+    assert [ax.get_title() for ax in axes] == ["emoji\n(100,000 images)"]
+    assert together.draw_together("lengths", found, tmp_path) == []  # there is one length
+    for name in ("batch-sizes", "simix"):
         files = together.draw_together(name, found, tmp_path)
         assert [file.name for file in files] == [f"{name}.{kind}" for kind in ("svg", "png", "csv")]
         assert len(files[2].read_text().splitlines()) in (4, 7)  # a row a contrast, or a setting
         assert together.draw_together(name, {}, tmp_path) == []
+
+
+SHORT, LONG = (
+    replace(SWEEPS[f"batch-size-glyphs{end}"], tuned=RATES, compared=grid(batch_size=(512, 4096)))
+    for end in ("", "-4m")
+)
+
+
+def at_lengths(monkeypatch, effect):
+    """Two lengths of training on glyphs; ``effect`` is what a doubling of the batch adds."""
+    found = {}
+    for sweep in (SHORT, LONG):
+        monkeypatch.setitem(SWEEPS, sweep.name, sweep)
+        found[sweep.name] = points_of(sweep, lambda c: effect(c) * doublings(c))
+    return found
+
+
+def test_the_longer_the_larger(monkeypatch, tmp_path):
+    found = at_lengths(monkeypatch, lambda c: -0.01 if c.images < 10**6 else 0.001)
+    [(family, lengths)] = findings.batch_lengths(found).items()
+    assert family == ("glyphs", "small", "SiMix off")
+    assert list(lengths) == [200_000, 4_000_000]
+    assert grows(lengths)
+    sentence = findings.batch_size(found)
+    assert "**Batch size. The longer you train, the larger the batch.**" in sentence
+    assert (
+        "glyphs, SiMix off, 512 → 4,096: −3.0 ± 0.5 after 200,000 images, "
+        "+0.3 ± 0.5 after 4,000,000 images" in sentence
+    )
+    line = together.draw_lengths(found).axes[0].containers[0].lines[0]
+    assert list(line.get_ydata()) == pytest.approx([-3, 0.3])
+    *_, table = together.draw_together("lengths", found, tmp_path)
+    assert table.read_text().splitlines()[1:] == [
+        "glyphs,SiMix off,200000,512,4096,-0.03,falls,0.004534",
+        "glyphs,SiMix off,4000000,512,4096,0.003,no difference seen,0.004534",
+    ]
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        lambda c: -0.001 if c.images < 10**6 else 0.001,  # but the intervals meet
+        lambda c: 0.01 if c.images < 10**6 else -0.01,  # the other way round
+    ],
+)
+def test_length_is_no_advice_where_it_does_not_help_for_certain(monkeypatch, effect):
+    found = at_lengths(monkeypatch, effect)
+    [lengths] = findings.batch_lengths(found).values()
+    assert not grows(lengths)
+    assert "longer" not in findings.batch_size(found).split("**")[1]
+
+
+def test_lengths_need_two_batch_sizes_in_common(monkeypatch):
+    found = at_lengths(monkeypatch, lambda c: 0.01)
+    found[LONG.name] = found[LONG.name][:1]
+    assert findings.batch_lengths(found) == {}
+
+
+def test_batch_sizes_in_a_table(monkeypatch):
+    assert findings.batch_table({}) == NOT_RUN
+    rows = findings.batch_table({"batch-size": points_of(SIZES, SHAPES[FALLS])}).splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert cells[0] == ["R@1, %", "", "32", "128", "512", "R@1 with the batch"]
+    numbers = ["52.0 ± 0.5", "50.0 ± 0.5", "48.0 ± 0.5"]
+    assert cells[2] == ["`emoji` (100,000 images)", "SiMix off", *numbers, FALLS]
+    lacking = points_of(SIZES, SHAPES[FALLS], lacks=lambda c: c.batch_size == 512)
+    assert NOT_RUN in findings.batch_table({"batch-size": lacking})
+
+
+def test_many_comparisons_are_counted():
+    points = points_of(SIZES, SHAPES[RISES])
+    frozen = replace(SWEEPS["batch-size-frozen"], tuned=RATES)
+    found = {"batch-size": points, frozen.name: points_of(frozen, SHAPES[FALLS])}
+    sentence = findings.batch_size(found)
+    assert (
+        "Of 4 comparisons at equal images and tuned rates, R@1 rises in 2, falls in 2." in sentence
+    )
 
 
 def store(stored, sweep, root):

@@ -162,6 +162,26 @@ def test_cost_is_seconds_if_one_run_has_not_noted_the_processors_time():
     assert axes[2].get_xlabel() == "seconds of training"
 
 
+def test_seconds_of_different_devices_are_neither_drawn_nor_passed_over_in_silence():
+    stored = stored_runs(SWEEP)
+    for config, result in stored.final.items():
+        result["device"] = "a card" if config.batch_size == 256 else "a processor"
+    points = collect(SWEEP, stored)
+    labels = [ax.get_xlabel() for ax in draw_costs(SWEEP, points).axes]
+    assert labels == ["images seen", "updates"] * 2
+    assert "seconds are not compared: runs were made on a card and a processor" in remarks(points)
+    for result in stored.final.values():
+        result["device"] = "a card"
+    points = collect(SWEEP, stored)
+    assert draw_costs(SWEEP, points).axes[2].get_xlabel() == "seconds of training"
+    assert not any("not compared" in remark for remark in remarks(points))
+    for result in stored.final.values():
+        result |= {"device_type": "cuda", "side_by_side": 8}
+    assert "seconds are not compared: several runs shared the card" in remarks(
+        collect(SWEEP, stored)
+    )
+
+
 def test_rates_show_each_run_that_tuned_and_no_test_metric():
     stored = stored_runs(SWEEP)
     stored.final.clear()

@@ -15,6 +15,7 @@ from recallkit import RecallAtKLoss, find_positives, ranks, relaxed_ranks  # noq
 pytest.importorskip("triton")
 
 from recallkit.bench.precision import round_fraction  # noqa: E402
+from recallkit.ranks import fused  # noqa: E402
 from recallkit.ranks.fused import _as_multiplied  # noqa: E402
 
 # Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets, remarks on it.
@@ -157,6 +158,15 @@ def test_tf32_is_that_of_rounded_embeddings():
     torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=0)
     exact = relaxed_ranks(embeddings, embeddings, engine="fused", **settings)
     assert not torch.allclose(exact.double(), expected, rtol=2e-5, atol=0)
+
+
+def test_a_machine_that_cannot_build_kernels_says_so(monkeypatch):
+    fused.obstacle_to_building.cache_clear()
+    assert fused.obstacle_to_building(torch.device(DEVICE)) is None
+    fused.obstacle_to_building.cache_clear()
+    monkeypatch.setattr(fused, "_probe_kernel", {})  # which launches nothing
+    assert "cannot build kernels here" in fused.obstacle_to_building(torch.device(DEVICE))
+    fused.obstacle_to_building.cache_clear()
 
 
 @pytest.mark.parametrize("why", ["float64", "triton"])
