@@ -2,9 +2,11 @@
 
 import base64
 import io
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +104,7 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
-    with client.setup_kernel(env=_kernel_environment()):
+    with _quiet_when_interrupted(), client.setup_kernel(env=_kernel_environment()):
         for number, cell in enumerate(code_cells(notebook), start=1):
             try:
                 client.execute_cell(cell, notebook.cells.index(cell))
@@ -111,6 +113,16 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
             except (CellTimeoutError, DeadKernelError) as error:
                 raise _failure(path, number, str(error).splitlines()[0]) from None
             count()
+
+
+@contextmanager
+def _quiet_when_interrupted() -> Iterator[None]:
+    """Let Ctrl-C have the last word: asyncio would tell at exit that the cell's kernel is gone."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        logging.getLogger("asyncio").disabled = True
+        raise
 
 
 def _kernel_environment() -> dict[str, str]:

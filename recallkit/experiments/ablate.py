@@ -195,6 +195,9 @@ def ablate(
 ) -> Plan:
     """Run what a sweep lacks; stored runs are skipped, unfinished ones go on.
 
+    In a script of your own call it below ``if __name__ == "__main__":``, since processes that run
+    import the script.
+
     Args:
         sweep: what is compared.
         options: how.

@@ -1,10 +1,15 @@
 """README says what the stored results say."""
 
 import statistics
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
+from made_up_runs import made_up_runs
 
 from recallkit.experiments import readme
+from recallkit.experiments.sweeps import SWEEPS
+from recallkit.presets import PRESETS
 
 
 def test_readme_is_what_the_stored_results_give():
@@ -33,4 +38,20 @@ def test_the_benchmark_table_is_made_of_stored_runs(monkeypatch):
     assert "55 epochs" in row
     assert f"{100 * sop['test']['trained']['mAP@R']:.1f} |" in row
     monkeypatch.setattr(readme, "load_results", list)
+    monkeypatch.setattr(readme, "ABLATIONS", Path("nowhere"))
     assert readme.benchmarks() == "No run is stored."
+
+
+def test_runs_of_presets_are_taken_from_sweeps_unless_stored_by_name(monkeypatch):
+    sweep = replace(SWEEPS["batch-size-frozen"], tuned={"learning_rate": (0.001, 0.002, 0.004)})
+    stored = made_up_runs(sweep, lambda config: 0.5)
+    preset = PRESETS["emoji-frozen"]
+    finals = [replace(preset, seed=seed) for seed in range(3)]
+    for config in finals:
+        stored.final[config] = {"config": asdict(config), "seed": config.seed}
+    monkeypatch.setattr(readme.Stored, "read", lambda root: stored)
+    monkeypatch.setattr(readme, "load_results", list)
+    assert [run["seed"] for run in readme.runs_of_presets()] == [0, 1, 2]
+    named = {"config": asdict(finals[1]), "seed": 1, "by": "name"}
+    monkeypatch.setattr(readme, "load_results", lambda: [named])
+    assert [run.get("by") for run in readme.runs_of_presets()] == ["name", None, None]
