@@ -101,10 +101,17 @@ def batch_table(found: Collected) -> str:
         return NOT_RUN
     sizes = sorted({point.values["batch_size"] for *_, members in series for point in members})
     rows = [
-        [on_what(sweep), name, *_by_size(members, sizes), shape(members, "batch_size")[0]]
+        [
+            f"`{sweep.preset}`",
+            f"{sweep.config({}).images:,}",
+            name.removeprefix("SiMix "),
+            *_by_size(members, sizes),
+            shape(members, "batch_size")[0],
+        ]
         for sweep, name, members in series
     ]
-    return text_table(["R@1, %", "", *(f"{size:,}" for size in sizes), "R@1 with the batch"], rows)
+    header = ["R@1, %", "images seen", "SiMix", *(f"{size:,}" for size in sizes)]
+    return text_table([*header, "with the batch, R@1"], rows)
 
 
 def _by_size(points: Sequence[Point], sizes: Sequence[int]) -> list[str]:
@@ -162,7 +169,8 @@ def _mixed_advice(verdicts: Sequence[str], lengths: Mapping[Family, Lengths]) ->
 
 def _counted(verdicts: Sequence[str]) -> str:
     known = [said for said in (RISES, BETWEEN, FALLS, UNSEEN, ONE_SEED) if said in verdicts]
-    counts = [f"{said} in {verdicts.count(said)}" for said in known]
+    phrases = {UNSEEN: "shows no difference", ONE_SEED: "has one seed"}
+    counts = [f"{phrases.get(said, said)} in {verdicts.count(said)}" for said in known]
     return (
         f"Of {len(verdicts)} comparisons at equal images and tuned rates, R@1 {', '.join(counts)}"
     )

@@ -43,8 +43,8 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     for ax, sweep in zip(axes.flat, sweeps, strict=False):
         draw_results(sweep, found[sweep.name], ax=ax)
         [*series] = by_simix(sweep, found[sweep.name])
-        title = on_what(sweep).replace("`", "").replace(" (", "\n(")
-        ax.set_title(", ".join([title, *(series if len(series) == 1 else [])]), fontsize=10)
+        title = ", ".join([sweep.preset, *(series if len(series) == 1 else [])])
+        ax.set_title(f"{title}\n{sweep.config({}).images:,} images seen", fontsize=10)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)

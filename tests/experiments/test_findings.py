@@ -230,7 +230,7 @@ def test_figures_of_several_sweeps(tmp_path):
     line = ax.containers[0].lines[0]
     assert list(line.get_ydata()) == pytest.approx([3, 3, 3])
     axes = together.draw_batch_sizes(found).axes
-    assert [ax.get_title() for ax in axes] == ["emoji\n(100,000 images)"]
+    assert [ax.get_title() for ax in axes] == ["emoji\n100,000 images seen"]
     assert together.draw_together("lengths", found, tmp_path) == []  # there is one length
     for name in ("batch-sizes", "simix"):
         files = together.draw_together(name, found, tmp_path)
@@ -299,9 +299,10 @@ def test_batch_sizes_in_a_table(monkeypatch):
     assert findings.batch_table({}) == NOT_RUN
     rows = findings.batch_table({"batch-size": points_of(SIZES, SHAPES[FALLS])}).splitlines()
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert cells[0] == ["R@1, %", "", "32", "128", "512", "R@1 with the batch"]
+    head = ["R@1, %", "images seen", "SiMix", "32", "128", "512", "with the batch, R@1"]
+    assert cells[0] == head
     numbers = ["52.0 ± 0.5", "50.0 ± 0.5", "48.0 ± 0.5"]
-    assert cells[2] == ["`emoji` (100,000 images)", "SiMix off", *numbers, FALLS]
+    assert cells[2] == ["`emoji`", "100,000", "off", *numbers, FALLS]
     lacking = points_of(SIZES, SHAPES[FALLS], lacks=lambda c: c.batch_size == 512)
     assert NOT_RUN in findings.batch_table({"batch-size": lacking})
 
