@@ -219,13 +219,17 @@ def _mixed_and_plain(batch: int) -> list[tuple[int, int, int, bool]]:
     return [(batch, 512, 4, True), (batch * 10 // 4, 512, 10, False)]
 
 
+_TIMES = {"forward_s": "forward s", "backward_s": "backward s", "ratio": "× products"}
+
+
 def ranks_table(cases: Sequence[dict[str, Any]]) -> str:
-    """The cases as a table, a row each."""
-    header = ["method", "B", "forward s", "backward s", "× products", "MB over inputs + gradient"]
-    return text_table(header, [_row(case) for case in cases])
+    """The cases as a table, a row each; without products where they were not measured."""
+    times = [name for name in _TIMES if any(name in case for case in cases)]
+    header = ["method", "B", *(_TIMES[name] for name in times), "MB over inputs + gradient"]
+    return text_table(header, [_row(case, times) for case in cases])
 
 
-def _row(case: dict[str, Any]) -> list[str]:
+def _row(case: dict[str, Any], times: Sequence[str]) -> list[str]:
     mixed = 1 + (case["per_class"] - 1) / 2  # n + n (n − 1) / 2 of each n
     batch = f"{case['batch_size']:,}"
     if case["simix"]:
@@ -233,10 +237,9 @@ def _row(case: dict[str, Any]) -> list[str]:
     elif case["per_class"] != 4:
         batch += f", {case['per_class']} a class"
     if "failed" in case:
-        return [case["method"], batch, case["failed"], "", "", ""]
-    measured = [case.get(name) for name in ("forward_s", "backward_s", "ratio")]
-    times = ["" if value is None else f"{value:.3g}" for value in measured]
-    return [case["method"], batch, *times, f"{case['over_gradient_mb']:.0f}"]
+        return [case["method"], batch, case["failed"], *[""] * len(times)]
+    measured = [f"{case[name]:.3g}" for name in times]
+    return [case["method"], batch, *measured, f"{case['over_gradient_mb']:.0f}"]
 
 
 if __name__ == "__main__":

@@ -84,6 +84,9 @@ def test_larger_batches_of_what_failed_are_not_tried(monkeypatch):
     assert "400 → 1,000" in table
     assert "1,000, 10 a class" in table
     assert "more than 9 GB" in table
+    assert "× products" in table
+    without = [{k: v for k, v in case.items() if k != "ratio"} for case in cases]
+    assert "× products" not in ranks_table(without)
     _, (time_ax, memory_ax) = plots.plot_engines(cases)
     assert time_ax.lines[1].get_xdata().tolist() == [100, 200]
     assert time_ax.lines[1].get_ydata() == pytest.approx([0.21, 0.22])
