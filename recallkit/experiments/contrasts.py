@@ -53,6 +53,12 @@ class Contrast:
         return verdict(self.change)
 
     @property
+    def caveat(self) -> str:
+        """What else is other after than before: the device; nothing if it is the same."""
+        before, after = (" and ".join(sorted(p.devices)) for p in (self.before, self.after))
+        return "" if before == after else f"the smaller on {before}, the larger on {after}"
+
+    @property
     def name(self) -> str:
         """What is other after than before."""
         return words({k: v for k, v in self.after.values.items() if v != self.before.values[k]})

@@ -58,5 +58,9 @@ def say_lengths(family: Family, lengths: Lengths) -> str:
     """The contrasts in a few words."""
     first = next(iter(lengths.values()))
     sizes = " → ".join(f"{point.values['batch_size']:,}" for point in (first.before, first.after))
-    steps = [f"{in_points(each.change)} after {n:,} images" for n, each in lengths.items()]
+    steps = [
+        f"{in_points(each.change)} after {n:,} images"
+        + (f" ({each.caveat})" if each.caveat else "")
+        for n, each in lengths.items()
+    ]
     return f"{family[0]}, {family[2]}, {sizes}: {', '.join(steps)}"

@@ -64,6 +64,11 @@ class Point:
     tried: Mapping[tuple[Any, ...], float] = field(default_factory=dict)
 
     @property
+    def devices(self) -> frozenset[str]:
+        """Names of those that its final runs were made on."""
+        return frozenset().union(*(look.devices for look in self.looks))
+
+    @property
     def rise(self) -> float | None:
         """How far R@1 on validation classes rose between the last two looks; None if unknown."""
         if len(self.looks) < 2:
@@ -261,7 +266,7 @@ def remarks(points: Sequence[Point]) -> list[str]:
 def incomparable_seconds(points: Sequence[Point]) -> str:
     """Why the seconds of the runs cannot be compared; nothing if they can."""
     looks = [look for point in points for look in point.looks]
-    devices = sorted(frozenset().union(*(look.devices for look in looks)))
+    devices = sorted(frozenset().union(*(point.devices for point in points)))
     if len(devices) > 1:
         return f"runs were made on {' and '.join(devices)}"
     return "several runs shared the card" if any(look.shared for look in looks) else ""

@@ -106,6 +106,13 @@ def draw_lengths(found: Collected) -> "Figure":
     ax.set_xticks(range(len(values)), [f"{images:,}" for images in values])
     ax.axhline(0, color="black", linewidth=0.8)
     ax.legend()
+    caveats = [
+        f"{images:,} images: {each.caveat}"
+        for lengths in batch_lengths(found).values()
+        for images, each in lengths.items()
+        if each.caveat
+    ]
+    fig.supxlabel("\n".join(caveats), fontsize=7, x=0.02, ha="left", color="#444444")
     fig.suptitle(
         "What the larger of two batches adds, on test classes (95 % intervals)", fontsize=11
     )
@@ -123,6 +130,7 @@ def _length_rows(found: Collected) -> list[Row]:
         | dict(zip(("smaller batch", "larger batch"), _sizes(lengths), strict=True))
         | {"difference of test R@1": round(each.change.mean, 6), "verdict": each.verdict}
         | ({} if each.change.count == 1 else {"± 95 %": round(each.change.margin, 6)})
+        | ({"devices": each.caveat} if each.caveat else {})
         for (dataset, _, simix), lengths in batch_lengths(found).items()
         for images, each in lengths.items()
     ]

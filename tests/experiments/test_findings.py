@@ -275,6 +275,25 @@ def test_the_longer_the_larger(monkeypatch, tmp_path):
     ]
 
 
+def test_a_length_compared_across_devices_says_so(monkeypatch, tmp_path):
+    found = {}
+    for sweep in (SHORT, LONG):
+        monkeypatch.setitem(SWEEPS, sweep.name, sweep)
+        stored = made_up_runs(sweep, lambda c: 0.5 + noise(c))
+        for config, result in stored.final.items():
+            far = sweep is LONG and config.batch_size == 4096
+            result["device"] = "a card" if far else "a processor"
+        found[sweep.name] = collect(sweep, stored)
+    said = "after 4,000,000 images (the smaller on a processor, the larger on a card)"
+    sentence = findings.batch_size(found)
+    assert said in sentence
+    assert sentence.count("the smaller on") == 1
+    assert "4,000,000 images: the smaller on" in together.draw_lengths(found).get_supxlabel()
+    *_, table = together.draw_together("lengths", found, tmp_path)
+    assert "a card" not in table.read_text().splitlines()[1]
+    assert "a card" in table.read_text().splitlines()[2]
+
+
 @pytest.mark.parametrize(
     "effect",
     [
