@@ -143,6 +143,21 @@ _DECLARED = (
         question="For a pretrained network trained as a whole: does a larger batch help?",
         preset="emoji-finetuned",
         compared=grid(batch_size=(512, 32, 128)),
+        base={"images": 32_768},
+        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
+    ),
+    Sweep(
+        name="two-minutes",
+        question="In the two minutes that two cores take for emoji: which batch, at which rate?",
+        preset="emoji",
+        compared=grid(batch_size=(128, 512)),
+        tuned={"learning_rate": (0.003, 0.006, 0.012)},
+    ),
+    Sweep(
+        name="two-minutes-finetuned",
+        question="In two minutes on two cores, from pretrained weights: which batch and rate?",
+        preset="emoji-finetuned",
+        compared=grid(batch_size=(512, 128)),
         tuned={"learning_rate": (0.0003, 0.001, 0.003)},
     ),
     Sweep(
