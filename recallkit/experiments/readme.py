@@ -16,8 +16,10 @@ from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.experiments.against import against_paper
+from recallkit.experiments.devices import say_devices
 from recallkit.experiments.findings import batch_table, collect_all, findings
 from recallkit.experiments.plan import ABLATIONS, Stored
+from recallkit.experiments.recipes import recipe_table
 from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
 from recallkit.experiments.tables import text_table
@@ -204,6 +206,7 @@ def found() -> str:
             "",
             batch_table(collect_all(stored)),
             "",
+            *(line for said in say_devices(stored) for line in (said, "")),
             *_pictures(),
             "*R@1 on test classes, means over seeds ± half of the 95 % interval; differences in "
             "points by Welch’s t. A verdict other than “no difference seen” needs an interval "
@@ -224,6 +227,11 @@ def _pictures() -> list[str]:
     ]
 
 
+def recipes() -> str:
+    """The presets to train now, and what validation classes say of their rivals."""
+    return recipe_table(collect_all(Stored.read(ABLATIONS)))
+
+
 def against() -> str:
     """The paper's claims and conditions beside what stored sweeps found."""
     return against_paper(Stored.read(ABLATIONS))
@@ -234,6 +242,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "batch-cost": batch_cost,
     "precision": precision,
     "benchmarks": benchmarks,
+    "recipes": recipes,
     "findings": found,
     "against-paper": against,
 }

@@ -184,6 +184,14 @@ _DECLARED = (
         tuned={"learning_rate": (0.004, 0.008, 0.016)},
     ),
     Sweep(
+        name="ten-minutes",
+        question="In what a GPU trains of glyphs within ten minutes: which batch, at which rate?",
+        preset="glyphs",
+        compared=grid(batch_size=(4096, 512, 16_384)),
+        base={"images": 30_000_000},
+        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+    ),
+    Sweep(
         name="temperatures",
         question="Which temperatures of ranks and of cut-offs retrieve best?",
         preset="emoji-frozen",
