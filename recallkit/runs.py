@@ -182,7 +182,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "libraries": {package: version(package) for package in ("torch", "torchvision", "numpy")},
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).parent),
     }
 
 
@@ -195,11 +195,20 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _commit() -> str:
-    """The commit of the checkout that holds this file, "-dirty" if code differs from it."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+def commit_of(folder: Path) -> str:
+    """The commit of the checkout that holds ``folder``, "-dirty" if more than results differs.
+
+    A run that is stored over an older one of its settings changes no code, nor does it make the
+    next run one of unknown code. "unknown" outside a checkout, or without git.
+    """
+    code = (":/", ":(top,exclude)data/results")
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        name = _git(folder, "describe", "--always", "--abbrev=12")
+        return name + "-dirty" * bool(_git(folder, "diff", "--name-only", "HEAD", "--", *code))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
