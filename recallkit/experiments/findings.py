@@ -128,6 +128,15 @@ def simix_contrasts(points: Sequence[Point]) -> list[Contrast]:
     return sorted(found, key=lambda each: each.after.values["batch_size"])
 
 
+def simix_by_data(found: Collected) -> dict[str, list[Contrast]]:
+    """:func:`simix_contrasts` of each sweep that has them to compare, by what it is trained on."""
+    return {
+        on_what(sweep): simix_contrasts(found[sweep.name])
+        for sweep in batch_sweeps(found)
+        if "simix" in sweep.axes
+    }
+
+
 def preset_contrasts(sweep: Sweep, points: Sequence[Point]) -> list[Contrast]:
     """Each setting of a sweep against the preset's, with SiMix as it is in that setting."""
     keep = tuple(name for name in sweep.axes if name == "simix")
@@ -187,11 +196,7 @@ def _how(found: Sequence[Contrast]) -> str:
 
 def simix(found: Collected) -> str:
     """Whether to mix."""
-    by_data = {
-        on_what(sweep): simix_contrasts(found[sweep.name])
-        for sweep in batch_sweeps(found)
-        if "simix" in sweep.axes
-    }
+    by_data = simix_by_data(found)
     advice = _advice(
         [each.verdict for members in by_data.values() for each in members],
         {

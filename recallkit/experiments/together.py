@@ -13,8 +13,7 @@ from recallkit.experiments.findings import (
     batch_lengths,
     batch_sweeps,
     by_simix,
-    on_what,
-    simix_contrasts,
+    simix_by_data,
 )
 from recallkit.experiments.lengths import Lengths
 from recallkit.experiments.points import Row, result_rows
@@ -76,8 +75,7 @@ def draw_simix(found: Collected) -> "Figure":
 
 
 def _simix_by_data(found: Collected) -> dict[str, list[Contrast]]:
-    by_data = {on_what(s): simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
-    return {data: steps for data, steps in by_data.items() if steps}
+    return {data: steps for data, steps in simix_by_data(found).items() if steps}
 
 
 def _size(found: Contrast) -> Any:
@@ -100,12 +98,7 @@ def draw_lengths(found: Collected) -> "Figure":
     for (dataset, _, simix), lengths in batch_lengths(found).items():
         sizes = " − ".join(f"{size:,}" for size in _sizes(lengths)[::-1])
         stored[f"{dataset}, {simix}: {sizes}"] = {n: c.change for n, c in lengths.items()}
-    values = sorted({images for points in stored.values() for images in points})
-    texts = {"xlabel": "images seen in the whole training", "ylabel": "R@1, large − small (points)"}
-    fig, ax = plots.plot_comparison(stored, {}, values=values, **texts)
-    ax.set_xticks(range(len(values)), [f"{images:,}" for images in values])
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.legend()
+    fig, _ = plots.plot_lengths(stored)
     caveats = [
         f"{images:,} images: {each.caveat}"
         for lengths in batch_lengths(found).values()

@@ -4,6 +4,7 @@ from recallkit.plots.ablation import (
     plot_comparison,
     plot_competition,
     plot_costs,
+    plot_lengths,
     plot_three_views,
 )
 from recallkit.plots.bench import plot_engines
@@ -94,6 +95,7 @@ __all__ = [
     "plot_item_pulls",
     "plot_kept_graphs",
     "plot_learning_curve",
+    "plot_lengths",
     "plot_limits",
     "plot_line",
     "plot_lists",

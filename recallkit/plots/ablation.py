@@ -130,6 +130,37 @@ def plot_comparison(
     return ax.figure, ax
 
 
+def plot_lengths(stored: Mapping[str, Mapping[int, Estimate]]) -> "tuple[Figure, Axes]":
+    """What one setting adds to another, against how long is trained.
+
+    Args:
+        stored: name of a series → images seen in a whole training → the difference of R@1, a share.
+
+    Returns:
+        The figure, and its axis.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for i, (name, changes) in enumerate(stored.items()):
+        means = [100 * change.mean for change in changes.values()]
+        margins = [100 * change.margin if change.count > 1 else 0 for change in changes.values()]
+        style = {"label": name, "capsize": 3} | _series_style(i)
+        ax.errorbar([*changes], means, yerr=margins, **style)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set(xscale="log", xlabel="images seen in the whole training")
+    ax.set_ylabel("R@1, large − small (points)")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.margins(x=0.08, y=0.15)
+    ax.grid(alpha=0.3)
+    if stored:
+        ax.legend(fontsize=9)
+    return fig, ax
+
+
 def _series_style(i: int) -> dict[str, Any]:
     """A look of its own for each number, beyond the seven colours too."""
     turn = i // len(CYCLE)

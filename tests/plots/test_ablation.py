@@ -54,3 +54,19 @@ def test_comparison_shows_stored_means_with_intervals_and_own_points():
 def test_comparison_without_a_stored_run():
     _, ax = plots.plot_comparison({}, {"1": 0.3}, xlabel="K", values=["1", "1, 2"])
     assert len(ax.lines) == 1
+
+
+def test_lengths_stand_where_they_are_on_a_logarithmic_axis():
+    changes = {200_000: Estimate(-0.04, 0.01, 3), 4_000_000: Estimate(0.01, math.inf, 1)}
+    _, ax = plots.plot_lengths({"glyphs": changes})
+    line, caps, _ = ax.containers[0].lines
+    assert list(line.get_xdata()) == [200_000, 4_000_000]
+    assert list(line.get_ydata()) == pytest.approx([-4, 1])
+    assert caps[0].get_ydata().tolist() == pytest.approx([-5, 1])  # one seed: no interval
+    assert ax.get_xscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["glyphs"]
+
+
+def test_no_lengths_at_all():
+    _, ax = plots.plot_lengths({})
+    assert ax.get_legend() is None
