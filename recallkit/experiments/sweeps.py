@@ -131,6 +131,13 @@ _DECLARED = (
         note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
     ),
     Sweep(
+        name="two-minutes",
+        question="In the two minutes that two cores take for emoji: which batch, at which rate?",
+        preset="emoji",
+        compared=grid(batch_size=(128, 512)),
+        tuned={"learning_rate": (0.003, 0.006, 0.012)},
+    ),
+    Sweep(
         name="batch-size-frozen",
         question="For a head on frozen pretrained features: does a larger batch retrieve better?",
         preset="emoji-frozen",
@@ -145,13 +152,6 @@ _DECLARED = (
         compared=grid(batch_size=(512, 32, 128)),
         base={"images": 32_768},
         tuned={"learning_rate": (0.0003, 0.001, 0.003)},
-    ),
-    Sweep(
-        name="two-minutes",
-        question="In the two minutes that two cores take for emoji: which batch, at which rate?",
-        preset="emoji",
-        compared=grid(batch_size=(128, 512)),
-        tuned={"learning_rate": (0.003, 0.006, 0.012)},
     ),
     Sweep(
         name="two-minutes-finetuned",
