@@ -16,6 +16,7 @@ from recallkit.experiments.contrasts import (
     conclude,
     contrast,
     in_points,
+    with_caveat,
 )
 from recallkit.experiments.findings import (
     Collected,
@@ -63,7 +64,7 @@ def _batch(found: Collected) -> tuple[str, list[str]]:
 def _sizes(steps: Sequence[Contrast]) -> str:
     sizes = [f"{step.before.values['batch_size']:,} →" for step in steps]
     last = f"{steps[-1].after.values['batch_size']:,}"
-    return f"({' '.join([*sizes, last])}: {', '.join(in_points(step.change) for step in steps)})"
+    return f"({' '.join([*sizes, last])}: {', '.join(map(with_caveat, steps))})"
 
 
 def _simix(found: Collected) -> tuple[str, list[str]]:

@@ -132,6 +132,11 @@ def in_points(change: Estimate) -> str:
     return f"{100 * change.mean:+.1f}{margin}".replace("-", "−")
 
 
+def with_caveat(found: Contrast) -> str:
+    """The difference in points, and what else differs."""
+    return in_points(found.change) + (f" ({found.caveat})" if found.caveat else "")
+
+
 def contrast_table(found: Sequence[Contrast]) -> str:
     """A row for each contrast: what changes, from what, by how much, and the verdict."""
     header = ["changed", "from", "Δ R@1 test, points", "verdict"]

@@ -22,6 +22,7 @@ from recallkit.experiments.contrasts import (
     in_points,
     reference_of,
     shape,
+    with_caveat,
     words,
 )
 from recallkit.experiments.lengths import (
@@ -187,8 +188,7 @@ def _counted(verdicts: Sequence[str]) -> str:
 
 def _how(found: Sequence[Contrast]) -> str:
     steps = [
-        f"{c.before.values['batch_size']:,} → {c.after.values['batch_size']:,}: "
-        f"{in_points(c.change)}"
+        f"{c.before.values['batch_size']:,} → {c.after.values['batch_size']:,}: {with_caveat(c)}"
         for c in found
     ]
     return f" ({', '.join(steps)})" if steps else ""

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from recallkit.experiments.contrasts import Contrast, contrast, in_points
+from recallkit.experiments.contrasts import Contrast, contrast, with_caveat
 from recallkit.experiments.points import Point
 from recallkit.experiments.sweeps import Sweep
+from recallkit.presets import Config
 
 Series = tuple[Sweep, str, list[Point]]  # a sweep over batch sizes, "SiMix on" or "off", its points
-Family = tuple[str, str, str]  # data set, network, "SiMix on" or "off"
+Family = tuple[str, str, str]  # data set, network and how it starts, "SiMix on" or "off"
 Lengths = Mapping[
     int, Contrast
 ]  # images of a training → the larger of two batches over the smaller
@@ -29,10 +30,20 @@ def length_contrasts(series: Iterable[Series]) -> dict[Family, Lengths]:
         sizes = {point.values["batch_size"]: point for point in points if point.metrics}
         config = sweep.config({})
         if len(sizes) > 1:
-            family = families.setdefault((config.dataset, config.network, simix), {})
+            family = families.setdefault((config.dataset, _network(config), simix), {})
             family[config.images] = sizes
     found = {family: _common(by_images) for family, by_images in families.items()}
     return {family: lengths for family, lengths in found.items() if len(lengths) > 1}
+
+
+def _network(config: Config) -> str:
+    name = config.network.split("/")[-1]
+    return name + " pretrained" * config.pretrained + " frozen" * config.frozen
+
+
+def family_name(family: Family) -> str:
+    """In a few words; of the kit's own small network nothing is said."""
+    return ", ".join(part for part in family if part != "small")
 
 
 def _common(by_images: Mapping[int, Mapping[int, Point]]) -> Lengths:
@@ -58,9 +69,5 @@ def say_lengths(family: Family, lengths: Lengths) -> str:
     """The contrasts in a few words."""
     first = next(iter(lengths.values()))
     sizes = " → ".join(f"{point.values['batch_size']:,}" for point in (first.before, first.after))
-    steps = [
-        f"{in_points(each.change)} after {n:,} images"
-        + (f" ({each.caveat})" if each.caveat else "")
-        for n, each in lengths.items()
-    ]
-    return f"{family[0]}, {family[2]}, {sizes}: {', '.join(steps)}"
+    steps = [f"after {n:,} images {with_caveat(each)}" for n, each in lengths.items()]
+    return f"{family_name(family)}, {sizes}: {', '.join(steps)}"

@@ -15,7 +15,7 @@ from recallkit.experiments.findings import (
     by_simix,
     simix_by_data,
 )
-from recallkit.experiments.lengths import Lengths
+from recallkit.experiments.lengths import Lengths, family_name
 from recallkit.experiments.points import Row, result_rows
 from recallkit.experiments.sweeps import Sweep
 
@@ -95,9 +95,9 @@ def _simix_rows(found: Collected) -> list[Row]:
 def draw_lengths(found: Collected) -> "Figure":
     """R@1 of the larger of two batches less that of the smaller, by the length of training."""
     stored = {}
-    for (dataset, _, simix), lengths in batch_lengths(found).items():
+    for family, lengths in batch_lengths(found).items():
         sizes = " − ".join(f"{size:,}" for size in _sizes(lengths)[::-1])
-        stored[f"{dataset}, {simix}: {sizes}"] = {n: c.change for n, c in lengths.items()}
+        stored[f"{family_name(family)}: {sizes}"] = {n: c.change for n, c in lengths.items()}
     fig, _ = plots.plot_lengths(stored)
     caveats = [
         f"{images:,} images: {each.caveat}"
@@ -119,12 +119,12 @@ def _sizes(lengths: Lengths) -> tuple[int, int]:
 
 def _length_rows(found: Collected) -> list[Row]:
     return [
-        {"data set": dataset, "SiMix": simix, "images": images}
+        {"data set": dataset, "network": network, "SiMix": simix, "images": images}
         | dict(zip(("smaller batch", "larger batch"), _sizes(lengths), strict=True))
         | {"difference of test R@1": round(each.change.mean, 6), "verdict": each.verdict}
         | ({} if each.change.count == 1 else {"± 95 %": round(each.change.margin, 6)})
         | ({"devices": each.caveat} if each.caveat else {})
-        for (dataset, _, simix), lengths in batch_lengths(found).items()
+        for (dataset, network, simix), lengths in batch_lengths(found).items()
         for images, each in lengths.items()
     ]
 

@@ -156,8 +156,9 @@ def plot_lengths(stored: Mapping[str, Mapping[int, Estimate]]) -> "tuple[Figure,
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.margins(x=0.08, y=0.15)
     ax.grid(alpha=0.3)
-    if stored:
-        ax.legend(fontsize=9)
+    if stored:  # above, where it covers no interval
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        ax.legend(fontsize=8, frameon=False, borderaxespad=0.3, **place)
     return fig, ax
 
 

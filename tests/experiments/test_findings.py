@@ -26,7 +26,7 @@ from recallkit.experiments.contrasts import (
     shape,
     verdict,
 )
-from recallkit.experiments.lengths import grows
+from recallkit.experiments.lengths import family_name, grows
 from recallkit.experiments.plan import Run, Stored, place
 from recallkit.experiments.points import collect
 from recallkit.experiments.summary import Estimate
@@ -263,15 +263,15 @@ def test_the_longer_the_larger(monkeypatch, tmp_path):
     sentence = findings.batch_size(found)
     assert "**Batch size. The longer you train, the larger the batch.**" in sentence
     assert (
-        "glyphs, SiMix off, 512 → 4,096: −3.0 ± 0.5 after 200,000 images, "
-        "+0.3 ± 0.5 after 4,000,000 images" in sentence
+        "glyphs, SiMix off, 512 → 4,096: after 200,000 images −3.0 ± 0.5, "
+        "after 4,000,000 images +0.3 ± 0.5" in sentence
     )
     line = together.draw_lengths(found).axes[0].containers[0].lines[0]
     assert list(line.get_ydata()) == pytest.approx([-3, 0.3])
     *_, table = together.draw_together("lengths", found, tmp_path)
     assert table.read_text().splitlines()[1:] == [
-        "glyphs,SiMix off,200000,512,4096,-0.03,falls,0.004534",
-        "glyphs,SiMix off,4000000,512,4096,0.003,no difference seen,0.004534",
+        "glyphs,small,SiMix off,200000,512,4096,-0.03,falls,0.004534",
+        "glyphs,small,SiMix off,4000000,512,4096,0.003,no difference seen,0.004534",
     ]
 
 
@@ -284,10 +284,12 @@ def test_a_length_compared_across_devices_says_so(monkeypatch, tmp_path):
             far = sweep is LONG and config.batch_size == 4096
             result["device"] = "a card" if far else "a processor"
         found[sweep.name] = collect(sweep, stored)
-    said = "after 4,000,000 images (the smaller on a processor, the larger on a card)"
+    said = "+0.0 ± 0.5 (the smaller on a processor, the larger on a card)"
     sentence = findings.batch_size(found)
     assert said in sentence
-    assert sentence.count("the smaller on") == 1
+    lengths = sentence.split("glyphs, SiMix off, ")[1]
+    assert lengths.startswith("512 → 4,096: after 200,000 images +0.0 ± 0.5, after 4,000,000")
+    assert said in against.CLAIMS[0].tested(found)[0]
     assert "4,000,000 images: the smaller on" in together.draw_lengths(found).get_supxlabel()
     *_, table = together.draw_together("lengths", found, tmp_path)
     assert "a card" not in table.read_text().splitlines()[1]
@@ -312,6 +314,17 @@ def test_lengths_need_two_batch_sizes_in_common(monkeypatch):
     found = at_lengths(monkeypatch, lambda c: 0.01)
     found[LONG.name] = found[LONG.name][:1]
     assert findings.batch_lengths(found) == {}
+
+
+def test_a_frozen_and_a_finetuned_network_are_no_two_lengths_of_one(monkeypatch):
+    found = {}
+    for name in ("batch-size-frozen", "batch-size-finetuned", "two-minutes-finetuned"):
+        sweep = replace(SWEEPS[name], compared=grid(batch_size=(128, 512)), tuned=RATES)
+        monkeypatch.setitem(SWEEPS, name, sweep)
+        found[name] = points_of(sweep, lambda c: 0.0)
+    [(family, lengths)] = findings.batch_lengths(found).items()
+    assert family_name(family) == "emoji, efficientnet_lite0 pretrained, SiMix off"
+    assert list(lengths) == [18_432, 32_768]
 
 
 def test_batch_sizes_in_a_table(monkeypatch):
