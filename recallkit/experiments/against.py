@@ -25,7 +25,7 @@ from recallkit.experiments.findings import (
     choice,
     collect_all,
     on_what,
-    simix_contrasts,
+    simix_by_data,
 )
 from recallkit.experiments.plan import Stored
 from recallkit.experiments.points import Point
@@ -68,7 +68,7 @@ def _sizes(steps: Sequence[Contrast]) -> str:
 
 
 def _simix(found: Collected) -> tuple[str, list[str]]:
-    by_data = {on_what(s): simix_contrasts(found[s.name]) for s in batch_sweeps(found)}
+    by_data = simix_by_data(found)
     clauses = [
         f"{data}: {conclude(members, named=False)}" for data, members in by_data.items() if members
     ]

@@ -26,6 +26,8 @@ from recallkit.presets import PRESETS, Config
 
 Setting = Mapping[str, Any]
 RATES = (0.0015, 0.003, 0.006)  # around the preset's; an edge that wins is moved
+GLYPH_RATES = (0.004, 0.008, 0.016)
+FINETUNING_RATES = (0.0003, 0.001, 0.003)
 TUNING_SEED = 1000  # of no final run: luck that chose a rate is not counted a second time
 
 
@@ -151,21 +153,21 @@ _DECLARED = (
         preset="emoji-finetuned",
         compared=grid(batch_size=(512, 32, 128)),
         base={"images": 32_768},
-        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
+        tuned={"learning_rate": FINETUNING_RATES},
     ),
     Sweep(
         name="two-minutes-finetuned",
         question="In two minutes on two cores, from pretrained weights: which batch and rate?",
         preset="emoji-finetuned",
         compared=grid(batch_size=(512, 128)),
-        tuned={"learning_rate": (0.0003, 0.001, 0.003)},
+        tuned={"learning_rate": FINETUNING_RATES},
     ),
     Sweep(
         name="batch-size-glyphs",
         question="With 17 times as many classes, glyphs: does a larger batch retrieve better?",
         preset="glyphs-short",
         compared=grid(batch_size=(512, 64, 4096)),
-        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+        tuned={"learning_rate": GLYPH_RATES},
         note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
     ),
     Sweep(
@@ -174,14 +176,14 @@ _DECLARED = (
         preset="glyphs",
         compared=grid(batch_size=(512, 4096, 16_384), simix=(False, True)),
         base={"images": 1_000_000},
-        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+        tuned={"learning_rate": GLYPH_RATES},
     ),
     Sweep(
         name="batch-size-glyphs-4m",
         question="Glyphs twenty times as long: does a larger batch retrieve better?",
         preset="glyphs",
         compared=grid(batch_size=(512, 4096, 16_384)),
-        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+        tuned={"learning_rate": GLYPH_RATES},
     ),
     Sweep(
         name="ten-minutes",
@@ -189,7 +191,7 @@ _DECLARED = (
         preset="glyphs",
         compared=grid(batch_size=(4096, 512, 16_384)),
         base={"images": 30_000_000},
-        tuned={"learning_rate": (0.004, 0.008, 0.016)},
+        tuned={"learning_rate": GLYPH_RATES},
     ),
     Sweep(
         name="temperatures",

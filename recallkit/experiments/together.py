@@ -1,7 +1,7 @@
 """Figures of several sweeps at once: batch sizes side by side, what SiMix and length change."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from recallkit.experiments.findings import (
     simix_by_data,
 )
 from recallkit.experiments.lengths import Lengths, family_name
-from recallkit.experiments.points import Row, result_rows
+from recallkit.experiments.points import Point, Row, result_rows
 from recallkit.experiments.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -47,7 +47,19 @@ def draw_batch_sizes(found: Collected) -> "Figure":
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     fig.suptitle("Batch size at equal images, each at its own rate", fontsize=11)
+    _small_print(fig, filter(None, (_devices(s, found[s.name]) for s in sweeps)))
     return fig
+
+
+def _devices(sweep: Sweep, points: Sequence[Point]) -> str:
+    """Those of a panel whose points do not share one; nothing if they do."""
+    names = sorted(frozenset().union(*(point.devices for point in points)))
+    where = f"{sweep.preset}, {sweep.config({}).images:,} images: runs were made on"
+    return f"{where} {' and '.join(names)}" if len(names) > 1 else ""
+
+
+def _small_print(fig: "Figure", lines: Iterable[str]) -> None:
+    fig.supxlabel("\n".join(lines), fontsize=7, x=0.02, ha="left", color="#444444")
 
 
 def _batch_rows(found: Collected) -> list[Row]:
@@ -105,7 +117,7 @@ def draw_lengths(found: Collected) -> "Figure":
         for images, each in lengths.items()
         if each.caveat
     ]
-    fig.supxlabel("\n".join(caveats), fontsize=7, x=0.02, ha="left", color="#444444")
+    _small_print(fig, caveats)
     fig.suptitle(
         "What the larger of two batches adds, on test classes (95 % intervals)", fontsize=11
     )

@@ -291,6 +291,9 @@ def test_a_length_compared_across_devices_says_so(monkeypatch, tmp_path):
     assert lengths.startswith("512 → 4,096: after 200,000 images +0.0 ± 0.5, after 4,000,000")
     assert said in against.CLAIMS[0].tested(found)[0]
     assert "4,000,000 images: the smaller on" in together.draw_lengths(found).get_supxlabel()
+    assert together.draw_batch_sizes(found).get_supxlabel() == (
+        "glyphs, 4,000,000 images: runs were made on a card and a processor"
+    )
     *_, table = together.draw_together("lengths", found, tmp_path)
     assert "a card" not in table.read_text().splitlines()[1]
     assert "a card" in table.read_text().splitlines()[2]
