@@ -3,9 +3,9 @@
 Importing recallkit loads torch and nothing heavier.
 """
 
-from recallkit.evaluation import retrieval_metrics
 from recallkit.large_batch import LargeBatchStep
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
+from recallkit.metrics import retrieval_metrics
 from recallkit.ranks import find_positives, relaxed_ranks
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup

@@ -7,6 +7,16 @@ import torch
 from torch import Tensor
 
 
+def check_chunk_size(chunk_size: int | str) -> None:
+    """Refuse what is neither "auto" nor a number of at least 1.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
+        raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+
+
 class NotFiniteError(ValueError):
     """Embeddings hold NaN or infinity."""
 
@@ -100,3 +110,17 @@ def check_temperature(temperature: float, name: str) -> float:
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"{name} must be a finite number above 0, not {temperature}")
     return float(temperature)
+
+
+def check_indices(
+    index: Tensor, shape: tuple[int | None, ...], length: int, name: str, lowest: int
+) -> None:
+    """Check the shape of int64 indices, and that each lies in lowest … length − 1."""
+    fits = index.ndim == len(shape) and index.shape[0] == shape[0] and 0 not in index.shape
+    if not fits or index.dtype != torch.int64:
+        raise ValueError(
+            f"{name} must be int64 with one row a query, {shape[0]} in all, "
+            f"not {index.dtype} of shape {tuple(index.shape)}"
+        )
+    if index.min() < lowest or index.max() >= length:
+        raise ValueError(f"{name} must lie between {lowest} and {length - 1}, the gallery's last")

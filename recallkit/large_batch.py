@@ -21,14 +21,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from recallkit.checks import check_chunk_size
 from recallkit.errors import RecallkitError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+
 Mixup = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
 Chunk = tuple[Tensor, Sequence[Tensor]]  # images, and what their transform drew for them
 
+
 CPU_CHUNK = 256  # "auto" without a card: larger chunks gain nothing, their activations leave caches
+
+
 PROBE_FROM = 32  # "auto" with one: where doubling begins
+
+
 FEW_CHUNKS = 32  # beyond, sparing the last one saves less than a hundredth of the time
 
 
@@ -283,16 +293,6 @@ class LargeBatchStep:
                     f"move its statistics twice. Freeze it with "
                     f"recallkit.networks.freeze_batch_norm(network), or use GroupNorm."
                 )
-
-
-def check_chunk_size(chunk_size: int | str) -> None:
-    """Refuse what is neither "auto" nor a number of at least 1.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
-        raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
 
 
 def largest_that_fits(fits: Callable[[int], bool], most: int) -> int:

@@ -1,6 +1,7 @@
 """Losses on embeddings: small functions of the relaxed ranks, and thin modules over them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -250,3 +251,38 @@ def _check_batch(
         check_embeddings(gallery, "gallery")
         check_same_dimension(queries, gallery)
         check_labels(gallery_labels, len(gallery), "gallery_labels")
+
+
+VARIANTS = ("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k")
+
+
+class RecallVariant(RecallAtKLoss):
+    r"""RS@k with one piece of its definition left out or changed, to see what the piece is for.
+
+    The recall of :func:`.soft_recall_at_k` is min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q).
+
+    Args:
+        variant: "recall@k-no-cap" leaves min(·, k) out; "recall@k-over-positives" divides by P_q,
+            "recall@k-over-k" by k.
+        settings: as :class:`.RecallAtKLoss`.
+
+    Raises:
+        ValueError: for another variant, else as :class:`.RecallAtKLoss`.
+    """
+
+    def __init__(self, variant: str, *settings: Any) -> None:
+        super().__init__(*settings)
+        if variant not in VARIANTS:
+            raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
+        self.variant = variant
+
+    def recall(self, ranks: Tensor) -> Tensor:
+        """(Q, P) relaxed ranks, +∞ at padding → (Q, K) recall of the variant."""
+        k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
+        found = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
+        positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
+        if self.variant != "recall@k-no-cap":
+            found = torch.minimum(found, k)
+        if self.variant == "recall@k-over-positives":
+            return found / positives
+        return found / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))

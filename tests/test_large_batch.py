@@ -10,10 +10,10 @@ from torch.nn.functional import normalize
 from torchvision.ops import StochasticDepth
 
 from recallkit import LargeBatchStep, RecallAtKLoss, SimilarityMixup
+from recallkit.bench.memory import peak_bytes
 from recallkit.data.transforms import TrainTransform
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import CPU_CHUNK, largest_that_fits
-from recallkit.measure import peak_bytes
 from recallkit.networks import EmbeddingHead, GeM, freeze_batch_norm
 
 

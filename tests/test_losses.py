@@ -1,8 +1,8 @@
 """RS@k against loops in float64, known values, and the definition's corners."""
 
 import pytest
-import reference
 import torch
+from helpers import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize

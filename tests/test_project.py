@@ -39,8 +39,8 @@ def test_the_core_needs_only_torch_torchvision_numpy_pillow_and_tqdm():
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({BLOCKED!r}))  # importing these now fails
-import recallkit.training, recallkit.data, recallkit.networks, recallkit.evaluation
-from recallkit.evaluation import search
+import recallkit.training.trainer, recallkit.data, recallkit.networks, recallkit.metrics
+from recallkit.metrics import search
 import torch
 search(torch.eye(4), k=2)
 recallkit.networks.build_network("small", 8)

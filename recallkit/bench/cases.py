@@ -17,7 +17,11 @@ from typing import Any
 import torch
 
 MB = 2**20
+
+
 NOT_TRIED = "not tried: a smaller batch failed"
+
+
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
 
 

@@ -8,12 +8,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recallkit.bench.ranks import Case, available, class_batch
-from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, ranking_task
 from recallkit.ranks import relaxed_ranks
-from recallkit.runs import environment
+from recallkit.tables import text_table
+from recallkit.training.environment import environment
 
 TF32_BITS, BFLOAT16_BITS = 10, 7  # of the fraction; float32 has 23
+
+
 TEMPERATURES = (0.01, 0.001)
 
 

@@ -17,11 +17,11 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
-from recallkit.experiments.tables import text_table
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.ranks.blocks import CUDA_STRIP_BYTES
-from recallkit.runs import environment
 from recallkit.simix import SimilarityMixup
+from recallkit.tables import text_table
+from recallkit.training.environment import environment
 
 REPEATS = 5
 

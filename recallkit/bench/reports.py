@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from recallkit.bench import precision, ranks, search, skipping, step
-from recallkit.runs import environment
+from recallkit.training.environment import environment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from recallkit.bench.cases import seconds
-from recallkit.evaluation import retrieval_metrics, search
-from recallkit.experiments.tables import text_table
+from recallkit.metrics import retrieval_metrics, search
+from recallkit.tables import text_table
 
 
 def bench_search(

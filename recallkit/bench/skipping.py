@@ -13,14 +13,14 @@ from tqdm import tqdm
 
 from recallkit.bench.ranks import seconds_of_step
 from recallkit.data import load
-from recallkit.embedding import embed
-from recallkit.experiments.tables import text_table
+from recallkit.evaluation.embedding import embed
 from recallkit.losses import RecallAtKLoss, ranking_task
 from recallkit.ranks import blocks
-from recallkit.recipes import make_network
-from recallkit.runs import environment
 from recallkit.sampling import ClassBalancedSampler
-from recallkit.training import read_network
+from recallkit.tables import text_table
+from recallkit.training.build import make_network
+from recallkit.training.environment import environment
+from recallkit.training.run_folder import read_network
 
 ROUNDS = 5
 

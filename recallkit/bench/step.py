@@ -15,18 +15,30 @@ from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
 from recallkit.data.transforms import TrainTransform
-from recallkit.experiments.tables import text_table
 from recallkit.large_batch import LargeBatchStep
 from recallkit.losses import RecallAtKLoss
 from recallkit.networks import build_network
-from recallkit.runs import environment
+from recallkit.tables import text_table
+from recallkit.training.environment import environment
 
 REPEATS = 3
+
+
 PER_CLASS = 4
+
+
 NETWORKS = {"cpu": ("small",), "cuda": ("resnet50", "timm/vit_base_patch16_224")}
+
+
 CHUNK = 256  # large enough to be fast, small enough for any card
+
+
 KEPT = (0.25, 0.5, 0.75, 1.0)  # of a batch's graphs
+
+
 SIDES = {"small": 32}
+
+
 OTHER_SIDE = 224
 
 

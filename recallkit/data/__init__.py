@@ -9,13 +9,14 @@ from recallkit.data.folder import load_folder
 from recallkit.data.glyphs import FILE as GLYPHS_FILE
 from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import Reading
+from recallkit.data.prefetch import Reading
 
 LOADERS: dict[str, Callable[[], Splits]] = {
     "emoji": load_emoji,
     "glyphs": load_glyphs,
     "glyphs-distorted": load_distorted_glyphs,
 }
+
 
 __all__ = ["LOADERS", "ImageSet", "Splits", "load"]
 

@@ -7,9 +7,8 @@ import torch
 from tqdm import tqdm
 
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.loading import Reading
-from recallkit.data.picture_files import PictureFiles
-from recallkit.data.pictures import list_pictures, read_picture
+from recallkit.data.pictures import PictureFiles, list_pictures, read_picture
+from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
 
 FEWEST_CLASSES = 6  # three to test; of the other three, two to train and one to validate

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from recallkit.data.picture_files import PictureFiles
+from recallkit.data.pictures import PictureFiles
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ImageSet:
     Attributes:
         images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in); or files that
             are decoded when asked for, in place of such a tensor; or (N, V, C) float32, features of
-            a frozen backbone for V views of each image (:mod:`recallkit.frozen`).
+            a frozen backbone for V views of each image (:mod:`recallkit.training.frozen_features`).
         labels: (N,) int64, an arbitrary number for each class.
         class_names: what each label is called, for captions.
         sources: who made each image (for emoji the foundry), or empty.

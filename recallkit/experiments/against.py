@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from recallkit.config import PRESETS, Config
 from recallkit.data import load
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.experiments.contrasts import (
@@ -31,11 +32,14 @@ from recallkit.experiments.plan import Stored
 from recallkit.experiments.points import Point
 from recallkit.experiments.published import Published, as_printed, load_published
 from recallkit.experiments.sweeps import SWEEPS, Sweep
-from recallkit.experiments.tables import text_table
-from recallkit.presets import PRESETS, Config
+from recallkit.tables import text_table
 
 PAPERS = "sop-resnet50"  # the preset with the paper's settings for its largest usual benchmark
+
+
 UNTESTED = "untested"
+
+
 _LINE = "<br>"  # between lines of a cell, in Markdown
 
 

@@ -11,14 +11,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from recallkit.config import PRESETS, Config
 from recallkit.experiments.readme import COLUMNS, ROOT, percent, runs_of_presets, with_block
 from recallkit.experiments.store import FOLDER, select
 from recallkit.experiments.summary import Estimate, over_seeds
-from recallkit.experiments.tables import text_table
-from recallkit.presets import PRESETS, Config
-from recallkit.runs import read_json, write_json
+from recallkit.files import read_json, write_json
+from recallkit.tables import text_table
 
 BASELINES = FOLDER / "baselines"
+
+
 CARDS: dict[str, dict[str, tuple[str, ...]]] = {
     "emoji": {"emoji": ("emoji", "emoji-frozen", "emoji-finetuned")},
     "glyphs": {
@@ -42,10 +44,9 @@ def measure(dataset: str, device: str = "auto") -> Path:
     import torch
 
     from recallkit.data import load
-    from recallkit.embedding import evaluate, evaluate_pixels
-    from recallkit.recipes import make_network
-    from recallkit.runs import environment
-    from recallkit.training import choose_device
+    from recallkit.evaluation.embedding import evaluate, evaluate_pixels
+    from recallkit.training.build import make_network
+    from recallkit.training.environment import choose_device, environment
 
     config = _config(dataset, _presets_of(dataset)[0])
     test = load(dataset, config.image_size).test

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recallkit.experiments.published import NOT_RUN, Published, as_printed, runs_beside
-from recallkit.experiments.tables import text_table
+from recallkit.tables import text_table
 
 NOT_REPORTED = "–"
+
+
 LEGEND = (
     "published: read in public text. unverified: from memory, compared with no text.\n"
     "reproduction: by others than the authors. run here: a stored run of this project, with seed\n"

@@ -14,12 +14,20 @@ from typing import Any
 from recallkit.experiments.points import Point, as_text
 from recallkit.experiments.summary import Estimate, difference
 from recallkit.experiments.sweeps import Setting, Sweep
-from recallkit.experiments.tables import text_table
+from recallkit.tables import text_table
 
 RISES, FALLS, UNSEEN, ONE_SEED = "rises", "falls", "no difference seen", "one seed: no verdict"
+
+
 BETWEEN, NOT_RUN = "has its best between", "not run"
+
+
 VERDICTS = (RISES, FALLS, UNSEEN, ONE_SEED)
+
+
 LISTED = 3  # contrasts of one verdict that a sentence names; of more it gives number and range
+
+
 _WORDS = {
     "batch_size": "batch",
     "simix": "SiMix",

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from recallkit.config import Config
 from recallkit.experiments.contrasts import in_points, verdict
 from recallkit.experiments.plan import Result, Stored
 from recallkit.experiments.points import percent_of
 from recallkit.experiments.store import FOLDER, config_of, load_results
 from recallkit.experiments.summary import difference, over_seeds
-from recallkit.presets import Config
 
 DEVICES = FOLDER / "devices"
 

@@ -7,19 +7,23 @@ from typing import Any
 
 from tqdm import tqdm
 
+from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_set import Splits
 from recallkit.experiments.plan import Plan, Stored, make_plan
 from recallkit.experiments.store import config_of
 from recallkit.experiments.sweeps import Sweep
-from recallkit.frozen import feature_splits
-from recallkit.presets import Config
-from recallkit.runs import environment
-from recallkit.training import Training, choose_device
+from recallkit.training.environment import choose_device, environment
+from recallkit.training.frozen_features import feature_splits
+from recallkit.training.trainer import Training
 
 # What decides how long an image takes; the others do not, or hardly.
 _WORK = ("dataset", "network", "frozen", "embedding_dim", "image_size", "precision")
+
+
 _WORK += ("simix", "loss", "batch_size", "per_class")
+
+
 STEPS_SECONDS = 1.5  # of measured steps, after one that warms up
 
 

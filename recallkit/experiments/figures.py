@@ -21,7 +21,7 @@ from recallkit.experiments.points import (
 )
 from recallkit.experiments.summary import Estimate
 from recallkit.experiments.sweeps import Sweep
-from recallkit.runs import write_atomically
+from recallkit.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

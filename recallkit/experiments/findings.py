@@ -36,7 +36,7 @@ from recallkit.experiments.lengths import (
 from recallkit.experiments.plan import Stored
 from recallkit.experiments.points import Point, collect, percent_of
 from recallkit.experiments.sweeps import SWEEPS, Sweep
-from recallkit.experiments.tables import text_table
+from recallkit.tables import text_table
 
 Collected = Mapping[str, Sequence[Point]]
 

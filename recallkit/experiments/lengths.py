@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from recallkit.config import Config
 from recallkit.experiments.contrasts import Contrast, contrast, with_caveat
 from recallkit.experiments.points import Point
 from recallkit.experiments.sweeps import Sweep
-from recallkit.presets import Config
 
 Series = tuple[Sweep, str, list[Point]]  # a sweep over batch sizes, "SiMix on" or "off", its points
+
+
 Family = tuple[str, str, str]  # data set, network and how it starts, "SiMix on" or "off"
+
+
 Lengths = Mapping[
     int, Contrast
 ]  # images of a training → the larger of two batches over the smaller

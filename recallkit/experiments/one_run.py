@@ -16,15 +16,18 @@ from typing import Any
 
 import torch
 
+from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_set import Splits
 from recallkit.errors import RecallkitError
 from recallkit.experiments.store import config_of
-from recallkit.presets import Config
-from recallkit.runs import read_json, write_json
-from recallkit.training import Diverged, Stopped, train
+from recallkit.files import read_json, write_json
+from recallkit.training.loop import Stopped, train
+from recallkit.training.trainer import Diverged
 
 STOPPED = 3  # exit status of a run that saved its state and can go on
+
+
 SAVE_SECONDS = 60.0
 
 

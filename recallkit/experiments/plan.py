@@ -12,15 +12,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.experiments.store import FOLDER, config_of, load_results, run_key
 from recallkit.experiments.sweeps import TUNING_SEED, Setting, Sweep
-from recallkit.presets import Config
-from recallkit.runs import read_json
+from recallkit.files import read_json
 
 ABLATIONS = FOLDER / "ablations"
+
+
 EXTENSIONS = 2  # steps beyond the declared candidates, at most
+
+
 Stage = Literal["tuning", "final"]
+
+
 Result = dict[str, Any]
 
 

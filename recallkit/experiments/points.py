@@ -8,10 +8,14 @@ from typing import Any
 from recallkit.experiments.plan import Result, Stored, Tuning, final_runs, tune
 from recallkit.experiments.summary import Estimate, estimate, over_seeds
 from recallkit.experiments.sweeps import Sweep
-from recallkit.experiments.tables import text_table
+from recallkit.tables import text_table
 
 FLAT = 0.005  # R@1: what the last look may lie above the one before, 3 of 660 validation images
+
+
 NAMED = 8  # settings that a remark lists; of more it gives the number
+
+
 Row = dict[str, Any]
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from recallkit.data.paths import embedded
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.experiments.tables import text_table
-from recallkit.presets import Config
-from recallkit.runs import read_json
+from recallkit.files import embedded, read_json
+from recallkit.tables import text_table
 
 STATUSES = ("published", "unverified", "reproduction")
+
+
 NOT_RUN = "not run"
 
 

@@ -15,6 +15,7 @@ from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
+from recallkit.config import PRESETS
 from recallkit.experiments.against import against_paper
 from recallkit.experiments.devices import say_devices
 from recallkit.experiments.findings import batch_table, collect_all, findings
@@ -22,12 +23,15 @@ from recallkit.experiments.plan import ABLATIONS, Stored
 from recallkit.experiments.recipes import recipe_table
 from recallkit.experiments.store import FOLDER, config_of, load_results, select
 from recallkit.experiments.summary import Estimate, over_seeds
-from recallkit.experiments.tables import text_table
-from recallkit.presets import PRESETS
-from recallkit.runs import read_json
+from recallkit.files import read_json
+from recallkit.tables import text_table
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 ROWS = {"pixels": "raw pixels", "untrained": "network, untrained", "trained": "network, trained"}
+
+
 COLUMNS = ("R@1", "R@2", "R@4", "R@8", "mAP@R")
 
 

@@ -7,7 +7,7 @@ from recallkit.experiments.findings import Collected
 from recallkit.experiments.points import Point, percent_of
 from recallkit.experiments.summary import Estimate, difference
 from recallkit.experiments.sweeps import SWEEPS
-from recallkit.experiments.tables import text_table
+from recallkit.tables import text_table
 
 RECIPES: Mapping[str, str] = {
     "emoji": "two-minutes",

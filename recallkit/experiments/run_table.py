@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.experiments.tables import text_table
-from recallkit.presets import Config
-from recallkit.runs import read_config, read_json
+from recallkit.files import read_json
+from recallkit.tables import text_table
+from recallkit.training.run_folder import read_config
 
 HEADER = ["run", "state", "step", "R@1 val", "R@1 test", "seconds", "differs in"]
 

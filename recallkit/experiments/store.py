@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.presets import Config, config_from
-from recallkit.runs import read_json
+from recallkit.files import read_json
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "config": dict,  # all settings
@@ -20,7 +20,11 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "device": str,
     "commit": str,  # of the code that ran
 }
+
+
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "results"
+
+
 # Settings that every key counts; any other came later, and counts where it is not its default.
 _ALWAYS = frozenset(
     [
@@ -75,7 +79,7 @@ def _plain(value: Any) -> Any:
 def load_results(folder: Path | None = None, tested: bool = True) -> list[dict[str, Any]]:
     """All stored runs, in the order of their files' names.
 
-    Each is what :func:`recallkit.training.train` returns.
+    Each is what :func:`recallkit.training.loop.train` returns.
 
     Args:
         folder: of the ``*.json``; by default ``data/results``. One that is not there holds none.

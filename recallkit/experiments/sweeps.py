@@ -21,13 +21,21 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from recallkit.config import PRESETS, Config
 from recallkit.errors import RecallkitError
-from recallkit.presets import PRESETS, Config
 
 Setting = Mapping[str, Any]
+
+
 RATES = (0.0015, 0.003, 0.006)  # around the preset's; an edge that wins is moved
+
+
 GLYPH_RATES = (0.004, 0.008, 0.016)
+
+
 FINETUNING_RATES = (0.0003, 0.001, 0.003)
+
+
 TUNING_SEED = 1000  # of no final run: luck that chose a rate is not counted a second time
 
 
@@ -115,13 +123,18 @@ def cross_first(settings: Sequence[Setting], centre: Setting) -> tuple[Setting, 
 
 
 PAPERS_KS = (1, 2, 4, 8, 16)
+
+
 LONG_KS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)  # with SiMix; from memory, unverified
+
+
 _TEMPERATURES = cross_first(
     grid(
         rank_temperature=(0.001, 0.003, 0.01, 0.03, 0.1), k_temperature=(0.1, 0.3, 1.0, 3.0, 10.0)
     ),
     {"rank_temperature": 0.01, "k_temperature": 1.0},
 )
+
 
 _DECLARED = (
     Sweep(
@@ -247,6 +260,8 @@ _DECLARED = (
         note="No class of emoji has more than 8 images: 8 is all.",
     ),
 )
+
+
 SWEEPS: dict[str, Sweep] = {sweep.name: sweep for sweep in _DECLARED}
 
 

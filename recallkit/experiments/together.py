@@ -142,6 +142,8 @@ def _length_rows(found: Collected) -> list[Row]:
 
 
 _Drawn = tuple[Callable[[Collected], "Figure"], Callable[[Collected], Sequence[Row]]]
+
+
 TOGETHER: Mapping[str, _Drawn] = {
     "batch-sizes": (draw_batch_sizes, _batch_rows),
     "simix": (draw_simix, _simix_rows),

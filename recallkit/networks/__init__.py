@@ -6,6 +6,15 @@ that into a unit vector (B, D).
 """
 
 from recallkit.networks.building import build_network
+from recallkit.networks.model import (
+    INPUT_MEAN,
+    INPUT_STD,
+    EmbeddingHead,
+    InputScale,
+    RetrievalNetwork,
+    SmallConvNet,
+    freeze_batch_norm,
+)
 from recallkit.networks.pooling import (
     AverageMaxPooling,
     AveragePooling,
@@ -14,15 +23,6 @@ from recallkit.networks.pooling import (
     Pooling,
     TokenPooling,
     TokensAsMap,
-)
-from recallkit.networks.retrieval import (
-    INPUT_MEAN,
-    INPUT_STD,
-    EmbeddingHead,
-    InputScale,
-    RetrievalNetwork,
-    SmallConvNet,
-    freeze_batch_norm,
 )
 
 __all__ = [

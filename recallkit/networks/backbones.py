@@ -12,6 +12,8 @@ from recallkit.errors import RecallkitError
 from recallkit.networks.weights import fetched
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
+
+
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of all its publications
 
 

@@ -7,14 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from recallkit.networks.backbones import Backbone, timm_backbone, torchvision_backbone
+from recallkit.networks.model import InputScale, RetrievalNetwork, SmallConvNet, freeze_batch_norm
 from recallkit.networks.packaged import packaged_backbone
 from recallkit.networks.pooling import Pooling, pooling_of_maps, pooling_of_tokens
-from recallkit.networks.retrieval import (
-    InputScale,
-    RetrievalNetwork,
-    SmallConvNet,
-    freeze_batch_norm,
-)
 from recallkit.networks.weights import load_backbone
 
 _SOURCES: dict[str, Callable[[str, bool], Backbone]] = {

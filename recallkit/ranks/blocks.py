@@ -25,8 +25,14 @@ from torch.autograd.function import once_differentiable
 from recallkit.ranks.precision import products_in
 
 STRIP_BYTES = 5 * 2**20  # three strips of this size live at once; larger gained nothing on a CPU
+
+
 CUDA_STRIP_BYTES = 128 * 2**20  # enough rows to fill a large GPU
+
+
 PIECE = 64  # items looked at together: shorter ones cost as much to look at as they save
+
+
 WORTH_SKIPPING = 0.4  # of the pieces alive: with more, copying them costs what skipping saves
 
 

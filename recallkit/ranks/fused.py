@@ -28,7 +28,11 @@ from recallkit.ranks.pairs import pair_similarities
 from recallkit.ranks.precision import products_in
 
 STRIP_BYTES = 256 * 2**20  # of w: enough rows to fill the largest GPU in the products
+
+
 _PROGRAMS = 1024  # at least, if the gallery is long enough: several for each multiprocessor
+
+
 # Sizes of a tile, the threads that share it (warps of 32) and the loads under way at once. Which is
 # the fastest depends on the device, the precision, D and P: on CUDA it is tried, once for each.
 TILES = (
@@ -39,9 +43,17 @@ TILES = (
     {"QUERIES": 128, "ITEMS": 128, "DEPTH": 32, "num_warps": 8, "num_stages": 4},
     {"QUERIES": 64, "ITEMS": 64, "DEPTH": 64, "num_warps": 4, "num_stages": 2},
 )
+
+
 _TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
+
+
 _found: dict[tuple, dict[str, int]] = {}
+
+
 _POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
+
+
 # These change from batch to batch. Kernels made for multiples of 16 would be compiled again, for
 # seconds, at the first batch where one of them is none.
 _VARYING = ("count", "items", "width", "tiles_a_part")

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from recallkit import course
+from recallkit.course import notebooks as course
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [

@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from recallkit import course
+from recallkit.course import notebooks as course
 
 PRESSES = 5
 SECONDS = 30  # for a figure to come: only one that never comes takes so long

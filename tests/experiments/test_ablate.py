@@ -14,7 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit import cli, presets
+from recallkit import cli
+from recallkit import config as presets
 from recallkit.errors import RecallkitError
 from recallkit.experiments import ablate as running
 from recallkit.experiments import sweeps
@@ -23,8 +24,9 @@ from recallkit.experiments.estimate import describe
 from recallkit.experiments.one_run import STOPPED, do_run
 from recallkit.experiments.plan import Stored, make_plan
 from recallkit.experiments.sweeps import Sweep
-from recallkit.runs import read_json
-from recallkit.training import Diverged, Stopped, Training
+from recallkit.files import read_json
+from recallkit.training.loop import Stopped
+from recallkit.training.trainer import Diverged, Training
 
 TOY = presets.Config(
     images=160, batch_size=16, evaluations=2, image_size=16, embedding_dim=4, simix=False

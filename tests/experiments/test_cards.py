@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from recallkit.config import PRESETS
 from recallkit.experiments import cards
-from recallkit.presets import PRESETS
-from recallkit.runs import write_json
+from recallkit.files import write_json
 
 METRICS = {"R@1": 0.5, "R@2": 0.6, "R@4": 0.7, "R@8": 0.8, "mAP@R": 0.25}
 

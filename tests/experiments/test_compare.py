@@ -6,9 +6,9 @@ import re
 import pytest
 
 from recallkit import cli
+from recallkit.config import PRESETS
 from recallkit.experiments.compare import NOT_REPORTED, comparison
 from recallkit.experiments.published import STATUSES, Published, load_published
-from recallkit.presets import PRESETS
 
 
 def row(method="RS@k", metrics=None, status="published", settings=None, dataset="SOP"):

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from made_up_runs import made_up_runs
+from helpers.made_up_runs import made_up_runs
 
 from recallkit.errors import RecallkitError
 from recallkit.experiments.devices import DEVICES, device_pairs, say_devices

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
-from made_up_runs import made_up_runs
+from helpers.made_up_runs import made_up_runs
 
 from recallkit import cli
 from recallkit.experiments import against, findings, together

@@ -6,13 +6,13 @@ from dataclasses import asdict, field, make_dataclass, replace
 
 import pytest
 
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.experiments import plan as planning
 from recallkit.experiments.plan import Run, Stored, make_plan, place, tune
 from recallkit.experiments.store import FOLDER, config_of, load_results, run_key
 from recallkit.experiments.sweeps import TUNING_SEED, Sweep, grid
-from recallkit.presets import Config
-from recallkit.runs import read_json
+from recallkit.files import read_json
 
 RATES = (0.001, 0.002, 0.004)
 SWEEP = Sweep(

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
-from made_up_runs import made_up_runs
+from helpers.made_up_runs import made_up_runs
 
+from recallkit.config import PRESETS
 from recallkit.experiments.figures import (
     as_csv,
     draw_costs,
@@ -29,7 +30,6 @@ from recallkit.experiments.points import (
     tried_rows,
 )
 from recallkit.experiments.sweeps import Sweep, grid
-from recallkit.presets import PRESETS
 
 SWEEP = Sweep(
     "toy", "?", "emoji", grid(batch_size=(256, 64, 128), simix=(True, False)),

@@ -4,14 +4,9 @@ import json
 
 import pytest
 
-from recallkit.data.paths import embedded
 from recallkit.errors import RecallkitError
-from recallkit.experiments.published import (
-    STATUSES,
-    comparison_table,
-    load_published,
-    runs_beside,
-)
+from recallkit.experiments.published import STATUSES, comparison_table, load_published, runs_beside
+from recallkit.files import embedded
 
 ENTRY = {
     "dataset": "SOP",

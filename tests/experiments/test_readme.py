@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from made_up_runs import made_up_runs
+from helpers.made_up_runs import made_up_runs
 
+from recallkit.config import PRESETS
 from recallkit.experiments import readme
 from recallkit.experiments.sweeps import SWEEPS
-from recallkit.presets import PRESETS
 
 
 def test_readme_is_what_the_stored_results_give():

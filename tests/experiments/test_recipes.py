@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from made_up_runs import made_up_runs
+from helpers.made_up_runs import made_up_runs
 
+from recallkit.config import PRESETS
 from recallkit.experiments import recipes
 from recallkit.experiments.contrasts import UNSEEN, verdict
 from recallkit.experiments.findings import collect_all
@@ -12,7 +13,6 @@ from recallkit.experiments.plan import ABLATIONS, Stored
 from recallkit.experiments.points import collect
 from recallkit.experiments.summary import difference
 from recallkit.experiments.sweeps import SWEEPS, grid
-from recallkit.presets import PRESETS
 
 SWEEP = replace(
     SWEEPS["batch-size-frozen"],

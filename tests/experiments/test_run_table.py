@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from recallkit import runs
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.experiments.run_table import run_table
-from recallkit.presets import Config
-from recallkit.training import train
+from recallkit.files import write_json
+from recallkit.training.loop import train
 
 CONFIG = Config(images=32, batch_size=16, evaluations=2, image_size=16, embedding_dim=4)
 
@@ -28,7 +28,7 @@ def test_a_row_for_each_run_and_only_what_differs(tmp_path, toy_splits):
     for name in ("damaged", "new"):
         (tmp_path / name).mkdir()
     (tmp_path / "damaged" / "config.json").write_text("{")
-    runs.write_json(tmp_path / "new" / "config.json", vars(replace(CONFIG, simix=False)))
+    write_json(tmp_path / "new" / "config.json", vars(replace(CONFIG, simix=False)))
     table = run_table(tmp_path)
     recall = f"{result['test']['trained']['R@1']:.1%}"
     found = row(table, "a")

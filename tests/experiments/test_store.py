@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.experiments.store import by_setting, config_of, load_results, select, tuned
-from recallkit.presets import Config
-from recallkit.training import train
+from recallkit.training.loop import train
 
 BASE = Config()
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments.sweeps import SWEEPS, Sweep, cross_first, find_sweep, grid, scaled
-from recallkit.presets import PRESETS
 
 TOML = """
 name = "turning"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from recallkit import course
+from recallkit.course import notebooks as course
 
 PATHS = course.find_notebooks()
 CELL_SECONDS = 300  # generous: only a cell that hangs takes so long

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from recallkit import course
+from recallkit.course import notebooks as course
 
 COURSE = (
     "00_quickstart",

@@ -1,8 +1,8 @@
 """Ranks: each engine against loops in float64, and against each other where loops are too slow."""
 
 import pytest
-import reference
 import torch
+from helpers import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recallkit.data.benchmarks.lists import Listing, listing, read_words
+from recallkit.data.benchmarks.list_files import Listing, listing, read_words
 from recallkit.errors import RecallkitError
 
 

@@ -6,17 +6,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from recallkit.data.benchmarks.checking import checked_lists
-from recallkit.data.benchmarks.lists import Listing, Lists
-from recallkit.data.benchmarks.table import BENCHMARKS, Benchmark
+from recallkit.data.benchmarks.checks import checked_lists
+from recallkit.data.benchmarks.list_files import Listing, Lists
+from recallkit.data.benchmarks.registry import BENCHMARKS, Benchmark
 from recallkit.data.image_set import ImageSet, Protocol, Splits
-from recallkit.data.loading import Reading
-from recallkit.data.picture_files import PictureFiles
+from recallkit.data.pictures import PictureFiles
+from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
 
 MARGIN = 1 / 16  # left out at the test: 16 of 256 pixels on each edge
+
+
 HELD_OUT = 0.02  # of the training classes: enough to see a training go wrong, little to lose
+
+
 LANDMARKS = ("roxford5k", "rparis6k")  # searched, never trained on
+
+
 _SPLIT_SEED = 0
 
 

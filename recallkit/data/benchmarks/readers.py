@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from recallkit.data.benchmarks.lists import (
+from recallkit.data.benchmarks.list_files import (
     Listing,
     Lists,
     Test,

@@ -1,0 +1,1 @@
+"""What the notebooks stand on: figures, widgets, sizes for each machine, and their runner."""

@@ -1,0 +1,230 @@
+"""A query inside or outside its own database: what each definition rewards, item by item."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+DEFINITIONS = ("query left out", "query in database")
+
+
+STYLES = (  # of the two definitions, everywhere in this module
+    {"color": BLUE, "linestyle": LINES[0]},
+    {"color": VERMILION, "linestyle": LINES[1]},
+)
+
+
+def plot_loss_by_k(
+    ks: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]]
+) -> "tuple[Figure, Any]":
+    """The loss at each k, a panel for each definition, a line for each kind of batch.
+
+    Args:
+        ks: K cut-offs.
+        panels: title → name of a batch → its K losses; two batches a panel.
+
+    Returns:
+        The figure, and its axes (panels,).
+    """
+    import matplotlib.pyplot as plt
+
+    size = (4.2 * len(panels), 3.2)
+    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")
+    styles = list(zip((GREY, GREEN), ("-", "--"), ("o", "^"), strict=True))
+    for ax, (title, batches) in zip(axes, panels.items(), strict=True):
+        for (name, losses), (colour, line, marker) in zip(batches.items(), styles, strict=True):
+            ax.plot(range(len(ks)), losses, color=colour, ls=line, marker=marker, label=name)
+        ax.set(title=title, xlabel="k", xticks=range(len(ks)), xticklabels=ks)
+    axes[0].set(ylabel="loss at this k", ylim=(0, None))
+    axes[0].legend()
+    return fig, axes
+
+
+def plot_arc(
+    embeddings: Tensor,
+    widths: Sequence[float],
+    losses: Sequence[Sequence[float]],
+    width: float,
+) -> "tuple[Figure, Any]":
+    """One class on its arc, and the loss of both definitions against the width of the arc.
+
+    Args:
+        embeddings: (n, 2) the class.
+        widths: W widths in degrees.
+        losses: (2, W), in the order of ``DEFINITIONS``.
+        width: the width now, marked on the curves.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.4), width_ratios=(1, 1.7))
+    fig.subplots_adjust(0.01, 0.14, 0.99, 0.88, 0.14)  # by hand: twice as fast as a layout engine
+    _draw_class(axes[0], embeddings)
+    axes[0].set_title(f"a class of {len(embeddings)}, {width:g}° wide")
+    _draw_curves(axes[1], widths, losses, mark=width)
+    axes[1].set(xlabel="width of each class (degrees)", ylabel="loss")
+    axes[1].locator_params(nbins=4)  # each tick takes a slider 2 ms
+    axes[1].legend(loc="upper left", bbox_to_anchor=(0, 1.17), ncols=2, frameon=False)
+    return fig, axes
+
+
+def plot_arc_losses(
+    widths: Sequence[float], panels: Mapping[str, Sequence[Sequence[float]]]
+) -> "tuple[Figure, Any]":
+    """Small multiples of the losses against the width, the lowest point of each curve marked.
+
+    A flat curve has no such point.
+
+    Args:
+        widths: W widths in degrees.
+        panels: title → (2, W) losses, in the order of ``DEFINITIONS``.
+
+    Returns:
+        The figure, and its axes (panels,).
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=(9, 3.1), sharex=True, sharey=True, layout="constrained"
+    )
+    for ax, (title, losses) in zip(axes, panels.items(), strict=True):
+        _draw_curves(ax, widths, losses)
+        for curve, style, marker in zip(losses, STYLES, MARKERS, strict=False):
+            lowest = int(np.argmin(curve))
+            if max(curve) - curve[lowest] > 1e-3:
+                ax.plot(widths[lowest], curve[lowest], marker=marker, color=style["color"])
+        ax.set(title=title, xlabel="width (degrees)")
+    axes[0].set(ylabel="loss", ylim=(0, None))  # shared, so only when all curves are drawn
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return fig, axes
+
+
+def _draw_class(ax: "Axes", embeddings: Tensor) -> None:
+    angle = np.linspace(0, np.pi / 2, 100)
+    ax.plot(np.cos(angle), np.sin(angle), color=GREY, linewidth=0.8)
+    for x, y in embeddings.tolist():
+        ax.plot([0, x], [0, y], color=GREEN, linewidth=0.6)
+    ax.plot(*embeddings.T.numpy(), ls="", marker="o", color=GREEN, markersize=8, alpha=0.7)
+    ax.set(xlim=(0, 1.08), ylim=(-0.06, 1.08), aspect="equal", xticks=[], yticks=[])
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_curves(
+    ax: "Axes",
+    widths: Sequence[float],
+    losses: Sequence[Sequence[float]],
+    mark: float | None = None,
+) -> None:
+    for name, curve, style, marker in zip(DEFINITIONS, losses, STYLES, MARKERS, strict=False):
+        ax.plot(widths, curve, label=name, **style)
+        if mark is not None:
+            here = float(np.interp(mark, widths, curve))
+            ax.plot(mark, here, marker=marker, color=style["color"], markersize=8, ls="")
+            ax.annotate(f"{here:.3f}", (mark, here), (6, 6), textcoords="offset points")
+    if mark is not None:
+        ax.axvline(mark, color=GREY, linewidth=0.8, linestyle=":")
+        ax.set(ylim=(0, 1.15 * max(max(curve) for curve in losses)), xlim=(None, 1.1 * widths[-1]))
+
+
+def plot_lone_pair(
+    similarities: Sequence[float],
+    losses: Sequence[Sequence[float]],
+    pulls: Sequence[Sequence[float]],
+) -> "tuple[Figure, Any]":
+    """The loss of a query whose one positive is ranked first, and the pull on that positive.
+
+    Args:
+        similarities: (S,) of the positive to the query.
+        losses: (2, S), in the order of ``DEFINITIONS``.
+        pulls: (2, S), minus the derivative of the loss in the similarity.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.1), sharex=True, layout="constrained")
+    for ax, curves, label in zip(axes, (losses, pulls), ("loss", "pull: −dL/ds"), strict=True):
+        for name, curve, style in zip(DEFINITIONS, curves, STYLES, strict=True):
+            ax.plot(similarities, curve, label=name, **style)
+        ax.set(xlabel="similarity of query and positive", ylabel=label)
+    axes[0].legend()
+    return fig, axes
+
+
+def plot_item_pulls(
+    positive: Sequence[bool],
+    similarities: Sequence[float],
+    panels: Mapping[str, Sequence[float]],
+) -> "tuple[Figure, Any]":
+    """What each way to write the loss does to each item of one query's gallery.
+
+    Args:
+        positive: (N,) whether the item is of the query's class.
+        similarities: (N,) to the query; they name the items.
+        panels: title → (N,) minus the derivative of the loss: above 0 the item is pulled nearer.
+
+    Returns:
+        The figure, and its axes (panels,).
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, len(panels), figsize=(9, 3.1), sharey=True, layout="constrained")
+    colours = [GREEN if same else GREY for same in positive]
+    hatches = ["" if same else "///" for same in positive]
+    signs = ["+" if same else "−" for same in positive]
+    names = [f"{s:.2f}\n{sign}" for s, sign in zip(similarities, signs, strict=True)]
+    for ax, (title, pulls) in zip(axes, panels.items(), strict=True):
+        ax.bar(
+            range(len(pulls)),
+            [float(p) for p in pulls],
+            color=colours,
+            hatch=hatches,
+            edgecolor="white",
+        )
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.set_title(title, fontsize=10)
+        ax.set_xticks(range(len(pulls)), names, fontsize=8)
+        ax.set_xlabel("similarity; + positive", fontsize=8)
+    axes[0].set_ylabel("pull: −dL/ds")
+    return fig, axes
+
+
+def plot_paired_seeds(
+    measures: Mapping[str, Mapping[str, Sequence[float]]],
+) -> "tuple[Figure, Any]":
+    """Two ways to train side by side; a line joins the two runs of one seed.
+
+    Args:
+        measures: name of a measure → name of a way → its value for each seed; two ways.
+
+    Returns:
+        The figure, and its axes (measures,).
+    """
+    import matplotlib.pyplot as plt
+
+    size = (2.9 * len(measures), 3.2)
+    fig, axes = plt.subplots(1, len(measures), figsize=size, squeeze=False, layout="constrained")
+    for ax, (title, ways) in zip(axes[0], measures.items(), strict=True):
+        for seed, values in enumerate(zip(*ways.values(), strict=True)):
+            ax.plot([0, 1], values, color=GREY, linewidth=1)
+            for at, value in enumerate(values):
+                ax.plot(at, value, marker=MARKERS[seed % len(MARKERS)], ls="", **_colour(at))
+        ax.set_xticks([0, 1], [name.replace(" in ", "\nin ") for name in ways])
+        ax.set_xlim(-0.4, 1.4)
+        ax.set_title(title, fontsize=10)
+    return fig, axes[0]
+
+
+def _colour(at: int) -> dict[str, str]:
+    return {"color": STYLES[at]["color"]}

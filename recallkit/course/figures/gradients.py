@@ -1,0 +1,258 @@
+"""Gradients in pictures: on every pair, on a circle, along a list, and where descent leads.
+
+All draw −dL/ds, the way of a step of descent: + raises a similarity and draws a pair together,
+− lowers it and drives the pair apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+
+SIGNED_FROM = 0.15  # share of the largest entry from which a cell bears its sign
+
+
+def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, Any]":
+    """The push on every pair, a panel for each name, classes framed.
+
+    Args:
+        gradients: title → (B, B) dL/dS; each panel has its own scale.
+        labels: (B,), classes side by side.
+
+    Returns:
+        The figure, and its axes.
+    """
+    fig, axes = _grid(len(gradients), 3, 2.9)
+    for ax, (name, gradient) in zip(axes, gradients.items(), strict=False):
+        shown = _draw_pairs(ax, gradient, labels)
+        ax.set_title(name, fontsize=9)
+    bar = fig.colorbar(shown, ax=list(axes), ticks=[-1, 0, 1], shrink=0.8)
+    bar.ax.set_yticklabels(["− apart", "0", "+ together"], fontsize=8)
+    axes[0].set(xlabel="in the gallery", ylabel="as query")
+    return fig, axes
+
+
+def plot_pushed(
+    embeddings: Tensor, labels: Tensor, pair: Tensor, tangent: Tensor, name: str
+) -> "tuple[Figure, Any]":
+    """One loss: the push on every pair, and what it makes of each point on the circle.
+
+    Args:
+        embeddings: (B, 2) of unit length.
+        labels: (B,), classes side by side.
+        pair: (B, B) dL/dS.
+        tangent: (B, 2) dL/dE along the circle; arrows point the other way, in descent.
+        name: of the loss.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    fig, axes = _grid(2, 2, 3.6)
+    _draw_pairs(axes[0], pair, labels)
+    axes[0].set(xlabel="in the gallery", ylabel="as query", title=f"{name}: + together, − apart")
+    _draw_circle(axes[1], embeddings, labels, tangent)
+    axes[1].set_title("where each point is sent")
+    return fig, axes
+
+
+def plot_circles(
+    embeddings: Mapping[str, Tensor], labels: Tensor, tangents: Mapping[str, Tensor] | None = None
+) -> "tuple[Figure, Any]":
+    """Points on the unit circle, a panel for each name, with arrows where given.
+
+    Args:
+        embeddings: title → (B, 2).
+        labels: (B,).
+        tangents: title → (B, 2) dL/dE along the circle; in each panel the longest arrow is equal.
+
+    Returns:
+        The figure, and its axes.
+    """
+    fig, axes = _grid(len(embeddings), 3, 2.7)
+    for ax, (name, points) in zip(axes, embeddings.items(), strict=False):
+        _draw_circle(ax, points, labels, None if tangents is None else tangents[name])
+        ax.set_title(name, fontsize=9)
+    return fig, axes
+
+
+def plot_lists(
+    gradients: Mapping[str, Tensor], positive: Tensor, ylabel: str = "share of the push"
+) -> "tuple[Figure, Any]":
+    """The push on each item of one query's list, in order of rank.
+
+    Args:
+        gradients: title → (N,) dL/ds, the nearest item first.
+        positive: (N,) bool.
+        ylabel: what a height means; the caller has brought the gradients to a common scale.
+
+    Returns:
+        The figure, and its axes.
+    """
+    panel = (6.5, 2.6) if len(gradients) == 1 else (3.0, 2.2)
+    fig, axes = _grid(len(gradients), 3, panel, sharex=True, sharey=True)
+    rank = torch.arange(1, len(positive) + 1)
+    for ax, (name, gradient) in zip(axes, gradients.items(), strict=False):
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        for chosen, colour, marker in ((positive, BLUE, "o"), (~positive, VERMILION, "s")):
+            ax.vlines(rank[chosen], 0, -gradient[chosen], color=colour, linewidth=1.5)
+            ax.plot(rank[chosen], -gradient[chosen], marker, color=colour, markersize=4)
+        ax.set_title(name, fontsize=9)
+        ax.locator_params(axis="x", nbins=5, integer=True)
+        ax.locator_params(axis="y", nbins=4)
+        ax.ticklabel_format(axis="y", scilimits=(-2, 3))
+    _label_outside(axes, "rank of the item", ylabel)
+    axes[0].plot([], [], "o", color=BLUE, label="positive")
+    axes[0].plot([], [], "s", color=VERMILION, label="other class")
+    axes[0].legend(fontsize=7)
+    return fig, axes
+
+
+def plot_against_rank(
+    pulls: Mapping[str, Tensor], marks: Sequence[int] = ()
+) -> "tuple[Figure, Any]":
+    """How hard a positive is pulled, against the rank at which it stands.
+
+    Args:
+        pulls: name → (N,), the pull at rank 1, 2, …, N, on a common scale.
+        marks: ranks marked by a thin line, such as the ks of the loss.
+
+    Returns:
+        The figure, and its axes, one for each name.
+    """
+    fig, axes = _grid(len(pulls), 3, (3.0, 2.2), sharex=True, sharey=True)
+    for ax, (name, pull), colour in zip(axes, pulls.items(), CYCLE, strict=False):
+        for mark in marks:
+            ax.axvline(mark, color=GREY, linewidth=0.6, linestyle=":")
+        ax.plot(range(1, len(pull) + 1), pull, color=colour, marker=".", markersize=4)
+        ax.set_xscale("log", base=2)
+        ax.xaxis.set_major_formatter("{x:.0f}")
+        ax.set_title(name, fontsize=9)
+    _label_outside(axes, "rank of the positive", "pull ÷ its largest")
+    return fig, axes
+
+
+def plot_heard(
+    difference: Tensor, slopes: Mapping[str, Tensor], ylabel: str
+) -> "tuple[Figure, Any]":
+    """How much each item's comparison with a positive weighs, for several temperatures.
+
+    Args:
+        difference: (N,) s(z) − s(p), in order.
+        slopes: name → (N,).
+        ylabel: of the axis.
+
+    Returns:
+        The figure, and its axis.
+    """
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    styles = zip(CYCLE, LINES, MARKERS, strict=True)
+    for (name, slope), (colour, line, marker) in zip(slopes.items(), styles, strict=False):
+        style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 3}
+        ax.plot(difference, slope, label=name, **style)
+    ax.set(xlabel="s(z) − s(p)", ylabel=ylabel)
+    ax.legend(fontsize=8)
+    return fig, ax
+
+
+def plot_paths(paths: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, Any]":
+    """The angle of every point against the step of descent.
+
+    Args:
+        paths: title → (T, B, 2), points on the unit circle at each step.
+        labels: (B,), a colour and a line style for each class.
+
+    Returns:
+        The figure, and its axes.
+    """
+    fig, axes = _grid(len(paths), 3, (3.0, 2.4), sharex=True, sharey=True)
+    for ax, (name, path) in zip(axes, paths.items(), strict=False):
+        angle = torch.rad2deg(torch.atan2(path[..., 1], path[..., 0]))  # (T, B)
+        for i, label in enumerate(labels.tolist()):
+            style = {"color": CYCLE[label % 7], "linestyle": LINES[label % 7]}
+            ax.plot(_broken_at_turn(angle[:, i]), linewidth=1, **style)
+            ax.plot(len(path) - 1, angle[-1, i], MARKERS[label % 7], color=CYCLE[label % 7], ms=4)
+        ax.set(ylim=(-180, 180), yticks=[-180, -90, 0, 90, 180])
+        ax.set_xscale("symlog", linthresh=1)
+        ax.set_title(name, fontsize=9)
+    _label_outside(axes, "step", "angle (°)")
+    return fig, axes
+
+
+def _broken_at_turn(angle: Tensor) -> Tensor:
+    """The angles, with a gap where −180° becomes 180°: the point did not cross the picture."""
+    jump = angle.diff().abs() > 180
+    return torch.where(torch.cat([jump, jump.new_zeros(1)]), torch.nan, angle)
+
+
+def _draw_pairs(ax: "Axes", gradient: Tensor, labels: Tensor) -> "AxesImage":
+    from matplotlib.colors import LinearSegmentedColormap
+
+    push = -gradient / gradient.abs().max().clamp(min=1e-300)
+    colours = LinearSegmentedColormap.from_list("push", [VERMILION, "white", BLUE])
+    image = ax.imshow(push.numpy(), cmap=colours, vmin=-1, vmax=1)
+    for row, column in (push.abs() > SIGNED_FROM).nonzero().tolist():
+        sign = "+" if push[row, column] > 0 else "−"
+        ax.text(column, row, sign, ha="center", va="center", fontsize=7)
+    for edge in (labels.diff().nonzero().squeeze(1) + 0.5).tolist():
+        ax.axhline(edge, color=GREY, linewidth=0.7)
+        ax.axvline(edge, color=GREY, linewidth=0.7)
+    ax.set(xticks=[], yticks=[])
+    return image
+
+
+def _draw_circle(ax: "Axes", points: Tensor, labels: Tensor, tangent: Tensor | None) -> None:
+    from matplotlib.patches import Circle
+
+    ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=GREY, linewidth=0.6))
+    if tangent is not None:
+        arrows = -tangent / tangent.norm(dim=1).max().clamp(min=1e-300) * 0.6
+        size = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
+        ax.quiver(*points.T, *arrows.T, color=GREY, **size)
+    for label in labels.unique().tolist():
+        own = points[labels == label]
+        ax.plot(*own.T, MARKERS[label % 7], color=CYCLE[label % 7], markersize=6)
+    ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), xticks=[], yticks=[], aspect="equal")
+
+
+def _label_outside(axes: Any, xlabel: str, ylabel: str) -> None:
+    """Name the axes once: on the left column and the lowest row."""
+    for ax in axes:
+        place = ax.get_subplotspec()
+        ax.set_xlabel(xlabel if place.is_last_row() else "", fontsize=8)
+        ax.set_ylabel(ylabel if place.is_first_col() else "", fontsize=8)
+        ax.tick_params(labelsize=7)
+
+
+def _grid(
+    panels: int, columns: int, panel: float | tuple[float, float], **options: Any
+) -> "tuple[Figure, Any]":
+    """As many rows of ``columns`` as the panels need; places that stay empty are taken out."""
+    import matplotlib.pyplot as plt
+
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    width, height = panel if isinstance(panel, tuple) else (panel, panel)
+    fig, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(width * columns, height * rows),
+        squeeze=False,
+        **options,
+    )
+    # Fixed places: finding them by layout="constrained" doubles the time of a slider's move.
+    across, up = 1 / (width * columns), 1 / (height * rows)  # an inch, in shares of the figure
+    fig.subplots_adjust(0.65 * across, 0.5 * up, 1 - 0.1 * across, 1 - 0.3 * up, 0.08, 0.2)
+    for ax in axes.ravel()[panels:]:
+        ax.remove()
+    return fig, axes.ravel()[:panels]

@@ -1,0 +1,172 @@
+"""What a loss does to each pair: its derivative in every similarity, for any loss of dot products.
+
+A loss takes embeddings, but sees them only through S = Q Gᵀ. With the rows of S as queries and the
+unit matrix as gallery the product is S itself, entry by entry, so autograd gives dL/dS exactly.
+"""
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from recallkit.losses import RecallAtKLoss, SmoothAPLoss
+from recallkit.training.build import make_peer
+
+Loss = Callable[..., Tensor]
+
+
+def losses_to_compare(rank_temperature: float = 0.01) -> dict[str, Loss]:
+    """The losses that the gradient pictures show side by side, all on dot products.
+
+    For unit vectors the dot product is the cosine. The margins of triplet and contrastive loss
+    are chosen for it (the library's own are for distances); NT-Xent has the library's temperature.
+
+    Args:
+        rank_temperature: τ₂ of RS@k and SmoothAP; the others have no such thing.
+
+    Returns:
+        Name → loss, each to be called with embeddings and labels.
+    """
+    from pytorch_metric_learning.distances import DotProductSimilarity
+
+    dot = DotProductSimilarity(normalize_embeddings=False)
+    return {
+        "RS@k": RecallAtKLoss(rank_temperature=rank_temperature, engine="dense"),
+        "SmoothAP": SmoothAPLoss(rank_temperature, engine="dense"),
+        "triplet": make_peer("triplet", distance=dot),
+        "contrastive": make_peer("contrastive", distance=dot),
+        "NT-Xent": make_peer("nt-xent", distance=dot),
+    }
+
+
+def pair_gradients(loss: Loss, similarity: Tensor, labels: Tensor) -> Tensor:
+    """The derivative of a batch's loss in each similarity, by the part the two images play.
+
+    Args:
+        loss: one of recallkit's, or one of pytorch-metric-learning's with
+            ``distance=DotProductSimilarity(normalize_embeddings=False)``.
+        similarity: (B, B), symmetric or not.
+        labels: (B,) integers.
+
+    Returns:
+        (B, B): row q, column z is dL/ds where q is the query (the anchor) and z in its gallery.
+        The diagonal is 0 but with ``query_in_database``. With S = E Eᵀ, dL/dE = (G + Gᵀ) E.
+    """
+    leaf = similarity.detach().clone().requires_grad_()
+    return torch.autograd.grad(_of_similarities(loss, leaf, labels), leaf)[0]
+
+
+def list_gradient(loss: Loss, similarity: Tensor, positive: Tensor) -> Tensor:
+    """The derivative of one query's loss in its similarity to each item of a gallery.
+
+    Args:
+        loss: as for :func:`pair_gradients`.
+        similarity: (N,) of the query to the items.
+        positive: (N,) bool, which of them are of its class.
+
+    Returns:
+        (N,): negative where a step of descent raises the similarity.
+    """
+    leaf = similarity.detach().clone().requires_grad_()
+    value = _query_loss(loss, leaf, torch.ones_like(positive[:1]).long(), positive.long())
+    return torch.autograd.grad(value, leaf)[0]
+
+
+def pull_by_rank(loss: Loss, similarity: Tensor) -> Tensor:
+    """How hard a query's only positive is pulled, for each place in the list where it may stand.
+
+    Args:
+        loss: as for :func:`pair_gradients`.
+        similarity: (N,) of the items to the query, the nearest first.
+
+    Returns:
+        (N,): −dL/ds of the positive at rank 1, 2, …, N.
+    """
+    places = torch.eye(len(similarity), dtype=torch.bool)
+    return torch.stack([-list_gradient(loss, similarity, only)[only][0] for only in places])
+
+
+def _of_similarities(loss: Loss, similarity: Tensor, labels: Tensor) -> Tensor:
+    """The loss of a batch against itself as a function of its similarities."""
+    if _has_references(loss):  # the same tensor of labels twice: an image is no pair with itself
+        gallery = torch.eye(len(labels)).to(similarity)
+        return loss(similarity, labels, ref_emb=gallery, ref_labels=labels)
+    counts = (labels == labels[:, None]).sum(dim=1)
+    values = [
+        _row_loss(loss, similarity[q], labels, q) for q in range(len(labels)) if counts[q] > 1
+    ]
+    return torch.stack(values).mean()
+
+
+def _row_loss(loss: Loss, row: Tensor, labels: Tensor, q: int) -> Tensor:
+    """The loss of query q of a batch, whose own place is left out of its gallery or no positive."""
+    if getattr(loss, "query_in_database", False):
+        elsewhere = labels.clone()
+        elsewhere[q] = labels.max() + 1
+        return _query_loss(loss, row, labels[q, None], elsewhere)
+    others = torch.arange(len(labels), device=row.device) != q
+    return _query_loss(loss, row[others], labels[q, None], labels[others])
+
+
+def _query_loss(loss: Loss, row: Tensor, label: Tensor, gallery_labels: Tensor) -> Tensor:
+    """The loss of one query with similarities ``row`` (N,) to its gallery."""
+    gallery = torch.eye(len(row)).to(row)
+    if _has_references(loss):
+        return loss(row[None], label, ref_emb=gallery, ref_labels=gallery_labels)
+    return loss(row[None], label, gallery, gallery_labels)
+
+
+def _has_references(loss: Loss) -> bool:
+    """Whether a loss calls its gallery as pytorch-metric-learning does."""
+    return "ref_emb" in inspect.signature(getattr(loss, "forward", loss)).parameters
+
+
+def sphere_gradient(loss: Loss, embeddings: Tensor, labels: Tensor) -> Tensor:
+    """The part of dL/dE that moves unit vectors along their sphere.
+
+    Args:
+        loss: ``loss(embeddings, labels)``.
+        embeddings: (B, D) of unit length.
+        labels: (B,) integers.
+
+    Returns:
+        (B, D), each row at a right angle to its embedding.
+    """
+    leaf = embeddings.detach().clone().requires_grad_()
+    gradient = torch.autograd.grad(loss(leaf, labels), leaf)[0]
+    return gradient - (gradient * embeddings).sum(dim=1, keepdim=True) * embeddings
+
+
+def descend(
+    loss: Loss, start: Tensor, labels: Tensor, steps: int, first_step: float = 0.05
+) -> Tensor:
+    """Plain gradient descent of points on the unit sphere, with no network in between.
+
+    The learning rate is fixed, and chosen such that the point that moves most moves ``first_step``
+    in the first step: losses of different scale can be compared, and one whose gradient fades
+    is seen to stop.
+
+    Args:
+        loss: ``loss(embeddings, labels)``.
+        start: (B, D) of unit length.
+        labels: (B,) integers.
+        steps: how many.
+        first_step: the largest length of the first step, in radians.
+
+    Returns:
+        (steps + 1, B, D): where the points were, ``start`` first.
+
+    Raises:
+        ValueError: if the loss has no gradient at the start.
+    """
+    points, path = start, [start]
+    steepest = sphere_gradient(loss, start, labels).norm(dim=1).max()
+    if steepest == 0:
+        raise ValueError("the loss has no gradient at the start: nothing would move")
+    rate = first_step / steepest
+    for _ in range(steps):
+        points = normalize(points - rate * sphere_gradient(loss, points, labels), dim=1)
+        path.append(points)
+    return torch.stack(path)

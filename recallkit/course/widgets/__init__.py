@@ -1,0 +1,1 @@
+"""Sliders wired to figures. Each widget calls a function of ``course.figures``."""

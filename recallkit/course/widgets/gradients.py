@@ -1,0 +1,79 @@
+"""Live: who is pushed, by which loss, at which temperature; and where descent leads."""
+
+from collections.abc import Mapping
+
+import ipywidgets as widgets
+import torch
+from torch import Tensor
+
+from recallkit.course import figures
+from recallkit.course.pair_gradients import (
+    list_gradient,
+    losses_to_compare,
+    pair_gradients,
+    sphere_gradient,
+)
+from recallkit.course.widgets.base import LivePlot, live_plot
+from recallkit.course.widgets.ranking import temperature_slider
+
+
+def live_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:
+    """The push on every pair and the arrows on the circle, for a loss and a temperature.
+
+    Args:
+        embeddings: (B, 2) of unit length.
+        labels: (B,), classes side by side.
+    """
+    similarity = embeddings @ embeddings.T
+
+    def draw(loss: str, temperature: float) -> tuple:
+        chosen = losses_to_compare(temperature)[loss]
+        pair = pair_gradients(chosen, similarity, labels)
+        tangent = sphere_gradient(chosen, embeddings, labels)
+        return figures.plot_pushed(embeddings, labels, pair, tangent, loss)
+
+    controls = {
+        "loss": widgets.Dropdown(options=list(losses_to_compare()), description="loss"),
+        "temperature": temperature_slider("τ₂ (RS@k, SmoothAP)", 0.1),
+    }
+    return live_plot(draw, controls, height=390)
+
+
+def live_list(similarity: Tensor, positives: int) -> LivePlot:
+    """The push along one query's list, with the place of the positives and τ₂ to be moved.
+
+    Args:
+        similarity: (N,), the nearest item first.
+        positives: how many stand side by side.
+    """
+
+    def draw(loss: str, temperature: float, rank: int) -> tuple:
+        positive = torch.zeros(len(similarity), dtype=torch.bool)
+        positive[rank - 1 : rank - 1 + positives] = True
+        gradient = list_gradient(losses_to_compare(temperature)[loss], similarity, positive)
+        return figures.plot_lists({loss: gradient}, positive, "−dL/ds")
+
+    controls = {
+        "loss": widgets.Dropdown(options=list(losses_to_compare()), description="loss"),
+        "temperature": temperature_slider("τ₂ (RS@k, SmoothAP)", 0.01),
+        "rank": widgets.IntSlider(
+            5, min=1, max=len(similarity) - positives + 1, description="rank of the positive"
+        ),
+    }
+    return live_plot(draw, controls, height=280)
+
+
+def live_paths(paths: Mapping[str, Tensor], labels: Tensor) -> LivePlot:
+    """Points on the circle at any step of their descents.
+
+    Args:
+        paths: title → (T, B, 2), all of the same T.
+        labels: (B,).
+    """
+    last = min(len(path) for path in paths.values()) - 1
+
+    def draw(step: int) -> tuple:
+        return figures.plot_circles({name: path[step] for name, path in paths.items()}, labels)
+
+    slider = widgets.IntSlider(0, min=0, max=last, description="step of descent")
+    return live_plot(draw, {"step": slider}, height=570)

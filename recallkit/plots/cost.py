@@ -1,0 +1,107 @@
+"""What ranks cost, against batch size."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from recallkit.plots.style import CYCLE, GREY, LINES, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
+    """Seconds and memory of every method against batch size, both axes logarithmic.
+
+    A line ends where the next batch did not fit the limit of time or memory.
+
+    Args:
+        cases: as :func:`.bench_ranks` stores them; those that failed, or that are
+            mixed or of other than four images a class, are left out.
+
+    Returns:
+        The figure, and its two axes.
+    """
+    import matplotlib.pyplot as plt
+
+    alike = [case for case in cases if not case["simix"] and case["per_class"] == 4]
+    done = [case for case in alike if "failed" not in case]
+    methods = list(dict.fromkeys(case["method"] for case in done))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    for i, method in enumerate(methods):
+        own = [case for case in done if case["method"] == method]
+        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i], "label": method}
+        batch = [case["batch_size"] for case in own]
+        axes[0].plot(batch, [case["forward_s"] + case["backward_s"] for case in own], **style)
+        axes[1].plot(batch, [max(case["peak_mb"], 0.1) for case in own], **style)
+    _draw_products(axes[0], done)
+    axes[0].set(title="Time", ylabel="seconds, forward and backward")
+    axes[1].set(title="Memory", ylabel="MB over the inputs")
+    for ax in axes:
+        ax.set(xscale="log", yscale="log", xlabel="batch size B")
+        ax.grid(alpha=0.3)
+    fig.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+    )
+    return fig, axes
+
+
+def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:
+    times: dict[int, float] = {}
+    for case in done:  # measured beside each method; what disturbs it makes it longer
+        size = case["batch_size"]
+        times[size] = min(case["products_s"], times.get(size, case["products_s"]))
+    batch = sorted(times)
+    label = "the four matrix products alone"
+    ax.plot(batch, [times[b] for b in batch], color=GREY, linewidth=4, alpha=0.4, label=label)
+
+
+def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
+    """Peak memory and time an image against batch size; time against the graphs kept.
+
+    A line ends where the next batch did not fit.
+
+    Args:
+        cases: as :func:`recallkit.bench.step.bench_step` stores them; failed ones are left out.
+
+    Returns:
+        The figure, and its three axes.
+    """
+    import matplotlib.pyplot as plt
+
+    done = [case for case in cases if "failed" not in case]
+    ways = list(dict.fromkeys((case["network"], case["plain"]) for case in done))
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+    for i, (network, plain) in enumerate(ways):
+        own = [c for c in done if (c["network"], c["plain"]) == (network, plain) and not c["keep"]]
+        label = f"{network}, {'plain' if plain else 'in chunks'}"
+        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i], "label": label}
+        sizes = [case["batch_size"] for case in own]
+        axes[0].plot(sizes, [max(case["peak_mb"], 0.1) for case in own], **style)
+        axes[1].plot(sizes, [case["ms_per_image"] for case in own], **style)
+    _draw_kept(axes[2], [case for case in done if not case["plain"]])
+    axes[0].set(title="Memory", ylabel="MB over images and weights", yscale="log")
+    axes[1].set(title="Time", ylabel="milliseconds an image", ylim=(0, None))
+    for ax in axes[:2]:
+        ax.set(xscale="log", xlabel="batch size B")
+    for ax in axes:
+        ax.grid(alpha=0.3)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig, axes
+
+
+def _draw_kept(ax: "Axes", chunked: Sequence[dict[str, Any]]) -> None:
+    """Time over that of a plain step, at the batch size for which graphs were kept."""
+    sizes = {(case["network"], case["batch_size"]) for case in chunked if case["keep"]}
+    for i, (network, size) in enumerate(sorted(sizes)):
+        own = [c for c in chunked if (c["network"], c["batch_size"]) == (network, size)]
+        own = sorted(own, key=lambda case: case["graphs_mb"])
+        gigabytes = [case["graphs_mb"] / 1e3 for case in own]
+        label = f"{network}, B = {size:,}"
+        ratios = [case["ratio"] for case in own]
+        ax.plot(gigabytes, ratios, color=CYCLE[i], marker=MARKERS[i], label=label)
+    for level in (1, 4 / 3):
+        ax.axhline(level, color=GREY, linestyle=":")
+    ax.set(title="Kept graphs", xlabel="GB for them", ylabel="time an image, × plain step")
+    if sizes:
+        ax.legend(fontsize=8)

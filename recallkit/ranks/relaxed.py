@@ -1,0 +1,147 @@
+"""The relaxed rank, and the engines that compute it."""
+
+import functools
+import importlib.util
+import os
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from recallkit.checks import (
+    check_embeddings,
+    check_indices,
+    check_same_dimension,
+    check_temperature,
+)
+from recallkit.ranks.blocks import blocks_ranks
+from recallkit.ranks.dense import dense_ranks
+from recallkit.ranks.precision import PRECISIONS
+
+
+def _fused_ranks(queries: Tensor, *rest) -> Tensor:
+    """The engine "fused", or "blocks" where it cannot run; then a warning says so, once."""
+    if (obstacle := _fused_obstacle(queries)) is None:
+        from recallkit.ranks.fused import fused_ranks
+
+        return fused_ranks(queries, *rest)
+    _warn_once(f"engine 'fused' cannot run, 'blocks' takes its place: {obstacle}")
+    return blocks_ranks(queries, *rest)
+
+
+def _fused_obstacle(queries: Tensor) -> str | None:
+    if importlib.util.find_spec("triton") is None:
+        return "triton is not installed"
+    if queries.dtype != torch.float32:
+        return f"it computes in float32, not {queries.dtype}"
+    if not queries.is_cuda:
+        interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+        return None if interpreted else f"it needs CUDA, not {queries.device.type}"
+    capability = torch.cuda.get_device_capability(queries.device)
+    if capability < (8, 0):
+        return f"the GPU is too old ({capability}; 8.0 is needed)"
+    from recallkit.ranks.fused import obstacle_to_building
+
+    return obstacle_to_building(queries.device)
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    warnings.warn(message, stacklevel=4)
+
+
+ENGINES: dict[str, Callable[..., Tensor]] = {
+    "dense": dense_ranks,
+    "blocks": blocks_ranks,
+    "fused": _fused_ranks,
+}
+
+
+# Q·N·P up to which plain PyTorch is as fast as any: its launches are few, its table is small.
+DENSE_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
+
+
+def relaxed_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    *,
+    temperature: float = 0.01,
+    left_out: Tensor | None = None,
+    engine: str = "auto",
+    precision: str = "float32",
+) -> Tensor:
+    r"""Rank every positive of every query, with a gradient.
+
+        r[q,p] = 1 + Σ_{z ≠ p} sigmoid((s[q,z] − s[q,p]) / τ),    s[q,z] = ⟨q, z⟩
+
+    The sum is over the whole gallery, other positives of q included, ``left_out[q]`` excepted.
+    As τ → 0 it becomes the true rank (ties count ½). Similarity is the dot product; the vectors
+    need not be of unit length.
+
+    Args:
+        queries: (Q, D) floating. Half precision is computed in float32; float64 stays float64.
+        gallery: (N, D), type and device as ``queries``; may be the same tensor.
+        positives: (Q, P) int64 indices into the gallery, −1 where a query has fewer than P: what
+            :func:`find_positives` returns.
+        temperature: τ, in units of similarity. 0.01 is the paper's choice: with unit vectors, a
+            difference of ±0.05 is decided (sigmoid 0.7 % or 99.3 %).
+        left_out: (Q,) int64, for each query the gallery item that does not compete: the query
+            itself, when the gallery holds it. None: everything competes.
+        engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
+            ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
+            they cannot run, ``blocks`` with a warning) or ``"auto"``, which takes ``dense`` where
+            that is small, and else ``fused`` where it can run and ``blocks`` where not.
+        precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
+            1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
+            shows what that does to loss and gradient.
+
+    Returns:
+        (Q, P) ranks ≥ 1, float32 or float64; +∞ at padding, where a sigmoid of k − r is then 0.
+
+    Raises:
+        ValueError: for empty or non-finite embeddings, shapes that disagree, an index outside the
+            gallery, a temperature that is not above 0, an unknown engine or precision.
+    """
+    check_embeddings(queries, "queries")
+    if gallery is not queries:
+        check_embeddings(gallery, "gallery")
+    check_same_dimension(queries, gallery)
+    check_indices(positives, (len(queries), None), len(gallery), "positives", lowest=-1)
+    if left_out is not None:
+        check_indices(left_out, (len(queries),), len(gallery), "left_out", lowest=0)
+    temperature = check_temperature(temperature, "temperature")
+    return compute_ranks(queries, gallery, positives, left_out, temperature, engine, precision)
+
+
+def compute_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    engine: str,
+    precision: str,
+) -> Tensor:
+    """:func:`relaxed_ranks` of embeddings and indices that have been checked.
+
+    A look at what a tensor holds makes the host wait for the device. The losses look once.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    queries, gallery = queries.to(dtype), gallery.to(dtype)
+    ranks = ENGINES[_choose(engine, queries, positives.numel() * len(gallery))]
+    with torch.autocast(queries.device.type, enabled=False):
+        return ranks(queries, gallery, positives, left_out, temperature, precision)
+
+
+def _choose(engine: str, queries: Tensor, comparisons: int) -> str:
+    if engine != "auto":
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
+        return engine
+    if comparisons <= DENSE_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
+        return "dense"
+    return "fused" if queries.is_cuda and _fused_obstacle(queries) is None else "blocks"

@@ -1,0 +1,1 @@
+"""The trainer, the loop around it, and what a run leaves behind."""

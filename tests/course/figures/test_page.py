@@ -1,0 +1,83 @@
+"""The page of a search: complete, self-contained, and safe against names."""
+
+import base64
+import io
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from recallkit.course import figures
+
+VOID = {"meta", "input", "img", "br"}
+
+
+class Page(HTMLParser):
+    """All tags, with a check that they nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open, self.text = [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture
+def searched(toy_splits):
+    neighbours, similarities = (
+        torch.tensor([[1, 4], [8, 5]]),
+        torch.tensor([[0.9, 0.8], [0.7, 0.5]]),
+    )
+    return toy_splits.test, [0, 4], neighbours, similarities
+
+
+def test_right_and_wrong_are_marked_by_class_and_sign(searched):
+    page = Page(figures.search_page("Mine", *searched, metrics={"R@1": 0.625}))
+    kinds = [attributes["class"] for attributes in page.all("li")]
+    assert kinds == ["query", "right", "wrong", "query", "wrong", "right"]
+    assert [attributes["class"] for attributes in page.all("ol")] == ["found", "missed"]
+    assert "R@1 62.5 %" in page.text
+    for words in ("query: pattern 14", "✓ 0.90 pattern 14", "✗ 0.80 pattern 15"):
+        assert words in page.text
+
+
+def test_pictures_are_inside(searched):
+    pictures = Page(figures.search_page("Mine", *searched)).all("img")
+    assert all(p["src"].startswith("data:image/webp;base64,") for p in pictures)
+    decoded = Image.open(io.BytesIO(base64.b64decode(pictures[1]["src"].split(",")[1])))
+    original = searched[0].images[1].permute(1, 2, 0).numpy()
+    assert decoded.size == (16, 16)
+    assert np.abs(np.asarray(decoded, float) - original).mean() < 25  # WebP loses a little
+
+
+def test_nothing_is_loaded_from_outside(searched):
+    page = figures.search_page("Mine", *searched)
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_names_cannot_become_tags(searched):
+    images, *found = searched
+    evil = '"><script>alert(1)</script>&amp;'
+    images = replace(images, class_names=dict.fromkeys(images.class_names, evil))
+    page = Page(figures.search_page(evil, images, *found, metrics={evil: 1.0}))
+    assert page.all("script") == []
+    assert page.all("img")[0]["alt"] == evil
+    assert page.text.count(evil) == 9  # two titles, a metric, six captions

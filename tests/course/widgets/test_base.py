@@ -1,0 +1,102 @@
+"""Figures of widgets fit: nothing is cut off at the edge of the picture or of its place."""
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from recallkit.bench.memory import StepMemory
+from recallkit.course.widgets import (
+    ablation,
+    base,
+    browse,
+    definitions,
+    gradients,
+    large_batch,
+    ranking,
+    simix,
+    temperatures,
+)
+
+PATHS = 3, 12, 2  # steps, points, dimensions
+POINTS = torch.nn.functional.normalize(
+    torch.randn(12, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), dim=1
+)
+LABELS = torch.arange(12) // 4
+LINE = torch.linspace(1, 0, 10, dtype=torch.float64)
+
+
+def explorers(images):
+    """Every widget of the notebooks, by name, on small data."""
+    found = {"before": torch.arange(8).repeat(24, 1), "after": torch.arange(8).repeat(24, 1)}
+    return {
+        "step": lambda: ranking.live_step(),
+        "line": lambda: ranking.live_line(LINE, torch.tensor([1, 4, 8])),
+        "pairs": lambda: gradients.live_pairs(POINTS, LABELS),
+        "list": lambda: gradients.live_list(LINE, 2),
+        "paths": lambda: gradients.live_paths(
+            dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
+        ),
+        "arc": definitions.arc_explorer,
+        "memory": lambda: large_batch.step_memory_slider(StepMemory(1e8, 1e7, 1e5), 8e10),
+        "mixing": simix.mixing_explorer,
+        "views": lambda: ablation.live_three_views([16, 64, 256]),
+        "surface": lambda: temperatures.live_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
+        "browse": lambda: browse.browse_searches(images, [3, 7], found),
+    }
+
+
+@pytest.mark.parametrize("name", list(explorers(None)))
+def test_nothing_is_cut_off(name, toy_splits, monkeypatch):
+    shown = []
+
+    def record(fig):
+        fig.canvas.draw()
+        shown.append((fig.get_tightbbox().extents, fig.get_size_inches(), fig.dpi))
+        return b""
+
+    monkeypatch.setattr(base, "_rendered", record)
+    live = explorers(toy_splits.test)[name]()
+    for control in live.controls.values():
+        before = control.value
+        for value in extremes(control):
+            control.value = value
+        control.value = before
+    assert len(shown) > len(live.controls)
+    for (left, bottom, right, top), (width, height), dpi in shown:
+        assert min(left, bottom, width - right, height - top) >= 0
+        assert height * dpi < float(live.children[1].layout.height.removesuffix("px"))
+    assert not plt.get_fignums()
+
+
+def extremes(control):
+    """The least and the most of a slider; all choices of a list."""
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return control.base**control.min, control.base**control.max
+    if hasattr(control, "_options_values"):
+        return control._options_values
+    return control.min, control.max
+
+
+def test_a_figure_is_drawn_once():
+    fig, _ = plt.subplots()
+    draws = []
+    fig.canvas.mpl_connect("draw_event", draws.append)
+    assert base._rendered(fig).startswith(b"\x89PNG")
+    assert len(draws) <= 1
+    plt.close(fig)
+
+
+def test_the_picture_stays_when_a_figure_fails():
+    def draw(number):
+        if number == 1:
+            raise ValueError("no figure of 1")
+        return plt.subplots()
+
+    live = base.live_plot(draw, {"number": ipywidgets.IntSlider(0, description="number")}, 500)
+    before = live.picture.value
+    with pytest.raises(ValueError, match="no figure of 1"):  # in a notebook: shown below it
+        live.controls["number"].value = 1
+    assert live.picture.value == before
+    live.controls["number"].value = 2
+    assert bytes(live.picture.value).startswith(b"\x89PNG")

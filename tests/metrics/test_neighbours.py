@@ -1,0 +1,234 @@
+import sys
+
+import numpy
+import pytest
+import torch
+from helpers.brute_force import rankings
+from helpers.strategies import problems
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recallkit.bench.memory import peak_bytes
+from recallkit.bench.search import bench_search
+from recallkit.errors import RecallkitError
+from recallkit.metrics import search
+from recallkit.metrics import search as search_function
+from recallkit.metrics.ranking_keys import LEFT_OUT, ranking_keys, unpack
+
+ENGINES = ["torch", "faiss"]
+search_module = sys.modules[search_function.__module__]
+similarity_module = sys.modules["recallkit.metrics.ranking_keys"]
+
+
+def unit_vectors(n, d, seed=0, dtype=torch.float32):
+    vectors = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    return torch.nn.functional.normalize(vectors, dim=1)
+
+
+def assert_is_brute_force(found, queries, gallery, k):
+    similarities, indices = found
+    expected = rankings(queries.tolist(), None if gallery is None else gallery.tolist())
+    assert indices.tolist() == [order[:k] for order, _ in expected]
+    assert similarities.tolist() == [values[:k] for _, values in expected]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(deadline=None, max_examples=60)
+@given(problem=problems(), data=st.data())
+def test_is_brute_force_with_ties(engine, problem, data):
+    queries, _, gallery, _ = problem
+    size = len(queries) - 1 if gallery is None else len(gallery)
+    k = data.draw(st.integers(1, size))
+    assert_is_brute_force(search(queries, gallery, k, engine), queries, gallery, k)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("within", [True, False])
+def test_is_brute_force_on_random_vectors(engine, dtype, within):
+    queries = unit_vectors(40, 16, dtype=torch.float64).to(dtype)
+    gallery = None if within else unit_vectors(60, 16, 1, torch.float64).to(dtype)
+    found = search(queries, gallery, 7, engine)
+    assert [t.dtype for t in found] == [torch.float32, torch.int64]
+    assert_is_brute_force(found, queries, gallery, 7)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_collapsed_embeddings_are_ordered_by_index(engine):
+    """Every vector the same: faiss's own order would be arbitrary."""
+    same = unit_vectors(1, 32).expand(200, 32)
+    _, indices = search(same, k=5, engine=engine)
+    assert indices[0].tolist() == [1, 2, 3, 4, 5]
+    assert indices[3].tolist() == [0, 1, 2, 4, 5]
+    assert indices[150].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("noise", [1e-8, 1e-7, 1e-6, 1e-5])
+def test_engines_agree_on_nearly_collapsed_embeddings(noise):
+    """Differences at and below what float32 products can tell."""
+    vectors = unit_vectors(1, 64, dtype=torch.float64)
+    vectors = vectors + noise * unit_vectors(500, 64, seed=1, dtype=torch.float64)
+    for embeddings in (vectors, vectors.float()):
+        by_torch, by_faiss = (search(embeddings, k=10, engine=e) for e in ENGINES)
+        assert torch.equal(by_torch[0], by_faiss[0])
+        assert torch.equal(by_torch[1], by_faiss[1])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-22, 1e-10, 1e10, 1e17])
+def test_engines_agree_at_the_ends_of_float32(scale):
+    embeddings = unit_vectors(300, 8) * scale
+    by_torch, by_faiss = (search(embeddings, k=10, engine=e) for e in ENGINES)
+    assert torch.equal(by_torch[0], by_faiss[0])
+    assert torch.equal(by_torch[1], by_faiss[1])
+
+
+def test_faiss_leaves_only_doubtful_queries_to_torch(monkeypatch):
+    """Separated vectors are settled by faiss alone; a hundred copies of one vector are not."""
+    redone = []
+    by_torch = search_module._search_torch
+
+    def watched(queries, *rest):
+        redone.append(len(queries))
+        return by_torch(queries, *rest)
+
+    monkeypatch.setattr(search_module, "_search_torch", watched)
+    gallery = unit_vectors(400, 32)
+    search(gallery[:50], gallery, 5, "faiss")
+    assert redone == []
+    copies = torch.cat([gallery, gallery[:1].expand(100, -1)])
+    search(gallery[:50], copies, 5, "faiss")
+    assert redone
+    assert redone[0] < 50
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_blocks_do_not_change_the_answer(engine, monkeypatch):
+    queries, gallery = unit_vectors(90, 8), unit_vectors(70, 8, seed=1)
+    for database in (None, gallery):
+        whole = search(queries, database, 10, engine)
+        with monkeypatch.context() as patch:
+            patch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 20_000})
+            patch.setattr(search_module, "_FAISS_ROWS", 11)
+            blocks = search(queries, database, 10, engine)
+        assert torch.equal(whole[0], blocks[0])
+        assert torch.equal(whole[1], blocks[1])
+
+
+@pytest.mark.parametrize("k", [1, 10, 300, 2999])
+def test_selection_by_a_sampled_threshold_is_that_of_a_sort(k):
+    """Long rows, in which the sample sees every tenth item."""
+    queries, gallery = unit_vectors(20, 6), unit_vectors(3000, 6, seed=1)
+    queries[7], queries[8] = 0, gallery[5] * 0.5  # one row all ties, one of small numbers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "_SAMPLE", 300)
+        similarities, indices = search(queries, gallery, k, "torch")
+    exact = (queries.double() @ gallery.double().T).float()
+    order = exact.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    assert torch.equal(indices, order)
+    assert torch.equal(similarities, exact.gather(1, order))
+
+
+def test_a_sample_that_promises_too_much_costs_no_neighbour():
+    gallery = torch.zeros(5000, 2)
+    gallery[:180:2, 0] = 1  # what the sample sees, every second item, holds all 90 near ones
+    gallery[1::2, 1] = torch.linspace(0, 1, 2500)
+    queries = torch.tensor([[1.0, 0.1]])
+    assert search_module._sampled_threshold(queries @ gallery.T, 100) == 1
+    _, indices = search(queries, gallery, 100, "torch")
+    assert indices[0, :90].tolist() == list(range(0, 180, 2))
+    assert indices[0, 90:].tolist() == list(range(4999, 4979, -2))
+
+
+def test_a_gallery_in_a_file_is_read_in_blocks(tmp_path):
+    gallery = unit_vectors(40_000, 16)
+    numpy.save(tmp_path / "gallery.npy", gallery.numpy())
+    mapped = torch.from_numpy(numpy.load(tmp_path / "gallery.npy", mmap_mode="c"))
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 2**19})
+        patch.setattr(similarity_module, "_ROWS_BYTES", {"cpu": 2**19})
+        held = peak_bytes(lambda: found.extend(search(gallery[:200], mapped, 10, "torch")))
+    whole = search(gallery[:200], gallery, 10, "torch")
+    assert torch.equal(found[0], whole[0])
+    assert torch.equal(found[1], whole[1])
+    assert held < gallery.nbytes  # float64 or a table of all pairs would be 5 and 32 MB
+
+
+def test_the_cost_of_a_search_is_told_beside_its_products():
+    costs = bench_search(size=2000, dim=8, k=20, queries=50, repeats=1)
+    assert costs["search ratio"] == pytest.approx(costs["search"] / costs["float64"])
+    assert all(value > 0 for value in costs.values())
+
+
+def test_keys_order_similarities_and_break_ties_by_index():
+    similarities = torch.tensor([[0.5, -0.0, 0.0, -0.5, 0.5, -3e38, 3e38, 1e-45, -1e-45]])
+    keys = ranking_keys(similarities, torch.arange(9))
+    found, indices = unpack(keys.sort(descending=True).values)
+    assert indices.tolist() == [[6, 0, 4, 7, 1, 2, 8, 3, 5]]
+    assert torch.equal(found, similarities.gather(1, indices))
+    assert (keys > LEFT_OUT).all()
+
+
+def test_inputs_may_require_grad():
+    embeddings = unit_vectors(20, 8).requires_grad_()
+    similarities, _ = search(embeddings, k=3, engine="faiss")
+    assert not similarities.requires_grad
+
+
+def test_auto_chooses_faiss_for_long_searches_on_a_cpu(monkeypatch):
+    embeddings = unit_vectors(20, 8)
+    assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
+    monkeypatch.setattr(search_module, "_FAISS_PAYS_FROM", 1)
+    assert search_module._chosen("auto", embeddings, embeddings, 5) == "faiss"
+    assert search_module._chosen("auto", embeddings, embeddings, 10_000) == "torch"
+    with monkeypatch.context() as patch:
+        patch.setattr(search_module, "_FAISS_COPIES", 100)
+        assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
+
+
+def test_without_faiss_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(RecallkitError, match="pip install faiss-cpu"):
+        search(unit_vectors(5, 3), k=1, engine="faiss")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"queries": torch.ones(5)}, "queries"),
+        ({"queries": torch.ones(0, 3)}, "queries"),
+        ({"queries": torch.ones(5, 3, dtype=torch.int64)}, "queries"),
+        ({"queries": torch.full((5, 3), torch.nan)}, "queries must be finite"),
+        ({"queries": torch.full((5, 3), 1e30)}, "queries must be no longer"),
+        ({"queries": torch.ones(5, 3), "gallery": torch.ones(5, 4)}, "dimension"),
+        (
+            {"queries": torch.ones(5, 3), "gallery": torch.full((5, 3), torch.inf)},
+            "gallery must be",
+        ),
+        ({"queries": torch.ones(5, 3), "k": 0}, "k must be from 1 to 4"),
+        ({"queries": torch.ones(5, 3), "k": 5}, "k must be from 1 to 4, all but the query"),
+        (
+            {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3), "k": 6},
+            "k must be from 1 to 5",
+        ),
+        ({"queries": torch.ones(1, 3), "k": 1}, "queries must be at least two"),
+        ({"queries": torch.ones(5, 3), "k": 1, "engine": "annoy"}, "engine"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        search(**{"k": 2} | arguments)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
+def test_answers_on_cuda_are_those_on_the_cpu(engine):
+    embeddings = torch.cat([unit_vectors(300, 32), unit_vectors(100, 32)])  # ties across
+    expected = search(embeddings, k=10, engine="torch")
+    found = search(embeddings.cuda(), k=10, engine=engine)
+    assert all(t.is_cuda for t in found)
+    assert torch.equal(found[0].cpu(), expected[0])
+    assert torch.equal(found[1].cpu(), expected[1])

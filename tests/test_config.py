@@ -1,0 +1,150 @@
+"""The paper's schedule, a preset a row, and what recipes make of it."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from recallkit.config import PRESETS, Config, config_from
+from recallkit.data.benchmarks import BENCHMARKS
+from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
+from recallkit.training.build import count_steps, make_optimizer, make_schedule
+
+ROWS = {  # data set: epochs, milestones, rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
+    "inaturalist": (
+        (90, (40, 70), 1e-4, 200),
+        (90, (10, 40, 70), 5e-5, 200),
+        (90, (10, 40, 70), 5e-5, 100),
+    ),
+    "sop": ((55, (25, 50), 2e-4, 200), (55, (25, 50), 5e-5, 200), (55, (25, 50), 5e-5, 100)),
+    "vehicleid": ((90, (40, 70), 1e-4, 200), (90, (40, 70), 1e-4, 200), (90, (40, 70), 5e-5, 100)),
+    "cars196": (
+        (170, (80, 140), 1e-4, 98),
+        (50, (20, 30, 40), 3e-5, 98),
+        (50, (20, 30, 40), 1e-5, 98),
+    ),
+    "cub": (
+        (40, (10, 20, 30), 1e-4, 100),
+        (40, (10, 20, 30), 3e-5, 100),
+        (40, (10, 20, 30), 1e-5, 100),
+    ),
+}
+
+
+@pytest.mark.parametrize("dataset", ROWS)
+def test_presets_are_the_rows_of_the_schedule_table(dataset):
+    for network, row in zip(("resnet50", "vit-b32", "vit-b16"), ROWS[dataset], strict=True):
+        config = PRESETS[f"{dataset}-{network}"]
+        assert (config.epochs, config.milestones, config.learning_rate, config.chunk_size) == row
+        assert (config.dataset, config.image_size, config.crop, config.flip) == (
+            dataset,
+            224,
+            0.08,
+            True,
+        )
+        assert (config.decay, config.weight_decay, config.embedding_dim) == (0.3, 4e-4, 512)
+        assert (config.optimizer == "adam") == (network == "resnet50")
+        assert config.pretrained
+        trained = BENCHMARKS[dataset].counts["train"][1]
+        held_out = max(2, round(0.02 * trained))
+        assert config.batch_size == min(4000, 4 * (trained - held_out))
+
+
+def test_settings_survive_json():
+    config = PRESETS["cars196-vit-b16"]
+    stored = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()}
+    assert config_from(stored) == config
+    with pytest.raises(TypeError):
+        config_from({"weather": 1})
+
+
+def test_the_rate_falls_at_the_milestones():
+    config = Config(epochs=10, milestones=(4, 8), warmup=0.0)
+    share = make_schedule(config, steps=50)
+    assert [share(step) for step in (0, 19, 20, 39, 40, 49)] == pytest.approx(
+        [1, 1, 0.3, 0.3, 0.09, 0.09]
+    )
+
+
+def test_without_milestones_the_rate_rises_and_follows_a_cosine():
+    share = make_schedule(Config(warmup=0.1), steps=200)
+    assert [share(step) for step in (0, 19, 20)] == pytest.approx([0.05, 1, 1])
+    assert share(110) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
+    assert share(200) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "warmup_steps", "steps", "rise"),
+    [(0.1, 15, 100, 15), (0.1, 15, 30, 10), (0.1, 0, 100, 10), (0.0, 15, 100, 1)],
+)
+def test_of_few_steps_more_are_for_the_rise(warmup, warmup_steps, steps, rise):
+    share = make_schedule(Config(warmup=warmup, warmup_steps=warmup_steps), steps)
+    assert [share(step) < 1 for step in range(rise + 1)] == [True] * (rise - 1) + [False] * 2
+
+
+def test_epochs_count_batches_and_images_count_images():
+    assert count_steps(Config(images=1000), 16, batches_an_epoch=7) == 62
+    assert count_steps(Config(epochs=3), 16, batches_an_epoch=7) == 21
+
+
+def test_optimisers_by_name():
+    layer, loss = nn.Linear(3, 2), nn.Module()
+    adam = make_optimizer(layer, loss, Config(optimizer="adam", weight_decay=0.1))
+    assert type(adam) is torch.optim.Adam
+    assert [group["weight_decay"] for group in adam.param_groups] == [0.1, 0.0]
+    assert type(make_optimizer(layer, loss, Config())) is torch.optim.AdamW
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crop": 0.0}, "crop must be above 0"),
+        ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
+        ({"milestones": (3,)}, "milestones must lie between 0 and epochs = 0"),
+        ({"epochs": 4, "milestones": (4,)}, "milestones must lie between 0 and epochs = 4"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**change)
+
+
+def test_crops_are_those_of_torchvision():
+    from torchvision.transforms import RandomResizedCrop
+
+    torch.manual_seed(0)
+    sides, centres = draw_crops(20_000, 0.08, torch.device("cpu"))
+    assert (centres.abs() + sides <= 1 + 1e-6).all()
+    image = torch.empty(3, 400, 400)
+    theirs = torch.tensor(
+        [RandomResizedCrop.get_params(image, (0.08, 1), (3 / 4, 4 / 3)) for _ in range(4000)]
+    )  # top, left, height, width
+    shares = theirs / 400
+    pairs = {
+        "area": (sides.prod(dim=1), shares[:, 2] * shares[:, 3]),
+        "aspect": (sides[:, 0] / sides[:, 1], shares[:, 3] / shares[:, 2]),
+        "left": ((centres[:, 0] - sides[:, 0] + 1) / 2, shares[:, 1]),
+        "top": ((centres[:, 1] - sides[:, 1] + 1) / 2, shares[:, 0]),
+    }
+    quantiles = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9])
+    for name, (ours, others) in pairs.items():
+        difference = (ours.quantile(quantiles) - others.quantile(quantiles)).abs()
+        assert difference.max() < 0.03, name
+
+
+def test_a_crop_shows_a_part_of_the_image_upright():
+    """Pixels that tell their place: what is seen is a rectangle of it, not turned."""
+    ramp = torch.arange(64, dtype=torch.uint8)
+    images = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), ramp.expand(64, 64)])
+    torch.manual_seed(3)
+    transform = TrainTransform(32, rotation=0, scale=0, shift=0, crop=0.08)
+    seen = transform(images.expand(50, -1, -1, -1))
+    whole = TestTransform(32)(images[None])
+    across, down = seen[:, 0], seen[:, 1]
+    assert (across.diff(dim=2) > 0).all()
+    assert across.diff(dim=1).abs().max() < 1e-5
+    assert (down.diff(dim=1) > 0).all()
+    assert (across.amax(dim=(1, 2)) - across.amin(dim=(1, 2))).min() < 0.4 * (
+        whole.max() - whole.min()
+    )

