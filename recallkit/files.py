@@ -111,6 +111,15 @@ def embedded(name: str) -> Path:
     )
 
 
+def results_folder() -> Path:
+    """Return the folder of the user's own results.
+
+    It is what ``RECALLKIT_RESULTS`` names, by default ``results`` in the working directory. The
+    results that come with the project lie in ``embedded("results")`` and are only read.
+    """
+    return Path(os.environ.get("RECALLKIT_RESULTS") or "results").expanduser()
+
+
 def cache_folder() -> Path:
     """A folder for files that can be made again; delete it whenever you like.
 

@@ -20,7 +20,7 @@ from recallkit.sampling import ClassBalancedSampler
 from recallkit.tables import text_table
 from recallkit.training.build import make_network
 from recallkit.training.environment import environment
-from recallkit.training.run_folder import read_network
+from recallkit.training.run_folder import load_run
 
 ROUNDS = 5
 
@@ -40,7 +40,7 @@ def bench_skipping(
     Returns:
         What is stored: a row for each network and batch size, the run's config, the environment.
     """
-    config, trained = read_network(run, device)
+    config, trained = load_run(run, device)
     train = load(config.dataset, config.image_size, root=config.root).train
     torch.manual_seed(config.seed)
     untrained = make_network(config).to(device)

@@ -71,12 +71,12 @@ def evaluate(
         evaluate_run,
         save_distractors,
     )
-    from recallkit.training.run_folder import read_network
+    from recallkit.training.run_folder import load_run
 
     what, data = what or latest_run(), Data(dataset, root, split)
     options = Options(ks, whiten, distractors, scales, longest, save)
     if what.is_dir() or not what.suffix:
-        config, network = read_network(what, device)
+        config, network = load_run(what, device)
         if dataset == DISTRACTORS:
             print(f"wrote {save_distractors(network, config, Path(root), options)}")
             return
@@ -123,15 +123,15 @@ def search(
     """
     from recallkit import metrics, plots
     from recallkit.data import load
-    from recallkit.data.pictures import read_picture
+    from recallkit.data.image_files import read_image
     from recallkit.evaluation.embedding import embed
-    from recallkit.training.run_folder import read_network
+    from recallkit.training.run_folder import load_run
 
-    read_picture(picture)  # a damaged one is named before anything is loaded
+    read_image(picture)  # a damaged one is named before anything is loaded
     folder = run or latest_run()
-    config, network = read_network(folder, device)
+    config, network = load_run(folder, device)
     gallery = getattr(load(config.dataset, config.image_size, config.root), split)
-    query = read_picture(picture, side=gallery.images.shape[-1])
+    query = read_image(picture, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)
     similarities, neighbours = metrics.search(query_embedding, gallery_embeddings, k)

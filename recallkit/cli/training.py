@@ -138,12 +138,12 @@ def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Re
     from recallkit.data import load
     from recallkit.evaluation.embedding import embed
     from recallkit.training.frozen_features import plain_features
-    from recallkit.training.run_folder import read_network
+    from recallkit.training.run_folder import load_run
 
     test = load(config.dataset, config.image_size, config.root, reading).test
     fig, _ = plots.plot_learning_curve(result["validation"])
     save_figure(fig, folder / "figures" / "learning_curve.png")
-    _, network = read_network(folder)
+    _, network = load_run(folder)
     chosen, images = plots.random_queries(test, min(8, len(test))), test.images
     if config.frozen:  # the cache has the features, which take longer than all else
         network, images = network.head, plain_features(network, test, config.image_size).images

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
-from recallkit.training.build import make_peer
+from recallkit.training.build import make_baseline_loss
 
 Loss = Callable[..., Tensor]
 
@@ -35,9 +35,9 @@ def losses_to_compare(rank_temperature: float = 0.01) -> dict[str, Loss]:
     return {
         "RS@k": RecallAtKLoss(rank_temperature=rank_temperature, engine="dense"),
         "SmoothAP": SmoothAPLoss(rank_temperature, engine="dense"),
-        "triplet": make_peer("triplet", distance=dot),
-        "contrastive": make_peer("contrastive", distance=dot),
-        "NT-Xent": make_peer("nt-xent", distance=dot),
+        "triplet": make_baseline_loss("triplet", distance=dot),
+        "contrastive": make_baseline_loss("contrastive", distance=dot),
+        "NT-Xent": make_baseline_loss("nt-xent", distance=dot),
     }
 
 

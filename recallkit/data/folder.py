@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from recallkit.data.image_files import ImageFiles, list_images, read_image
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.pictures import PictureFiles, list_pictures, read_picture
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
 
@@ -39,7 +39,7 @@ def load_folder(
     reading = Reading() if reading is None else reading
     if reading.workers:
         paths = [path for path, _ in files]
-        pictures = PictureFiles(paths, side, "contain", reading=reading)
+        pictures = ImageFiles(paths, side, "contain", reading=reading)
     else:
         read = _read_all([path for path, _ in files], side, reading)
         files = [file for file, picture in zip(files, read, strict=True) if picture is not None]
@@ -57,7 +57,7 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {root}")
     folders = sorted(path for path in root.iterdir() if path.is_dir())
-    classes = {path.name: pictures for path in folders if (pictures := list_pictures(path))}
+    classes = {path.name: pictures for path in folders if (pictures := list_images(path))}
     _check_distinct(root, list(classes))
     if len(classes) < FEWEST_CLASSES:
         raise RecallkitError(
@@ -84,7 +84,7 @@ def _read_all(paths: list[Path], side: int, reading: Reading) -> list[torch.Tens
     problems: list[str] = []
     for path in tqdm(paths, desc="reading pictures", delay=2, leave=False):
         try:
-            images.append(read_picture(path, side))
+            images.append(read_image(path, side))
         except RecallkitError as error:
             images.append(None)
             problems.append(str(error))

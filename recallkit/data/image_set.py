@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from recallkit.data.pictures import PictureFiles
+from recallkit.data.image_files import ImageFiles
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ImageSet:
         protocol: what is measured when these are the test images.
     """
 
-    images: Tensor | PictureFiles
+    images: Tensor | ImageFiles
     labels: Tensor
     class_names: dict[int, str]
     sources: tuple[str, ...] = ()
@@ -84,6 +84,6 @@ class Splits:
     test: ImageSet | None
 
 
-def are_features(images: Tensor | PictureFiles) -> bool:
+def are_features(images: Tensor | ImageFiles) -> bool:
     """Whether these are features (N, V, C) in the place of images."""
     return isinstance(images, Tensor) and images.is_floating_point()

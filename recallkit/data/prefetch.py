@@ -28,7 +28,7 @@ PIECE = 32  # images that a worker decodes at a time
 AHEAD = 2  # pieces that wait for each worker
 
 
-class BadPictureError(RecallkitError):
+class BadImageError(RecallkitError):
     """A picture cannot be read."""
 
 
@@ -55,7 +55,7 @@ class Reading:
         """What is wrong with pictures: an error, or kept in mind."""
         for problem in problems:
             if self.on_bad_image == "raise":
-                raise BadPictureError(f"{problem} Or leave such out by --on-bad-image skip.")
+                raise BadImageError(f"{problem} Or leave such out by --on-bad-image skip.")
             self.bad.add(problem)
 
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from recallkit.data.image_files import ImageFiles, read_whole_photograph
 from recallkit.data.image_set import ImageSet, are_features
-from recallkit.data.pictures import PictureFiles, read_whole_photograph
 from recallkit.data.transforms import TestTransform, normalise
 from recallkit.errors import RecallkitError
 from recallkit.metrics import retrieval_metrics
@@ -39,7 +39,7 @@ def multi_scale(network: nn.Module, images: Tensor, scales: Sequence[float] = SC
 
 @torch.no_grad()
 def describe(
-    network: nn.Module, files: PictureFiles, longest: int, scales: Sequence[float] = SCALES
+    network: nn.Module, files: ImageFiles, longest: int, scales: Sequence[float] = SCALES
 ) -> Tensor:
     """Descriptors of whole photographs, the aspect kept, one at a time.
 

@@ -14,7 +14,7 @@ from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.benchmarks.checks import checked_lists
 from recallkit.data.benchmarks.landmarks import Landmarks
 from recallkit.data.benchmarks.loading import LANDMARKS, load_benchmark, load_landmarks
-from recallkit.data.pictures import PictureFiles
+from recallkit.data.image_files import ImageFiles
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import (
     SCALES,
@@ -103,7 +103,7 @@ def _run_on_landmarks(
     return _on_landmarks(*made, judgements, options)
 
 
-def _described(network: nn.Module, config: Config, files: PictureFiles, options: Options) -> Tensor:
+def _described(network: nn.Module, config: Config, files: ImageFiles, options: Options) -> Tensor:
     if options.longest:
         return describe(network, files, options.longest, options.scales)
     return embed(network, files, config.image_size)
@@ -123,7 +123,7 @@ def save_distractors(network: nn.Module, config: Config, root: Path, options: Op
     if path is None or path.suffix != ".npy":
         raise ValueError("save must name a .npy for the embeddings of the distractors")
     images = checked_lists(BENCHMARKS[DISTRACTORS], root).images
-    files = PictureFiles([root / name for name in images.paths], config.image_size)
+    files = ImageFiles([root / name for name in images.paths], config.image_size)
 
     def write(temporary: Path) -> None:
         table = None

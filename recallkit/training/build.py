@@ -18,7 +18,7 @@ from recallkit.networks import build_network
 
 # Of the other library: class, and its settings on cosines. Those of contrastive and triplet loss
 # there are for distances; the others are the library's own, which are their authors'.
-PEERS: dict[str, tuple[str, dict[str, float]]] = {
+BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
     "contrastive": ("ContrastiveLoss", {"pos_margin": 1.0, "neg_margin": 0.5}),
     "triplet": ("TripletMarginLoss", {"margin": 0.1}),
     "multi-similarity": ("MultiSimilarityLoss", {"alpha": 2.0, "beta": 50.0, "base": 0.5}),
@@ -33,12 +33,12 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
 
     Args:
         config: the settings; those of RS@k hold for its variants too, and SmoothAP has
-            ``rank_temperature``. The others have settings of their own, see ``PEERS``.
+            ``rank_temperature``. The others have settings of their own, see ``BASELINE_LOSSES``.
         labels: (N,) of all training images; a loss with proxies has one for each class. These are
             drawn from torch's default generator.
     """
-    if config.loss in PEERS:
-        return _Peer(config, labels)
+    if config.loss in BASELINE_LOSSES:
+        return _BaselineLoss(config, labels)
     if config.loss == "smooth-ap":
         return SmoothAPLoss(config.rank_temperature)
     settings = (config.ks, config.k_temperature, config.rank_temperature, config.query_in_database)
@@ -47,24 +47,24 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
     return RecallAtKLoss(*settings)
 
 
-def make_peer(name: str, **others: Any) -> nn.Module:
+def make_baseline_loss(name: str, **others: Any) -> nn.Module:
     """A loss of pytorch-metric-learning.
 
     Args:
-        name: among ``PEERS``.
+        name: among ``BASELINE_LOSSES``.
         others: further arguments of its class.
     """
     from pytorch_metric_learning import losses
 
-    kind, settings = PEERS[name]
+    kind, settings = BASELINE_LOSSES[name]
     return getattr(losses, kind)(**settings, **others)
 
 
-class _Peer(nn.Module):
+class _BaselineLoss(nn.Module):
     """A loss of the other library on cosines, with any labels and any dtype.
 
     Its default distances differ from loss to loss; for contrastive and triplet loss the margins of
-    ``PEERS`` are those of cosines. Classes are numbered by size of label, as proxies must be.
+    ``BASELINE_LOSSES`` are those of cosines. Classes are numbered by size of label, as proxies must be.
     """
 
     def __init__(self, config: Config, labels: Tensor) -> None:
@@ -74,7 +74,7 @@ class _Peer(nn.Module):
         self.register_buffer("classes", labels.unique(), persistent=False)  # (C,)
         proxies = {"num_classes": len(self.classes), "embedding_size": config.embedding_dim}
         others = proxies if config.loss == "proxy-anchor" else {}
-        self.loss = make_peer(config.loss, distance=CosineSimilarity(), **others)
+        self.loss = make_baseline_loss(config.loss, distance=CosineSimilarity(), **others)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         dtype = torch.promote_types(embeddings.dtype, torch.float32)

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recallkit.config import Config
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.pictures import PictureFiles
 from recallkit.data.transforms import TestTransform, flattened
 from recallkit.errors import RecallkitError
 from recallkit.files import cache_folder, replacing
@@ -137,7 +137,7 @@ def _depends_on(network: RetrievalNetwork, images: ImageSet) -> list[str]:
     return [_FORMAT, layers.hexdigest(), _fingerprint(images.images)]
 
 
-def _fingerprint(images: Tensor | PictureFiles) -> str:
+def _fingerprint(images: Tensor | ImageFiles) -> str:
     """A hash of the pixels; of files, of their names, sizes and times, and how they are cropped."""
     if isinstance(images, Tensor):
         hashed = hashlib.sha256(str(tuple(images.shape)).encode())
@@ -194,7 +194,7 @@ def _read(path: Path, count: int) -> np.ndarray | None:
 
 @torch.no_grad()
 def _computed(
-    network: RetrievalNetwork, images: Tensor | PictureFiles, transform: Transform, name: str
+    network: RetrievalNetwork, images: Tensor | ImageFiles, transform: Transform, name: str
 ) -> np.ndarray:
     was_training, device = network.training, next(network.parameters()).device
     network.eval()

@@ -15,7 +15,7 @@ import torch
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.prefetch import BadPictureError, Reading
+from recallkit.data.prefetch import BadImageError, Reading
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import evaluate, evaluate_features, evaluate_pixels
 from recallkit.files import remove_unfinished, write_json
@@ -78,7 +78,7 @@ def train(
 
     Raises:
         RecallkitError: if the folder cannot be written or holds another run.
-        BadPictureError: if a picture cannot be read; the state before that step is saved.
+        BadImageError: if a picture cannot be read; the state before that step is saved.
         Diverged: if the loss or the gradient is not finite; the state before that step is saved,
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
@@ -269,7 +269,7 @@ class _Run:
         except Diverged as error:
             self._keep_what_diverged(error)
             raise
-        except BadPictureError:
+        except BadImageError:
             if training.processes.world == 1:  # else the others do not know
                 self.save()
             raise

@@ -27,7 +27,7 @@ from recallkit.training.build import make_network
 from recallkit.training.environment import choose_device
 
 
-def read_network(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]:
+def load_run(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]:
     """The settings and the trained network of the run in ``folder``, in evaluation mode.
 
     Raises:

@@ -16,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from recallkit.checks import NotFiniteError
 from recallkit.config import Config
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, are_features
-from recallkit.data.pictures import PictureFiles
 from recallkit.data.prefetch import Reading, decoded_batches
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
@@ -25,7 +25,7 @@ from recallkit.large_batch import LargeBatchStep, RandomState
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
 from recallkit.training.build import (
-    PEERS,
+    BASELINE_LOSSES,
     count_steps,
     make_loss,
     make_network,
@@ -129,7 +129,7 @@ class Training:
         mixup = SimilarityMixup() if config.simix else None
         self.shard = Shard(self.processes, self.device)
         if self.processes.world > 1:
-            if config.loss in PEERS:
+            if config.loss in BASELINE_LOSSES:
                 raise ValueError(f"loss {config.loss!r} trains in one process, not in several")
             ids = [self.device.index] if self.device.type == "cuda" else None
             network = DistributedDataParallel(network, device_ids=ids)
@@ -256,8 +256,8 @@ class Training:
 
 
 def _seen(
-    config: Config, images: Tensor | PictureFiles, device: torch.device
-) -> tuple[Tensor | PictureFiles, nn.Module]:
+    config: Config, images: Tensor | ImageFiles, device: torch.device
+) -> tuple[Tensor | ImageFiles, nn.Module]:
     """What batches are made of, and what turns it into input: of features their places in a set."""
     if are_features(images) != config.frozen:
         raise ValueError(
@@ -268,7 +268,7 @@ def _seen(
     return _near(flattened(images), device), make_train_transform(config)
 
 
-def _near(images: Tensor | PictureFiles, device: torch.device) -> Tensor | PictureFiles:
+def _near(images: Tensor | ImageFiles, device: torch.device) -> Tensor | ImageFiles:
     """On the card if they take little of its memory: then no step waits for its images."""
     if device.type != "cuda" or not isinstance(images, Tensor):
         return images

@@ -6,7 +6,7 @@ from PIL import Image
 
 from recallkit.data import load
 from recallkit.data.folder import load_folder
-from recallkit.data.pictures import read_picture
+from recallkit.data.image_files import read_image
 from recallkit.errors import RecallkitError
 
 
@@ -74,7 +74,7 @@ def test_too_little_to_split(tmp_path):
 
 def test_a_picture_is_fitted_not_stretched(tmp_path):
     Image.new("L", (40, 20), 200).save(tmp_path / "wide.png")
-    picture = read_picture(tmp_path / "wide.png", side=16)
+    picture = read_image(tmp_path / "wide.png", side=16)
     assert picture.dtype == torch.uint8
     assert picture.shape == (4, 16, 16)
     assert (picture[:3, 5:11] == 200).all()
@@ -89,7 +89,7 @@ def test_the_orientation_of_a_photograph_is_obeyed(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn by 90° clockwise": the left half becomes the upper
     photograph.save(tmp_path / "turned.png", exif=exif)
-    picture = read_picture(tmp_path / "turned.png", side=20)
+    picture = read_image(tmp_path / "turned.png", side=20)
     assert (picture[:3, :9] == 255).all()
     assert (picture[:3, 11:] == 0).all()
 

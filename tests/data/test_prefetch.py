@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image
 
+from recallkit.data import image_files as picture_files
 from recallkit.data import load
-from recallkit.data import pictures as picture_files
 from recallkit.data import prefetch as loading
-from recallkit.data.pictures import PictureFiles
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.prefetch import Reading, decoded_batches, host_bytes
 from recallkit.errors import RecallkitError
 
@@ -25,7 +25,7 @@ def pictures(tmp_path):
 
 
 def files_of(pictures, **options):
-    return PictureFiles(sorted(pictures.rglob("*.png")), 16, "contain", reading=Reading(**options))
+    return ImageFiles(sorted(pictures.rglob("*.png")), 16, "contain", reading=Reading(**options))
 
 
 def batches_of(files, asked):
@@ -63,8 +63,8 @@ def test_files_stand_for_a_tensor(pictures, workers):
 def test_batches_are_decoded_one_ahead_and_no_further(pictures, monkeypatch):
     """What bounds host memory: one batch in use, one being filled."""
     decoded = []
-    original = picture_files.read_picture
-    monkeypatch.setattr(picture_files, "read_picture", lambda *a: decoded.append(a) or original(*a))
+    original = picture_files.read_image
+    monkeypatch.setattr(picture_files, "read_image", lambda *a: decoded.append(a) or original(*a))
     batches = batches_of(files_of(pictures), [[i] * 8 for i in range(6)])
     for number, _ in enumerate(batches, start=1):
         assert len(decoded) <= 8 * (number + 1)

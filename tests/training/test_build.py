@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recallkit.config import Config, Loss
 from recallkit.losses import RecallAtKLoss, RecallVariant, SmoothAPLoss
-from recallkit.training.build import PEERS, VARIANTS, make_loss
+from recallkit.training.build import BASELINE_LOSSES, VARIANTS, make_loss
 from recallkit.training.loop import Stopped, train
 from recallkit.training.trainer import Training
 
@@ -29,7 +29,7 @@ def batch(seed=0, dim=8):
 
 
 def test_every_name_of_the_settings_is_a_loss_and_no_other():
-    assert set(get_args(Loss)) == {"recall@k", "smooth-ap", *PEERS, *VARIANTS}
+    assert set(get_args(Loss)) == {"recall@k", "smooth-ap", *BASELINE_LOSSES, *VARIANTS}
     with pytest.raises(ValueError, match=r"loss must be one of .*'recall@k'.*, not 'hinge'"):
         replace(CONFIG, loss="hinge")
     with pytest.raises(ValueError, match="proxy_rate must be above 0"):
@@ -80,7 +80,7 @@ def by_hand(name, s, labels):
     return sum(terms) / len(terms)
 
 
-@pytest.mark.parametrize("name", sorted(set(PEERS) - {"proxy-anchor"}))
+@pytest.mark.parametrize("name", sorted(set(BASELINE_LOSSES) - {"proxy-anchor"}))
 @pytest.mark.parametrize("seed", range(3))
 def test_peers_are_their_formulas_on_cosines(name, seed):
     embeddings, labels = batch(seed)
@@ -104,7 +104,7 @@ def test_proxy_anchor_is_its_formula_with_a_proxy_for_each_class():
 
 def test_half_precision_embeddings_have_a_loss_in_float32():
     embeddings, labels = batch()
-    for name in PEERS:
+    for name in BASELINE_LOSSES:
         loss = make_loss(replace(CONFIG, loss=name), labels)
         assert loss(embeddings.bfloat16(), labels).dtype == torch.float32
 

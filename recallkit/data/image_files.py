@@ -18,7 +18,7 @@ from recallkit.errors import RecallkitError
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
-def read_picture(path: Path, side: int = 64) -> Tensor:
+def read_image(path: Path, side: int = 64) -> Tensor:
     """Read a picture, as large as fits into a square, centred, the rest transparent.
 
     Args:
@@ -33,7 +33,7 @@ def read_picture(path: Path, side: int = 64) -> Tensor:
     """
     with opened(path) as picture:
         picture = ImageOps.exif_transpose(picture).convert("RGBA")
-    return fit_picture(picture, side)
+    return fit_image(picture, side)
 
 
 @contextmanager
@@ -54,14 +54,14 @@ def opened(path: Path) -> Iterator[Image.Image]:
         ) from error
 
 
-def fit_picture(picture: Image.Image, side: int = 64) -> Tensor:
-    """A picture of Pillow, as large as fits into a square, as :func:`read_picture` gives it."""
+def fit_image(picture: Image.Image, side: int = 64) -> Tensor:
+    """A picture of Pillow, as large as fits into a square, as :func:`read_image` gives it."""
     picture = picture.convert("RGBA")
     square = ImageOps.pad(picture, (side, side), Image.Resampling.BILINEAR, color=(0, 0, 0, 0))
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
-def list_pictures(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The picture files directly in ``folder``, by name; hidden ones left out."""
     return sorted(
         path
@@ -74,7 +74,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class PictureFiles:
+class ImageFiles:
     """N picture files in the place of a (N, 3, S, S) uint8 tensor: nothing is kept in memory.
 
     It has what such a tensor is used for here: ``len``, ``shape``, ``files[i]`` (one picture,
@@ -114,7 +114,7 @@ class PictureFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Tensor | PictureFiles":
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Tensor | ImageFiles":
         """One picture (3, S, S), white if it is skipped; or the files at several places.
 
         Raises:
@@ -151,7 +151,7 @@ class PictureFiles:
             RecallkitError: naming a file that is missing or damaged.
         """
         if self.fit == "contain":
-            return flattened(read_picture(self.paths[index], self.side)[None])[0]
+            return flattened(read_image(self.paths[index], self.side)[None])[0]
         box = None if self.boxes is None else self.boxes[index]
         return read_photograph(self.paths[index], self.side, self.margin, box)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet
-from recallkit.data.pictures import PictureFiles
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, embed_pixels
 from recallkit.networks import SmallConvNet
@@ -15,7 +15,7 @@ from recallkit.networks import SmallConvNet
 def files(tmp_path):
     for i in range(7):
         Image.new("RGB", (30, 20), (30 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    return PictureFiles([tmp_path / f"{i}.png" for i in range(7)], side=16)
+    return ImageFiles([tmp_path / f"{i}.png" for i in range(7)], side=16)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_middle_square_is_kept(tmp_path):
     wide = Image.new("RGB", (60, 20), "red")
     wide.paste("blue", (20, 0, 40, 20))
     wide.save(tmp_path / "wide.png")
-    square = PictureFiles([tmp_path / "wide.png"], side=10)[0]
+    square = ImageFiles([tmp_path / "wide.png"], side=10)[0]
     assert (square[2, :, 1:-1] == 255).all()
     assert (square[0, :, 1:-1] == 0).all()
 
@@ -52,7 +52,7 @@ def test_the_test_of_the_benchmarks_is_resize_256_and_centre_crop_224(tmp_path):
     photograph = v2.functional.to_pil_image(v2.functional.resize(coarse, [384, 576]))
     photograph.save(tmp_path / "photograph.png")
     theirs = v2.functional.center_crop(v2.functional.resize(photograph, 256), [224, 224])
-    ours = PictureFiles([tmp_path / "photograph.png"], side=224, margin=1 / 16)[0]
+    ours = ImageFiles([tmp_path / "photograph.png"], side=224, margin=1 / 16)[0]
     difference = (v2.functional.pil_to_tensor(theirs).float() - ours.float()).abs()
     assert difference.max() <= 2  # of 255: they round twice
 
@@ -78,4 +78,4 @@ def test_a_damaged_or_missing_picture_is_named(files, tmp_path):
     with pytest.raises(RecallkitError, match=r"there is no picture .*4\.png"):
         files[[4]].to("cpu")
     with pytest.raises(ValueError, match="side must be at least 1"):
-        PictureFiles([], 0)
+        ImageFiles([], 0)
