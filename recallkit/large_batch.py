@@ -1,21 +1,22 @@
 """The gradient of a batch of any size, in the memory of one chunk.
 
-A loss that compares all images of a batch needs all embeddings at once, but not all activations:
+A loss that compares all images of a batch needs all embeddings at once, but not all activations.
+So the batch is embedded in chunks:
 
-1. embed the batch chunk by chunk, and keep the embeddings E (B×D) alone;
+1. embed the batch chunk by chunk, and keep only the embeddings E (B×D);
 2. compute the loss of E, and dL/dE (B×D);
 3. embed each chunk again, this time with its graph, and push its rows of dL/dE back through it.
 
 By the chain rule the sum over the chunks is the gradient of the whole batch. The price is a second
-forward pass; as many chunks are spared it as spare memory can hold the graphs of, and of few chunks
-the last one, whose graph waits for dL/dE beside the loss alone. (Revaud et al., ICCV 2019; Patel et
-al., CVPR 2022. Keeping graphs is ours.)
+forward pass. A chunk whose graph fits into spare memory keeps it and needs no second pass. Of few
+chunks the last one always keeps it, since only the loss is computed before its graph is needed.
+(Revaud et al., ICCV 2019; Patel et al., CVPR 2022. Keeping graphs is ours.)
 """
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,21 +26,12 @@ from recallkit.checks import check_chunk_size
 from recallkit.errors import RecallkitError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-
-
 Mixup = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
 Chunk = tuple[Tensor, Sequence[Tensor]]  # images, and what their transform drew for them
 
-
-CPU_CHUNK = 256  # "auto" without a card: larger chunks gain nothing, their activations leave caches
-
-
-PROBE_FROM = 32  # "auto" with one: where doubling begins
-
-
-FEW_CHUNKS = 32  # beyond, sparing the last one saves less than a hundredth of the time
+CPU_CHUNK = 256  # "auto" without a GPU: larger chunks gain nothing, their activations leave caches
+PROBE_FROM = 32  # "auto" with a GPU: the size at which doubling begins
+FEW_CHUNKS = 32  # with more, keeping the last graph saves less than a hundredth of the time
 
 
 class LargeBatchStep:
@@ -48,31 +40,31 @@ class LargeBatchStep:
     Args:
         network: images (b, …) → embeddings (b, D), each row depending on its own image alone.
             Dropout and other randomness are repeated exactly in the second pass. In
-            DistributedDataParallel, gradients are reduced once, with the last backward pass; each
+            DistributedDataParallel, gradients are reduced once, with the last backward pass. Each
             process may have any number of chunks.
         loss: (B, D) embeddings and (B,) labels → scalar. Any loss on embeddings.
-        chunk_size: images a forward pass. The peak of memory grows with it, the gradient does not
-            depend on it. 200 is the paper's choice for ResNet-50 at 224 px on one card. "auto":
-            the largest of 32, 64, 128, … that fits the card beside ``keep_graphs``, tried out at
-            the first call; 256 where there is no card.
+        chunk_size: images a forward pass. The peak of memory grows with it; the gradient does not
+            depend on it. 200 is the paper's choice for ResNet-50 at 224 px on one GPU. "auto":
+            the largest of 32, 64, 128, … that fits the GPU beside ``keep_graphs``, tried out at
+            the first call; 256 without a GPU.
         mixup: applied to embeddings and labels before the loss, as :class:`.SimilarityMixup`.
-        autocast: a type, as ``torch.bfloat16``, in which the network runs under autocast.
+        autocast: the type in which the network runs under autocast, such as ``torch.bfloat16``.
         transform: applied to each chunk on the network's device before the network, in both passes
-            with the same randomness: conversion from uint8, augmentation. One with a method
-            ``draw(count, device)``, as :class:`.TrainTransform`, is asked once for the random
-            amounts of the whole batch (tensors with B rows), and called with a chunk and its rows:
-            then these do not depend on the chunk size either.
-        keep_graphs: bytes of spare memory. Chunks whose graphs fit in it, all together, keep them
-            and are not run a second time; with enough for all, the step costs what a plain one
-            does. What a graph takes is measured on the first chunk of each call: by the allocator
-            on CUDA, elsewhere as the bytes that autograd saves, parameters not counted.
-        scaler: for ``torch.float16``: the loss is scaled before it goes back, so gradients come
-            scaled, in the network and in ``.grad``; call ``scaler.step(optimizer)`` as usual.
+            with the same randomness: conversion from uint8, augmentation. A transform with a method
+            ``draw(count, device)``, such as :class:`.TrainTransform`, is asked once for the random
+            amounts of the whole batch (tensors with B rows), and called with a chunk and its rows.
+            These amounts then do not depend on the chunk size either.
+        keep_graphs: bytes of spare memory. Chunks keep their graphs as long as these fit into it
+            together, and are not run a second time. With enough for all, the step costs what a
+            plain step costs. The size of a graph is measured on the first chunk of each call: on
+            CUDA by the allocator, elsewhere as the bytes that autograd saves without parameters.
+        scaler: for ``torch.float16``. The loss is scaled before the backward pass, so the gradients
+            in the network and in ``.grad`` are scaled. Call ``scaler.step(optimizer)`` as usual.
 
     When memory runs out, chunk size and ``keep_graphs`` are halved, a warning says so, and the step
-    is repeated from the state it began with: random numbers, and gradients that were there. They
+    is repeated from the state in which it began: random numbers, and gradients already there. They
     stay halved; read ``chunk_size`` to see. With several processes this holds for the first pass,
-    after which they wait for each other; in the second the error is raised.
+    after which they wait for each other. In the second pass the error is raised.
 
     Example:
         >>> step = LargeBatchStep(network, RecallAtKLoss(), mixup=SimilarityMixup())
@@ -88,7 +80,7 @@ class LargeBatchStep:
         chunk_size: int | Literal["auto"] = 200,
         mixup: Mixup | None = None,
         autocast: torch.dtype | None = None,
-        transform: Callable[[Tensor], Tensor] | None = None,
+        transform: Callable[..., Tensor] | None = None,
         keep_graphs: int = 0,
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:
@@ -137,19 +129,24 @@ class LargeBatchStep:
             self._shrink()
 
     def _draw(self, count: int) -> tuple[Tensor, ...]:
-        """The random amounts of a transform that draws them for a batch; else nothing."""
+        """Draw the random amounts of the batch, for a transform that draws them so."""
         draw = getattr(self.transform, "draw", None)
         return () if draw is None else draw(count, self._device())
 
     def _chunks(self, images: Tensor, draws: tuple[Tensor, ...]) -> list[Chunk]:
-        """The images of each chunk, with the rows of ``draws`` that are theirs."""
-        parts = [values.split(self.chunk_size) for values in (images, *draws)]
-        return [(chunk, own) for chunk, *own in zip(*parts, strict=True)]
+        """The images of each chunk, with their rows of ``draws``."""
+        columns = [values.split(self._chunk_size()) for values in (images, *draws)]
+        return [(chunk, own) for chunk, *own in zip(*columns, strict=True)]
+
+    def _chunk_size(self) -> int:
+        """The chunk size as a number, after "auto" has been replaced."""
+        assert not isinstance(self.chunk_size, str)
+        return self.chunk_size
 
     def _step(self, chunks: Sequence[Chunk], labels: Tensor) -> Tensor:
         outputs, states = self._embed(chunks)
         value, gradient = self._gradient_of_embeddings(outputs, labels)
-        gradients = gradient.split(self.chunk_size)
+        gradients = gradient.split(self._chunk_size())
         again = [i for i, output in enumerate(outputs) if output is None]
         _backward_of_kept(outputs, gradients)
         for i in again:
@@ -161,17 +158,21 @@ class LargeBatchStep:
     def _gradient_of_embeddings(
         self, outputs: list[Tensor | None], labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The loss, and dL/dE (B, D). Of ``outputs`` only those with a graph are left."""
-        embeddings = torch.cat([output.detach() for output in outputs]).requires_grad_()
-        outputs[:] = [output if output.requires_grad else None for output in outputs]
+        """Compute the loss and dL/dE (B, D); drop the ``outputs`` that have no graph."""
+        chunks = [output for output in outputs if output is not None]
+        outputs[:] = [chunk if chunk.requires_grad else None for chunk in chunks]
+        embeddings = torch.cat([chunk.detach() for chunk in chunks]).requires_grad_()
+        del chunks  # before the loss, or embeddings would be held twice
         self._together = isinstance(self.network, DistributedDataParallel)
         value = self._loss(embeddings, labels.to(embeddings.device))
         (self.scaler.scale(value) if self.scaler else value).backward()
+        assert embeddings.grad is not None
         return value.detach(), embeddings.grad
 
-    def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor], list["RandomState"]]:
-        """Embeddings, with a graph where it is kept; the random state each chunk began with."""
-        outputs, states, kept, last = [], [], 0, len(chunks) - 1
+    def _embed(self, chunks: Sequence[Chunk]) -> tuple[list[Tensor | None], list["RandomState"]]:
+        """Embed all chunks; keep some graphs, and the random state in which each chunk began."""
+        outputs: list[Tensor | None] = []
+        states, kept, last = [], 0, len(chunks) - 1
         spared = last if last < FEW_CHUNKS else None
         for i, chunk in enumerate(chunks):
             states.append(RandomState(self._device()))
@@ -190,7 +191,7 @@ class LargeBatchStep:
     def _forward(self, chunk: Chunk, synchronise: bool = False) -> Tensor:
         """Embed a chunk; ``synchronise`` if its backward pass is the last of the step.
 
-        For all others the network inside of DistributedDataParallel is called: nothing waits for
+        For all others the network inside DistributedDataParallel is called. They do not wait for
         another process, which may have fewer chunks.
         """
         device, (images, draws) = self._device(), chunk
@@ -202,7 +203,7 @@ class LargeBatchStep:
             return network(images)
 
     def _forward_measured(self, chunk: Chunk) -> tuple[Tensor, int]:
-        """Embed a chunk with its graph; the bytes that the graph takes."""
+        """Embed a chunk with its graph, and measure the bytes that the graph takes."""
         device, saved = self._device(), []
         if device.type == "cuda":
             before = torch.cuda.memory_allocated(device)
@@ -215,14 +216,23 @@ class LargeBatchStep:
 
         with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
             output = self._forward(chunk)
-        there_anyway = [chunk[0], *self.network.parameters(), *self.network.buffers()]
-        return output, storage_bytes(saved, besides=there_anyway)
+        not_counted = [chunk[0], *self.network.parameters(), *self.network.buffers()]
+        return output, storage_bytes(saved, besides=not_counted)
+
+    def graph_bytes(self, images: Tensor) -> int:
+        """Measure the memory that the graph of one chunk takes, in bytes.
+
+        Args:
+            images: (b, …), the images of the chunk. They are embedded once, and random numbers are
+                drawn for that.
+        """
+        return self._forward_measured((images, self._draw(len(images))))[1]
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         if self.autocast is None:
             return nullcontext()
-        # Without the cache of cast weights: it would keep those of the pass without graph, and the
-        # second pass would find no path back to the parameters.
+        # The cache of cast weights is off. It would keep the weights of the pass without graph, and
+        # the second pass would have no path back to the parameters.
         return torch.autocast(device.type, dtype=self.autocast, cache_enabled=False)
 
     def _loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -233,10 +243,10 @@ class LargeBatchStep:
     def _find_chunk_size(self, images: Tensor) -> int:
         if self._device().type != "cuda":
             return CPU_CHUNK
-        return largest_that_fits(lambda size: self._fits(images[:size]), len(images))
+        return largest_that_fits(lambda size: self.fits(images[:size]), len(images))
 
-    def _fits(self, images: Tensor) -> bool:
-        """Whether a chunk of these, its graph and backward pass, fits beside ``keep_graphs``."""
+    def fits(self, images: Tensor) -> bool:
+        """Try whether a chunk, its graph and its backward pass fit beside ``keep_graphs``."""
         before, device = _Before(self._module(), self.mixup), self._device()
         try:
             spare = torch.empty(self.keep_graphs, dtype=torch.uint8, device=device)
@@ -254,14 +264,15 @@ class LargeBatchStep:
     def _refuse_below_one(self, error: RuntimeError) -> None:
         if self.chunk_size == 1 and self.keep_graphs == 0:
             raise RecallkitError(
-                "a single image does not fit the memory: take a smaller network or image_size, "
-                "or autocast, or end other programs on this device"
+                "a single image does not fit the memory: use a smaller network or image_size, "
+                "use autocast, or end other programs on this device"
             ) from error
 
     def _shrink(self) -> None:
         if self._device().type == "cuda":
             torch.cuda.empty_cache()
-        old, self.chunk_size = self.chunk_size, max(1, self.chunk_size // 2)
+        old = self._chunk_size()
+        self.chunk_size = max(1, old // 2)
         self.keep_graphs = self.keep_graphs // 2 if old > 1 else 0
         warnings.warn(
             f"out of memory with chunks of {old}: the step is repeated, and training goes on, "
@@ -271,7 +282,7 @@ class LargeBatchStep:
 
     def _module(self) -> nn.Module:
         parallel = isinstance(self.network, DistributedDataParallel)
-        return self.network.module if parallel else self.network
+        return cast(nn.Module, self.network.module) if parallel else self.network
 
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
@@ -290,15 +301,15 @@ class LargeBatchStep:
             if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
                 raise ValueError(
                     f"BatchNorm in training mode ({name}) would see chunks, not the batch, and "
-                    f"move its statistics twice. Freeze it with "
+                    f"update its statistics twice. Freeze it with "
                     f"recallkit.networks.freeze_batch_norm(network), or use GroupNorm."
                 )
 
 
 def largest_that_fits(fits: Callable[[int], bool], most: int) -> int:
-    """Double from 32 as long as ``fits`` says so; never beyond ``most``.
+    """Double from 32 while ``fits`` returns True; never exceed ``most``.
 
-    Trying costs less than two passes over the size that is returned, and one over the next.
+    This costs less than two passes over the size that is returned, and one over the next.
     """
     size = min(PROBE_FROM, most)
     while size < most and fits(min(2 * size, most)):
@@ -307,30 +318,32 @@ def largest_that_fits(fits: Callable[[int], bool], most: int) -> int:
 
 
 def storage_bytes(tensors: Iterable[Tensor], besides: Iterable[Tensor] = ()) -> int:
-    """Bytes of memory behind ``tensors``: what views share counts once, ``besides`` not at all."""
+    """Count the bytes behind ``tensors``; shared storage counts once, ``besides`` not at all."""
     known = {tensor.untyped_storage()._cdata for tensor in besides}
     storages = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
     return sum(size for key, size in storages.items() if key not in known)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: that of a device, or the allocator's of the CPU."""
+    """Tell whether memory ran out, on a device or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _backward_of_kept(outputs: list[Tensor | None], gradients: Sequence[Tensor]) -> None:
-    """Push gradients back through the graphs that are there, the last first; empty the list.
+    """Push gradients back through the graphs that were kept, and empty the list.
 
-    One call: autograd frees each graph as it goes, and gradients are reduced over processes once.
+    It is one call, so that autograd frees each graph as it goes and gradients are reduced over
+    processes once.
     """
     kept = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o is not None]
     outputs.clear()
     if kept:
-        torch.autograd.backward(*zip(*kept, strict=True))
+        tensors, their_gradients = zip(*kept, strict=True)
+        torch.autograd.backward(tensors, their_gradients)
 
 
 class RandomState:
-    """The state of the default generators of the CPU and of one device, to come back to."""
+    """The state of the default generators of the CPU and of one device, to be restored later."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -339,24 +352,24 @@ class RandomState:
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Within this context the generators go on from here; after it, from where they were."""
+        """Use this state within the context, and the state from before it afterwards."""
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             self.restore()
             yield
 
     def restore(self) -> None:
-        """Bring the generators back to here."""
+        """Set the generators to this state."""
         torch.set_rng_state(self.cpu_state)
         if self.device_state is not None:
             torch.cuda.set_rng_state(self.device_state, self.device)
 
 
 class _Before:
-    """What a step changes on its way to an error: random states and gradients, to come back to."""
+    """The random states and gradients before a step, to be restored after an error."""
 
     def __init__(self, network: nn.Module, mixup: Mixup | None, loss: Loss | None = None) -> None:
         self.parameters = list(network.parameters())
-        if isinstance(loss, nn.Module):  # which may have proxies
+        if isinstance(loss, nn.Module):  # it may have proxies
             self.parameters += loss.parameters()
         self.random = RandomState(self.parameters[0].device)
         self.generator = getattr(mixup, "generator", None)

@@ -1,6 +1,7 @@
 """Losses on embeddings: small functions of the relaxed ranks, and thin modules over them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,12 +19,12 @@ from recallkit.ranks.pairs import pair_similarities
 
 
 def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
-    r"""The share of a query's positives among its first k, with a gradient.
+    r"""Relax recall@k: the share of a query's positives among its first k, with a gradient.
 
         recall[q,k] = min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q)
 
-    The cap at k belongs to the definition: no more than k items can be among the first k, but
-    several positives of soft rank ½ below k would add up to more.
+    The cap at k belongs to the definition. At most k items can be among the first k, but several
+    positives whose soft ranks lie just below k would add up to more.
 
     Args:
         ranks: (Q, P) relaxed ranks, +∞ at padding; each row has a finite entry.
@@ -36,9 +37,9 @@ def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.
     """
     k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
     among = torch.sigmoid((k - ranks[:, :, None]) / k_temperature)  # (Q, P, K)
-    found = torch.minimum(among.sum(dim=1), k)  # (Q, K)
+    count = torch.minimum(among.sum(dim=1), k)  # (Q, K)
     positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
-    return found / torch.minimum(k, positives)
+    return count / torch.minimum(k, positives)
 
 
 class RecallAtKLoss(nn.Module):
@@ -51,10 +52,10 @@ class RecallAtKLoss(nn.Module):
     rank 1 counts sigmoid(0) = ½ for k = 1.
 
     Args:
-        ks: the cut-offs. The paper's (1, 2, 4, 8, 16) spread the pull over near and far ranks.
+        ks: the cut-offs. The paper's (1, 2, 4, 8, 16) spread the gradient over near and far ranks.
         k_temperature: τ₁ of the step at k, in ranks.
-        rank_temperature: τ₂ of the ranks, in similarities. Too large, and far items drown the near
-            ones; too small, and only ties have a gradient.
+        rank_temperature: τ₂ of the ranks, in similarities. If it is too large, far items drown the
+            near ones; if it is too small, only near ties have a gradient.
         query_in_database: False, as in the benchmarks: a query does not compete in its own
             ranking. True, as in the authors' released code: it does, with similarity 1, so every
             rank is about 1 larger. Without effect when a gallery is given.
@@ -94,32 +95,31 @@ class RecallAtKLoss(nn.Module):
         gallery_labels: Tensor | None = None,
         itself: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch against itself, or of queries against a gallery.
+        """Compute the loss of a batch against itself, or of queries against a gallery.
 
         Args:
             embeddings: (B, D), or the queries (Q, D).
             labels: (B,) integers, in any order, classes of any size.
             gallery: (N, D), or None: the batch is its own gallery.
             gallery_labels: (N,), given with ``gallery``.
-            itself: (Q,) int64, where each query lies in the gallery, if it does: it is then no
-                positive of its own. None: the gallery holds none of the queries.
+            itself: (Q,) int64, the place of each query in the gallery. A query is then not its own
+                positive. None: the gallery holds none of the queries.
 
         Returns:
             A scalar, float32 or float64.
         """
-        *task, left_out = ranking_task(
+        task = ranking_task(
             embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
         )
-        settings = (self.rank_temperature, self.engine, self.precision)
-        ranks = compute_ranks(*task, left_out, *settings)  # (Q', P)
+        ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 
     def recall(self, ranks: Tensor) -> Tensor:
-        """(Q, P) relaxed ranks, +∞ at padding → (Q, K) recall: :func:`soft_recall_at_k`."""
+        """Compute :func:`soft_recall_at_k`: (Q, P) relaxed ranks, +∞ at padding → (Q, K) recall."""
         return soft_recall_at_k(ranks, self.ks, self.k_temperature)
 
     def extra_repr(self) -> str:
-        """What ``print(loss)`` shows."""
+        """Return the settings that ``print(loss)`` shows."""
         return (
             f"ks={self.ks}, k_temperature={self.k_temperature}, "
             f"rank_temperature={self.rank_temperature}, "
@@ -160,19 +160,20 @@ class SmoothAPLoss(nn.Module):
         gallery_labels: Tensor | None = None,
         itself: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch against itself, or of queries against a gallery.
+        """Compute the loss of a batch against itself, or of queries against a gallery.
 
-        Shapes as :meth:`RecallAtKLoss.forward`.
+        The shapes are those of :meth:`RecallAtKLoss.forward`.
         """
-        *task, left_out = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
-        settings = (self.rank_temperature, self.engine, self.precision)
-        ranks = compute_ranks(*task, left_out, *settings)  # (Q', P)
-        among = ranks_among_positives(*task, self.rank_temperature)  # (Q', P)
+        task = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
+        ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
+        among = ranks_among_positives(
+            task.queries, task.gallery, task.positives, self.rank_temperature
+        )  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)
         return 1 - (precision.sum(dim=1) / ranks.isfinite().sum(dim=1)).mean()
 
     def extra_repr(self) -> str:
-        """What ``print(loss)`` shows."""
+        """Return the settings that ``print(loss)`` shows."""
         return (
             f"rank_temperature={self.rank_temperature}, "
             f"engine={self.engine!r}, precision={self.precision!r}"
@@ -182,7 +183,7 @@ class SmoothAPLoss(nn.Module):
 def ranks_among_positives(
     queries: Tensor, gallery: Tensor, positives: Tensor, temperature: float
 ) -> Tensor:
-    """The relaxed rank of each positive if a query's gallery held nothing else.
+    """Rank each positive among the positives of its query alone.
 
     Args:
         queries: (Q, D).
@@ -203,6 +204,35 @@ def ranks_among_positives(
     return 1 + torch.where(competes, steps, 0).sum(dim=2)
 
 
+@dataclass(frozen=True)
+class RankingTask:
+    """Queries with the positives to be ranked: the arguments of :func:`.relaxed_ranks`.
+
+    Attributes:
+        queries: (Q, D), each with at least one positive.
+        gallery: (N, D).
+        positives: (Q, P) int64 indices into the gallery, −1 at padding.
+        left_out: (Q,) int64, the gallery item that does not compete for each query; or None.
+    """
+
+    queries: Tensor
+    gallery: Tensor
+    positives: Tensor
+    left_out: Tensor | None
+
+    def ranks(self, temperature: float, engine: str = "auto", precision: str = "float32") -> Tensor:
+        """Compute the relaxed ranks (Q, P) of the positives; see :func:`.relaxed_ranks`."""
+        return compute_ranks(
+            self.queries,
+            self.gallery,
+            self.positives,
+            self.left_out,
+            temperature,
+            engine,
+            precision,
+        )
+
+
 def ranking_task(
     queries: Tensor,
     query_labels: Tensor,
@@ -210,12 +240,11 @@ def ranking_task(
     gallery_labels: Tensor | None = None,
     itself: Tensor | None = None,
     query_in_database: bool = False,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """From labels to what :func:`.relaxed_ranks` takes: where every loss here begins.
+) -> RankingTask:
+    """Turn labels into the queries and positives to be ranked: every loss here begins with it.
 
     Returns:
-        Queries (Q', D) that have a positive, in their order; the gallery (N, D); the positives
-        (Q', P); and the gallery items left out (Q',), or None.
+        The queries that have a positive, Q' of them in their order, and what they are ranked in.
 
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
@@ -226,6 +255,7 @@ def ranking_task(
         gallery, positives = queries, find_positives(query_labels)  # (Q, P)
         itself = torch.arange(len(queries), device=queries.device)
     else:
+        assert gallery_labels is not None  # given together: checked above
         positives = find_positives(query_labels, gallery_labels.to(queries.device))  # (Q, P)
     if itself is not None:
         positives = positives.masked_fill(positives == itself[:, None], -1)
@@ -237,7 +267,7 @@ def ranking_task(
         )
     chosen = queries if len(kept) == len(queries) else queries[kept]
     left_out = None if itself is None or query_in_database else itself[kept]
-    return chosen, gallery, positives[kept], left_out
+    return RankingTask(chosen, gallery, positives[kept], left_out)
 
 
 def _check_batch(
@@ -247,7 +277,7 @@ def _check_batch(
         raise ValueError("gallery and gallery_labels must be given together, or neither")
     check_embeddings(queries, "embeddings" if gallery is None else "queries")
     check_labels(query_labels, len(queries), "labels")
-    if gallery is not None:
+    if gallery is not None and gallery_labels is not None:
         check_embeddings(gallery, "gallery")
         check_same_dimension(queries, gallery)
         check_labels(gallery_labels, len(gallery), "gallery_labels")
@@ -257,17 +287,17 @@ VARIANTS = ("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k")
 
 
 class RecallVariant(RecallAtKLoss):
-    r"""RS@k with one piece of its definition left out or changed, to see what the piece is for.
+    r"""RS@k with one element of its definition left out or changed, to see what it is for.
 
     The recall of :func:`.soft_recall_at_k` is min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q).
 
     Args:
         variant: "recall@k-no-cap" leaves min(·, k) out; "recall@k-over-positives" divides by P_q,
             "recall@k-over-k" by k.
-        settings: as :class:`.RecallAtKLoss`.
+        settings: those of :class:`.RecallAtKLoss`.
 
     Raises:
-        ValueError: for another variant, else as :class:`.RecallAtKLoss`.
+        ValueError: for another variant, and as :class:`.RecallAtKLoss`.
     """
 
     def __init__(self, variant: str, *settings: Any) -> None:
@@ -277,12 +307,12 @@ class RecallVariant(RecallAtKLoss):
         self.variant = variant
 
     def recall(self, ranks: Tensor) -> Tensor:
-        """(Q, P) relaxed ranks, +∞ at padding → (Q, K) recall of the variant."""
+        """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
         k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-        found = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
+        count = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
         positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
         if self.variant != "recall@k-no-cap":
-            found = torch.minimum(found, k)
+            count = torch.minimum(count, k)
         if self.variant == "recall@k-over-positives":
-            return found / positives
-        return found / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))
+            return count / positives
+        return count / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))

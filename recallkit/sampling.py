@@ -17,20 +17,20 @@ class ClassBalancedSampler(Sampler[list[int]]):
 
     At the start of an epoch the images of each class are shuffled and cut into groups. A batch
     takes groups of different classes, drawn without replacement with probability proportional to
-    the groups a class has left; a class that must come in every batch to be used up comes first.
-    No image comes twice in an epoch. A class smaller than ``per_class`` is a group of its own (of
-    one image: it serves as a negative). Of a larger class, the rest that does not fill a group is
-    a smaller group if it has two images or more. The epoch ends when no full batch can be made.
+    the groups a class has left. A class that has a group for every remaining batch comes first.
+    No image comes twice in an epoch. A class smaller than ``per_class`` is one group; a class of
+    one image serves as a negative. In a larger class, the images that do not fill a group make a
+    smaller group if they are two or more. The epoch ends when no full batch can be made.
 
-    What epoch e of a sampler holds depends on ``seed`` and e alone. Iterating moves on to the next
-    epoch; :meth:`set_epoch` goes to any.
+    The batches of epoch e depend only on ``seed`` and e. Iterating moves on to the next epoch;
+    :meth:`set_epoch` goes to any.
 
     Args:
         labels: (N,) integers, classes of any size, in any order.
         batch_size: images a batch. The last group is cut to fit, but never to a single image, so
             a batch has ``batch_size`` images or one fewer. If the classes cannot fill it, the
-            largest batch they can fill is taken and a warning says so: for 98 classes in groups
-            of 4, 392.
+            largest batch that they can fill is used, with a warning: 392 for 98 classes in groups
+            of 4.
         per_class: images of a class in a batch, at least 2; None: all of them. 4 is the paper's
             choice.
         seed: of the shuffles.
@@ -69,11 +69,11 @@ class ClassBalancedSampler(Sampler[list[int]]):
         self._planned: list[list[int]] | None = None
 
     def __len__(self) -> int:
-        """The number of batches in the epoch that comes next."""
+        """Count the batches of the next epoch."""
         return len(self._batches())
 
     def __iter__(self) -> Iterator[list[int]]:
-        """The batches of one epoch, each a list of indices grouped by class."""
+        """Yield the batches of one epoch, each a list of indices grouped by class."""
         batches = self._batches()
         self.set_epoch(self.epoch + 1)
         return iter(batches)
@@ -88,13 +88,20 @@ class ClassBalancedSampler(Sampler[list[int]]):
         if batch_size > most:
             warnings.warn(
                 f"a batch of {batch_size} cannot be filled: {len(self._sizes)} classes give "
-                f"{most} images at {self.per_class} a class. Batches have {most}; for larger "
-                f"ones raise per_class.",
+                f"{most} images at {self.per_class} a class. Batches have {most} images; to get "
+                f"larger ones, raise per_class.",
                 stacklevel=3,
             )
         return min(batch_size, most)
 
     def _plan(self, rng: np.random.Generator) -> list[list[int]]:
+        """Plan all batches of an epoch at once.
+
+        How this works: shuffling the images within each class settles which images make a group.
+        What is left is to say which classes join each batch, and that needs only the count of
+        groups that each class has left. So a batch is an order of classes and a few array
+        operations, and no loop goes over images.
+        """
         images = self._members[_shuffled_within(rng, self._sizes)]
         left = self._groups.count.copy()
         expected = int(self._groups.size.sum()) // self.batch_size
@@ -107,7 +114,7 @@ class ClassBalancedSampler(Sampler[list[int]]):
             batches.append(images[places].tolist())
 
     def _fill(self, classes: np.ndarray, left: np.ndarray) -> np.ndarray:
-        """The places of one batch, a group of each class in turn; ``left`` counts what remains."""
+        """Take the places of one batch, a group of each class; ``left`` counts what remains."""
         groups = self._groups
         chosen = groups.first[classes] + groups.count[classes] - left[classes]  # the next of each
         size = groups.size[chosen]
@@ -120,7 +127,7 @@ class ClassBalancedSampler(Sampler[list[int]]):
 
 @dataclass(frozen=True)
 class _Groups:
-    """Places 0 … N − 1, class after class, cut into groups: the same in every epoch.
+    """Places 0 … N − 1, class after class, cut into groups, the same in every epoch.
 
     Attributes:
         begin: (G,) the first place of each group.
@@ -136,9 +143,10 @@ class _Groups:
 
     @classmethod
     def cut(cls, sizes: np.ndarray, per_class: int) -> "_Groups":
-        """Groups of ``per_class``; the rest of a class too if it can hold a query and its positive.
+        """Cut classes into groups of ``per_class``.
 
-        A class of one image is a group all the same.
+        The rest of a class is a group if it can hold a query and its positive. A class of one image
+        is always a group.
         """
         count = np.maximum(1, sizes // per_class + (sizes % per_class > 1))  # (C,)
         first = count.cumsum() - count
@@ -149,27 +157,28 @@ class _Groups:
 
 
 def _by_class(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (N,) class after class, and the size of each class (C,)."""
+    """Sort indices (N,) by class, and count the size of each class (C,)."""
     order = np.argsort(labels, kind="stable")
     return order, np.unique(labels, return_counts=True)[1]
 
 
 def _shuffled_within(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
-    """Places (N,), shuffled within each class."""
+    """Shuffle places (N,) within each class."""
     return np.lexsort((rng.random(sizes.sum()), np.repeat(np.arange(len(sizes)), sizes)))
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The numbers begin, …, begin + size − 1 of each range, one range after the other."""
+    """Concatenate ranges: begin, …, begin + size − 1 for each, one after the other."""
     return np.repeat(begin - (size.cumsum() - size), size) + np.arange(size.sum())
 
 
 def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) -> np.ndarray:
-    """In which order classes join a batch if they have ``left`` groups for ``batches`` batches.
+    """Draw the order in which classes join a batch, with ``left`` groups for ``batches`` batches.
 
-    A random order weighted by the groups left, by the keys log(u) / w of Efraimidis and Spirakis
-    (2006), largest first; before it the classes that have a group for every batch to come. Of it
-    the first ``most``: more do not fit into a batch, and they need not be sorted.
+    How this works: the order is random, weighted by the groups left. Each class gets the key
+    log(u) / w of Efraimidis and Spirakis (2006), and the largest keys come first. Classes that have
+    a group for every batch to come precede all others. Only the first ``most`` classes are sorted,
+    since more do not fit into a batch.
     """
     candidates = np.flatnonzero(left)
     left = left[candidates]
@@ -183,7 +192,7 @@ def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) 
 
 def _check_sizes(batch_size: int, per_class: int, largest: int, whole_classes: bool) -> None:
     if largest < 2:
-        raise ValueError("labels must have a class of at least two images: none has a positive")
+        raise ValueError("labels must have a class of at least two images, so that one is positive")
     if per_class < 2:
         raise ValueError(f"per_class must be at least 2, a query and its positive, not {per_class}")
     if batch_size < per_class and not whole_classes:

@@ -1,8 +1,8 @@
 """SiMix: virtual examples between two images of a class, at the price of a few dot products.
 
-A virtual example v = α x + (1 − α) z has the similarities s(w, v) = α s(w, x) + (1 − α) s(w, z):
-mixing similarities and mixing embeddings are the same thing, so no image is mixed and no network
-is run. (Patel, Tolias, Matas, CVPR 2022.)
+A virtual example v = α x + (1 − α) z has the similarities s(w, v) = α s(w, x) + (1 − α) s(w, z).
+To mix similarities is therefore the same as to mix embeddings: no image is mixed, and the network
+is not run again. (Patel, Tolias, Matas, CVPR 2022.)
 """
 
 import torch
@@ -14,11 +14,11 @@ from recallkit.checks import check_embeddings, check_labels
 class SimilarityMixup(nn.Module):
     """Add to a batch one virtual example for every unordered pair of the same class.
 
-        v = α x + (1 − α) z,    α ~ U(0, 1) drawn afresh for each pair
+        v = α x + (1 − α) z,    α ~ U(0, 1) drawn for each pair and each call
 
-    The virtual example has the label of its parents and is not brought back to unit length. A class
-    of n gives n (n − 1) / 2: four images become ten examples, 4,000 in groups of four become
-    10,000. Classes may have any size; those of one image give none.
+    The virtual example has the label of its parents and is not scaled back to unit length. A class
+    of n gives n (n − 1) / 2 of them: four images become ten examples, 4,000 in groups of four
+    become 10,000. Classes may have any size; a class of one image gives none.
 
     Args:
         generator: the source of α; its device may differ from the embeddings'. None: the default
@@ -61,7 +61,7 @@ class SimilarityMixup(nn.Module):
 
 
 def same_class_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Every unordered pair of items of one class, without a B×B mask.
+    """List every unordered pair of items of one class, without a B×B mask.
 
     Args:
         labels: (B,) integers in any order.

@@ -323,7 +323,7 @@ def count_forward_passes(network):
 
 
 def graph_bytes(network, chunk):
-    return LargeBatchStep(network, RecallAtKLoss())._forward_measured((chunk, ()))[1]
+    return LargeBatchStep(network, RecallAtKLoss()).graph_bytes(chunk)
 
 
 @pytest.mark.parametrize("graphs", [0, 1, 3, 5, 100])
@@ -466,8 +466,8 @@ def test_trying_a_chunk_leaves_no_trace():
     network, images, _ = make(dropout=0.5)
     step = LargeBatchStep(OutOfMemory(network, 8), RecallAtKLoss(), "auto")
     torch.manual_seed(5)
-    assert step._fits(images[:8])
-    assert not step._fits(images[:9])
+    assert step.fits(images[:8])
+    assert not step.fits(images[:9])
     assert gradients(network) == [None] * 6
     after = torch.rand(3)
     torch.manual_seed(5)
@@ -493,5 +493,5 @@ def test_auto_and_budget_on_a_card():
     step = LargeBatchStep(network, lambda e, _: e.square().sum(), "auto", keep_graphs=free // 4)
     step(images, labels)
     assert 32 < step.chunk_size < 2**17
-    assert not step._fits(images[: 2 * step.chunk_size])
+    assert not step.fits(images[: 2 * step.chunk_size])
     assert torch.cuda.max_memory_allocated() > free // 2

@@ -1,1 +1,5 @@
-"""What things cost: ranks, steps, searches, precision. Each benchmark is a module of its own."""
+"""Benchmarks of time, memory and precision; each is a module of its own."""
+
+from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
+
+__all__ = ["StepMemory", "memory_trace", "peak_bytes"]

@@ -1,7 +1,7 @@
-"""Cases of a benchmark: each in a process of its own, with a limit, its time and its memory.
+"""Cases of a benchmark: each in a process of its own, with limits of time and memory.
 
-A case that fails tells nothing of the next. Seconds depend on what else a machine does; so a case
-is timed in turn with what it is compared with, in the same process, and their ratio is kept.
+A case that fails does not disturb the next. Seconds depend on the other work of a machine. So a
+case and what it is compared with are timed in turn, in one process, and their ratio is kept.
 """
 
 import json
@@ -17,11 +17,7 @@ from typing import Any
 import torch
 
 MB = 2**20
-
-
 NOT_TRIED = "not tried: a smaller batch failed"
-
-
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
 
 
@@ -29,16 +25,16 @@ def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[st
     """Measure one case in a process of its own.
 
     Args:
-        module: which hands itself to :func:`main`.
+        module: the module that calls :func:`main`.
         case: a dataclass with a field "device".
         limit_s: seconds that it may take in all.
-        limit_gb: memory that it may take on the CPU of Linux.
+        limit_gb: memory that it may take on the CPU, under Linux.
 
     Returns:
-        The case with its measurements, or with what went wrong in "failed".
+        The case with its measurements, or with the reason of its failure in "failed".
     """
-    # glibc keeps small blocks it is given back, and the resident size with them, unless they are
-    # mapped: this threshold makes it map all that matter.
+    # glibc keeps small allocations after they are freed, and with them the resident size, unless
+    # they are mapped. This threshold makes it map all that matter.
     variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
     command = [sys.executable, "-m", module, json.dumps(asdict(case)), str(limit_gb)]
     try:
@@ -50,13 +46,13 @@ def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[st
     if done.returncode == 0:
         return asdict(case) | json.loads(done.stdout.splitlines()[-1])
     out_of_memory = any(words in done.stderr for words in _OUT_OF_MEMORY)
-    where = f"{limit_gb:g} GB" if asdict(case)["device"] == "cpu" else "the memory of the card"
+    where = f"{limit_gb:g} GB" if asdict(case)["device"] == "cpu" else "the memory of the GPU"
     reason = f"more than {where}" if out_of_memory else _last_line(done.stderr)
     return asdict(case) | {"failed": reason}
 
 
 def main(kind: type, measure: Callable[[Any], dict[str, Any]]) -> None:
-    """In that process: measure the case given as JSON, and print the result as JSON."""
+    """Measure the case given as JSON in the arguments, and print the result as JSON."""
     case, limit_gb = kind(**json.loads(sys.argv[1])), float(sys.argv[2])
     if case.device == "cpu" and sys.platform == "linux":
         import resource
@@ -71,7 +67,7 @@ def _last_line(text: str) -> str:
 
 
 def seconds(work: Callable[[], Any], device: str) -> float:
-    """How long ``work`` takes, what it left to the device included."""
+    """Time ``work`` in seconds, including what it left to the device."""
     _wait(device)
     start = time.perf_counter()
     work()
@@ -85,7 +81,7 @@ def _wait(device: str) -> None:
 
 
 def start_of_peak(device: str) -> int:
-    """Forget the peak so far; return the bytes held now. On the CPU: of this process, on Linux."""
+    """Reset the peak and return the bytes held now; on the CPU those of this process (Linux)."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
@@ -94,12 +90,12 @@ def start_of_peak(device: str) -> int:
 
 
 def peak(device: str) -> int:
-    """Bytes held at the highest since :func:`start_of_peak`."""
+    """Return the most bytes held since :func:`start_of_peak`."""
     return torch.cuda.max_memory_allocated() if device == "cuda" else _status("VmHWM")
 
 
 def _status(name: str) -> int:
-    """Bytes that Linux reports of this process."""
+    """Read the bytes that Linux reports for this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     [line] = [line for line in lines if line.startswith(f"{name}:")]
     return int(line.split()[1]) * 1024

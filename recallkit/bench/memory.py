@@ -1,11 +1,12 @@
-"""What a piece of work costs in memory: exact, repeatable, on any device.
+"""The memory that work takes: exact, repeatable, on any device.
 
-The resident size of a process tells little of its tensors: the allocator of the C library keeps
-what was freed. Here every operation of PyTorch is watched, and the bytes of the tensors it made are
-counted from birth to death. What a kernel takes and gives back within one operation is not seen.
+The resident size of a process says little about its tensors, since the allocator of the C library
+keeps what was freed. Here every operation of PyTorch is watched, and the bytes of the tensors that
+it made are counted as long as they live. Memory that a kernel takes and frees within one operation
+is not seen.
 
-Nothing has to be computed to be counted: on the device "meta" tensors have a shape and no content,
-so a step of any size can be measured that no machine could run.
+Work need not be computed to be measured. On the device "meta" tensors have a shape and no content,
+so a step can be measured that no machine could run.
 """
 
 import weakref
@@ -23,13 +24,14 @@ Work = Callable[[], Any]
 
 
 def memory_trace(work: Work) -> list[int]:
-    """Bytes of living tensors after each operation of ``work``, those of before not counted.
+    """Count the bytes of living tensors after each operation of ``work``.
 
     Args:
-        work: called once, without arguments; its backward passes are watched too.
+        work: called once, without arguments; its backward passes are watched too. Tensors that
+            lived before it are not counted.
 
     Returns:
-        One number an operation, views and the operations of autograd included.
+        One number for each operation, views and the operations of autograd included.
     """
     with _LivingTensors() as living:
         work()
@@ -37,12 +39,12 @@ def memory_trace(work: Work) -> list[int]:
 
 
 def peak_bytes(work: Work, device: str | torch.device = "cpu") -> int:
-    """The most bytes that the tensors made by ``work`` held at once.
+    """Measure the most bytes that the tensors made by ``work`` held at once.
 
     Args:
         work: called once, without arguments.
-        device: where it computes. On CUDA the allocator is asked, which sees the working space of
-            kernels too; elsewhere the tensors are counted, as in :func:`memory_trace`.
+        device: where it computes. On CUDA the allocator is asked, which also sees the working space
+            of kernels. Elsewhere the tensors are counted, as in :func:`memory_trace`.
     """
     if torch.device(device).type != "cuda":
         return max(memory_trace(work), default=0)
@@ -62,8 +64,8 @@ class StepMemory:
 
     Attributes:
         fixed: bytes whatever the sizes.
-        graph: bytes an image whose activations wait for the backward pass.
-        image: bytes an image of the batch besides: its embedding, and the gradient of that.
+        graph: bytes for each image whose activations wait for the backward pass.
+        image: further bytes for each image of the batch: its embedding and its gradient.
     """
 
     fixed: float
@@ -72,13 +74,13 @@ class StepMemory:
 
     @classmethod
     def fit(cls, peaks: Mapping[tuple[int, int], float]) -> "StepMemory":
-        """Least squares through measured peaks.
+        """Fit the three numbers to measured peaks by least squares.
 
         Args:
             peaks: (batch size, chunk size) → bytes; three or more, in which both sizes vary.
 
         Raises:
-            ValueError: if the peaks do not decide the three numbers.
+            ValueError: if the peaks do not determine the three numbers.
         """
         sizes = np.array([(1, min(batch, chunk), batch) for batch, chunk in peaks], dtype=float)
         solution, _, rank, _ = np.linalg.lstsq(sizes, np.array(list(peaks.values())), rcond=None)
@@ -87,7 +89,7 @@ class StepMemory:
         return cls(*solution.tolist())
 
     def peak(self, batch_size: int, chunk_size: int | None = None) -> float:
-        """Bytes of a step in chunks; without ``chunk_size``, of a plain step."""
+        """Predict the bytes of a step in chunks; without ``chunk_size``, of a plain step."""
         with_graph = batch_size if chunk_size is None else min(batch_size, chunk_size)
         return self.fixed + self.graph * with_graph + self.image * batch_size
 
@@ -104,7 +106,7 @@ class _LivingTensors(TorchDispatchMode):
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         for tensor in _tensors((args, kwargs)):
-            self._meet(tensor, counts=False)  # unknown so far: it lived before
+            self._meet(tensor, counts=False)  # not met before: it was made before ``work``
         result = operation(*args, **kwargs)
         for tensor in _tensors(result):
             self._meet(tensor, counts=True)

@@ -1,4 +1,4 @@
-"""How far each engine and precision is from float64: in the ranks, the loss and its gradient."""
+"""Errors of each engine and precision against float64: in ranks, loss and gradient."""
 
 import math
 from typing import Any
@@ -9,18 +9,15 @@ from tqdm import tqdm
 
 from recallkit.bench.ranks import Case, available, class_batch
 from recallkit.losses import RecallAtKLoss, ranking_task
-from recallkit.ranks import relaxed_ranks
 from recallkit.tables import text_table
 from recallkit.training.environment import environment
 
 TF32_BITS, BFLOAT16_BITS = 10, 7  # of the fraction; float32 has 23
-
-
 TEMPERATURES = (0.01, 0.001)
 
 
 def round_fraction(values: Tensor, bits: int) -> Tensor:
-    """Values (float32) with a shorter fraction: what a tensor core makes of its factors."""
+    """Round values (float32) to a shorter fraction, as a tensor core does with its factors."""
     fraction, exponent = torch.frexp(values)
     scale = 2 ** (bits + 1)  # frexp's fractions begin at ½
     return torch.ldexp((fraction * scale).round() / scale, exponent)
@@ -29,37 +26,37 @@ def round_fraction(values: Tensor, bits: int) -> Tensor:
 def bench_precision(batch_size: int = 2000, device: str = "cpu") -> dict[str, Any]:
     """Measure the errors of every engine that runs here.
 
-    Products of TF32 and bfloat16 are also emulated, on any device: by float32 products of
-    embeddings that were rounded, which is what such a product computes.
+    Products in TF32 and bfloat16 are also emulated on any device, by float32 products of rounded
+    embeddings, which is what such a product computes.
 
     Args:
         batch_size: B, of 512 dimensions, 4 images a class.
         device: "cpu" or "cuda".
 
     Returns:
-        What is stored: rows with the relative errors against float64, and the environment.
+        The result to store: rows with the relative errors against float64, and the environment.
     """
     embeddings, labels = class_batch(Case("blocks", batch_size, device=device))
     rows = []
     for temperature in tqdm(TEMPERATURES, desc="precision", unit="temperature"):
         exact = _values(embeddings.double(), labels, temperature, "blocks", "float32")
         for name, inputs, engine, precision in _variants(embeddings, device):
-            found = _values(inputs, labels, temperature, engine, precision)
-            errors = {key: _distance(found[key], exact[key]) for key in exact}
+            values = _values(inputs, labels, temperature, engine, precision)
+            errors = {key: _distance(values[key], exact[key]) for key in exact}
             rows.append({"name": name, "rank_temperature": temperature, **errors})
     return {"batch_size": batch_size, "rows": rows, **environment(torch.device(device))}
 
 
 def _variants(embeddings: Tensor, device: str) -> list[tuple[str, Tensor, str, str]]:
-    """Name, embeddings, engine and precision of everything that is compared with float64."""
+    """Name, embeddings, engine and precision of each variant compared with float64."""
     engines = [name for name in ("dense", "blocks", "fused") if available(name, device)]
-    found = [(f"{name}, float32", embeddings, name, "float32") for name in engines]
+    variants = [(f"{name}, float32", embeddings, name, "float32") for name in engines]
     if device == "cuda":
-        found += [(f"{name}, TF32", embeddings, name, "tf32") for name in engines]
+        variants += [(f"{name}, TF32", embeddings, name, "tf32") for name in engines]
     for name, bits in (("TF32", TF32_BITS), ("bfloat16", BFLOAT16_BITS)):
         rounded = round_fraction(embeddings, bits)
-        found.append((f"embeddings rounded to {name}", rounded, "blocks", "float32"))
-    return found
+        variants.append((f"embeddings rounded to {name}", rounded, "blocks", "float32"))
+    return variants
 
 
 def _values(
@@ -69,19 +66,18 @@ def _values(
     loss = RecallAtKLoss(rank_temperature=temperature, engine=engine, precision=precision)
     value = loss(leaf, labels)
     value.backward()
-    *task, left_out = ranking_task(embeddings, labels)
-    options = {"temperature": temperature, "engine": engine, "precision": precision}
-    ranks = relaxed_ranks(*task, left_out=left_out, **options)
+    ranks = ranking_task(embeddings, labels).ranks(temperature, engine, precision)
+    assert leaf.grad is not None
     return {"ranks": ranks, "loss": value.detach(), "gradient": leaf.grad}
 
 
-def _distance(found: Tensor, exact: Tensor) -> float:
-    """|found − exact| / |exact|, Euclidean norms."""
-    return float((found.double() - exact).norm() / exact.norm())
+def _distance(values: Tensor, exact: Tensor) -> float:
+    """|values − exact| / |exact|, in Euclidean norms."""
+    return float((values.double() - exact).norm() / exact.norm())
 
 
 def precision_table(rows: list[dict[str, Any]]) -> str:
-    """The errors as a table."""
+    """Format the errors as a table."""
     header = ["relative error against float64", "τ₂", "ranks", "loss", "gradient"]
     return text_table(
         header,

@@ -1,8 +1,7 @@
-"""What ranks cost: time and memory against batch size, for each engine and beside its peers.
+"""The cost of ranks: time and memory against batch size, for each engine and other methods.
 
-The four matrix products that no method can avoid (two to make the similarities, forward and
-backward, two for the gradients) are timed in turn with the method; see
-:mod:`recallkit.bench.cases`.
+The four matrix products that no method can avoid are timed in turn with the method: two for the
+similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
-from recallkit.ranks.blocks import CUDA_STRIP_BYTES
+from recallkit.ranks.blocks import CUDA_BLOCK_BYTES
 from recallkit.simix import SimilarityMixup
 from recallkit.tables import text_table
 from recallkit.training.environment import environment
@@ -28,16 +27,16 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Case:
-    """One point of the benchmark.
+    """One case of the benchmark.
 
     Attributes:
         method: a key of :data:`METHODS`.
-        batch_size: B, before mixing.
+        batch_size: B, before SiMix.
         dim: D.
         per_class: images a class; P is one fewer.
-        simix: mix the batch first; 4,000 become 10,000.
+        simix: add virtual examples first; 4,000 become 10,000.
         device: "cpu" or "cuda".
-        threads: of the CPU.
+        threads: number of CPU threads.
     """
 
     method: str
@@ -52,10 +51,18 @@ class Case:
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def _loop(embeddings: Tensor, labels: Tensor) -> Tensor:
-    """RS@k query by query, in plain PyTorch with autograd: the style of the released code."""
+def loop_over_queries(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Compute RS@k query by query with autograd, in the style of the released code.
+
+    Args:
+        embeddings: (B, D).
+        labels: (B,), at least two images a class.
+
+    Returns:
+        A scalar, the loss with k = 1, 2, 4, 8, 16 and the paper's temperatures.
+    """
     losses = []
-    # unbind, not [q]: the gradient of that would be a whole matrix for each query.
+    # unbind, because the gradient of [q] would be a whole matrix for each query.
     for q, similarity in enumerate((embeddings @ embeddings.T).unbind()):  # (B,)
         positive = labels == labels[q]
         positive[q] = False
@@ -65,15 +72,15 @@ def _loop(embeddings: Tensor, labels: Tensor) -> Tensor:
         steps = torch.sigmoid((similarity[None, competes] - own[:, None]) / 0.01)
         ranks = 0.5 + steps.sum(dim=1)
         for k in (1, 2, 4, 8, 16):
-            found = torch.sigmoid(k - ranks).sum().clamp(max=k)
-            losses.append(1 - found / min(k, len(own)))
+            count = torch.sigmoid(k - ranks).sum().clamp(max=k)
+            losses.append(1 - count / min(k, len(own)))
     return torch.stack(losses).mean()
 
 
 def _pml_smooth_ap() -> Loss:
-    from pytorch_metric_learning.losses import SmoothAPLoss as PeerLoss
+    from pytorch_metric_learning.losses import SmoothAPLoss as OtherSmoothAPLoss
 
-    return PeerLoss(temperature=0.01)
+    return OtherSmoothAPLoss(temperature=0.01)
 
 
 METHODS: dict[str, Callable[[], Loss]] = {
@@ -81,24 +88,24 @@ METHODS: dict[str, Callable[[], Loss]] = {
     "blocks": lambda: RecallAtKLoss(engine="blocks"),
     "fused": lambda: RecallAtKLoss(engine="fused"),
     "SmoothAP, blocks": lambda: SmoothAPLoss(engine="blocks"),
-    "loop over queries": lambda: _loop,
+    "loop over queries": lambda: loop_over_queries,
     "SmoothAP of pytorch-metric-learning": _pml_smooth_ap,
 }
 
 
 def available(method: str, device: str) -> bool:
-    """Whether a method can run here: "fused" needs CUDA, peers must be installed."""
+    """Tell whether a method can run here: "fused" needs CUDA, other libraries are optional."""
     if method == "fused":
         return device == "cuda"
     return "pytorch-metric" not in method or find_spec("pytorch_metric_learning") is not None
 
 
-def products(embeddings: Tensor, strip_bytes: int | None = None) -> Tensor:
-    """The four unavoidable products, in strips as ``blocks`` makes them: S, S again, wE, wᵀE."""
+def products(embeddings: Tensor, block_bytes: int | None = None) -> Tensor:
+    """Compute the four unavoidable products in blocks, as ``blocks`` does: S, S again, wE, wᵀE."""
     gradient = torch.zeros_like(embeddings)
-    if strip_bytes is None:
-        strip_bytes = CUDA_STRIP_BYTES if embeddings.is_cuda else 8 * MB
-    for rows in embeddings.split(max(1, strip_bytes // (4 * len(embeddings)))):
+    if block_bytes is None:
+        block_bytes = CUDA_BLOCK_BYTES if embeddings.is_cuda else 8 * MB
+    for rows in embeddings.split(max(1, block_bytes // (4 * len(embeddings)))):
         for _ in range(2):
             similarity = rows @ embeddings.T
         gradient[: len(rows)] += similarity @ embeddings
@@ -107,7 +114,7 @@ def products(embeddings: Tensor, strip_bytes: int | None = None) -> Tensor:
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Seconds and bytes of one case, in this process.
+    """Measure the seconds and bytes of one case, in this process.
 
     Returns:
         Medians of ``REPEATS`` after a warm-up: seconds forward, backward, and of the four products
@@ -118,7 +125,7 @@ def measure(case: Case) -> dict[str, Any]:
     embeddings, labels = class_batch(case)
     loss = METHODS[case.method]()
     small = slice(0, 4 * case.per_class)
-    seconds_of_step(loss, embeddings[small], labels[small])  # the libraries allocate
+    seconds_of_step(loss, embeddings[small], labels[small])  # libraries allocate at a first call
     before = start_of_peak(case.device)
     warm_up = seconds_of_step(loss, embeddings, labels)
     highest = peak(case.device) - before
@@ -139,7 +146,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def class_batch(case: Case) -> tuple[Tensor, Tensor]:
-    """Unit vectors around class centres, as a network half way through its training gives."""
+    """Draw unit vectors around class centres, as a network gives them half way in its training."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(case.batch_size) // case.per_class
     centres = torch.randn(int(labels[-1]) + 1, case.dim, generator=generator)
@@ -151,7 +158,7 @@ def class_batch(case: Case) -> tuple[Tensor, Tensor]:
 
 
 def seconds_of_step(loss: Loss, embeddings: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Seconds of the forward and of the backward pass."""
+    """Time the forward and the backward pass, in seconds."""
     leaf = embeddings.detach().requires_grad_()
     device = embeddings.device.type
     value: list[Tensor] = []
@@ -168,20 +175,20 @@ def bench_ranks(
     limit_gb: float = 16,
     simix_batch: int | None = 4000,
 ) -> dict[str, Any]:
-    """Measure every method at every batch size, the larger ones of a method that failed left out.
+    """Measure every method at every batch size; skip sizes above one that failed.
 
     Args:
         batch_sizes: ascending.
         methods: keys of :data:`METHODS`; those that cannot run here are left out.
         device: "cpu" or "cuda".
-        threads: of the CPU.
+        threads: number of CPU threads.
         limit_s: seconds a case may take in all.
         limit_gb: memory a case may take on the CPU.
-        simix_batch: also measure this batch with its virtual examples, and a plain batch that is
-            as large and has as many positives a query ("blocks" and "fused").
+        simix_batch: also measure this batch with its virtual examples, and a plain batch of the
+            same size with as many positives a query ("blocks" and "fused").
 
     Returns:
-        What is stored: the cases with their measurements, and the environment.
+        The result to store: the cases with their measurements, and the environment.
     """
     cases = [
         Case(method, size, device=device, threads=threads)
@@ -207,7 +214,7 @@ def bench_ranks(
 
 
 def _as_hard(case: Case, other: dict[str, Any]) -> bool:
-    """Whether a case needs no less than another one of its method."""
+    """Tell whether a case needs at least as much as another one of its method."""
     alike = (case.method, case.simix, case.per_class) == tuple(
         other[name] for name in ("method", "simix", "per_class")
     )
@@ -215,7 +222,7 @@ def _as_hard(case: Case, other: dict[str, Any]) -> bool:
 
 
 def _mixed_and_plain(batch: int) -> list[tuple[int, int, int, bool]]:
-    """Size, D, images a class and mixing of the two: 4,000 become 10,000, ten of a class."""
+    """Size, D, images a class and SiMix of two cases: 4,000 become 10,000, ten of a class."""
     return [(batch, 512, 4, True), (batch * 10 // 4, 512, 10, False)]
 
 
@@ -223,7 +230,7 @@ _TIMES = {"forward_s": "forward s", "backward_s": "backward s", "ratio": "× pro
 
 
 def ranks_table(cases: Sequence[dict[str, Any]]) -> str:
-    """The cases as a table, a row each; without products where they were not measured."""
+    """Format the cases as a table, a row each; without products where they were not measured."""
     times = [name for name in _TIMES if any(name in case for case in cases)]
     header = ["method", "B", *(_TIMES[name] for name in times), "MB over inputs + gradient"]
     return text_table(header, [_row(case, times) for case in cases])

@@ -1,4 +1,4 @@
-"""Each benchmark with its table and its figure: what ``recallkit bench`` runs."""
+"""The benchmarks that ``recallkit bench`` runs, each with its table and its figure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What can be chosen; each benchmark takes what concerns it.
+class BenchOptions:
+    """The options of all benchmarks; each uses those that apply to it.
 
     Attributes:
         device: "cpu" or "cuda".
-        threads: of the CPU.
-        batch_sizes: in images, ascending; empty: the benchmark's own.
-        methods: of ranks; empty: all.
-        run: a run folder, for skipping.
+        threads: number of CPU threads.
+        batch_sizes: in images, ascending; empty: the defaults of the benchmark.
+        methods: for ranks; empty: all.
+        run: a run folder; skipping needs one.
         limit_s: seconds that a case may take.
         limit_gb: memory that a case may take on the CPU.
     """
@@ -39,14 +39,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, to be stored; the same to be read; the same to be looked at."""
+    """A result: the measurements to store, a table to read, and a figure if there is one."""
 
     measured: dict[str, Any]
     table: str
     figure: "Figure | None" = None
 
 
-def _ranks(options: Options) -> Report:
+def _ranks(options: BenchOptions) -> Report:
     from recallkit import plots
 
     measured = ranks.bench_ranks(
@@ -61,7 +61,7 @@ def _ranks(options: Options) -> Report:
     return Report(measured, ranks.ranks_table(cases), plots.plot_engines(cases)[0])
 
 
-def _step(options: Options) -> Report:
+def _step(options: BenchOptions) -> Report:
     from recallkit import plots
 
     sizes = options.batch_sizes or (256, 1024, 4096, 16384)
@@ -71,24 +71,26 @@ def _step(options: Options) -> Report:
     return Report(measured, step.step_table(measured["cases"]), figure)
 
 
-def _precision(options: Options) -> Report:
+def _precision(options: BenchOptions) -> Report:
     measured = precision.bench_precision(device=options.device)
     return Report(measured, precision.precision_table(measured["rows"]))
 
 
-def _skipping(options: Options) -> Report:
+def _skipping(options: BenchOptions) -> Report:
+    if options.run is None:
+        raise ValueError("run must name a run folder: the benchmark embeds its training images")
     sizes = options.batch_sizes or (512, 1024, 2048, 4096)
     measured = skipping.bench_skipping(options.run, sizes, options.device)
     return Report(measured, skipping.skipping_table(measured["rows"]))
 
 
-def _search(options: Options) -> Report:
+def _search(options: BenchOptions) -> Report:
     rows = [{"k": k, **search.bench_search(k=k)} for k in (10, 1000)]
     measured = {"rows": rows, **environment(torch.device("cpu"))}
     return Report(measured, search.search_table(rows))
 
 
-REPORTS: dict[str, Callable[[Options], Report]] = {
+REPORTS: dict[str, Callable[[BenchOptions], Report]] = {
     "ranks": _ranks,
     "step": _step,
     "precision": _precision,

@@ -1,9 +1,8 @@
-"""What exact search costs beside its matrix products: ``recallkit bench search``.
+"""The cost of exact search beside its matrix products: ``recallkit bench search``.
 
-Products and search take turns in one process, so their ratio survives a machine that others use
-too. The products are those of float64, which define the answer (see
-:mod:`recallkit.evaluation.similarity`); those of float32 are timed as well, for who would do with
-less.
+Products and search take turns in one process, so other work on the machine hardly changes their
+ratio. The products are those of float64, which define the answer (see
+:mod:`recallkit.metrics.ranking_keys`). Those of float32 are timed as well, for comparison.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +20,14 @@ from recallkit.tables import text_table
 def bench_search(
     size: int = 60_502, dim: int = 512, k: int = 1000, queries: int = 1024, repeats: int = 3
 ) -> dict[str, float]:
-    """Time a search for k neighbours, and what it cannot do without.
+    """Time a search for k neighbours, and the matrix products that it needs.
 
     Args:
         size: N, of the gallery. Default: the test images of Stanford Online Products.
         dim: D.
-        k: how many neighbours.
-        queries: Q, of the N; the cost a query is the same for all.
-        repeats: of each; the median counts.
+        k: number of neighbours.
+        queries: Q, of the N; the cost of a query is the same for all.
+        repeats: rounds; the median counts.
 
     Returns:
         Nanoseconds a pair of query and gallery item, on as many threads as torch has now:
@@ -55,7 +54,7 @@ def bench_search(
 
 
 def _clustered(size: int, dim: int) -> tuple[Tensor, Tensor]:
-    """Unit vectors around a centre for each class of five, in the order of the classes."""
+    """Draw unit vectors around a centre for each class of five, in the order of the classes."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(size) // 5
     centres = torch.randn(int(labels[-1]) + 1, dim, generator=generator)
@@ -63,13 +62,13 @@ def _clustered(size: int, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def _products(queries: Tensor, gallery: Tensor) -> None:
-    for block in queries.split(1024):  # blocks that the search takes too, and none runs faster
-        for part in gallery.split(4096):
-            block @ part.T
+    for block in queries.split(1024):  # the blocks of the search; no other size is faster
+        for items in gallery.split(4096):
+            block @ items.T
 
 
 def search_table(rows: Sequence[Mapping[str, float]]) -> str:
-    """The costs as a table, a row for each k."""
+    """Format the costs as a table, a row for each k."""
     names = [name for name in rows[0] if name != "k"]
     cells = [[f"k = {row['k']}", *(f"{row[name]:.2f}" for name in names)] for row in rows]
     return text_table([f"ns a pair, {torch.get_num_threads()} threads", *names], cells)

@@ -1,21 +1,20 @@
-"""How often the engine ``blocks`` skips what does not matter, on embeddings of real networks."""
+"""Skipping in the engine ``blocks``: how often it happens on embeddings of real networks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.bench.ranks import seconds_of_step
+from recallkit.bench.cases import seconds
 from recallkit.data import load
 from recallkit.evaluation.embedding import embed
-from recallkit.losses import RecallAtKLoss, ranking_task
-from recallkit.ranks import blocks
+from recallkit.losses import RankingTask, RecallAtKLoss, ranking_task
+from recallkit.ranks.blocks import blocks_ranks, share_alive
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.tables import text_table
 from recallkit.training.build import make_network
@@ -33,12 +32,13 @@ def bench_skipping(
     Each batch is made as the trainer makes it. Steps with and without skipping take turns.
 
     Args:
-        run: folder of a run.
-        batch_sizes: in images; what the training classes cannot fill becomes what they can.
+        run: the folder of a run.
+        batch_sizes: in images; a size that the training classes cannot fill is lowered.
         device: "cpu" or "cuda".
 
     Returns:
-        What is stored: a row for each network and batch size, the run's config, the environment.
+        The result to store: a row for each network and batch size, the run's config, the
+        environment.
     """
     config, trained = load_run(run, device)
     train = load(config.dataset, config.image_size, root=config.root).train
@@ -55,28 +55,40 @@ def bench_skipping(
 
 
 def _measure(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
-    """The share of pieces that matter, and the seconds of a step with and without skipping."""
-    labels = labels.to(embeddings.device)
-    *task, left_out = ranking_task(embeddings, labels)
-    loss = RecallAtKLoss(engine="blocks")
-    seconds_of_step(loss, embeddings, labels)
+    """The share of segments that matter, and the seconds of a step with and without skipping."""
+    task = ranking_task(embeddings, labels.to(embeddings.device))
+    with_skipping, without = (_step(task, skip) for skip in (True, False))
+    device = embeddings.device.type
+    with_skipping()
     skipping, plain = [], []
     for _ in range(ROUNDS):
-        skipping.append(sum(seconds_of_step(loss, embeddings, labels)))
-        with patch.object(blocks, "WORTH_SKIPPING", -1):  # every strip has more alive than that
-            plain.append(sum(seconds_of_step(loss, embeddings, labels)))
+        skipping.append(seconds(with_skipping, device))
+        plain.append(seconds(without, device))
     return {
         "batch_size": len(labels),
-        "alive": blocks.share_alive(*task, left_out),
+        "alive": share_alive(task.queries, task.gallery, task.positives, task.left_out),
         "skipping_s": median(skipping),
         "plain_s": median(plain),
         "ratio": median(s / p for s, p in zip(skipping, plain, strict=True)),
     }
 
 
+def _step(task: RankingTask, skip: bool) -> Callable[[], None]:
+    """A forward and backward pass of RS@k with the paper's settings, as a function to time."""
+    loss = RecallAtKLoss()
+    settings = {"temperature": loss.rank_temperature, "precision": loss.precision, "skip": skip}
+
+    def step() -> None:
+        leaf = task.queries.detach().requires_grad_()
+        ranks = blocks_ranks(leaf, leaf, task.positives, task.left_out, **settings)
+        (1 - loss.recall(ranks).mean()).backward()
+
+    return step
+
+
 def skipping_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The measurements as a table."""
-    header = ["network", "B", "pieces that matter", "s with skipping", "s without", "ratio"]
+    """Format the measurements as a table."""
+    header = ["network", "B", "segments that matter", "s with skipping", "s without", "ratio"]
     return text_table(
         header,
         [

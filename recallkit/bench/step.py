@@ -1,4 +1,4 @@
-"""What a step costs against batch size, in chunks and plain; and what kept graphs buy.
+"""The cost of a training step against batch size: in chunks, plain, and with kept graphs.
 
 Where a plain step can be run, it is timed in turn with the step in chunks; see
 :mod:`recallkit.bench.cases`.
@@ -22,29 +22,19 @@ from recallkit.tables import text_table
 from recallkit.training.environment import environment
 
 REPEATS = 3
-
-
 PER_CLASS = 4
-
-
 NETWORKS = {"cpu": ("small",), "cuda": ("resnet50", "timm/vit_base_patch16_224")}
 
 
-CHUNK = 256  # large enough to be fast, small enough for any card
-
-
-KEPT = (0.25, 0.5, 0.75, 1.0)  # of a batch's graphs
-
-
+CHUNK = 256  # large enough to be fast, small enough for any GPU
+KEPT = (0.25, 0.5, 0.75, 1.0)  # shares of a batch's graphs
 SIDES = {"small": 32}
-
-
 OTHER_SIDE = 224
 
 
 @dataclass(frozen=True)
 class StepCase:
-    """One point of the benchmark.
+    """One case of the benchmark.
 
     Attributes:
         network: as :func:`.build_network` names it; without published weights.
@@ -54,7 +44,7 @@ class StepCase:
         keep: the share of the batch's graphs that the budget can hold.
         compare: images of a plain step to be timed in turn with it; 0: none.
         device: "cpu" or "cuda"; on the latter under autocast to bfloat16.
-        threads: of the CPU.
+        threads: number of CPU threads.
     """
 
     network: str
@@ -74,15 +64,15 @@ class StepSetup:
         torch.manual_seed(0)
         torch.set_num_threads(case.threads)
         self.case, self.side = case, SIDES.get(case.network, OTHER_SIDE)
-        network = build_network(case.network)
-        self.network = network.to(case.device, memory_format=torch.channels_last).train()
+        network = build_network(case.network).to(memory_format=torch.channels_last)
+        self.network = network.to(case.device).train()
         self.transform, self.loss = TrainTransform(self.side), RecallAtKLoss()
         self.autocast = torch.bfloat16 if case.device == "cuda" else None
         self.images = _noise(case.batch_size, self.side)
         self.labels = torch.arange(case.batch_size) // PER_CLASS
 
     def chunked(self, size: int, keep_graphs: int = 0) -> None:
-        """A step in chunks over the first ``size`` images."""
+        """Take a step in chunks over the first ``size`` images."""
         step = LargeBatchStep(
             self.network,
             self.loss,
@@ -94,28 +84,27 @@ class StepSetup:
         step(self.images[:size], self.labels[:size])
 
     def plain(self, size: int) -> None:
-        """One forward and one backward pass over the first ``size`` images."""
+        """Take one forward and one backward pass over the first ``size`` images."""
         device = self.case.device
         with torch.autocast(device, torch.bfloat16, enabled=self.autocast is not None):
             embeddings = self.network(self.transform(self.images[:size].to(device)))
         self.loss(embeddings, self.labels[:size].to(device)).backward()
 
     def graph_bytes(self) -> int:
-        """Of one chunk."""
+        """Measure the bytes of one chunk's graph."""
         step = LargeBatchStep(
             self.network, self.loss, autocast=self.autocast, transform=self.transform
         )
-        chunk = self.images[: self.case.chunk_size]
-        return step._forward_measured((chunk, self.transform.draw(len(chunk), self.case.device)))[1]
+        return step.graph_bytes(self.images[: self.case.chunk_size])
 
 
 def measure_step(case: StepCase) -> dict[str, Any]:
-    """Seconds and bytes of one case, in this process.
+    """Measure the seconds and bytes of one case, in this process.
 
     Returns:
-        Medians of ``REPEATS`` after a warm-up: milliseconds an image; the same of the plain step it
-        is compared with, and the median ratio of the two; MB at the peak over images, weights and
-        gradients; MB of images, of embeddings with their gradient, and given to kept graphs.
+        Medians of ``REPEATS`` after a warm-up: milliseconds an image; the same for the plain step
+        that it is compared with, and the median ratio of the two; MB at the peak over images,
+        weights and gradients; MB of images, of embeddings with their gradient, and of kept graphs.
     """
     setup = StepSetup(case)
     chunks = -(-case.batch_size // case.chunk_size)
@@ -126,7 +115,7 @@ def measure_step(case: StepCase) -> dict[str, Any]:
         return setup.plain(size) if case.plain else setup.chunked(size, budget)
 
     few = min(size, case.chunk_size)
-    for way in (setup.plain, setup.chunked):  # what libraries load and allocate at a first call
+    for way in (setup.plain, setup.chunked):  # libraries load and allocate at a first call
         way(few)
     before = start_of_peak(case.device)
     work()
@@ -150,33 +139,37 @@ def measure_step(case: StepCase) -> dict[str, Any]:
 
 
 def _dimension(network: nn.Module) -> int:
-    return network.head.linear.out_features
+    linear = network.get_submodule("head.linear")
+    assert isinstance(linear, nn.Linear)
+    return linear.out_features
 
 
 def _noise(count: int, side: int) -> Tensor:
-    """Random pictures, uint8; drawn a part at a time, so that no larger copy is ever there."""
+    """Draw random images, uint8, a few at a time, so that no larger copy exists."""
     images = torch.empty(count, 3, side, side, dtype=torch.uint8)
-    for part in images.split(256):
-        part.random_(0, 256)
+    for some in images.split(256):
+        some.random_(0, 256)
     return images
 
 
 def step_cases(
     batch_sizes: Sequence[int], device: str, threads: int, keep: Sequence[float] = KEPT
 ) -> list[StepCase]:
-    """Plain steps and steps in chunks at each batch size; at the largest but one, kept graphs.
+    """List plain steps and steps in chunks for each batch size, and kept graphs for one of them.
+
+    Kept graphs are measured at the largest size but one.
 
     Args:
         batch_sizes: ascending.
         device: "cpu": the small network; "cuda": ResNet-50 and ViT-B/16.
-        threads: of the CPU.
+        threads: number of CPU threads.
         keep: shares of a batch's graphs to keep.
     """
     cases = []
     for network in NETWORKS[device]:
         base = StepCase(network, batch_sizes[0], CHUNK, device=device, threads=threads)
         for size in batch_sizes:
-            # On a card a plain step of a whole large batch is what cannot be run.
+            # On a GPU a plain step over a whole large batch does not fit.
             compare = size if device == "cpu" else min(size, CHUNK)
             cases.append(replace(base, batch_size=size, plain=True))
             cases.append(replace(base, batch_size=size, compare=compare))
@@ -188,10 +181,10 @@ def step_cases(
 def bench_step(
     cases: Sequence[StepCase], limit_s: float = 600, limit_gb: float = 16
 ) -> dict[str, Any]:
-    """Measure the cases; of plain steps, those larger than one that failed are left out.
+    """Measure the cases; skip plain steps larger than one that failed.
 
     Returns:
-        What is stored: the cases with their measurements, and the environment.
+        The result to store: the cases with their measurements, and the environment.
     """
     measured: list[dict[str, Any]] = []
     for case in tqdm(cases, desc="benchmark", unit="case"):
@@ -206,7 +199,7 @@ def bench_step(
 
 
 def step_table(cases: Sequence[dict[str, Any]]) -> str:
-    """The cases as a table, a row each."""
+    """Format the cases as a table, a row each."""
     header = ["network", "step", "B", "ms an image", "× plain", "MB over images and weights"]
     return text_table(header, [_row(case) for case in cases])
 

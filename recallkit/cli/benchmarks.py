@@ -51,7 +51,7 @@ def bench(
     """
     import torch
 
-    from recallkit.bench.reports import REPORTS, Options
+    from recallkit.bench.reports import REPORTS, BenchOptions
     from recallkit.experiments.store import FOLDER
     from recallkit.files import write_json
     from recallkit.training.environment import choose_device
@@ -60,7 +60,7 @@ def bench(
     device = choose_device(device).type
     if what == "skipping":
         run = run or latest_run()
-    options = Options(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
+    options = BenchOptions(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
     report = REPORTS[what](options)
     print(report.table)
     folder = out or FOLDER / "bench"

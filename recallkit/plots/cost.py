@@ -1,4 +1,4 @@
-"""What ranks cost, against batch size."""
+"""Figures of cost: ranks and training steps against batch size."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
-    """Seconds and memory of every method against batch size, both axes logarithmic.
+    """Plot seconds and memory of every method against batch size, both axes logarithmic.
 
-    A line ends where the next batch did not fit the limit of time or memory.
+    A line ends where the next batch exceeded the limit of time or memory.
 
     Args:
-        cases: as :func:`.bench_ranks` stores them; those that failed, or that are
-            mixed or of other than four images a class, are left out.
+        cases: as :func:`.bench_ranks` stores them. Cases that failed, with virtual examples, or
+            with other than four images a class are left out.
 
     Returns:
         The figure, and its two axes.
@@ -48,7 +48,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
 def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:
     times: dict[int, float] = {}
-    for case in done:  # measured beside each method; what disturbs it makes it longer
+    for case in done:  # measured beside each method; disturbances only make it longer
         size = case["batch_size"]
         times[size] = min(case["products_s"], times.get(size, case["products_s"]))
     batch = sorted(times)
@@ -57,7 +57,7 @@ def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:
 
 
 def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
-    """Peak memory and time an image against batch size; time against the graphs kept.
+    """Plot peak memory and time an image against batch size, and time against kept graphs.
 
     A line ends where the next batch did not fit.
 

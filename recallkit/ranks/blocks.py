@@ -1,17 +1,18 @@
-"""Ranks at any batch size: strips of the similarity matrix, made twice and never kept.
+"""Ranks at any batch size: blocks of the similarity matrix, made twice and never kept.
 
-A strip is a few queries against the whole gallery. The forward pass makes each strip once and
-keeps of it the ranks alone. The backward pass makes it again: with g = dL/dr and
-σ' = σ(1 − σ), the derivative of the loss in the similarities is
+A block is a few queries against the whole gallery. The forward pass makes each block once and
+keeps only its ranks. The backward pass makes it again. With g = dL/dr and σ' = σ(1 − σ), the
+derivative of the loss with respect to the similarities is
 
     w[q,z] = Σ_p g[q,p] · σ'((s[q,z] − s[q,p]) / τ) / τ,
     dS[q,z] = w[q,z],   and for each positive   dS[q,p] −= g[q,p] · Σ_z σ'(…) / τ,
 
-and then dQ = dS · G, dG = dSᵀ · Q. Four products of Q·N·D in all: two to make the strips, two for
-the gradients. No method that does not keep the similarities can do with fewer.
+and then dQ = dS · G, dG = dSᵀ · Q. These are four products of Q·N·D in all: two to make the blocks,
+two for the gradients. A method that does not keep the similarities needs at least these four.
 
-Most items are so much less similar than every positive that their sigmoids are 0. A strip is looked
-at in pieces of a row, and pieces in which all items are so far are skipped: see :func:`_alive`.
+Most items are so much less similar than every positive that their sigmoids are 0. Each row of a
+block is cut into segments, and a segment in which all items are that far is skipped: see
+:func:`_alive`.
 """
 
 import math
@@ -24,16 +25,10 @@ from torch.autograd.function import once_differentiable
 
 from recallkit.ranks.precision import products_in
 
-STRIP_BYTES = 5 * 2**20  # three strips of this size live at once; larger gained nothing on a CPU
-
-
-CUDA_STRIP_BYTES = 128 * 2**20  # enough rows to fill a large GPU
-
-
-PIECE = 64  # items looked at together: shorter ones cost as much to look at as they save
-
-
-WORTH_SKIPPING = 0.4  # of the pieces alive: with more, copying them costs what skipping saves
+BLOCK_BYTES = 5 * 2**20  # three blocks of this size live at once; larger gained nothing on a CPU
+CUDA_BLOCK_BYTES = 128 * 2**20  # enough rows to fill a large GPU
+SEGMENT = 64  # items tested together: testing shorter segments costs as much as it saves
+WORTH_SKIPPING = 0.4  # share of segments that matter: above it, copying them costs what it saves
 
 
 def blocks_ranks(
@@ -43,27 +38,29 @@ def blocks_ranks(
     left_out: Tensor | None,
     temperature: float,
     precision: str,
+    skip: bool = True,
 ) -> Tensor:
-    """Relaxed ranks strip by strip; see :func:`.relaxed_ranks`.
+    """Compute relaxed ranks block by block; see :func:`.relaxed_ranks`.
 
-    Memory besides inputs and their gradients: O(Q·P) and three strips. Differentiable once.
+    Memory besides inputs and their gradients: O(Q·P) and three blocks. Differentiable once. With
+    ``skip``, segments that change nothing are left out where that pays; the result is the same.
     """
-    return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature, precision)
+    return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature, precision, skip)
 
 
 class _BlocksRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
+    def forward(ctx, queries, gallery, positives, left_out, temperature, precision, skip):
         ctx.save_for_backward(queries, gallery, positives, left_out)
-        ctx.temperature, ctx.precision = temperature, precision
+        ctx.temperature, ctx.precision, ctx.skip = temperature, precision, skip
         ranks = torch.zeros_like(positives, dtype=queries.dtype)
         with products_in(precision, queries.device.type):
-            for rows in strips(queries, gallery):
-                strip, own = _strip(queries, gallery, positives, left_out, temperature, rows)
-                alive = _alive(strip, own, positives[rows])
-                step = torch.empty_like(alive.parts)
+            for rows in block_rows(queries, gallery):
+                block, own = _block(queries, gallery, positives, left_out, temperature, rows)
+                alive = _alive(block, own, positives[rows], skip)
+                step = torch.empty_like(alive.segments)
                 for p in range(positives.shape[1]):
-                    torch.sub(alive.parts, own[alive.row, p, None], out=step).sigmoid_()
+                    torch.sub(alive.segments, own[alive.row, p, None], out=step).sigmoid_()
                     ranks[rows, p].index_add_(0, alive.row, step.sum(dim=1))
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
         return ranks.add_(0.5).masked_fill_(positives < 0, torch.inf)
@@ -77,26 +74,27 @@ class _BlocksRanks(torch.autograd.Function):
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
         with products_in(ctx.precision, queries.device.type):
-            for rows in strips(queries, gallery):
-                strip, own = _strip(queries, gallery, positives, left_out, ctx.temperature, rows)
-                weights = _strip_gradient(strip, own, positives[rows], grad_ranks[rows])
+            for rows in block_rows(queries, gallery):
+                block, own = _block(queries, gallery, positives, left_out, ctx.temperature, rows)
+                alive = _alive(block, own, positives[rows], ctx.skip)
+                weights = _block_gradient(alive, block, own, positives[rows], grad_ranks[rows])
                 weights = weights[:, : len(gallery)]
-                if wants_queries:
+                if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
-                if wants_gallery:
+                if grad_gallery is not None:
                     grad_gallery.addmm_(weights.T, queries[rows])
-        return grad_queries, grad_gallery, None, None, None, None
+        return grad_queries, grad_gallery, None, None, None, None, None
 
 
-def strips(queries: Tensor, gallery: Tensor) -> Iterator[slice]:
-    """Rows of the similarity matrix, as many at a time as the budget of bytes allows."""
-    budget = CUDA_STRIP_BYTES if queries.is_cuda else STRIP_BYTES
+def block_rows(queries: Tensor, gallery: Tensor) -> Iterator[slice]:
+    """Yield the rows of each block: as many as the budget of bytes allows."""
+    budget = CUDA_BLOCK_BYTES if queries.is_cuda else BLOCK_BYTES
     height = max(1, budget // (len(gallery) * queries.element_size()))
     for start in range(0, len(queries), height):
         yield slice(start, min(start + height, len(queries)))
 
 
-def _strip(
+def _block(
     queries: Tensor,
     gallery: Tensor,
     positives: Tensor,
@@ -104,55 +102,58 @@ def _strip(
     temperature: float,
     rows: slice,
 ) -> tuple[Tensor, Tensor]:
-    """Similarities over τ of some queries to all (q, N), and to their positives (q, P).
+    """Similarities over τ of some queries to all items (q, N), and to their positives (q, P).
 
-    The strip is as wide as whole pieces make it; what is beyond N, and what is left out, is −∞.
+    The width is rounded up to whole segments. Columns beyond N and items left out are −∞.
     """
     count, items = rows.stop - rows.start, len(gallery)
-    strip = queries.new_empty(count, math.ceil(items / PIECE) * PIECE)  # (q, ≥ N)
-    torch.mm(queries[rows] / temperature, gallery.T, out=strip[:, :items])
-    strip[:, items:] = -torch.inf  # σ(−∞) = 0, and so is its slope
-    own = strip.gather(1, positives[rows].clamp(min=0))
+    block = queries.new_empty(count, math.ceil(items / SEGMENT) * SEGMENT)  # (q, ≥ N)
+    torch.mm(queries[rows] / temperature, gallery.T, out=block[:, :items])
+    block[:, items:] = -torch.inf  # σ(−∞) = 0, and so is its slope
+    own = block.gather(1, positives[rows].clamp(min=0))
     if left_out is not None:
-        strip.scatter_(1, left_out[rows, None], -torch.inf)
-    return strip, own
+        block.scatter_(1, left_out[rows, None], -torch.inf)
+    return block, own
 
 
 @dataclass(frozen=True)
 class _Alive:
-    """The parts of a strip that matter.
+    """The segments of a block that matter.
 
     Attributes:
-        parts: (L, W), pieces; or whole rows of the strip, if most of its pieces matter.
-        row: (L,) the row of the strip that each comes from.
-        place: (L,) where each piece lies in the strip; None for whole rows.
+        segments: (L, W), or whole rows of the block, if most of its segments matter.
+        row: (L,) the row of the block that each comes from.
+        place: (L,) where each segment lies in the block; None for whole rows.
     """
 
-    parts: Tensor
+    segments: Tensor
     row: Tensor
     place: Tensor | None
 
 
-def _alive(strip: Tensor, own: Tensor, positives: Tensor) -> _Alive:
-    """Find the pieces in which an item comes near a positive of its query, or before it.
+def _alive(block: Tensor, own: Tensor, positives: Tensor, skip: bool) -> _Alive:
+    """Find the segments in which an item comes near a positive of its query, or before it.
 
     In the others every (s[q,z] − s[q,p]) / τ is below −c with c = ln(N / ε), ε the resolution of
-    the type: the sigmoids of all N items together are below ε, less than the rounding of a rank,
-    and so are their slopes. For N = 4,000 and float32, c = 24.
+    the type. The sigmoids of all N items together are then below ε, less than the rounding of a
+    rank, and so are their slopes. For N = 4,000 and float32, c = 24.
     """
-    near = _nearness(strip, own, positives)
+    rows = torch.arange(len(block), device=block.device)
+    if not skip:
+        return _Alive(block, rows, None)
+    near = _nearness(block, own, positives)
     place = near.flatten().nonzero().squeeze(1)  # (L,)
     if len(place) > WORTH_SKIPPING * near.numel():
-        return _Alive(strip, torch.arange(len(strip), device=strip.device), None)
-    pieces = strip.view(-1, PIECE).index_select(0, place)
-    return _Alive(pieces, place // near.shape[1], place)
+        return _Alive(block, rows, None)
+    segments = block.view(-1, SEGMENT).index_select(0, place)
+    return _Alive(segments, place // near.shape[1], place)
 
 
-def _nearness(strip: Tensor, own: Tensor, positives: Tensor) -> Tensor:
-    """Which pieces are alive: (q, N / PIECE) bool."""
-    limit = math.log(strip.shape[1] / torch.finfo(strip.dtype).eps)
+def _nearness(block: Tensor, own: Tensor, positives: Tensor) -> Tensor:
+    """Mark the segments that matter: (q, N / SEGMENT) bool."""
+    limit = math.log(block.shape[1] / torch.finfo(block.dtype).eps)
     farthest = own.masked_fill(positives < 0, torch.inf).amin(dim=1, keepdim=True)  # (q, 1)
-    nearest = strip.unflatten(1, (-1, PIECE)).amax(dim=2)  # (q, N / PIECE)
+    nearest = block.unflatten(1, (-1, SEGMENT)).amax(dim=2)  # (q, N / SEGMENT)
     return nearest > farthest - limit
 
 
@@ -163,32 +164,33 @@ def share_alive(
     left_out: Tensor | None = None,
     temperature: float = 0.01,
 ) -> float:
-    """The share of the pieces that come near enough to a positive to matter, 0 … 1.
+    """Measure the share of segments that come near enough to a positive to matter, 0 … 1.
 
-    Pieces are skipped in strips of which at most ``WORTH_SKIPPING`` is alive. Arguments as those of
-    :func:`.relaxed_ranks`.
+    A block skips the others if at most ``WORTH_SKIPPING`` of its segments matter. The arguments are
+    those of :func:`.relaxed_ranks`.
     """
     alive = total = 0
-    for rows in strips(queries, gallery):
-        strip, own = _strip(queries, gallery, positives, left_out, temperature, rows)
-        near = _nearness(strip, own, positives[rows])
+    for rows in block_rows(queries, gallery):
+        block, own = _block(queries, gallery, positives, left_out, temperature, rows)
+        near = _nearness(block, own, positives[rows])
         alive, total = alive + int(near.sum()), total + near.numel()
     return alive / total
 
 
-def _strip_gradient(strip: Tensor, own: Tensor, positives: Tensor, grad_ranks: Tensor) -> Tensor:
-    """The derivative in the similarities of one strip (q, ≥ N), from dL/dr over τ (q, P)."""
-    alive = _alive(strip, own, positives)
-    weights, slope = torch.zeros_like(alive.parts), torch.empty_like(alive.parts)
+def _block_gradient(
+    alive: _Alive, block: Tensor, own: Tensor, positives: Tensor, grad_ranks: Tensor
+) -> Tensor:
+    """The derivative by the similarities of one block (q, ≥ N), from dL/dr over τ (q, P)."""
+    weights, slope = torch.zeros_like(alive.segments), torch.empty_like(alive.segments)
     back = torch.zeros_like(grad_ranks)  # (q, P): what each positive gets from its own rank
     for p in range(own.shape[1]):
-        torch.sub(alive.parts, own[alive.row, p, None], out=slope).sigmoid_()
+        torch.sub(alive.segments, own[alive.row, p, None], out=slope).sigmoid_()
         grad = grad_ranks[alive.row, p, None]
         torch.ops.aten.sigmoid_backward(grad, slope, grad_input=slope)
         back[:, p].index_add_(0, alive.row, slope.sum(dim=1))
         weights += slope
-    if alive.place is not None:  # the similarities are no longer needed, their memory is
-        strip.zero_().view(-1, PIECE).index_copy_(0, alive.place, weights)
-        weights = strip
-    # Padding has no gradient: added at item 0 it changes nothing.
+    if alive.place is not None:  # the similarities are no longer needed; their memory is reused
+        block.zero_().view(-1, SEGMENT).index_copy_(0, alive.place, weights)
+        weights = block
+    # Padding has gradient 0: adding it at item 0 changes nothing.
     return weights.scatter_add_(1, positives.clamp(min=0), -back)

@@ -1,4 +1,4 @@
-"""The engine to read first: the definition, written out, with autograd doing the rest."""
+"""The engine to read first: the definition written out; autograd does the rest."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ def dense_ranks(
     temperature: float,
     precision: str,
 ) -> Tensor:
-    """Relaxed ranks by the whole Q×P×N table of comparisons; see :func:`.relaxed_ranks`.
+    """Compute relaxed ranks from the whole Q×P×N table of comparisons; see :func:`.relaxed_ranks`.
 
     Memory O(Q·N·P). Differentiable any number of times.
     """

@@ -1,18 +1,22 @@
 """Ranks on CUDA by two triton kernels: similarities and sigmoids never leave the chip.
 
-Both kernels make a tile of similarities (some queries by some gallery items) in registers. The
-first adds up sigmoids to ranks, and their slopes to what the backward pass needs of them:
+Both kernels make a tile of similarities in registers. A tile is triton's word for what one program
+computes at once: here some queries by some gallery items. The first kernel adds up sigmoids to
+ranks, and their slopes to what the backward pass needs of them:
 
     r[q,p] = 1 + Σ_z σ(u),   c[q,p] = Σ_z σ'(u) / τ,   u = (s[q,z] − s[q,p]) / τ,  z ≠ p.
 
-The second turns dL/dr into dL/ds, a strip of queries at a time:
+The second turns dL/dr into w = dL/ds, a block of queries at a time:
 
     w[q,z] = Σ_p g[q,p] · σ'(u) / τ  −  Σ_{p = z} g[q,p] · c[q,p].
 
-Then dQ = w·G and dG += wᵀ·Q are matrix products like any other. So four products of Q·N·D are done,
-as many as in ``blocks``; a kernel that kept w on the chip too would have to make the similarities
-twice more. No two programs write the same number: the result does not depend on their order.
+Then dQ = w·G and dG += wᵀ·Q are ordinary matrix products. In all there are four products of Q·N·D,
+as many as in ``blocks``. A kernel that kept w on the chip too would have to make the similarities
+twice more. No two programs write the same number, so the result does not depend on their order.
 """
+
+# pyright: reportArgumentType=false, reportGeneralTypeIssues=false
+# Inside a kernel triton gives Python's syntax a meaning of its own, which its types do not describe.
 
 import functools
 from collections.abc import Callable, Sequence
@@ -27,14 +31,11 @@ from torch.autograd.function import once_differentiable
 from recallkit.ranks.pairs import pair_similarities
 from recallkit.ranks.precision import products_in
 
-STRIP_BYTES = 256 * 2**20  # of w: enough rows to fill the largest GPU in the products
-
-
+BLOCK_BYTES = 256 * 2**20  # of w: enough rows to fill the largest GPU in the products
 _PROGRAMS = 1024  # at least, if the gallery is long enough: several for each multiprocessor
 
-
-# Sizes of a tile, the threads that share it (warps of 32) and the loads under way at once. Which is
-# the fastest depends on the device, the precision, D and P: on CUDA it is tried, once for each.
+# Sizes of a tile, the threads that share it (warps of 32) and the loads under way at once. The
+# fastest one depends on the device, the precision, D and P: on CUDA all are tried, once for each.
 TILES = (
     {"QUERIES": 64, "ITEMS": 64, "DEPTH": 32, "num_warps": 4, "num_stages": 3},
     {"QUERIES": 64, "ITEMS": 128, "DEPTH": 32, "num_warps": 4, "num_stages": 3},
@@ -46,17 +47,11 @@ TILES = (
 
 
 _TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
-
-
-_found: dict[tuple, dict[str, int]] = {}
-
-
+FASTEST_TILES: dict[tuple, dict[str, int]] = {}  # filled at the first call of each kind
 _POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
-
-
-# These change from batch to batch. Kernels made for multiples of 16 would be compiled again, for
-# seconds, at the first batch where one of them is none.
-_VARYING = ("count", "items", "width", "tiles_a_part")
+# These change from batch to batch. A kernel specialised for multiples of 16 would be compiled
+# again, which takes seconds, at the first batch where one of them is not a multiple.
+_VARYING = ("count", "items", "width", "tiles_a_split")
 
 
 def fused_ranks(
@@ -67,10 +62,10 @@ def fused_ranks(
     temperature: float,
     precision: str,
 ) -> Tensor:
-    """Relaxed ranks by triton kernels; see :func:`.relaxed_ranks`.
+    """Compute relaxed ranks by triton kernels; see :func:`.relaxed_ranks`.
 
     float32 on CUDA, or on the CPU under triton's interpreter. Memory besides inputs and their
-    gradients: O(Q·P), in the backward pass also one strip of ``STRIP_BYTES``. Differentiable once.
+    gradients: O(Q·P), in the backward pass also one block of ``BLOCK_BYTES``. Differentiable once.
 
     Raises:
         ValueError: for float64, which the kernels do not compute in.
@@ -85,20 +80,23 @@ def fused_ranks(
 
 @functools.cache
 def obstacle_to_building(device: torch.device) -> str | None:
-    """Why no kernel can be built for ``device``: triton needs a C compiler. None: it can."""
+    """Name the reason why triton cannot build kernels for ``device``; None if it can.
+
+    triton needs a C compiler.
+    """
     try:
-        _probe_kernel[(1,)](torch.zeros(1, device=device))
-    except Exception as error:  # of a compiler, a linker, a driver: whatever they raise
+        probe_kernel[(1,)](torch.zeros(1, device=device))
+    except Exception as error:  # a compiler, a linker or a driver may raise anything
         return f"triton cannot build kernels here ({error})"
     return None
 
 
-def _as_multiplied(values: Tensor, precision: str) -> Tensor:
-    """Factors as a product in ``precision`` takes them: TF32's are rounded to 10 bits of fraction.
+def rounded_factors(values: Tensor, precision: str) -> Tensor:
+    """Round factors as a product in ``precision`` takes them: for TF32 to 10 bits of fraction.
 
-    Left to itself the device cuts the other 13 bits off. Then every similarity comes out too small,
-    next to that of the query's positive, which is no tile's: ranks were 4e-3 off, and the gradient
-    a third.
+    The device itself would cut off the other 13 bits. Every similarity in a tile would then be too
+    small beside that of the query's positive, which is computed elsewhere: ranks were off by 4e-3,
+    and the gradient by a third.
     """
     if precision != "tf32":
         return values
@@ -108,7 +106,7 @@ def _as_multiplied(values: Tensor, precision: str) -> Tensor:
 class _FusedRanks(torch.autograd.Function):
     @staticmethod
     def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
-        queries, gallery = (_as_multiplied(factor, precision) for factor in (queries, gallery))
+        queries, gallery = (rounded_factors(factor, precision) for factor in (queries, gallery))
         own = pair_similarities(queries, gallery, positives.clamp(min=0))  # (Q, P)
         table = (left_out, positives, own)
         ranks, slopes = _launch(_sums, queries, gallery, table, temperature, precision)
@@ -125,7 +123,7 @@ class _FusedRanks(torch.autograd.Function):
         wants_queries, wants_gallery = ctx.needs_input_grad[:2]
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
-        height = max(1, STRIP_BYTES // (64 * len(gallery))) * 16  # strips begin at aligned places
+        height = max(1, BLOCK_BYTES // (64 * len(gallery))) * 16  # blocks begin at aligned rows
         for start in range(0, len(queries), height):
             rows = slice(start, min(start + height, len(queries)))
             table = [t[rows] for t in (left_out, positives, own, grad_ranks, back)]
@@ -133,11 +131,11 @@ class _FusedRanks(torch.autograd.Function):
                 _weights, queries[rows], gallery, table, ctx.temperature, ctx.precision
             )
             with products_in(ctx.precision, queries.device.type):
-                if wants_queries:
+                if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
-                if wants_gallery:
+                if grad_gallery is not None:
                     grad_gallery.addmm_(weights.T, queries[rows])
-            del weights  # before the next strip is made
+            del weights  # before the next block is made
         return grad_queries, grad_gallery, None, None, None, None
 
 
@@ -149,25 +147,31 @@ def _launch(
     temperature: float,
     precision: str,
 ) -> Any:
-    """Run one of the two kernels with the tile that is the fastest here."""
+    """Run one of the two kernels with the tile that is fastest here.
+
+    How this works: the first call of each kind of problem times all ``TILES`` on its first rows
+    and stores the best in ``FASTEST_TILES``. Later calls look it up. The kind is the kernel, the
+    device, the precision, D and the magnitude of P.
+    """
     # Three TF32 products: errors like float32's, at half of TF32's speed or better.
     scalars = (1 / temperature, {"float32": "tf32x3", "tf32": "tf32"}[precision])
     key = (kernel, queries.device, precision, queries.shape[1], len(table[1].T).bit_length())
-    if key not in _found:
-        part = [t[:_TRIED_ON] for t in (queries, gallery, *table)]
-        _found[key] = _fastest(lambda tile: kernel(*part, *scalars, tile), queries.is_cuda)
-    return kernel(queries, gallery, *table, *scalars, _found[key])
+    if key not in FASTEST_TILES:
+        rows = [t[:_TRIED_ON] for t in (queries, gallery, *table)]
+        best = fastest_tile(lambda tile: kernel(*rows, *scalars, tile), queries.is_cuda)
+        FASTEST_TILES[key] = best
+    return kernel(queries, gallery, *table, *scalars, FASTEST_TILES[key])
 
 
-def _fastest(run: Callable[[dict[str, int]], Any], on_gpu: bool) -> dict[str, int]:
-    """The tile with which ``run`` takes least; the first where time says nothing."""
+def fastest_tile(run: Callable[[dict[str, int]], Any], on_gpu: bool) -> dict[str, int]:
+    """Choose the tile with which ``run`` takes least time; without a GPU, the first."""
     return min(TILES, key=lambda tile: _milliseconds(lambda: run(tile))) if on_gpu else TILES[0]
 
 
 def _milliseconds(work: Callable[[], Any]) -> float:
-    """The least: others may use the device too. Infinite if it has too few registers for it."""
+    """Shortest time, since others may use the device too; infinite if it lacks the registers."""
     try:
-        return triton.testing.do_bench(work, warmup=5, rep=20, return_mode="min")
+        return float(triton.testing.do_bench(work, warmup=5, rep=20, return_mode="min"))
     except triton.OutOfResources:
         return float("inf")
 
@@ -184,17 +188,17 @@ def _sums(
 ) -> tuple[Tensor, Tensor]:
     """Σσ and Σσ' over the gallery for each positive, each (Q, P).
 
-    The gallery is cut into parts, one program each, when the queries alone are too few to fill the
-    device; the parts are added up afterwards, always in the same order.
+    If the queries are too few to fill the device, the gallery is split, with one program for each
+    split. The splits are added up afterwards, always in the same order.
     """
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
     across, slots = triton.cdiv(count, tile["QUERIES"]), triton.cdiv(width, _POSITIVES)
     tiles = triton.cdiv(items, tile["ITEMS"])
-    parts = max(1, min(tiles, _PROGRAMS // (across * slots)))
-    sums = queries.new_empty(2, parts, count, width)
-    _sums_kernel[(across, slots, parts)](
+    splits = max(1, min(tiles, _PROGRAMS // (across * slots)))
+    sums = queries.new_empty(2, splits, count, width)
+    _sums_kernel[(across, slots, splits)](
         queries, gallery, positives, own, left_out, sums[0], sums[1],
-        count, items, depth, width, triton.cdiv(tiles, parts), sharpness,
+        count, items, depth, width, triton.cdiv(tiles, splits), sharpness,
         POSITIVES=_POSITIVES, PRECISION=precision, **tile,
     )  # fmt: skip
     return sums[0].sum(dim=0), sums[1].sum(dim=0)
@@ -212,7 +216,7 @@ def _weights(
     precision: str,
     tile: dict[str, int],
 ) -> Tensor:
-    """dL/ds of a strip, (q, N)."""
+    """dL/ds of a block, (q, N)."""
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
     weights = queries.new_empty(count, items)
     grid = (triton.cdiv(count, tile["QUERIES"]), triton.cdiv(items, tile["ITEMS"]))
@@ -224,7 +228,8 @@ def _weights(
 
 
 @triton.jit
-def _probe_kernel(out):
+def probe_kernel(out):
+    """Store a number: the smallest kernel, to see whether one can be built."""
     tl.store(out, 1.0)
 
 
@@ -256,13 +261,13 @@ def _similarity_tile(
 @triton.jit(do_not_specialize=_VARYING)
 def _sums_kernel(
     queries, gallery, positives, own, left_out, sigmoids, slopes,
-    count, items, depth, width, tiles_a_part, sharpness,
+    count, items, depth, width, tiles_a_split, sharpness,
     POSITIVES: tl.constexpr, PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     slots = tl.program_id(1) * POSITIVES + tl.arange(0, POSITIVES)
-    part = tl.program_id(2)
+    split = tl.program_id(2)
     table = rows[:, None].to(tl.int64) * width + slots[None, :]
     inside = (rows[:, None] < count) & (slots[None, :] < width)
     absent = tl.load(left_out + rows, mask=rows < count, other=-1)
@@ -270,7 +275,7 @@ def _sums_kernel(
     all_positives = tl.load(positives + table, mask=inside, other=-1)
     sigmoid_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
     slope_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
-    for i in range(part * tiles_a_part, (part + 1) * tiles_a_part):
+    for i in range(split * tiles_a_split, (split + 1) * tiles_a_split):
         columns = i * ITEMS + tl.arange(0, ITEMS)
         tile = _similarity_tile(
             queries, gallery, rows, columns, absent, count, items, depth,
@@ -284,7 +289,7 @@ def _sums_kernel(
             step = tl.where(columns[None, :] == p[:, None], 0.0, step)
             sigmoid_sum += tl.where(this, tl.sum(step, axis=1)[:, None], 0.0)
             slope_sum += tl.where(this, tl.sum(step * (1 - step), axis=1)[:, None], 0.0)
-    place = part.to(tl.int64) * count * width + table
+    place = split.to(tl.int64) * count * width + table
     tl.store(sigmoids + place, sigmoid_sum, mask=inside)
     tl.store(slopes + place, slope_sum, mask=inside)
 

@@ -6,7 +6,7 @@ from torch.autograd.function import once_differentiable
 
 
 def pair_similarities(queries: Tensor, gallery: Tensor, index: Tensor) -> Tensor:
-    """The similarity of each query to the items chosen for it.
+    """Compute the similarity of each query to the items chosen for it.
 
     Memory besides inputs and their gradients: O(Q·D), whatever P. Differentiable once.
 

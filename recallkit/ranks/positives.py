@@ -1,4 +1,4 @@
-"""Who is positive for whom: labels in, a table of gallery indices out."""
+"""The positives of each query: labels in, a table of gallery indices out."""
 
 import torch
 from torch import Tensor

@@ -1,27 +1,26 @@
-"""Matrix products in the precision asked for here, whatever the caller has allowed elsewhere."""
+"""Matrix products in a stated precision, whatever is allowed elsewhere in the process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-_BACKENDS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
-
-
+# torch's stubs lack the second.
+_BACKENDS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # pyright: ignore
 PRECISIONS = ("float32", "tf32")
 
 
 @contextmanager
 def products_in(precision: str, device_type: str) -> Iterator[None]:
-    """Within this context autocast is off and float32 products are rounded as asked, no further.
+    """Compute float32 products in ``precision`` within this context, with autocast off.
 
-    An error e in a similarity is an error e/τ in the argument of the sigmoid. TF32 keeps 10 bits:
-    each factor is off by up to 5e-4 of itself, and at τ = 0.01 the argument by up to some 0.05.
+    An error e in a similarity is an error e/τ in the argument of the sigmoid. TF32 keeps 10 bits.
+    Each factor is off by up to 5e-4 of itself, and at τ = 0.01 the argument by up to about 0.05.
 
     Args:
-        precision: ``"float32"``, or ``"tf32"``, which only CUDA devices have: elsewhere the
-            products are float32 all the same.
-        device_type: ``"cpu"``, ``"cuda"``, …: whose autocast is switched off.
+        precision: ``"float32"`` or ``"tf32"``. Only CUDA devices have TF32; elsewhere the products
+            stay in float32.
+        device_type: the device whose autocast is switched off: ``"cpu"``, ``"cuda"``, ….
     """
     before = [backend.fp32_precision for backend in _BACKENDS]
     rounding = "tf32" if precision == "tf32" and device_type == "cuda" else "ieee"

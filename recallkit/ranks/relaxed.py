@@ -20,14 +20,14 @@ from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.precision import PRECISIONS
 
 
-def _fused_ranks(queries: Tensor, *rest) -> Tensor:
-    """The engine "fused", or "blocks" where it cannot run; then a warning says so, once."""
+def _fused_ranks(queries: Tensor, *others) -> Tensor:
+    """Run the engine "fused", or "blocks" with one warning where "fused" cannot run."""
     if (obstacle := _fused_obstacle(queries)) is None:
         from recallkit.ranks.fused import fused_ranks
 
-        return fused_ranks(queries, *rest)
-    _warn_once(f"engine 'fused' cannot run, 'blocks' takes its place: {obstacle}")
-    return blocks_ranks(queries, *rest)
+        return fused_ranks(queries, *others)
+    warn_once(f"engine 'fused' cannot run, so 'blocks' is used: {obstacle}")
+    return blocks_ranks(queries, *others)
 
 
 def _fused_obstacle(queries: Tensor) -> str | None:
@@ -47,7 +47,8 @@ def _fused_obstacle(queries: Tensor) -> str | None:
 
 
 @functools.cache
-def _warn_once(message: str) -> None:
+def warn_once(message: str) -> None:
+    """Warn with a message that is shown once in a process."""
     warnings.warn(message, stacklevel=4)
 
 
@@ -56,9 +57,7 @@ ENGINES: dict[str, Callable[..., Tensor]] = {
     "blocks": blocks_ranks,
     "fused": _fused_ranks,
 }
-
-
-# Q·N·P up to which plain PyTorch is as fast as any: its launches are few, its table is small.
+# Largest Q·N·P for which plain PyTorch is as fast as any: few launches, a small table.
 DENSE_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
 
 
@@ -86,19 +85,19 @@ def relaxed_ranks(
         positives: (Q, P) int64 indices into the gallery, −1 where a query has fewer than P: what
             :func:`find_positives` returns.
         temperature: τ, in units of similarity. 0.01 is the paper's choice: with unit vectors, a
-            difference of ±0.05 is decided (sigmoid 0.7 % or 99.3 %).
+            difference of ±0.05 is nearly decided (sigmoid 0.7 % or 99.3 %).
         left_out: (Q,) int64, for each query the gallery item that does not compete: the query
             itself, when the gallery holds it. None: everything competes.
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
-            they cannot run, ``blocks`` with a warning) or ``"auto"``, which takes ``dense`` where
-            that is small, and else ``fused`` where it can run and ``blocks`` where not.
+            they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense`` for small
+            problems, else ``fused`` where it can run, else ``blocks``.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
-            shows what that does to loss and gradient.
+            measures the error in loss and gradient.
 
     Returns:
-        (Q, P) ranks ≥ 1, float32 or float64; +∞ at padding, where a sigmoid of k − r is then 0.
+        (Q, P) ranks ≥ 1, float32 or float64. Padding is +∞, so that its sigmoid of k − r is 0.
 
     Raises:
         ValueError: for empty or non-finite embeddings, shapes that disagree, an index outside the
@@ -124,9 +123,9 @@ def compute_ranks(
     engine: str,
     precision: str,
 ) -> Tensor:
-    """:func:`relaxed_ranks` of embeddings and indices that have been checked.
+    """Compute :func:`relaxed_ranks` without checking the arguments.
 
-    A look at what a tensor holds makes the host wait for the device. The losses look once.
+    Reading a tensor's values makes the host wait for the device. The losses check once.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")

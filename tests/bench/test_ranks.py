@@ -15,7 +15,7 @@ from recallkit.bench.ranks import Case, bench_ranks, measure, products, ranks_ta
 def test_the_loop_is_the_loss():
     embeddings, labels = bench.class_batch(Case("dense", 24, dim=8))
     leaves = [embeddings.double().requires_grad_() for _ in range(2)]
-    values = [bench._loop(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
+    values = [bench.loop_over_queries(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
     sum(values).backward()
     torch.testing.assert_close(values[0], values[1])
     torch.testing.assert_close(leaves[0].grad, leaves[1].grad)
@@ -30,7 +30,7 @@ def test_products_are_four(monkeypatch):
     embeddings = torch.randn(60, 16)
     known = {torch.ops.aten.addmm_: in_place}
     with FlopCounterMode(display=False, custom_mapping=known) as counted:
-        products(embeddings, strip_bytes=4 * 60 * 7)
+        products(embeddings, block_bytes=4 * 60 * 7)
     assert counted.get_total_flops() == 4 * 2 * 60 * 60 * 16
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("triton")
 
 from recallkit.bench.precision import round_fraction  # noqa: E402
 from recallkit.ranks import fused  # noqa: E402
-from recallkit.ranks.fused import _as_multiplied  # noqa: E402
+from recallkit.ranks.fused import rounded_factors  # noqa: E402
 
 # Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets, remarks on it.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")
@@ -83,7 +83,7 @@ def test_every_tile_gives_the_same(number, monkeypatch):
 
     assert len(fused.TILES) == 6
     monkeypatch.setattr(fused, "TILES", fused.TILES[number : number + 1])
-    monkeypatch.setattr(fused, "_found", {})
+    monkeypatch.setattr(fused, "FASTEST_TILES", {})
     test_a_batch_against_itself(70, 20, 15, True)
 
 
@@ -96,14 +96,14 @@ def test_the_fastest_tile_is_taken_and_one_that_does_not_fit_is_not(monkeypatch)
         return tile["QUERIES"] / tile["num_stages"]
 
     monkeypatch.setattr(fused.triton.testing, "do_bench", lambda work, **_: work())
-    assert fused._fastest(run, on_gpu=True) == fused.TILES[0]
-    assert fused._fastest(lambda tile: tile["DEPTH"] == 32, on_gpu=True) == fused.TILES[5]
+    assert fused.fastest_tile(run, on_gpu=True) == fused.TILES[0]
+    assert fused.fastest_tile(lambda tile: tile["DEPTH"] == 32, on_gpu=True) == fused.TILES[5]
 
 
-def test_strips_of_the_backward_pass(monkeypatch):
+def test_blocks_of_the_backward_pass(monkeypatch):
     from recallkit.ranks import fused
 
-    monkeypatch.setattr(fused, "STRIP_BYTES", 4 * 70 * 20)  # twenty queries at a time
+    monkeypatch.setattr(fused, "BLOCK_BYTES", 4 * 70 * 20)  # twenty queries at a time
     test_a_batch_against_itself(70, 20, 15, True)
 
 
@@ -155,7 +155,7 @@ def test_tf32_is_that_of_rounded_embeddings():
     found = relaxed_ranks(embeddings, embeddings, engine="fused", precision="tf32", **settings)
     rounded = round_fraction(embeddings, 10).double()
     expected = relaxed_ranks(rounded, rounded, engine="dense", **settings)
-    assert torch.equal(rounded.float(), _as_multiplied(embeddings, "tf32"))
+    assert torch.equal(rounded.float(), rounded_factors(embeddings, "tf32"))
     torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=0)
     exact = relaxed_ranks(embeddings, embeddings, engine="fused", **settings)
     assert not torch.allclose(exact.double(), expected, rtol=2e-5, atol=0)
@@ -165,21 +165,21 @@ def test_a_machine_that_cannot_build_kernels_says_so(monkeypatch):
     fused.obstacle_to_building.cache_clear()
     assert fused.obstacle_to_building(torch.device(DEVICE)) is None
     fused.obstacle_to_building.cache_clear()
-    monkeypatch.setattr(fused, "_probe_kernel", {})  # which launches nothing
+    monkeypatch.setattr(fused, "probe_kernel", {})  # which launches nothing
     assert "cannot build kernels here" in fused.obstacle_to_building(torch.device(DEVICE))
     fused.obstacle_to_building.cache_clear()
 
 
 @pytest.mark.parametrize("why", ["float64", "triton"])
 def test_blocks_takes_its_place_and_says_so_once(why, monkeypatch):
-    ranks._warn_once.cache_clear()
+    ranks.warn_once.cache_clear()
     embeddings = unit(6, 12, 4).to(DEVICE)
     if why == "float64":
         embeddings = embeddings.double()
     else:
         monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
     positives = find_positives(torch.arange(12) % 3).to(DEVICE)
-    with pytest.warns(UserWarning, match=f"'fused' cannot run, 'blocks' takes its place.*{why}"):
+    with pytest.warns(UserWarning, match=f"'fused' cannot run, so 'blocks' is used.*{why}"):
         found = relaxed_ranks(embeddings, embeddings, positives, engine="fused")
     again = relaxed_ranks(
         embeddings, embeddings, positives, engine="fused"

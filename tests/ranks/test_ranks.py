@@ -23,7 +23,7 @@ def generator():
 
 @pytest.fixture(params=["dense", "blocks"])  # fused: test_fused.py
 def engine(request, monkeypatch):
-    monkeypatch.setattr(blocks, "STRIP_BYTES", 1000)  # many strips, the last one uneven
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)  # many blocks, the last one uneven
     return request.param
 
 
