@@ -153,6 +153,23 @@ class Config:
                 f"images must be at least batch_size = {self.batch_size}, not {self.images}"
             )
 
+    def total_images(self, train_size: int) -> int:
+        """Return how many images the training sees: ``images``, or ``epochs`` times the set.
+
+        A training takes as many steps as whole batches of these images. It may see fewer images
+        than ``epochs`` times the set, because an epoch ends when no full batch can be made.
+
+        Args:
+            train_size: number of training images. For the exact number of an epoch pass what its
+                batches hold, ``len(sampler) * sampler.batch_size``, as the trainer does.
+
+        Raises:
+            ValueError: if ``train_size`` is below 1.
+        """
+        if train_size < 1:
+            raise ValueError(f"train_size must be at least 1, not {train_size}")
+        return self.epochs * train_size if self.epochs else self.images
+
 
 def config_from(values: Mapping[str, Any]) -> Config:
     """The settings that JSON holds: its lists are tuples here.

@@ -4,11 +4,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from recallkit.config import PRESETS, Config, config_from
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
+from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.build import count_steps, make_optimizer, make_schedule
 
 ROWS = {  # data set: epochs, milestones, rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
@@ -86,6 +89,33 @@ def test_of_few_steps_more_are_for_the_rise(warmup, warmup_steps, steps, rise):
 def test_epochs_count_batches_and_images_count_images():
     assert count_steps(Config(images=1000), 16, batches_an_epoch=7) == 62
     assert count_steps(Config(epochs=3), 16, batches_an_epoch=7) == 21
+
+
+def test_total_images_are_images_or_epochs_of_the_set():
+    assert Config(images=1000).total_images(70) == 1000
+    assert Config(images=1000, epochs=3).total_images(70) == 210
+    with pytest.raises(ValueError, match="train_size must be at least 1, not 0"):
+        Config().total_images(0)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20).filter(lambda s: max(s) > 1),
+    batch_size=st.integers(4, 60),
+    epochs=st.integers(1, 5),
+)
+@pytest.mark.filterwarnings("ignore:a batch of .* cannot be filled")
+def test_steps_follow_from_total_images(sizes, batch_size, epochs):
+    """For any classes, also if they cannot fill a batch: an epoch is its sampler's batches."""
+    labels = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    sampler = ClassBalancedSampler(labels, batch_size)
+    size, batches = sampler.batch_size, len(sampler)
+    by_epochs = Config(epochs=epochs, batch_size=batch_size)
+    assert count_steps(by_epochs, size, batches) == epochs * batches
+    # A batch may lack one image, and an epoch leaves out what fills no batch.
+    assert (size - 1) * epochs * batches <= by_epochs.total_images(len(labels))
+    by_images = Config(images=777, batch_size=batch_size)
+    steps = count_steps(by_images, size, batches)
+    assert steps * size <= by_images.total_images(len(labels)) < (steps + 1) * size
 
 
 def test_optimisers_by_name():

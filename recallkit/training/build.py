@@ -64,7 +64,8 @@ class _BaselineLoss(nn.Module):
     """A loss of the other library on cosines, with any labels and any dtype.
 
     Its default distances differ from loss to loss; for contrastive and triplet loss the margins of
-    ``BASELINE_LOSSES`` are those of cosines. Classes are numbered by size of label, as proxies must be.
+    ``BASELINE_LOSSES`` are those of cosines. Classes are numbered in the order of their labels, as
+    proxies need it.
     """
 
     def __init__(self, config: Config, labels: Tensor) -> None:
@@ -120,10 +121,14 @@ def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch
 
 
 def count_steps(config: Config, batch_size: int, batches_an_epoch: int) -> int:
-    """How many steps the training has: its epochs, or its images over the batch size."""
-    if config.epochs:
-        return config.epochs * batches_an_epoch
-    return config.images // batch_size
+    """Return how many whole batches the images of the training make.
+
+    Args:
+        config: the settings; ``config.total_images`` says how many images the training sees.
+        batch_size: of the sampler, which is smaller than ``config.batch_size`` if classes are few.
+        batches_an_epoch: of the sampler.
+    """
+    return config.total_images(batches_an_epoch * batch_size) // batch_size
 
 
 def make_schedule(config: Config, steps: int) -> Callable[[int], float]:

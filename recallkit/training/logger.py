@@ -69,7 +69,7 @@ class RunLog:
         append_metrics(self.folder, line)
         if self.writer is not None:
             for name, value in line.items():
-                if name not in ("step", "loss"):
+                if name not in ("step", "steps", "loss"):
                     self.writer.add_scalar(f"validation/{name}", value, line["step"])
             self.writer.flush()
 

@@ -139,7 +139,9 @@ def _train(
         "validation": run.history,
         "seconds": round(run.seconds, 2),
         "processor_seconds": round(run.processor_seconds, 2),
-        "images_per_second": round(training.steps * training.batch_size / run.seconds, 1),
+        "steps": training.steps_done,
+        "images_seen": training.images_seen,
+        "images_per_second": round(training.images_seen / run.seconds, 1),
         "peak_memory_mb": round(peak_memory(device) / 2**20, 1),
         "processes": processes.world,
         "skipped": sorted(set().union(*processes.gather(options.reading.bad))),
@@ -252,12 +254,11 @@ class _Run:
         training = self.training
         log = None
         if self.first:
-            size = training.batch_size
             log = RunLog(
                 self.folder,
                 self.history,
-                training.steps * size,
-                training.steps_done * size,
+                training.steps * training.batch_size,
+                training.images_seen,
                 training.steps_done,
                 self.options.tensorboard,
                 self.options.progress,
@@ -308,7 +309,8 @@ class _Run:
         metrics = evaluate(training.trained, self.validation, training.config.image_size)
         return {
             "step": training.steps_done,
-            "images": training.steps_done * training.batch_size,
+            "steps": training.steps,
+            "images": training.images_seen,
             "seconds": round(self.seconds, 2),
             "processor_seconds": round(self.processor_seconds, 2),
             "learning_rate": training.scheduler.get_last_lr()[0],

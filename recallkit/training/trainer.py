@@ -149,6 +149,11 @@ class Training:
             scaler=self.scaler if self.scaler.is_enabled() else None,
         )
 
+    @property
+    def images_seen(self) -> int:
+        """Images of the steps done: steps times batch size."""
+        return self.steps_done * self.batch_size
+
     def step(self) -> float:
         """Take one optimiser step; return its loss.
 

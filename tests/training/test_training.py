@@ -64,6 +64,8 @@ def test_a_run_leaves_its_folder(run, tmp_path):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines == result["validation"]
     assert [line["step"] for line in lines] == [5, 10, 15, 20]
+    assert {line["steps"] for line in lines} == {result["steps"]} == {20}
+    assert lines[-1]["images"] == result["images_seen"] == 320
     assert json.loads((folder / "result.json").read_text()) == json.loads(json.dumps(result))
     for key in ("seed", "seconds", "images_per_second", "device", "libraries", "commit"):
         assert result[key] is not None
@@ -391,6 +393,11 @@ def test_a_gradient_is_clipped(toy_splits, monkeypatch):
 def test_evaluations_by_epochs(run):
     config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
     assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_a_training_by_epochs_counts_its_images(run):
+    result = run(config=replace(CONFIG, epochs=3))
+    assert (result["steps"], result["images_seen"]) == (6, 96)  # 2 batches of 16 an epoch
 
 
 def test_the_best_weights_on_validation_classes_are_kept(run, tmp_path, toy_splits):
