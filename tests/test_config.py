@@ -131,6 +131,7 @@ def test_optimisers_by_name():
     [
         ({"crop": 0.0}, "crop must be above 0"),
         ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
+        ({"epochs": -1}, "epochs must be at least 0"),
         ({"milestones": (3,)}, "milestones must lie between 0 and epochs = 0"),
         ({"epochs": 4, "milestones": (4,)}, "milestones must lie between 0 and epochs = 4"),
     ],
