@@ -1,10 +1,13 @@
 """A stored number names the code that made it."""
 
+import pickle
 import shutil
 import subprocess
+import sys
 
 import pytest
 
+from recallkit.files import read_json
 from recallkit.training.environment import commit_of
 
 
@@ -46,3 +49,27 @@ def test_changed_code_and_data_are_told(checkout, name):
 def test_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit_of(tmp_path) == "unknown"
+
+
+def test_a_package_installed_below_a_checkout_is_not_of_its_commit(checkout):
+    installed = checkout / ".venv" / "package"
+    installed.mkdir(parents=True)
+    (installed / "code.py").write_text("installed")
+    assert commit_of(installed) == "unknown"
+
+
+def test_training_works_where_python_has_no_resource(tmp_path, toy_splits):
+    """As on Windows: the peak of memory is then unknown."""
+    (tmp_path / "splits").write_bytes(pickle.dumps(toy_splits))
+    code = (
+        "import sys, pickle\n"
+        "sys.modules['resource'] = None\n"
+        "from pathlib import Path\n"
+        "from recallkit.config import Config\n"
+        "from recallkit.training import train\n"
+        "splits = pickle.loads(Path('splits').read_bytes())\n"
+        "config = Config(image_size=16, embedding_dim=8, batch_size=16, images=32, evaluations=1)\n"
+        "train(config, Path('run'), splits=splits, device='cpu')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert read_json(tmp_path / "run" / "result.json")["peak_memory_mb"] is None

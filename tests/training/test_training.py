@@ -20,14 +20,14 @@ from recallkit.checks import check_embeddings
 from recallkit.config import Config
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
-from recallkit.evaluation.embedding import evaluate
+from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
 from recallkit.files import read_json
 from recallkit.large_batch import LargeBatchStep
+from recallkit.training import Stopped, train
 from recallkit.training import logger as run_log
 from recallkit.training import run_folder as runs
 from recallkit.training.build import make_network
 from recallkit.training.environment import choose_device
-from recallkit.training.loop import Stopped, train
 from recallkit.training.run_folder import load_run
 from recallkit.training.trainer import Diverged, Training
 
@@ -426,11 +426,14 @@ def test_without_tensorboard_the_run_is_the_same(run, tmp_path, monkeypatch):
     assert (tmp_path / "run" / "metrics.jsonl").exists()
 
 
-def test_the_line_of_progress(run, capsys):
-    run(progress=True)
-    shown = capsys.readouterr().err
-    for word in ("loss=", "R@1=", "peak=", "images/s", "<"):  # the last before the time left
-        assert word in shown
+def test_on_test_gets_the_embeddings_of_the_trained_network(run, tmp_path, toy_splits):
+    calls = []
+    result = run(on_test=lambda *arguments: calls.append(arguments))
+    [(images, embeddings)] = calls
+    assert images is toy_splits.test
+    assert evaluate_embeddings(embeddings, images) == result["test"]["trained"]
+    _, network = load_run(tmp_path / "run", "cpu")
+    torch.testing.assert_close(embeddings, embed(network, images.images, 16))
 
 
 def damage_nan(path):
