@@ -1,4 +1,4 @@
-"""The paper's schedule, a preset a row, and what recipes make of it."""
+"""The settings: the paper's presets, the length of a training, schedule and optimiser of it."""
 
 import math
 
@@ -14,7 +14,7 @@ from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.build import count_steps, make_optimizer, make_schedule
 
-ROWS = {  # data set: epochs, milestones, rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
+ROWS = {  # data set: epochs, milestones, learning rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
     "inaturalist": (
         (90, (40, 70), 1e-4, 200),
         (90, (10, 40, 70), 5e-5, 200),
@@ -62,7 +62,7 @@ def test_settings_survive_json():
         config_from({"weather": 1})
 
 
-def test_the_rate_falls_at_the_milestones():
+def test_the_learning_rate_falls_at_the_milestones():
     config = Config(epochs=10, milestones=(4, 8), warmup=0.0)
     share = make_schedule(config, steps=50)
     assert [share(step) for step in (0, 19, 20, 39, 40, 49)] == pytest.approx(
@@ -70,7 +70,7 @@ def test_the_rate_falls_at_the_milestones():
     )
 
 
-def test_without_milestones_the_rate_rises_and_follows_a_cosine():
+def test_without_milestones_the_learning_rate_rises_and_follows_a_cosine():
     share = make_schedule(Config(warmup=0.1), steps=200)
     assert [share(step) for step in (0, 19, 20)] == pytest.approx([0.05, 1, 1])
     assert share(110) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from recallkit.config import Config, Loss
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
-from recallkit.training import Stopped, train
-from recallkit.training.build import BASELINE_LOSSES, make_loss
-from recallkit.training.trainer import Training
+from recallkit.training import BASELINE_LOSSES, Stopped, Training, make_loss, train
+from recallkit.training.distributed import Processes
 
 CONFIG = Config(
     image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=2, simix=False
@@ -173,8 +172,6 @@ def test_a_step_that_is_repeated_counts_once_in_the_proxies(toy_splits):
 
 
 def test_a_baseline_loss_is_refused_in_several_processes(toy_splits):
-    from recallkit.training.distributed import Processes
-
     processes, config = Processes(rank=0, world=2), replace(CONFIG, loss="triplet")
     with pytest.raises(ValueError, match="loss 'triplet' trains in one process"):
         Training(config, toy_splits.train, torch.device("cpu"), processes)

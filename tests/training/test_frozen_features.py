@@ -19,18 +19,20 @@ from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
 from recallkit.experiments.store import run_key
 from recallkit.networks import build_network
-from recallkit.training import Stopped, train
-from recallkit.training import frozen_features as frozen
-from recallkit.training import trainer as training
-from recallkit.training.build import make_network, make_train_transform
-from recallkit.training.frozen_features import (
-    DrawnView,
-    augmented_features,
+from recallkit.training import (
+    Stopped,
+    Training,
     feature_splits,
+    frozen_features,
+    load_run,
+    make_network,
+    make_train_transform,
     plain_features,
+    train,
+    trainer,
 )
-from recallkit.training.run_folder import load_run, read_weights
-from recallkit.training.trainer import Training
+from recallkit.training.frozen_features import DrawnView, augmented_features
+from recallkit.training.run_folder import read_weights
 
 CPU = torch.device("cpu")
 CONFIG = Config(
@@ -75,7 +77,7 @@ def assert_never_computed(monkeypatch):
     def refuse(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(frozen, "compute_features", refuse)
+    monkeypatch.setattr(frozen_features, "compute_features", refuse)
 
 
 # Features
@@ -113,7 +115,7 @@ def test_without_augmentation_a_view_is_the_image(toy_splits, cache):
 def test_a_view_does_not_depend_on_how_images_are_chunked(toy_splits, tmp_path, monkeypatch):
     found = []
     for size in (100, 7):
-        monkeypatch.setattr(frozen, "CHUNK", size)
+        monkeypatch.setattr(frozen_features, "CHUNK", size)
         monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / str(size)))
         found.append(augmented_features(network_of(), toy_splits.train, CONFIG).images)
     torch.testing.assert_close(*found)
@@ -223,7 +225,7 @@ def test_the_head_trains_as_in_the_whole_network(toy_splits, cache, monkeypatch)
             part.requires_grad_(False)
         return network
 
-    monkeypatch.setattr(training, "make_network", with_fixed_backbone)
+    monkeypatch.setattr(trainer, "make_network", with_fixed_backbone)
     whole = Training(replace(config, frozen=False), toy_splits.train, CPU)
     start = on_features.network.head.linear.weight.clone()
     for _ in range(15):

@@ -23,13 +23,16 @@ from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
 from recallkit.files import read_json
 from recallkit.large_batch import LargeBatchStep
-from recallkit.training import Stopped, train
-from recallkit.training import logger as run_log
-from recallkit.training import run_folder as runs
-from recallkit.training.build import make_network
-from recallkit.training.environment import choose_device
-from recallkit.training.run_folder import load_run
-from recallkit.training.trainer import Diverged, Training
+from recallkit.training import (
+    Diverged,
+    Stopped,
+    Training,
+    choose_device,
+    load_run,
+    make_network,
+    train,
+)
+from recallkit.training.run_folder import read_weights
 
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=4)
 
@@ -296,9 +299,9 @@ def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
         patch.setattr(LargeBatchStep, "__call__", seventh)
         with pytest.raises(Diverged, match=rf"{message}.* at step 6, with the images pattern \d"):
             run()
-    found = read_json(tmp_path / "run" / "diverged.json")
-    assert found["step"] == 6
-    assert len(found["images"]) == 16
+    diverged = read_json(tmp_path / "run" / "diverged.json")
+    assert diverged["step"] == 6
+    assert len(diverged["images"]) == 16
     assert not (tmp_path / "run" / "result.json").exists()
     run(resume=True)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
@@ -317,11 +320,11 @@ class DecodedImages:
     def read(self, index):
         self.left -= 1
         if self.left == 0:
-            raise RecallkitError("photo.jpg cannot be read as a picture.")
+            raise RecallkitError("photo.jpg cannot be read as an image.")
         return self.images[index]
 
 
-def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
+def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
     """Files give the weights that a tensor gives, the bad one mended half way."""
     run("whole")
     for after in (100, -1):
@@ -337,11 +340,11 @@ def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_spl
     assert a == b
 
 
-def test_a_bad_picture_is_left_out_of_its_batch(run, toy_splits):
+def test_a_bad_image_is_left_out_of_its_batch(run, toy_splits):
     images = DecodedImages(toy_splits.train.images, 100)
     splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
     result = run(splits=splits, reading=Reading(on_bad_image="skip"))
-    assert result["skipped"] == ["photo.jpg cannot be read as a picture."]
+    assert result["skipped"] == ["photo.jpg cannot be read as an image."]
     assert result["validation"][-1]["step"] == 20
 
 
@@ -404,7 +407,7 @@ def test_the_best_weights_on_validation_classes_are_kept(run, tmp_path, toy_spli
     history = run()["validation"]
     best = max(line["R@1"] for line in history)
     network = make_network(CONFIG)
-    network.load_state_dict(runs.read_weights(tmp_path / "run", "best"))
+    network.load_state_dict(read_weights(tmp_path / "run", "best"))
     found = evaluate(network, toy_splits.validation, 16)["R@1"]
     assert found == pytest.approx(best, abs=1e-6)
 
@@ -420,7 +423,7 @@ def test_tensorboard_holds_loss_and_metrics(run, tmp_path):
 
 
 def test_without_tensorboard_the_run_is_the_same(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_log, "find_spec", lambda name: None)
+    monkeypatch.setattr("recallkit.training.logger.find_spec", lambda name: None)
     run(tensorboard=True)
     assert not (tmp_path / "run" / "tensorboard").exists()
     assert (tmp_path / "run" / "metrics.jsonl").exists()
