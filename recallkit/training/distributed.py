@@ -162,10 +162,11 @@ class ShardedMixup(SimilarityMixup):
         super().__init__()
         self.shard = shard
 
-    def _draw(self, count: int, like: Tensor) -> Tensor:
+    def draw(self, count: int, like: Tensor) -> Tensor:
+        """Draw for the pairs of the whole batch, and keep those of this process."""
         first, _ = same_class_pairs(self.shard.labels)  # pairs of the whole batch
         with self.shard.common_random():
-            alpha = super()._draw(len(first), like)
+            alpha = super().draw(len(first), like)
         rows = self.shard.rows
         ours = (first >= rows.start) & (first < rows.stop)
         return alpha[ours.to(alpha.device)]
