@@ -156,7 +156,7 @@ def _fingerprint(images: Tensor | ImageFiles) -> str:
         hashed = hashlib.sha256(str(tuple(images.shape)).encode())
         grey = images.stride(1) == 0  # one channel seen three times
         for chunk in images.split(1000):
-            hashed.update(np.ascontiguousarray((chunk[:, :1] if grey else chunk).numpy()))
+            hashed.update((chunk[:, :1] if grey else chunk).numpy().tobytes())
         return hashed.hexdigest()
     if images.reading.on_bad_image == "skip":
         raise ValueError(
