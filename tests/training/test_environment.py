@@ -58,18 +58,33 @@ def test_a_package_installed_below_a_checkout_is_not_of_its_commit(checkout):
     assert commit_of(installed) == "unknown"
 
 
-def test_training_works_where_python_has_no_resource(tmp_path, toy_splits):
-    """As on Windows: the peak of memory is then unknown."""
+LIKE_WINDOWS = """
+import fcntl, os, pickle, stat, sys
+from pathlib import Path
+
+sys.modules["resource"] = None
+fsync = os.fsync
+
+
+def fsync_writable(handle):
+    read_only = fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    if read_only and not stat.S_ISDIR(os.fstat(handle).st_mode):
+        raise OSError(9, "Bad file descriptor")
+    fsync(handle)
+
+
+os.fsync = fsync_writable
+from recallkit.config import Config
+from recallkit.training import train
+
+splits = pickle.loads(Path("splits").read_bytes())
+config = Config(image_size=16, embedding_dim=8, batch_size=16, images=32, evaluations=1)
+train(config, Path("run"), splits=splits, device="cpu", progress=True)
+"""
+
+
+def test_training_works_without_what_only_unix_has(tmp_path, toy_splits):
+    """No module ``resource``, so the peak of memory is unknown; a flush wants a writable handle."""
     (tmp_path / "splits").write_bytes(pickle.dumps(toy_splits))
-    code = (
-        "import sys, pickle\n"
-        "sys.modules['resource'] = None\n"
-        "from pathlib import Path\n"
-        "from recallkit.config import Config\n"
-        "from recallkit.training import train\n"
-        "splits = pickle.loads(Path('splits').read_bytes())\n"
-        "config = Config(image_size=16, embedding_dim=8, batch_size=16, images=32, evaluations=1)\n"
-        "train(config, Path('run'), splits=splits, device='cpu')\n"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-c", LIKE_WINDOWS], cwd=tmp_path, check=True)
     assert read_json(tmp_path / "run" / "result.json")["peak_memory_mb"] is None
