@@ -54,9 +54,9 @@ def test_the_drawn_neighbours_are_those_of_a_search_through_all(tmp_path, monkey
         drawn.append((images, chosen, neighbours, similarities))
         return draw(images, chosen, gallery, neighbours, similarities)
 
-    def searching(queries, *arguments):
+    def searching(queries, *arguments, **options):
         searched.append(len(queries))
-        return search(queries, *arguments)
+        return search(queries, *arguments, **options)
 
     monkeypatch.setattr(plots, "plot_neighbours", plot)
     monkeypatch.setattr(metrics, "search", searching)
