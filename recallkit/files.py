@@ -65,7 +65,8 @@ def cannot_write(path: Path, error: OSError) -> RecallkitError:
 
 def flush_to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    access = os.O_RDONLY if path.is_dir() else os.O_RDWR  # Windows flushes no other handle
+    handle = os.open(path, access)
     try:
         os.fsync(handle)
     finally:

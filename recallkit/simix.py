@@ -51,11 +51,12 @@ class SimilarityMixup(nn.Module):
         check_embeddings(embeddings)
         check_labels(labels, len(embeddings))
         first, second = same_class_pairs(labels)
-        alpha = self._draw(len(first), embeddings)
+        alpha = self.draw(len(first), embeddings)
         virtual = torch.lerp(embeddings[second], embeddings[first], alpha[:, None])
         return torch.cat([embeddings, virtual]), torch.cat([labels, labels[first]])
 
-    def _draw(self, count: int, like: Tensor) -> Tensor:
+    def draw(self, count: int, like: Tensor) -> Tensor:
+        """Draw α of ``count`` pairs: (M,) from 0 to 1, with dtype and device of ``like``."""
         device = self.generator.device if self.generator else like.device
         return torch.rand(count, generator=self.generator, device=device).to(like)
 

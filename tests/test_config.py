@@ -1,17 +1,20 @@
-"""The paper's schedule, a preset a row, and what recipes make of it."""
+"""The settings: the paper's presets, the length of a training, schedule and optimiser of it."""
 
 import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from recallkit.config import PRESETS, Config, config_from
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
+from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.build import count_steps, make_optimizer, make_schedule
 
-ROWS = {  # data set: epochs, milestones, rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
+ROWS = {  # data set: epochs, milestones, learning rate, chunk; for ResNet-50, ViT-B/32, ViT-B/16
     "inaturalist": (
         (90, (40, 70), 1e-4, 200),
         (90, (10, 40, 70), 5e-5, 200),
@@ -59,7 +62,7 @@ def test_settings_survive_json():
         config_from({"weather": 1})
 
 
-def test_the_rate_falls_at_the_milestones():
+def test_the_learning_rate_falls_at_the_milestones():
     config = Config(epochs=10, milestones=(4, 8), warmup=0.0)
     share = make_schedule(config, steps=50)
     assert [share(step) for step in (0, 19, 20, 39, 40, 49)] == pytest.approx(
@@ -67,7 +70,7 @@ def test_the_rate_falls_at_the_milestones():
     )
 
 
-def test_without_milestones_the_rate_rises_and_follows_a_cosine():
+def test_without_milestones_the_learning_rate_rises_and_follows_a_cosine():
     share = make_schedule(Config(warmup=0.1), steps=200)
     assert [share(step) for step in (0, 19, 20)] == pytest.approx([0.05, 1, 1])
     assert share(110) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
@@ -88,6 +91,33 @@ def test_epochs_count_batches_and_images_count_images():
     assert count_steps(Config(epochs=3), 16, batches_an_epoch=7) == 21
 
 
+def test_total_images_are_images_or_epochs_of_the_set():
+    assert Config(images=1000).total_images(70) == 1000
+    assert Config(images=1000, epochs=3).total_images(70) == 210
+    with pytest.raises(ValueError, match="train_size must be at least 1, not 0"):
+        Config().total_images(0)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20).filter(lambda s: max(s) > 1),
+    batch_size=st.integers(4, 60),
+    epochs=st.integers(1, 5),
+)
+@pytest.mark.filterwarnings("ignore:a batch of .* cannot be filled")
+def test_steps_follow_from_total_images(sizes, batch_size, epochs):
+    """For any classes, also if they cannot fill a batch: an epoch is its sampler's batches."""
+    labels = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    sampler = ClassBalancedSampler(labels, batch_size)
+    size, batches = sampler.batch_size, len(sampler)
+    by_epochs = Config(epochs=epochs, batch_size=batch_size)
+    assert count_steps(by_epochs, size, batches) == epochs * batches
+    # A batch may lack one image, and an epoch leaves out what fills no batch.
+    assert (size - 1) * epochs * batches <= by_epochs.total_images(len(labels))
+    by_images = Config(images=777, batch_size=batch_size)
+    steps = count_steps(by_images, size, batches)
+    assert steps * size <= by_images.total_images(len(labels)) < (steps + 1) * size
+
+
 def test_optimisers_by_name():
     layer, loss = nn.Linear(3, 2), nn.Module()
     adam = make_optimizer(layer, loss, Config(optimizer="adam", weight_decay=0.1))
@@ -101,6 +131,7 @@ def test_optimisers_by_name():
     [
         ({"crop": 0.0}, "crop must be above 0"),
         ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
+        ({"epochs": -1}, "epochs must be at least 0"),
         ({"milestones": (3,)}, "milestones must lie between 0 and epochs = 0"),
         ({"epochs": 4, "milestones": (4,)}, "milestones must lie between 0 and epochs = 4"),
     ],

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,9 @@ from recallkit.config import PRESETS, Config
 from recallkit.tables import metrics_table, text_table
 
 if TYPE_CHECKING:
-    from recallkit.data.prefetch import Reading
+    from torch import Tensor
+
+    from recallkit.data.image_set import ImageSet
 from recallkit.cli.shared import RUNS, save_figure
 
 
@@ -93,8 +96,7 @@ def _train(
     config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
 ) -> Path | None:
     """Train, draw and print; the run folder, or None in all processes but the first."""
-    from recallkit.training import loop
-    from recallkit.training.run_folder import read_config
+    from recallkit.training import read_config, train
 
     if resume is not None:
         config, folder = read_config(resume), resume
@@ -104,10 +106,11 @@ def _train(
     first = os.environ.get("RANK", "0") == "0"
     if first:
         print(f"preset {preset}, run folder {folder}")
-    result = loop.train(config, folder, resume=resume is not None, **options)
+    drawn = partial(_draw_retrievals, folder=folder)
+    result = train(config, folder, resume=resume is not None, on_test=drawn, **options)
     if not first:
         return None
-    _draw_run(config, folder, result, options["reading"])
+    _draw_learning_curve(result["validation"], folder)
     columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
     print(metrics_table(result["test"], columns, title="test classes, %"))
     print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
@@ -133,21 +136,30 @@ def _store(folder: Path, name: str) -> None:
         write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 
-def _draw_run(config: Config, folder: Path, result: dict[str, Any], reading: "Reading") -> None:
-    from recallkit import metrics, plots
-    from recallkit.data import load
-    from recallkit.evaluation.embedding import embed
-    from recallkit.training.frozen_features import plain_features
-    from recallkit.training.run_folder import load_run
+def _draw_learning_curve(history: list[dict[str, Any]], folder: Path) -> None:
+    from recallkit import plots
 
-    test = load(config.dataset, config.image_size, config.root, reading).test
-    fig, _ = plots.plot_learning_curve(result["validation"])
+    fig, _ = plots.plot_learning_curve(history)
     save_figure(fig, folder / "figures" / "learning_curve.png")
-    _, network = load_run(folder)
-    chosen, images = plots.random_queries(test, min(8, len(test))), test.images
-    if config.frozen:  # the cache has the features, which take longer than all else
-        network, images = network.head, plain_features(network, test, config.image_size).images
-    embeddings = embed(network, images, config.image_size)
-    similarities, neighbours = metrics.search(embeddings, k=min(8, len(test) - 1))
-    fig, _ = plots.plot_neighbours(test, chosen, test, neighbours[chosen], similarities[chosen])
+
+
+def _draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> None:
+    """Draw some queries of the test images and their nearest; only these queries are searched."""
+    from recallkit import plots
+
+    chosen = plots.random_queries(images, min(8, len(images)))
+    similarities, neighbours = _nearest_others(embeddings, chosen, min(8, len(images) - 1))
+    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
     save_figure(fig, folder / "figures" / "retrieval.png")
+
+
+def _nearest_others(embeddings: "Tensor", chosen: list[int], k: int) -> "tuple[Tensor, Tensor]":
+    """Search all embeddings for the k nearest of the chosen ones, without themselves."""
+    import torch
+
+    from recallkit import metrics
+
+    similarities, neighbours = metrics.search(embeddings[chosen], embeddings, k + 1)
+    itself = neighbours == torch.tensor(chosen, device=neighbours.device)[:, None]  # (Q, k + 1)
+    others = itself.int().argsort(dim=1, stable=True)[:, :k]  # itself last; else the k + 1st
+    return similarities.gather(1, others), neighbours.gather(1, others)

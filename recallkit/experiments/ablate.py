@@ -16,7 +16,7 @@ from recallkit.errors import RecallkitError
 from recallkit.experiments import one_run
 from recallkit.experiments.plan import Plan, Run, Stored, make_plan, place
 from recallkit.experiments.sweeps import Sweep
-from recallkit.training.loop import Stopped
+from recallkit.training import Stopped
 
 WORK = Path("runs") / "ablations"
 

@@ -22,7 +22,7 @@ from recallkit.data.image_set import Splits
 from recallkit.errors import RecallkitError
 from recallkit.experiments.store import config_of
 from recallkit.files import read_json, write_json
-from recallkit.training.loop import Stopped, train
+from recallkit.training import Stopped, train
 from recallkit.training.trainer import Diverged
 
 STOPPED = 3  # exit status of a run that saved its state and can go on

@@ -1,12 +1,8 @@
-"""A loss by its name: those of this package, its variants, and those of pytorch-metric-learning.
-
-What stands in the settings of a training becomes an object here; the other library is loaded only
-for a loss of its own.
-"""
+"""From the settings of a training to its objects: network, loss, optimiser, schedule, transform."""
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +10,10 @@ from torch import Tensor, nn
 from recallkit.config import Config
 from recallkit.data.transforms import TrainTransform
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
-from recallkit.networks import build_network
+from recallkit.networks import RetrievalNetwork, build_network
 
-# Of the other library: class, and its settings on cosines. Those of contrastive and triplet loss
-# there are for distances; the others are the library's own, which are their authors'.
+# Losses of pytorch-metric-learning: class, and its settings on cosines. The library's margins for
+# contrastive and triplet loss are for distances, so ours differ. All others are its defaults.
 BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
     "contrastive": ("ContrastiveLoss", {"pos_margin": 1.0, "neg_margin": 0.5}),
     "triplet": ("TripletMarginLoss", {"margin": 0.1}),
@@ -28,14 +24,41 @@ BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
 }
 
 
+class Transform(Protocol):
+    """What turns a chunk of a batch into input of the network, with random amounts of the batch."""
+
+    def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Draw the random amounts of a batch: tensors with a row for each of ``count`` images."""
+        ...
+
+    def __call__(self, images: Tensor, draws: Any = None) -> Tensor:
+        """Transform images with their rows of what :meth:`draw` returned; None: draw them here."""
+        ...
+
+
+def make_network(config: Config) -> RetrievalNetwork:
+    """Make the untrained network; its random weights come from torch's default generator."""
+    return build_network(
+        config.network,
+        embedding_dim=config.embedding_dim,
+        pretrained=config.weights or config.pretrained,
+        image_size=config.image_size,
+    )
+
+
+def on_device(network: RetrievalNetwork, device: torch.device) -> RetrievalNetwork:
+    """Move a network, with the channels of a pixel side by side: a CPU convolves a third faster."""
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def make_loss(config: Config, labels: Tensor) -> nn.Module:
-    """The loss that ``config`` names: (B, D) embeddings, (B,) labels → scalar.
+    """Make the loss: (B, D) embeddings and (B,) labels → scalar.
 
     Args:
-        config: the settings; those of RS@k hold for its variants too, and SmoothAP has
-            ``rank_temperature``. The others have settings of their own, see ``BASELINE_LOSSES``.
-        labels: (N,) of all training images; a loss with proxies has one for each class. These are
-            drawn from torch's default generator.
+        config: the settings. Those of RS@k count for its variants too, SmoothAP has
+            ``rank_temperature`` alone, and for baseline losses see ``BASELINE_LOSSES``.
+        labels: (N,) of all training images. A loss with proxies has one for each class, drawn from
+            torch's default generator.
     """
     if config.loss in BASELINE_LOSSES:
         return _BaselineLoss(config, labels)
@@ -47,34 +70,38 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
     return RecallAtKLoss(*settings)
 
 
-def make_baseline_loss(name: str, **others: Any) -> nn.Module:
-    """A loss of pytorch-metric-learning.
+def make_baseline_loss(name: str, **arguments: Any) -> nn.Module:
+    """Make a loss of pytorch-metric-learning.
 
     Args:
-        name: among ``BASELINE_LOSSES``.
-        others: further arguments of its class.
+        name: a key of ``BASELINE_LOSSES``.
+        arguments: further arguments of its class.
     """
     from pytorch_metric_learning import losses
 
     kind, settings = BASELINE_LOSSES[name]
-    return getattr(losses, kind)(**settings, **others)
+    return getattr(losses, kind)(**settings, **arguments)
 
 
 class _BaselineLoss(nn.Module):
-    """A loss of the other library on cosines, with any labels and any dtype.
+    """A baseline loss on cosines, with any labels and any dtype.
 
-    Its default distances differ from loss to loss; for contrastive and triplet loss the margins of
-    ``BASELINE_LOSSES`` are those of cosines. Classes are numbered by size of label, as proxies must be.
+    The library's default distances differ from loss to loss; here all losses see cosines. Classes
+    are numbered in the order of their labels, because proxies need numbers from 0 on.
     """
+
+    classes: Tensor  # (C,) labels in order
 
     def __init__(self, config: Config, labels: Tensor) -> None:
         from pytorch_metric_learning.distances import CosineSimilarity
 
         super().__init__()
-        self.register_buffer("classes", labels.unique(), persistent=False)  # (C,)
-        proxies = {"num_classes": len(self.classes), "embedding_size": config.embedding_dim}
-        others = proxies if config.loss == "proxy-anchor" else {}
-        self.loss = make_baseline_loss(config.loss, distance=CosineSimilarity(), **others)
+        self.register_buffer("classes", labels.unique(), persistent=False)
+        arguments: dict[str, Any] = {"distance": CosineSimilarity()}
+        if config.loss == "proxy-anchor":
+            arguments["num_classes"] = len(self.classes)
+            arguments["embedding_size"] = config.embedding_dim
+        self.loss = make_baseline_loss(config.loss, **arguments)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
@@ -82,18 +109,61 @@ class _BaselineLoss(nn.Module):
         return self.loss(embeddings.to(dtype), numbers)
 
 
-def make_network(config: Config) -> nn.Module:
-    """The untrained network of ``config``."""
-    return build_network(
-        config.network,
-        embedding_dim=config.embedding_dim,
-        pretrained=config.weights or config.pretrained,
-        image_size=config.image_size,
-    )
+def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Make Adam or AdamW.
+
+    Biases and the scales of normalisation layers have no weight decay: they have one dimension.
+    Proxies of a loss have none either, and a learning rate of their own, ``config.proxy_rate``.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if proxies := list(loss.parameters()):
+        learning_rate = config.proxy_rate * config.learning_rate
+        groups.append({"params": proxies, "weight_decay": 0.0, "lr": learning_rate})
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
+    return kind(groups, lr=config.learning_rate, fused=True)
+
+
+def count_steps(config: Config, batch_size: int, batches_an_epoch: int) -> int:
+    """Return how many whole batches the images of the training make.
+
+    Args:
+        config: the settings; ``config.total_images`` says how many images the training sees.
+        batch_size: of the sampler, which is smaller than ``config.batch_size`` if classes are few.
+        batches_an_epoch: of the sampler.
+    """
+    return config.total_images(batches_an_epoch * batch_size) // batch_size
+
+
+def make_schedule(config: Config, steps: int) -> Callable[[int], float]:
+    """Return the schedule: number of a step → learning rate, as a share of its peak.
+
+    After a linear warm-up, half a cosine goes down to 0; with milestones, ``config.decay`` is
+    multiplied in at each of them instead.
+    """
+    rise = max(1, _warmup_steps(config, steps))
+    falls = [steps * epoch // config.epochs for epoch in config.milestones]
+
+    def share(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        if falls:
+            return config.decay ** sum(step >= fall for fall in falls)
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+    return share
+
+
+def _warmup_steps(config: Config, steps: int) -> int:
+    share = round(config.warmup * steps)
+    return max(share, min(config.warmup_steps, steps // 3)) if config.warmup else share
 
 
 def make_train_transform(config: Config) -> TrainTransform:
-    """The augmentation of ``config``."""
+    """Make the augmentation."""
     return TrainTransform(
         config.image_size,
         config.rotation,
@@ -103,46 +173,3 @@ def make_train_transform(config: Config) -> TrainTransform:
         config.flip,
         config.crop,
     )
-
-
-def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.Optimizer:
-    """Adam or AdamW; biases and the scales of normalisation layers do not decay, nor do proxies."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    rate = config.learning_rate
-    if proxies := list(loss.parameters()):
-        groups.append({"params": proxies, "weight_decay": 0.0, "lr": config.proxy_rate * rate})
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
-    return kind(groups, lr=rate, fused=True)
-
-
-def count_steps(config: Config, batch_size: int, batches_an_epoch: int) -> int:
-    """How many steps the training has: its epochs, or its images over the batch size."""
-    if config.epochs:
-        return config.epochs * batches_an_epoch
-    return config.images // batch_size
-
-
-def make_schedule(config: Config, steps: int) -> Callable[[int], float]:
-    """The share of the peak rate at each step.
-
-    After a linear rise: with milestones, times ``decay`` at each of them; without, half a cosine
-    down to 0.
-    """
-    rise = round(config.warmup * steps)
-    if config.warmup:
-        rise = max(rise, min(config.warmup_steps, steps // 3))
-    falls = [steps * epoch // config.epochs for epoch in config.milestones]
-
-    def share(step: int) -> float:
-        if step < max(1, rise):
-            return (step + 1) / max(1, rise)
-        if falls:
-            return config.decay ** sum(step >= fall for fall in falls)
-        first = max(1, rise)
-        return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, steps - first)))
-
-    return share

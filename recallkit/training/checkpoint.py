@@ -1,4 +1,4 @@
-"""The state of a training on disk: written whole or not at all, and the one before it kept too."""
+"""The state of a training on disk: written whole or not at all, with the one before it."""
 
 import io
 import json
@@ -14,21 +14,23 @@ from recallkit.files import write_atomically
 
 LAST, PREVIOUS = "state.pt", "state.previous.pt"
 
-
 State = dict[str, Any]
 
 
 def save_state(folder: Path, state: State, identity: Any) -> None:
-    """Write ``state.pt`` of the run ``folder``; the one that was there becomes the previous.
+    """Write ``state.pt`` into a run folder; the state that was there becomes the previous one.
 
     At every moment one of the two is whole, whatever happens to process, machine or disk.
 
     Args:
         folder: of the run.
-        state: tensors, numbers, strings and collections of them: what can be loaded safely.
-        identity: of the run, as JSON can hold it: a state of another is refused.
+        state: tensors, numbers, strings and collections of them, which can be loaded safely.
+        identity: of the run, as JSON can hold it; :func:`load_state` refuses another's state.
+
+    Raises:
+        RecallkitError: if the disk is full or the folder cannot be written.
     """
-    buffer = io.BytesIO()  # on a full disk torch.save would raise what says nothing of disks
+    buffer = io.BytesIO()  # on a full disk torch.save would raise an error that hides the cause
     torch.save(state | {"identity": json.dumps(identity)}, buffer)
     write_atomically(
         folder / LAST, lambda path: path.write_bytes(buffer.getvalue()), folder / PREVIOUS
@@ -38,10 +40,16 @@ def save_state(folder: Path, state: State, identity: Any) -> None:
 def load_state(
     folder: Path, identity: Any, device: torch.device, use: Callable[[State], None]
 ) -> None:
-    """Give the last state to ``use``; if it is damaged or foreign, say so and give the previous.
+    """Call ``use`` with the last state; if that fails, warn and call it with the previous one.
+
+    Args:
+        folder: of the run.
+        identity: of the run, as given to :func:`save_state`.
+        device: where tensors go.
+        use: takes a state; an error that it raises means that the state is damaged.
 
     Raises:
-        RecallkitError: naming each file and what is wrong with it, if neither can be used.
+        RecallkitError: naming each file and its problem, if neither can be used.
     """
     problems = []
     for path in (folder / LAST, folder / PREVIOUS):
@@ -57,11 +65,11 @@ def load_state(
             return
     if not any((folder / name).is_file() for name in (LAST, PREVIOUS)):
         problems = [f"{folder / LAST} is missing: the run stopped before its first save"]
-    raise RecallkitError("; ".join(problems) + ". Start anew.")
+    raise RecallkitError("; ".join(problems) + ". Start the run again.")
 
 
 def remove_states(folder: Path) -> None:
-    """Once a run is finished nobody goes on from its states."""
+    """Remove the states of a finished run, which nobody resumes."""
     for name in (LAST, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
 

@@ -1,14 +1,14 @@
 """One training in many processes, a GPU each: who has which images, and one loss over all of them.
 
-Started by ``torchrun``. A batch is shared out by classes; each process embeds its own images,
-embeddings are gathered, queries are shared out, and gradients are summed. Random amounts are drawn
-for the whole batch in every process alike, so that W processes give what one would.
+Started by ``torchrun``. Each process gets some classes of a batch and embeds their images. The
+embeddings are gathered, each process ranks its own queries, and the gradients are summed. Every
+process draws the same random amounts for the whole batch, so W processes give what one would.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,31 +19,19 @@ from torch import Tensor, nn
 from recallkit.large_batch import RandomState
 from recallkit.ranks import find_positives
 from recallkit.simix import SimilarityMixup, same_class_pairs
+from recallkit.training.build import Transform
 
-
-class SumOverProcesses(nn.Module):
-    """A loss for DistributedDataParallel, which averages gradients where their sum is wanted."""
-
-    def __init__(self, loss: nn.Module, world: int) -> None:
-        super().__init__()
-        self.loss, self.world = loss, world
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of this process times the number of processes."""
-        return self.world * self.loss(embeddings, labels)
-
-
-PATIENCE = timedelta(hours=3)  # while the first process evaluates, the others wait
+PATIENCE = timedelta(hours=3)  # the others wait as long while the first process evaluates
 
 
 @dataclass(frozen=True)
 class Processes:
-    """A process among those of one training: who it is, and what all of them say.
+    """A process among those of one training, and what all of them agree on.
 
     Attributes:
         rank: its number; number 0 writes log and checkpoints.
-        world: how many there are.
-        local_rank: its number on this machine, which is that of its GPU.
+        world: the number of processes.
+        local_rank: its number on this machine, which is the number of its GPU.
     """
 
     rank: int = 0
@@ -52,11 +40,11 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this process is the one that writes."""
         return self.rank == 0
 
     def any(self, *flags: bool) -> list[bool]:
-        """For each flag, whether it is set in any process: the same answer everywhere."""
+        """Return for each flag whether any process has set it; every process gets the same."""
         if self.world == 1:
             return list(flags)
         raised = torch.tensor(flags, dtype=torch.int32)
@@ -64,7 +52,7 @@ class Processes:
         return [bool(flag) for flag in raised]
 
     def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, in the order of ranks."""
+        """Return the values of all processes, in the order of ranks."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
@@ -77,24 +65,24 @@ ALONE = Processes()
 
 @contextmanager
 def joined() -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started; without it, this process is alone."""
+    """Join the processes that ``torchrun`` started; without ``torchrun`` this process is alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
     try:
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        yield Processes(dist.get_rank(), dist.get_world_size(), local)
+        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        yield Processes(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
         dist.destroy_process_group()
 
 
 def own_rows(labels: Tensor, processes: Processes) -> slice:
-    """Which rows of a batch are this process's: whole classes, so that no pair is torn apart.
+    """Return the rows of a batch that are this process's: whole classes, so every pair is together.
 
     Args:
-        labels: (B,) of the batch; the images of a class stand side by side.
+        labels: (B,) of the batch; the images of a class are side by side.
         processes: this one among all.
 
     Raises:
@@ -102,45 +90,44 @@ def own_rows(labels: Tensor, processes: Processes) -> slice:
     """
     if processes.world == 1:
         return slice(0, len(labels))
-    borders = (labels[1:] != labels[:-1]).nonzero().squeeze(1) + 1  # where a class begins
+    borders = (labels[1:] != labels[:-1]).nonzero().squeeze(1) + 1  # where the next class begins
     begins = [0, *borders.tolist(), len(labels)]
     classes = len(begins) - 1
     if classes < processes.world:
         raise ValueError(
             f"batch_size must be larger: {processes.world} processes share {classes} classes"
         )
-    ends = [begins[classes * r // processes.world] for r in (processes.rank, processes.rank + 1)]
-    return slice(*ends)
+    rank, world = processes.rank, processes.world
+    return slice(begins[classes * rank // world], begins[classes * (rank + 1) // world])
 
 
-@dataclass
 class Shard:
-    """Which rows of the batch at hand are this process's, and the random numbers all share.
+    """The rows of the current batch that are this process's, and random numbers that all share.
 
-    Attributes:
+    Args:
         processes: this one among all.
         device: of the network.
+
+    Attributes:
         labels: (B,) of the whole batch.
-        own: the rows of this process.
+        rows: of this process.
+        random: the random state that is the same in all processes.
     """
 
-    processes: Processes
-    device: torch.device
-    labels: Tensor = field(init=False)
-    own: slice = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.random = RandomState(self.device)
+    def __init__(self, processes: Processes, device: torch.device) -> None:
+        self.processes, self.device = processes, device
+        self.labels, self.rows = torch.empty(0, dtype=torch.int64), slice(0, 0)
+        self.random = RandomState(device)
 
     def begin(self, labels: Tensor) -> None:
         """Begin a batch, of which this process has images with ``labels``."""
-        parts = self.processes.gather(labels.cpu())
-        begin = sum(len(part) for part in parts[: self.processes.rank])
-        self.labels, self.own = torch.cat(parts), slice(begin, begin + len(labels))
+        shards = self.processes.gather(labels.cpu())
+        begin = sum(len(shard) for shard in shards[: self.processes.rank])
+        self.labels, self.rows = torch.cat(shards), slice(begin, begin + len(labels))
 
     @contextmanager
     def common_random(self) -> Iterator[None]:
-        """Within this context, random numbers are those that all processes draw alike."""
+        """Within this context, all processes draw the same random numbers."""
         private = RandomState(self.device)
         self.random.restore()
         try:
@@ -153,18 +140,18 @@ class Shard:
 class ShardedDraws(nn.Module):
     """A transform that draws for the whole batch and keeps the rows of this process."""
 
-    def __init__(self, transform: nn.Module, shard: Shard) -> None:
+    def __init__(self, transform: Transform, shard: Shard) -> None:
         super().__init__()
         self.transform, self.shard = transform, shard
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
-        """As the transform's own, for this process's ``count`` images."""
+        """Draw like the transform, for this process's ``count`` images."""
         with self.shard.common_random():
             draws = self.transform.draw(len(self.shard.labels), device)
-        return tuple(draw[self.shard.own] for draw in draws)
+        return tuple(draw[self.shard.rows] for draw in draws)
 
     def forward(self, images: Tensor, draws: tuple[Tensor, ...] | None = None) -> Tensor:
-        """As the transform's own."""
+        """Apply the transform."""
         return self.transform(images, draws)
 
 
@@ -175,23 +162,25 @@ class ShardedMixup(SimilarityMixup):
         super().__init__()
         self.shard = shard
 
-    def _draw(self, count: int, like: Tensor) -> Tensor:
-        first, _ = same_class_pairs(self.shard.labels)  # the whole batch's, this process's among
+    def draw(self, count: int, like: Tensor) -> Tensor:
+        """Draw for the pairs of the whole batch, and keep those of this process."""
+        first, _ = same_class_pairs(self.shard.labels)  # pairs of the whole batch
         with self.shard.common_random():
-            alpha = super()._draw(len(first), like)
-        own = (first >= self.shard.own.start) & (first < self.shard.own.stop)
-        return alpha[own.to(alpha.device)]
+            alpha = super().draw(len(first), like)
+        rows = self.shard.rows
+        ours = (first >= rows.start) & (first < rows.stop)
+        return alpha[ours.to(alpha.device)]
 
 
 class ShardedLoss(nn.Module):
-    """The loss of the union of all processes' batches, each process ranking its own queries.
+    """The loss of the union of all processes' batches; each process ranks its own queries.
 
     With W processes of B/W images, a process makes B/W × B similarities instead of B × B. The value
-    is the same everywhere, and the gradient that reaches a process's embeddings is that of the
-    union: as one process would give. Every process must call it, and ``backward``, equally often.
+    is the same everywhere. The gradient of a process's embeddings is the one that a single process
+    would compute. Every process must call the loss, and ``backward``, equally often.
 
-    DistributedDataParallel *averages* the gradients of the parameters over processes, where their
-    sum is wanted: multiply the value by W before ``backward``.
+    DistributedDataParallel *averages* the gradients of the parameters over processes, but their sum
+    is wanted: :class:`SumOverProcesses` multiplies the value by W for it.
 
     Args:
         loss: :class:`.RecallAtKLoss`, :class:`.SmoothAPLoss`, or any mean over the queries that
@@ -199,7 +188,7 @@ class ShardedLoss(nn.Module):
 
     Example:
         >>> loss = ShardedLoss(RecallAtKLoss())
-        >>> loss(own_embeddings, own_labels).backward()
+        >>> loss(embeddings, labels).backward()  # of this process
     """
 
     def __init__(self, loss: nn.Module) -> None:
@@ -207,10 +196,10 @@ class ShardedLoss(nn.Module):
         self.loss = loss
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """The loss of the union.
+        """Return the loss of the union.
 
         Args:
-            embeddings: (b, D), this process's; b may differ from process to process, and be 0.
+            embeddings: (b, D) of this process; b may differ between processes, and be 0.
             labels: (b,) integers.
 
         Returns:
@@ -226,16 +215,28 @@ class ShardedLoss(nn.Module):
         begin = sum(sizes[: dist.get_rank()])
         itself = torch.arange(begin, begin + len(embeddings), device=embeddings.device)
         share = _share_of_queries(gallery_labels, begin, len(embeddings))
-        own = gallery.sum() * 0  # keeps a process without such queries in the backward pass
+        value = gallery.sum() * 0  # a process without such queries takes part in backward too
         if share > 0:
-            own = own + share * self.loss(embeddings, labels, gallery, gallery_labels, itself)
-        total = own.detach().clone()
+            value = value + share * self.loss(embeddings, labels, gallery, gallery_labels, itself)
+        total = value.detach().clone()
         dist.all_reduce(total)
-        return own + (total - own.detach())
+        return value + (total - value.detach())
+
+
+class SumOverProcesses(nn.Module):
+    """A loss for DistributedDataParallel, which averages gradients where their sum is wanted."""
+
+    def __init__(self, loss: nn.Module, world: int) -> None:
+        super().__init__()
+        self.loss, self.world = loss, world
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of this process times the number of processes."""
+        return self.world * self.loss(embeddings, labels)
 
 
 def _share_of_queries(gallery_labels: Tensor, begin: int, count: int) -> float:
-    """Of all queries that have a positive, the part that is this process's."""
+    """Return this process's share of all queries that have a positive."""
     has_positive = find_positives(gallery_labels)[:, 0] >= 0
     if not has_positive.any():
         raise ValueError("no query of any process has a positive: each label occurs once")
@@ -249,16 +250,16 @@ def _gather_sizes(size: int, device: torch.device) -> list[int]:
 
 
 def _gather(values: Tensor, sizes: list[int]) -> Tensor:
-    """All processes' rows in the order of ranks; shorter parts travel padded to the longest."""
+    """Return all processes' rows in the order of ranks; they travel padded to equal length."""
     padded = values.new_zeros(max(sizes), *values.shape[1:])
     padded[: len(values)] = values
-    parts = [torch.empty_like(padded) for _ in sizes]
-    dist.all_gather(parts, padded)
-    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    gathered = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(gathered, padded)
+    return torch.cat([rows[:size] for rows, size in zip(gathered, sizes, strict=True)])
 
 
 class _Gather(torch.autograd.Function):
-    """Gather rows; backward, the sum over processes of the gradients of one's own rows."""
+    """Gather rows; backward sums the gradients of this process's rows over all processes."""
 
     @staticmethod
     def forward(ctx, values, sizes):

@@ -1,7 +1,6 @@
 """The machine that a training runs on: its device, memory, libraries and commit."""
 
 import platform
-import resource
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,9 +13,12 @@ from recallkit.errors import RecallkitError
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device called ``name``; for "auto" a GPU if there is one.
+    """Return the device called ``name``; for "auto" a GPU if there is one, else the CPU.
 
-    Of several processes on a machine, number ``local_rank`` takes the GPU of that number.
+    Args:
+        name: "auto", "cpu", "cuda", "cuda:1", or any other device that torch knows.
+        local_rank: number of this process on its machine. With "auto" or "cuda" it takes the GPU
+            of that number.
 
     Raises:
         RecallkitError: if there is no such device.
@@ -33,17 +35,23 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
         ) from None
 
 
-def peak_memory(device: torch.device) -> int:
-    """Bytes: of the device for CUDA, else of the process."""
+def peak_memory(device: torch.device) -> int | None:
+    """Return the peak of memory so far in bytes: of the GPU for CUDA, else of the process.
+
+    None where Python has no ``resource``, which is the case on Windows.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
-    )
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a stored number depends on besides its config: device, libraries, commit."""
+    """Return what a stored number depends on besides its config: device, libraries, commit."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": name,
@@ -57,7 +65,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -65,17 +73,19 @@ def _processor() -> str:
 
 
 def commit_of(folder: Path) -> str:
-    """The commit of the checkout that holds ``folder``, "-dirty" if more than results differs.
+    """Return the commit of the checkout that holds ``folder``, in twelve digits.
 
-    A run that is stored over an older one of its settings changes no code, nor does it make the
-    next run one of unknown code. "unknown" outside a checkout, or without git.
+    "-dirty" is added if tracked files differ from it. Stored results do not count: they are no
+    code. "unknown" outside a checkout, without git, or if git does not track ``folder``.
     """
     code = (":/", ":(top,exclude)data/results")
     try:
-        name = _git(folder, "describe", "--always", "--abbrev=12")
-        return name + "-dirty" * bool(_git(folder, "diff", "--name-only", "HEAD", "--", *code))
+        _git(folder, "ls-files", "--error-unmatch", ".")  # not a package installed below a checkout
+        commit = _git(folder, "describe", "--always", "--abbrev=12")
+        changed = _git(folder, "diff", "--name-only", "HEAD", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{commit}-dirty" if changed else commit
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -1,14 +1,14 @@
-"""Features of a frozen backbone, computed once: what is then trained is the head alone.
+"""Features of a frozen backbone, computed once: training then changes the head alone.
 
     features f = pooling(backbone(x))   computed once for V augmented views of each training image
-    embedding  = head(f)                trained, a view of each image drawn at every step
+    embedding  = head(f)                trained, with a random view of each image at every step
 
-A step costs a matrix product instead of a network, so batches can be as large as the data set. What
-is lost: the backbone stays as it is, and augmentation has V faces instead of endlessly many.
+A step costs a matrix product instead of a network, so batches can be as large as the data set. The
+price: the backbone does not learn, and there are V augmented views instead of endlessly many.
 
-Features lie in the cache folder, a file for each view, under a hash of all that they depend on. A
-file is written whole or not at all, so several processes may compute the same one, and what a
-stopped process has finished is found again.
+Features are kept in the cache folder, a file for each view, named by a hash of all that they depend
+on. A file is written whole or not at all: several processes may compute the same one, and finished
+files are used again after a stop.
 """
 
 import hashlib
@@ -29,22 +29,20 @@ from recallkit.data.transforms import TestTransform, flattened
 from recallkit.errors import RecallkitError
 from recallkit.files import cache_folder, replacing
 from recallkit.networks import RetrievalNetwork
-from recallkit.training.build import make_network, make_train_transform
+from recallkit.training.build import make_network, make_train_transform, on_device
 
-_CHUNK = 100  # images a forward pass
-
+CHUNK = 100  # images a forward pass
 
 _FORMAT = "1"  # of what is cached; another one when the computation changes
 
-
-Transform = Callable[[Tensor, Tensor], Tensor]  # images and their places → network input
+ToInput = Callable[[Tensor, Tensor], Tensor]  # images and their places in the set → network input
 
 
 class DrawnView(nn.Module):
-    """From the places of images in a set to the features of one of their views, drawn at random.
+    """From the places of images in a set to the features of a random view of each.
 
-    In the place of :class:`.TrainTransform`: what is drawn for an image does not depend on the
-    chunks in which a batch passes through the network.
+    It replaces :class:`.TrainTransform`: the view of an image does not depend on the chunks in
+    which a batch passes through the network.
 
     Args:
         features: (N, V, C) float32.
@@ -55,55 +53,64 @@ class DrawnView(nn.Module):
         self.features = features
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor]:
-        """The view of each of ``count`` images: (B,) int64."""
+        """Draw the view of each of ``count`` images: (B,) int64."""
         return (torch.randint(self.features.shape[1], (count,), device=device),)
 
     def forward(self, places: Tensor, draws: tuple[Tensor] | None = None) -> Tensor:
-        """(B,) int64 to (B, C) float32; ``draws`` is what :meth:`draw` returns."""
+        """(B,) int64 → (B, C) float32; ``draws`` is what :meth:`draw` returned."""
         [views] = self.draw(len(places), places.device) if draws is None else draws
         return self.features[places, views]
 
 
-def feature_splits(config: Config, splits: Splits, device: torch.device) -> Splits:
-    """The splits with features in the place of images, from the cache where it has them.
+def feature_splits(
+    config: Config, splits: Splits, device: torch.device, progress: bool = True
+) -> Splits:
+    """Return the splits with features in the place of images, from the cache where possible.
 
     Args:
-        config: of the training; its seed counts only if the weights of the backbone are random.
+        config: of the training; its seed matters only if the backbone has random weights.
         splits: of images.
         device: where the backbone runs.
+        progress: show a bar on a terminal if computing takes more than two seconds.
 
     Returns:
-        Splits whose images are (N, V, C) float32: ``config.views`` augmented views of the training
-        images; of the others one, the image as it is. Augmentation is the same for every seed.
+        Splits whose images are (N, V, C) float32: ``config.views`` augmented views of each training
+        image, and one view of the others, the image as it is. The views are the same for every
+        seed.
 
     Raises:
-        RecallkitError: if pictures or weights cannot be read.
-        ValueError: if pictures that cannot be read are to be skipped batch by batch.
+        RecallkitError: if images or weights cannot be read.
+        ValueError: if unreadable images of files are to be skipped.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(config.seed)
-        network = make_network(config).to(device, memory_format=torch.channels_last)
+        network = on_device(make_network(config), device)
     side, test = config.image_size, splits.test
     return Splits(
-        augmented_features(network, splits.train, config),
-        plain_features(network, splits.validation, side),
-        None if test is None else plain_features(network, test, side),
+        augmented_features(network, splits.train, config, progress),
+        plain_features(network, splits.validation, side, progress),
+        plain_features(network, test, side, progress) if test else test,
     )
 
 
-def plain_features(network: RetrievalNetwork, images: ImageSet, image_size: int) -> ImageSet:
-    """The images as features (N, 1, C) of what precedes the head of ``network``."""
+def plain_features(
+    network: RetrievalNetwork, images: ImageSet, image_size: int, progress: bool = True
+) -> ImageSet:
+    """Return the images as features (N, 1, C): what the head of ``network`` takes."""
     transform = TestTransform(image_size)
     key = [*_depends_on(network, images), f"plain {image_size}"]
-    found = _cached(key, network, images, lambda x, _: transform(x), "features")
-    return _with_features(images, torch.from_numpy(found)[:, None])
+    title = "features" if progress else ""
+    features = _cached(key, network, images, lambda chunk, _: transform(chunk), title)
+    return _with_features(images, torch.from_numpy(features)[:, None])
 
 
-def augmented_features(network: RetrievalNetwork, images: ImageSet, config: Config) -> ImageSet:
-    """The images as features (N, V, C) of augmented views, V = ``config.views``."""
+def augmented_features(
+    network: RetrievalNetwork, images: ImageSet, config: Config, progress: bool = True
+) -> ImageSet:
+    """Return the images as features (N, V, C) of augmented views, V = ``config.views``."""
     depends_on = _depends_on(network, images)
-    views = [_view(network, images, config, depends_on, i) for i in range(config.views)]
-    return _with_features(images, torch.stack(list(map(torch.from_numpy, views)), dim=1))
+    views = [_view(network, images, config, depends_on, i, progress) for i in range(config.views)]
+    return _with_features(images, torch.stack([torch.from_numpy(view) for view in views], dim=1))
 
 
 def _with_features(images: ImageSet, features: Tensor) -> ImageSet:
@@ -111,9 +118,14 @@ def _with_features(images: ImageSet, features: Tensor) -> ImageSet:
 
 
 def _view(
-    network: RetrievalNetwork, images: ImageSet, config: Config, depends_on: list[str], number: int
+    network: RetrievalNetwork,
+    images: ImageSet,
+    config: Config,
+    depends_on: list[str],
+    number: int,
+    progress: bool,
 ) -> np.ndarray:
-    """Features (N, C) of view ``number`` of all images; the same whatever other views there are."""
+    """Return features (N, C) of view ``number``; they do not depend on ``config.views``."""
     transform = make_train_transform(config)
     settings = {name: value for name, value in vars(transform).items() if name[0] != "_"}
     del settings["training"]
@@ -125,29 +137,30 @@ def _view(
     def augmented(chunk: Tensor, places: Tensor) -> Tensor:
         return transform(flattened(chunk), tuple(d[places].to(chunk.device) for d in draws))
 
-    return _cached(key, network, images, augmented, f"features, view {number + 1}/{config.views}")
+    title = f"features, view {number + 1} of {config.views}" if progress else ""
+    return _cached(key, network, images, augmented, title)
 
 
 def _depends_on(network: RetrievalNetwork, images: ImageSet) -> list[str]:
-    """The backbone and the images, as hashes."""
+    """Return hashes of what features depend on: the format, the layers before the head, images."""
     layers = hashlib.sha256(repr(network.backbone).encode())
-    for part in (network.scale, network.backbone, network.pooling):
-        for name, value in [*part.named_parameters(), *part.named_buffers()]:
+    for module in (network.scale, network.backbone, network.pooling):
+        for name, value in [*module.named_parameters(), *module.named_buffers()]:
             layers.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return [_FORMAT, layers.hexdigest(), _fingerprint(images.images)]
 
 
 def _fingerprint(images: Tensor | ImageFiles) -> str:
-    """A hash of the pixels; of files, of their names, sizes and times, and how they are cropped."""
+    """Return a hash of the pixels; for files of their names, sizes, times and crops."""
     if isinstance(images, Tensor):
         hashed = hashlib.sha256(str(tuple(images.shape)).encode())
         grey = images.stride(1) == 0  # one channel seen three times
         for chunk in images.split(1000):
-            hashed.update(np.ascontiguousarray((chunk[:, :1] if grey else chunk).numpy()))
+            hashed.update((chunk[:, :1] if grey else chunk).numpy().tobytes())
         return hashed.hexdigest()
     if images.reading.on_bad_image == "skip":
         raise ValueError(
-            "frozen cannot be combined with skipping pictures that are decoded batch by batch: "
+            "frozen cannot be combined with skipping images that are decoded batch by batch: "
             "leave out --on-bad-image skip, or for a folder --workers"
         )
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in images.paths]
@@ -160,7 +173,7 @@ def _digest(texts: list[str]) -> str:
 
 
 def _cached(
-    key: list[str], network: RetrievalNetwork, images: ImageSet, transform: Transform, name: str
+    key: list[str], network: RetrievalNetwork, images: ImageSet, to_input: ToInput, title: str
 ) -> np.ndarray:
     """Features (N, C) float32 from the cache, or computed and put there.
 
@@ -173,7 +186,7 @@ def _cached(
             return found
         with suppress(OSError):
             path.unlink()
-    features = _computed(network, images.images, transform, name)
+    features = compute_features(network, images.images, to_input, title)
     with suppress(RecallkitError):  # without a cache all works, only slower
         path = cache_folder() / f"{stem}-{zlib.crc32(features):08x}.npy"
         with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -193,18 +206,33 @@ def _read(path: Path, count: int) -> np.ndarray | None:
 
 
 @torch.no_grad()
-def _computed(
-    network: RetrievalNetwork, images: Tensor | ImageFiles, transform: Transform, name: str
+def compute_features(
+    network: RetrievalNetwork, images: Tensor | ImageFiles, to_input: ToInput, title: str = ""
 ) -> np.ndarray:
+    """Compute features in evaluation mode, on the network's device.
+
+    Args:
+        network: of which the layers before the head run; its mode is restored.
+        images: N images.
+        to_input: from images (B, C, H, W) and their places (B,) to network input (B, 3, S, S).
+        title: of the bar that a terminal shows if it takes more than two seconds; "": no bar.
+
+    Returns:
+        (N, C) float32.
+    """
     was_training, device = network.training, next(network.parameters()).device
     network.eval()
-    chunks = zip(images.split(_CHUNK), torch.arange(len(images)).split(_CHUNK), strict=True)
-    parts = []
-    with tqdm(total=len(images), desc=name, unit=" images", leave=False, delay=2) as bar:
+    chunks = zip(images.split(CHUNK), torch.arange(len(images)).split(CHUNK), strict=True)
+    features = []
+    with _bar(len(images), title) as bar:
         for chunk, places in chunks:
-            seen = transform(chunk.to(device), places).contiguous(memory_format=torch.channels_last)
-            features = network.pooling(network.backbone(network.scale(seen)))
-            parts.append(features.float().cpu())
+            seen = to_input(chunk.to(device), places).contiguous(memory_format=torch.channels_last)
+            features.append(network.pooling(network.backbone(network.scale(seen))).float().cpu())
             bar.update(len(chunk))
     network.train(was_training)
-    return torch.cat(parts).numpy()
+    return torch.cat(features).numpy()
+
+
+def _bar(total: int, title: str) -> tqdm:
+    hidden = None if title else True  # None: hidden where the output is no terminal
+    return tqdm(total=total, desc=title, unit=" images", leave=False, delay=2, disable=hidden)

@@ -1,40 +1,37 @@
-"""The loop around the trainer: steps, evaluations, saves, and a stop at any moment."""
+"""A whole training: load the data, train, evaluate, and fill the run folder."""
 
-import json
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet, Splits
-from recallkit.data.prefetch import BadImageError, Reading
+from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
-from recallkit.evaluation.embedding import evaluate, evaluate_features, evaluate_pixels
-from recallkit.files import remove_unfinished, write_json
-from recallkit.training.checkpoint import load_state, remove_states, save_state
-from recallkit.training.distributed import (
-    Processes,
-    joined,
+from recallkit.evaluation.embedding import (
+    embed,
+    evaluate,
+    evaluate_embeddings,
+    evaluate_features,
+    evaluate_pixels,
 )
+from recallkit.files import write_json
+from recallkit.training.checkpoint import remove_states
+from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import choose_device, environment, peak_memory
 from recallkit.training.frozen_features import feature_splits
-from recallkit.training.logger import Line, RunLog
-from recallkit.training.run_folder import read_config, write_weights
-from recallkit.training.trainer import Diverged, Training
+from recallkit.training.progress import announce
+from recallkit.training.run_folder import begin_run, resume_run, write_weights
+from recallkit.training.session import SAVE_SECONDS, Session, SessionOptions
+from recallkit.training.stopping import stop_request
+from recallkit.training.trainer import Training
 
-SAVE_SECONDS = 300.0  # of work that a crash can cost, at most
-
-
-class Stopped(RecallkitError):
-    """The training was asked to stop, and has saved its state."""
+OnTest = Callable[[ImageSet, Tensor], object]  # test images and their embeddings (N, D)
 
 
 def train(
@@ -49,70 +46,61 @@ def train(
     tensorboard: bool = False,
     save_seconds: float = SAVE_SECONDS,
     baselines: bool = True,
+    on_test: OnTest | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate, and fill the run folder.
 
-    Started by ``torchrun`` in several processes, they share each batch, and the first one writes.
+    Several processes started by ``torchrun`` share each batch, and the first one writes.
 
     Args:
         config: all settings.
         folder: of the run; see :mod:`recallkit.training.run_folder`.
-        splits: the data; None: ``load(config.dataset)``. Without test classes the result has
-            no metrics of them.
+        splits: the data. None: ``load(config.dataset)``. Without test images the result has no
+            metrics of them.
         device: "auto" takes a GPU if there is one.
         resume: continue the run in ``folder``; its config must be ``config``.
-        progress: show a line with loss, R@1, images a second, peak memory and the time left.
-        reading: how pictures in files are read: by how many workers, and what of those that cannot
-            be; the result's "skipped" names them.
+        progress: show a bar with images a second, time left, loss, R@1 and peak memory; where the
+            output goes to a file, a line an evaluation.
+        reading: how image files are read: number of workers, and what to do with unreadable ones.
+            The result's "skipped" names those.
         tensorboard: also log for TensorBoard, if it is installed.
-        save_seconds: save the state when the last save is so long ago; besides, it is saved at
-            each evaluation. The default costs at most five minutes after a crash.
-        baselines: also measure the test classes by pixels, by the untrained network, and, where
-            the backbone is frozen, by its features. Sweeps, which compare trained networks, do not.
+        save_seconds: save the state when the last save is that many seconds ago. It is also saved
+            at each evaluation. Default 300: a crash costs five minutes at most.
+        baselines: also evaluate the test images by their pixels, by the untrained network and, if
+            the backbone is frozen, by its features. Sweeps compare trained networks and do not.
+        on_test: called once at the end, in the first process, with the test images and their
+            embeddings (N, D) by the trained network, so that nobody has to embed them again.
 
     Returns:
-        What ``result.json`` holds: config, metrics on test classes of pixels, frozen features, the
-        untrained and the trained network, the history on validation classes, costs, and the
-        environment. Only the first of several processes has the trained one's metrics; elsewhere
-        they are empty.
+        What ``result.json`` holds: config; metrics on the test images for pixels, frozen features,
+        untrained and trained network; the history on validation classes; steps and images seen;
+        seconds and memory; the environment. Of several processes only the first one has metrics of
+        the test images.
 
     Raises:
         RecallkitError: if the folder cannot be written or holds another run.
-        BadImageError: if a picture cannot be read; the state before that step is saved.
+        BadImageError: if an image file cannot be read; the state before that step is saved.
         Diverged: if the loss or the gradient is not finite; the state before that step is saved,
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
     """
     reading = Reading() if reading is None else reading
     with joined() as processes:
+        shown = progress and processes.first
+        session = SessionOptions(resume, shown, reading, tensorboard, save_seconds)
+        options = _Options(session, baselines, on_test)
         chosen = choose_device(device, processes.local_rank)
-        return _train(
-            config,
-            Path(folder),
-            load(config.dataset, config.image_size, config.root, reading)
-            if splits is None
-            else splits,
-            chosen,
-            processes,
-            _Options(
-                resume,
-                progress and processes.first,
-                reading,
-                tensorboard,
-                save_seconds,
-                baselines,
-            ),
-        )
+        if splits is None:
+            announce(f"loading the images of {config.dataset}", shown)
+            splits = load(config.dataset, config.image_size, config.root, reading)
+        return _train(config, Path(folder), splits, chosen, processes, options)
 
 
 @dataclass(frozen=True)
 class _Options:
-    resume: bool
-    progress: bool
-    reading: Reading
-    tensorboard: bool
-    save_seconds: float
+    session: SessionOptions
     baselines: bool
+    on_test: OnTest | None
 
 
 def _train(
@@ -123,239 +111,107 @@ def _train(
     processes: Processes,
     options: _Options,
 ) -> dict[str, Any]:
-    _open_folder(folder, config, options.resume, processes)
-    seen = _features(config, splits, device, processes) if config.frozen else splits
-    training = Training(config, seen.train, device, processes, options.reading)
-    table, tested = {}, processes.first and splits.test is not None
-    if tested and options.baselines:
-        table |= _baselines(training, splits.test, seen.test)
-    run = _Run(training, seen.validation, folder, options)
-    with _stop_request() as stop_requested:
-        run.loop(stop_requested)
-    result = {
-        "config": asdict(config),
-        "seed": config.seed,
-        "test": table,
-        "validation": run.history,
-        "seconds": round(run.seconds, 2),
-        "processor_seconds": round(run.processor_seconds, 2),
-        "images_per_second": round(training.steps * training.batch_size / run.seconds, 1),
-        "peak_memory_mb": round(peak_memory(device) / 2**20, 1),
-        "processes": processes.world,
-        "skipped": sorted(set().union(*processes.gather(options.reading.bad))),
-        **environment(device),
-    }
+    _open_folder(folder, config, options.session.resume, processes)
+    shown = options.session.progress
+    inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
+    announce(f"building the network {config.network}", shown)
+    training = Training(config, inputs.train, device, processes, options.session.reading)
+    test = {}
+    if options.baselines and processes.first and splits.test:
+        test = _evaluate_baselines(training, splits.test, inputs.test, shown)
+    session = Session(training, inputs.validation, folder, options.session)
+    announce(f"training: {training.steps} steps of {training.batch_size} images", shown)
+    with stop_request() as stop_requested:
+        session.run(stop_requested)
+    result = _result(session, test)
     if processes.first:
-        write_weights(folder, training.network)
-        if tested:
-            table["trained"] = evaluate(training.trained, seen.test, config.image_size)
-        write_json(folder / "result.json", result)
-        remove_states(folder)
+        _finish(session, splits.test, inputs.test, result, options.on_test)
     return result
 
 
-def _features(config: Config, splits: Splits, device: torch.device, processes: Processes) -> Splits:
-    """Features for the images; the first process computes them, the others find them cached."""
-    if not processes.first:
-        processes.any(False)
-    found = feature_splits(config, splits, device)
-    if processes.first:
-        processes.any(False)
-    return found
-
-
-def _baselines(training: Training, images: ImageSet, seen: ImageSet) -> dict[str, dict[str, float]]:
-    """Metrics on test classes of what has not been trained."""
-    side = training.config.image_size
-    found = {"pixels": evaluate_pixels(images, side)}
-    if training.config.frozen:
-        found["features"] = evaluate_features(seen)
-    return found | {"untrained": evaluate(training.trained, seen, side)}
-
-
 def _open_folder(folder: Path, config: Config, resume: bool, processes: Processes) -> None:
-    """Check that the run can begin, and let the first process begin it."""
+    """Begin or resume the run in the first process; all processes raise if it cannot."""
     problem = None
     if processes.first:
         try:
-            _begin_or_resume(folder, config, resume)
+            (resume_run if resume else begin_run)(folder, config)
         except RecallkitError as error:
             problem = error
     if processes.any(problem is not None)[0]:
         raise problem or RecallkitError("the first process could not begin; see its message")
 
 
-def _begin_or_resume(folder: Path, config: Config, resume: bool) -> None:
-    if resume:
-        if read_config(folder) != config:
-            raise RecallkitError(f"the run in {folder} has other settings; resume with its own")
-        if (folder / "result.json").exists():
-            raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
-        remove_unfinished(folder)
-        (folder / "diverged.json").unlink(missing_ok=True)
-        return
-    if any((folder / name).exists() for name in ("state.pt", "state.previous.pt", "result.json")):
-        raise RecallkitError(
-            f"{folder} already holds a run. Continue it with --resume, or choose another --out."
-        )
-    remove_unfinished(folder)
-    write_json(folder / "config.json", asdict(config))
-    (folder / "metrics.jsonl").unlink(missing_ok=True)  # of a run that never came to a save
+def _features(
+    config: Config, splits: Splits, device: torch.device, processes: Processes, shown: bool
+) -> Splits:
+    """Return features of the images; the first process computes them, the others read the cache."""
+    if not processes.first:
+        processes.any(False)
+    announce(f"features of {config.network}: reading the cache, or computing them", shown)
+    features = feature_splits(config, splits, device, shown)
+    if processes.first:
+        processes.any(False)
+    return features
 
 
-class _Run:
-    """A training on its way through its run folder.
+def _evaluate_baselines(
+    training: Training, images: ImageSet, inputs: ImageSet, shown: bool
+) -> dict[str, dict[str, float]]:
+    """Return metrics on the test images without any training.
 
-    Attributes:
-        history: the lines of ``metrics.jsonl``.
-        seconds: of training, evaluations left out, earlier sittings included.
-        processor_seconds: the same as the processor's time, all threads together, which does not
-            count the waiting for other programs; on a CPU it says what the training costs.
+    Args:
+        training: before its first step.
+        images: the test images.
+        inputs: what the trained part of the network takes: these images, or their features.
+        shown: announce each evaluation.
     """
-
-    def __init__(
-        self, training: Training, validation: ImageSet, folder: Path, options: _Options
-    ) -> None:
-        self.training, self.validation = training, validation
-        self.folder, self.first, self.options = folder, training.processes.first, options
-        self.history: list[Line] = []
-        self.losses: list[float] = []  # since the last evaluation
-        self.seconds = self.processor_seconds = 0.0
-        if options.resume:
-            load_state(folder, asdict(training.config), training.device, self._use)
-        self.due = self._due()
-        self.saved_at = time.monotonic()
-
-    def _use(self, state: dict[str, Any]) -> None:
-        self.training.load_state_dict(state)
-        log = json.loads(state["log"])
-        self.history, self.losses, self.seconds = log["history"], log["losses"], log["seconds"]
-        self.processor_seconds = log["processor_seconds"]
-        self.options.reading.bad.update(log["skipped"])
-
-    def save(self) -> None:
-        """Write the state; all processes together."""
-        log = {
-            "history": self.history,
-            "losses": self.losses,
-            "seconds": self.seconds,
-            "processor_seconds": self.processor_seconds,
-            "skipped": sorted(self.options.reading.bad),
-        }
-        state = self.training.state_dict() | {"log": json.dumps(log)}
-        if self.first:
-            save_state(self.folder, state, asdict(self.training.config))
-        self.saved_at = time.monotonic()
-
-    def loop(self, stop_requested: Callable[[], bool]) -> None:
-        """Steps and evaluations until the end or a request to stop."""
-        training = self.training
-        log = None
-        if self.first:
-            size = training.batch_size
-            log = RunLog(
-                self.folder,
-                self.history,
-                training.steps * size,
-                training.steps_done * size,
-                training.steps_done,
-                self.options.tensorboard,
-                self.options.progress,
-            )
-        try:
-            while training.steps_done < training.steps:
-                self._step(log)
-                self._save_or_stop(stop_requested)
-        except Diverged as error:
-            self._keep_what_diverged(error)
-            raise
-        except BadImageError:
-            if training.processes.world == 1:  # else the others do not know
-                self.save()
-            raise
-        finally:
-            if log is not None:
-                log.close()
-
-    def _step(self, log: RunLog | None) -> None:
-        training = self.training
-        start, processor_start = time.perf_counter(), time.process_time()
-        self.losses.append(training.step())
-        self.seconds += time.perf_counter() - start
-        self.processor_seconds += time.process_time() - processor_start
-        if log is not None:
-            peak = peak_memory(training.device)
-            log.step(training.steps_done, training.batch_size, self.losses[-1], peak)
-        if training.steps_done in self.due:
-            line = self._look() if self.first else {}
-            if log is not None:
-                self._keep_the_best(line)
-                log.look(line)
-            self.history, self.losses = [*self.history, line], []
-            self.save()
-
-    def _due(self) -> set[int]:
-        """After which steps the validation classes are looked at."""
-        config, steps = self.training.config, self.training.steps
-        if config.evaluation_epochs is None:
-            return {steps * (i + 1) // config.evaluations for i in range(config.evaluations)}
-        epoch = max(1, len(self.training.labels) // self.training.batch_size)
-        return {*range(0, steps, epoch * config.evaluation_epochs), steps}
-
-    def _look(self) -> Line:
-        """A line of metrics.jsonl: where the training stands, on validation classes."""
-        training = self.training
-        metrics = evaluate(training.trained, self.validation, training.config.image_size)
-        return {
-            "step": training.steps_done,
-            "images": training.steps_done * training.batch_size,
-            "seconds": round(self.seconds, 2),
-            "processor_seconds": round(self.processor_seconds, 2),
-            "learning_rate": training.scheduler.get_last_lr()[0],
-            "loss": sum(self.losses) / max(1, len(self.losses)),
-            **{name: round(value, 6) for name, value in metrics.items()},
-        }
-
-    def _keep_the_best(self, line: Line) -> None:
-        if all(line["R@1"] > earlier["R@1"] for earlier in self.history):
-            write_weights(self.folder, self.training.network, "best")
-
-    def _save_or_stop(self, stop_requested: Callable[[], bool]) -> None:
-        training = self.training
-        late = time.monotonic() - self.saved_at >= self.options.save_seconds
-        stop, late = training.processes.any(stop_requested(), late)
-        if training.steps_done == training.steps or not (stop or late):
-            return
-        self.save()
-        if stop:
-            raise Stopped(
-                f"stopped after {training.steps_done} of {training.steps} steps; "
-                f"nothing is lost. Go on with: recallkit train --resume {self.folder}"
-            )
-
-    def _keep_what_diverged(self, error: Diverged) -> None:
-        self.save()
-        if self.first:
-            found = {"problem": str(error), "step": error.step, "images": error.images}
-            write_json(self.folder / "diverged.json", found)
+    config, metrics = training.config, {}
+    announce("evaluating test images: pixels", shown)
+    metrics["pixels"] = evaluate_pixels(images, config.image_size)
+    if config.frozen:
+        announce("evaluating test images: features", shown)
+        metrics["features"] = evaluate_features(inputs)
+    announce("evaluating test images: untrained network", shown)
+    metrics["untrained"] = evaluate(training.trained, inputs, config.image_size)
+    return metrics
 
 
-@contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Note Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
-    requested: list[int] = []
+def _result(session: Session, test: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Return what ``result.json`` holds; all processes call it together."""
+    training, processes = session.training, session.training.processes
+    peak = peak_memory(training.device)
+    return {
+        "config": asdict(training.config),
+        "seed": training.config.seed,
+        "test": test,
+        "validation": session.history,
+        "seconds": round(session.seconds, 2),
+        "processor_seconds": round(session.processor_seconds, 2),
+        "steps": training.steps_done,
+        "images_seen": training.images_seen,
+        "images_per_second": round(training.images_seen / session.seconds, 1),
+        "peak_memory_mb": None if peak is None else round(peak / 2**20, 1),
+        "processes": processes.world,
+        "skipped": sorted(set().union(*processes.gather(session.options.reading.bad))),
+        **environment(training.device),
+    }
 
-    def note(number: int, frame: object) -> None:
-        if requested and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        requested.append(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(requested)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _finish(
+    session: Session,
+    images: ImageSet | None,
+    inputs: ImageSet | None,
+    result: dict[str, Any],
+    on_test: OnTest | None,
+) -> None:
+    """Write the weights, evaluate the test images, and write the result."""
+    training, embeddings = session.training, None
+    write_weights(session.folder, training.network)
+    if inputs:
+        announce("evaluating test images: trained network", session.options.progress)
+        embeddings = embed(training.trained, inputs.images, training.config.image_size)
+        result["test"]["trained"] = evaluate_embeddings(embeddings, inputs)
+    write_json(session.folder / "result.json", result)
+    remove_states(session.folder)
+    if on_test is not None and images and embeddings is not None:
+        on_test(images, embeddings)

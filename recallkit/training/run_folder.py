@@ -3,35 +3,82 @@
 config.json           the settings
 metrics.jsonl         a line an evaluation
 tensorboard/          the same and the loss of each step, for TensorBoard
-best.safetensors      the network that was best on validation classes (R@1), so far
+best.safetensors      the network with the best R@1 on validation classes so far
 weights.safetensors   the network at the end of the run
-state.pt              while the run goes on: everything needed to continue it
+state.pt              while the run is unfinished: everything needed to continue it
 state.previous.pt     the state before that, in case the last one is damaged
-diverged.json         if loss or gradient was not finite: at which step, with which images
+diverged.json         if loss or gradient was not finite: the step and its images
 result.json           written last: a folder that has it is a finished run
 figures/              learning curve and retrievals
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.files import cannot_write, read_json, write_atomically
+from recallkit.files import (
+    cannot_write,
+    read_json,
+    remove_unfinished,
+    write_atomically,
+    write_json,
+)
+from recallkit.networks import RetrievalNetwork
 from recallkit.training.build import make_network
+from recallkit.training.checkpoint import LAST, PREVIOUS
 from recallkit.training.environment import choose_device
 
+Line = dict[str, float]  # of metrics.jsonl
+Weights = Literal["weights", "best"]  # at the end of the run; at the best R@1
 
-def load_run(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]:
-    """The settings and the trained network of the run in ``folder``, in evaluation mode.
+
+def begin_run(folder: Path, config: Config) -> None:
+    """Make the run folder and write its settings.
 
     Raises:
-        RecallkitError: if it is no finished run, or its files are damaged.
+        RecallkitError: if it holds a run already, or cannot be written.
+    """
+    if any((folder / name).exists() for name in (LAST, PREVIOUS, "result.json")):
+        raise RecallkitError(
+            f"{folder} already holds a run. Continue it with --resume, or choose another --out."
+        )
+    remove_unfinished(folder)
+    write_json(folder / "config.json", asdict(config))
+    (folder / "metrics.jsonl").unlink(missing_ok=True)  # of a run that ended before its first save
+
+
+def resume_run(folder: Path, config: Config) -> None:
+    """Prepare the run folder for another session.
+
+    Raises:
+        RecallkitError: if it holds no run, a finished one, or one with other settings.
+    """
+    if read_config(folder) != config:
+        raise RecallkitError(f"the run in {folder} has other settings; resume with its own")
+    if (folder / "result.json").exists():
+        raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
+    remove_unfinished(folder)
+    (folder / "diverged.json").unlink(missing_ok=True)
+
+
+def load_run(folder: Path, device: str = "auto") -> tuple[Config, RetrievalNetwork]:
+    """Load the settings and the trained network of a run.
+
+    Args:
+        folder: of the run.
+        device: where the network goes; "auto" takes a GPU if there is one.
+
+    Returns:
+        The settings, and the network in evaluation mode.
+
+    Raises:
+        RecallkitError: if the run is not finished, or its files are damaged.
     """
     config = read_config(folder)
     weights = read_weights(folder)
@@ -44,7 +91,7 @@ def load_run(folder: Path, device: str = "auto") -> tuple[Config, nn.Module]:
 
 
 def read_config(folder: Path) -> Config:
-    """The settings of the run in ``folder``.
+    """Read the settings of the run in ``folder``.
 
     Raises:
         RecallkitError: if it is not a run folder, or its settings are not of this version.
@@ -58,18 +105,20 @@ def read_config(folder: Path) -> Config:
         raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
 
 
-def write_weights(
-    folder: Path, network: torch.nn.Module, name: Literal["weights", "best"] = "weights"
-) -> None:
-    """Keep the weights of ``network`` in the run ``folder``."""
+def write_weights(folder: Path, network: torch.nn.Module, name: Weights = "weights") -> None:
+    """Write the weights of ``network`` into the run folder.
+
+    Raises:
+        RecallkitError: if the disk is full or the folder cannot be written.
+    """
     from safetensors.torch import save
 
-    packed = save({name: value.contiguous() for name, value in network.state_dict().items()})
+    packed = save({key: value.contiguous() for key, value in network.state_dict().items()})
     write_atomically(folder / f"{name}.safetensors", lambda path: path.write_bytes(packed))
 
 
-def read_weights(folder: Path, name: Literal["weights", "best"] = "weights") -> dict[str, Tensor]:
-    """The weights of the run in ``folder``: the last, or those best on validation classes.
+def read_weights(folder: Path, name: Weights = "weights") -> dict[str, Tensor]:
+    """Read weights of the run in ``folder``: the last, or the best on validation classes.
 
     Raises:
         RecallkitError: if they are missing, truncated, or not finite.
@@ -86,15 +135,15 @@ def read_weights(folder: Path, name: Literal["weights", "best"] = "weights") -> 
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise RecallkitError(f"{path} is damaged ({error}). Train again.") from error
-    for name, value in weights.items():
+    for key, value in weights.items():
         if not value.isfinite().all():
             raise RecallkitError(
-                f"{path} holds weights that are not finite, in {name}. Train again."
+                f"{path} holds weights that are not finite, in {key}. Train again."
             )
     return weights
 
 
-def append_metrics(folder: Path, line: dict[str, float]) -> None:
+def append_metrics(folder: Path, line: Line) -> None:
     """Add a line to the run's ``metrics.jsonl``.
 
     Raises:

@@ -25,7 +25,7 @@ from recallkit.experiments.one_run import STOPPED, do_run
 from recallkit.experiments.plan import Stored, make_plan
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import read_json
-from recallkit.training.loop import Stopped
+from recallkit.training import Stopped
 from recallkit.training.trainer import Diverged, Training
 
 TOY = presets.Config(

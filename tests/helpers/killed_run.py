@@ -1,8 +1,8 @@
-"""Trainings in processes of their own, to be killed: forked from one that has loaded everything.
+"""Trainings in processes that can be killed: forked from one that has loaded everything.
 
-``python killed_run.py FILE`` takes its task from the pickle FILE. For each line (a folder, and the
-seconds between saves) it forks a training, and answers with its process, with "started" when it
-takes its first step, and with its exit status.
+``python killed_run.py FILE`` reads config and splits from the pickle FILE. Each line on its
+standard input names a run folder and the seconds between saves. For each it forks a training, and
+prints the number of its process, "started" at its first step, and its exit status.
 """
 
 import os
@@ -10,16 +10,15 @@ import pickle
 import sys
 from pathlib import Path
 
-import safetensors.torch  # noqa: F401  (these two are else loaded in every fork)
+import safetensors.torch  # noqa: F401  (otherwise every fork would load it, and _dynamo)
 import torch
 import torch._dynamo
 
-from recallkit.training.loop import train
-from recallkit.training.trainer import Training
+from recallkit.training import Training, train
 
 
-def sit(config, splits, folder, save_seconds):
-    """Begin a run or go on with it, whatever state it was left in."""
+def run_a_session(config, splits, folder, save_seconds):
+    """Begin a run or resume it, whatever state it was left in."""
     step = Training.step
 
     def first_step(self):
@@ -40,7 +39,7 @@ def main():
         folder, save_seconds = line.split()
         child = os.fork()
         if child == 0:
-            sit(config, splits, Path(folder), float(save_seconds))
+            run_a_session(config, splits, Path(folder), float(save_seconds))
             os._exit(0)
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import torch
 from helpers.trees import TRAINED, make_tree, picture
 
-from recallkit import cli
-from recallkit.training.run_folder import read_config
+from recallkit import cli, metrics, plots
+from recallkit.evaluation.embedding import embed
+from recallkit.training import load_run, read_config
 
 SMALL = ["--network", "small", "--no-pretrained", "--image-size", "16", "--embedding-dim", "8"]
 SMALL += ["--batch-size", "6", "--device", "cpu"]
@@ -41,6 +43,31 @@ def test_landmarks_by_recall_at_k_and_beside_it_by_smooth_ap(tmp_path, monkeypat
     assert a["config"]["loss"] == "recall@k"
     assert b["config"]["loss"] == "smooth-ap"
     assert a["validation"][-1]["loss"] != b["validation"][-1]["loss"]
+
+
+def test_the_drawn_neighbours_are_those_of_a_search_through_all(tmp_path, monkeypatch):
+    """Eight queries are searched instead of all, with the embeddings that were evaluated."""
+    monkeypatch.chdir(tmp_path)
+    drawn, draw, searched, search = [], plots.plot_neighbours, [], metrics.search
+
+    def plot(images, chosen, gallery, neighbours, similarities):
+        drawn.append((images, chosen, neighbours, similarities))
+        return draw(images, chosen, gallery, neighbours, similarities)
+
+    def searching(queries, *arguments, **options):
+        searched.append(len(queries))
+        return search(queries, *arguments, **options)
+
+    monkeypatch.setattr(plots, "plot_neighbours", plot)
+    monkeypatch.setattr(metrics, "search", searching)
+    small = [*SMALL, "--batch-size", "64", "--images", "64", "--evaluations", "1"]
+    cli.main(["train", *small, "--out", "run"])
+    [(images, chosen, neighbours, similarities)] = drawn
+    assert searched == [8]
+    _, network = load_run(tmp_path / "run", "cpu")
+    expected = search(embed(network, images.images, 16), k=8)
+    torch.testing.assert_close(similarities, expected[0][chosen])
+    assert neighbours.equal(expected[1][chosen])
 
 
 def test_the_wrong_root_ends_before_any_training(tmp_path, monkeypatch):

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recallkit.config import Config, Loss
-from recallkit.losses import RecallAtKLoss, RecallVariant, SmoothAPLoss
-from recallkit.training.build import BASELINE_LOSSES, VARIANTS, make_loss
-from recallkit.training.loop import Stopped, train
-from recallkit.training.trainer import Training
+from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
+from recallkit.training import BASELINE_LOSSES, Stopped, Training, make_loss, train
+from recallkit.training.distributed import Processes
 
 CONFIG = Config(
     image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=2, simix=False
@@ -82,7 +81,7 @@ def by_hand(name, s, labels):
 
 @pytest.mark.parametrize("name", sorted(set(BASELINE_LOSSES) - {"proxy-anchor"}))
 @pytest.mark.parametrize("seed", range(3))
-def test_peers_are_their_formulas_on_cosines(name, seed):
+def test_baseline_losses_are_their_formulas_on_cosines(name, seed):
     embeddings, labels = batch(seed)
     value = make_loss(replace(CONFIG, loss=name), labels)(embeddings, labels)
     torch.testing.assert_close(value, by_hand(name, embeddings @ embeddings.T, labels))
@@ -137,7 +136,7 @@ def test_each_trains_and_a_stopped_run_goes_on_to_the_same_weights(
     assert a == b
 
 
-def test_proxies_have_their_own_rate_and_no_decay(toy_splits):
+def test_proxies_have_their_own_learning_rate_and_no_decay(toy_splits):
     config = replace(CONFIG, loss="proxy-anchor", proxy_rate=7.0, weight_decay=0.1)
     one = Training(config, toy_splits.train, torch.device("cpu"))
     *_, group = one.optimizer.param_groups
@@ -148,34 +147,31 @@ def test_proxies_have_their_own_rate_and_no_decay(toy_splits):
     assert not group["params"][0].equal(before)
 
 
-def test_a_step_that_is_repeated_counts_once_in_the_proxies(toy_splits, monkeypatch):
+def test_a_step_that_is_repeated_counts_once_in_the_proxies(toy_splits):
     """Memory that runs out after the loss: its gradient in the proxies is not added twice."""
     config = replace(CONFIG, loss="proxy-anchor", chunk_size=8)
     gradients = []
     for fails in (False, True):
         one = Training(config, toy_splits.train, torch.device("cpu"))
-        forward, calls = one.gradient._forward, []
+        calls = []
 
-        def once_too_large(chunk, synchronise=False, calls=calls, forward=forward, fails=fails):
-            calls.append(chunk)
+        def once_too_large(network, arguments, calls=calls, fails=fails):
+            calls.append(network)
             if fails and len(calls) == 3:  # the second pass of the first chunk
                 raise torch.OutOfMemoryError("no more")
-            return forward(chunk, synchronise)
 
-        monkeypatch.setattr(one.gradient, "_forward", once_too_large)
-        batch, images = one._next_batch()
+        one.trained.register_forward_pre_hook(once_too_large)
+        indices, images = one.next_batch()
         if fails:
             with pytest.warns(UserWarning, match="out of memory"):
-                one.gradient(images, one.labels[batch])
+                one.gradient(images, one.labels[indices])
         else:
-            one.gradient(images, one.labels[batch])
+            one.gradient(images, one.labels[indices])
         gradients.append(next(one.loss.parameters()).grad)
     torch.testing.assert_close(*gradients)
 
 
-def test_a_peer_is_refused_in_several_processes(toy_splits):
-    from recallkit.training.distributed import Processes
-
+def test_a_baseline_loss_is_refused_in_several_processes(toy_splits):
     processes, config = Processes(rank=0, world=2), replace(CONFIG, loss="triplet")
     with pytest.raises(ValueError, match="loss 'triplet' trains in one process"):
         Training(config, toy_splits.train, torch.device("cpu"), processes)

@@ -16,9 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from recallkit import LargeBatchStep, RecallAtKLoss, SmoothAPLoss
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
+from recallkit.training import Stopped, Training, train
 from recallkit.training.distributed import Processes, ShardedLoss, own_rows
-from recallkit.training.loop import Stopped, train
-from recallkit.training.trainer import Training
 
 LOSSES = {
     "recall": RecallAtKLoss(rank_temperature=0.1, engine="blocks"),

