@@ -12,10 +12,8 @@ stopped process has finished is found again.
 """
 
 import hashlib
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,11 +21,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recallkit.config import Config
+from recallkit.data.cache import checksum, read_cached, write_cached
 from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_set import Images, ImageSet, Splits
 from recallkit.data.transforms import TestTransform, flattened
-from recallkit.errors import RecallkitError
-from recallkit.files import cache_folder, replacing
+from recallkit.files import cache_folder
 from recallkit.networks import RetrievalNetwork
 from recallkit.training.build import make_network, make_train_transform
 
@@ -87,7 +85,7 @@ def feature_splits(config: Config, splits: Splits, device: torch.device) -> Spli
     return Splits(
         augmented_features(network, splits.train, config),
         plain_features(network, splits.validation, side),
-        None if test is None else plain_features(network, test, side),
+        plain_features(network, test, side) if len(test) else test,
     )
 
 
@@ -137,7 +135,7 @@ def _depends_on(network: RetrievalNetwork, images: ImageSet) -> list[str]:
     return [_FORMAT, layers.hexdigest(), _fingerprint(images.images)]
 
 
-def _fingerprint(images: Tensor | ImageFiles) -> str:
+def _fingerprint(images: Images) -> str:
     """A hash of the pixels; of files, of their names, sizes and times, and how they are cropped."""
     if isinstance(images, Tensor):
         hashed = hashlib.sha256(str(tuple(images.shape)).encode())
@@ -145,6 +143,7 @@ def _fingerprint(images: Tensor | ImageFiles) -> str:
         for chunk in images.split(1000):
             hashed.update(np.ascontiguousarray((chunk[:, :1] if grey else chunk).numpy()))
         return hashed.hexdigest()
+    assert isinstance(images, ImageFiles)
     if images.reading.on_bad_image == "skip":
         raise ValueError(
             "frozen cannot be combined with skipping pictures that are decoded batch by batch: "
@@ -167,34 +166,21 @@ def _cached(
     The name of a file ends in the checksum of its features: one that does not match is removed.
     """
     stem = f"features-{_digest(key)[:20]}"
-    for path in cache_folder().glob(f"{stem}-*.npy"):
-        found = _read(path, len(images))
-        if found is not None:
-            return found
+    for path in cache_folder().glob(f"{stem}-{'[0-9a-f]' * 8}.npy"):
+        crc32 = int(path.stem[-8:], 16)
+        features = read_cached(path, (len(images), None), np.float32, crc32)
+        if features is not None:
+            return features
         with suppress(OSError):
             path.unlink()
     features = _computed(network, images.images, transform, name)
-    with suppress(RecallkitError):  # without a cache all works, only slower
-        path = cache_folder() / f"{stem}-{zlib.crc32(features):08x}.npy"
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, features)
+    write_cached(cache_folder() / f"{stem}-{checksum(features):08x}.npy", features)
     return features
-
-
-def _read(path: Path, count: int) -> np.ndarray | None:
-    """The features in a file, mapped into memory; None if it is not whole."""
-    try:
-        # Copy on write: torch wants memory that may be written, the file must not change.
-        features = np.lib.format.open_memmap(path, mode="c")
-        whole = features.ndim == 2 and len(features) == count and features.dtype == np.float32
-        return features if whole and f"{zlib.crc32(features):08x}" == path.stem[-8:] else None
-    except (OSError, ValueError, EOFError):
-        return None
 
 
 @torch.no_grad()
 def _computed(
-    network: RetrievalNetwork, images: Tensor | ImageFiles, transform: Transform, name: str
+    network: RetrievalNetwork, images: Images, transform: Transform, name: str
 ) -> np.ndarray:
     was_training, device = network.training, next(network.parameters()).device
     network.eval()

@@ -126,7 +126,7 @@ def _train(
     _open_folder(folder, config, options.resume, processes)
     seen = _features(config, splits, device, processes) if config.frozen else splits
     training = Training(config, seen.train, device, processes, options.reading)
-    table, tested = {}, processes.first and splits.test is not None
+    table, tested = {}, processes.first and len(splits.test) > 0
     if tested and options.baselines:
         table |= _baselines(training, splits.test, seen.test)
     run = _Run(training, seen.validation, folder, options)

