@@ -21,7 +21,7 @@ __all__ = [
     "write_json",
 ]
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 _UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
 
@@ -127,7 +127,7 @@ def embedded(name: str) -> Path:
     Raises:
         RecallkitError: if there is neither.
     """
-    places = [_PACKAGE.parent / "data" / name, _PACKAGE / "embedded" / name]
+    places = [PACKAGE.parent / "data" / name, PACKAGE / "embedded" / name]
     for place in places:
         if place.is_dir():
             return place

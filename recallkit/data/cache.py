@@ -17,7 +17,7 @@ __all__ = ["cached_pixels", "checksum", "read_cached", "write_cached"]
 
 def checksum(array: np.ndarray) -> int:
     """Return the CRC-32 of the bytes of ``array``, in C order."""
-    return zlib.crc32(np.ascontiguousarray(array))
+    return zlib.crc32(np.ascontiguousarray(array).data)
 
 
 def read_cached(

@@ -48,8 +48,8 @@ class Protocol:
     Attributes:
         ks: the k of R@k.
         searches: name → the images that are searched with and those that may be found, as indices.
-            The latter None: all are searched with all, each query left out of its own search.
-            Empty: there is one such search.
+            If the latter is None, all are searched with all, each query left out of its own search.
+            An empty mapping stands for one such search of all images.
     """
 
     ks: tuple[int, ...] = (1, 2, 4, 8)
@@ -58,7 +58,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images and their classes; there may be none.
+    """Images and their classes; the set may be empty.
 
     Attributes:
         images: N images: a tensor, files, or features; see :class:`Images`.

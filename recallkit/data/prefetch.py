@@ -12,11 +12,11 @@ B = 16,384 at 224 px, and 16 workers, that is 5.2 GB; as float32 the two batches
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from recallkit.errors import RecallkitError
 
@@ -155,8 +155,9 @@ def _assemble(
 
 
 def _loader(files: Files, tasks: Iterable[list[int]], reading: Reading) -> DataLoader:
+    indices = cast("Dataset[int]", range(files.shape[0]))  # the worker decodes their files
     return DataLoader(
-        range(files.shape[0]),  # type: ignore[arg-type]  # indices; the worker decodes their files
+        indices,
         batch_sampler=tasks,
         num_workers=reading.workers,
         collate_fn=_Decode(files),

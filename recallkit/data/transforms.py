@@ -91,7 +91,7 @@ class TrainTransform(nn.Module):
         rgb = over_white(images)
         if rgb.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
             rgb = _resize(rgb, 2 * self.image_size)
-        size = (len(rgb), 3, self.image_size, self.image_size)
+        size = [len(rgb), 3, self.image_size, self.image_size]
         grid = F.affine_grid(maps, size, align_corners=False)
         outside = 1 - rgb  # sampled as 0, so that what comes in from outside is white
         rgb = 1 - F.grid_sample(outside, grid, align_corners=False)

@@ -62,7 +62,7 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
     """Make the backbone of that name in torchvision.
 
     Raises:
-        ValueError: there is none.
+        ValueError: an unknown name.
         RecallkitError: its published weights cannot be loaded.
     """
     from torchvision import models
@@ -73,7 +73,7 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
     # The first set of weights is the one of the publications, which the paper started from.
     weights = next(iter(models.get_model_weights(name))) if pretrained else None
     model = built_with_weights(partial(models.get_model, name, weights=weights), name, pretrained)
-    if hasattr(model, "class_token"):
+    if isinstance(model, models.VisionTransformer):
         return Backbone(_Tokens(model), model.image_size, True, prefix=1, has_class_token=True)
     return Backbone(_until_the_pooling(model), _PROBE_SIZE, False)
 
@@ -107,7 +107,7 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
     """Make the backbone of that name in timm.
 
     Raises:
-        ValueError: there is none.
+        ValueError: an unknown name.
         RecallkitError: timm is not installed, or its published weights cannot be loaded.
     """
     try:
@@ -117,8 +117,8 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
     if not timm.is_model(name):
         raise ValueError(unknown_name(name, timm.list_models(), "timm.list_models() names them"))
     build = partial(timm.create_model, name, pretrained, num_classes=0, global_pool="")
-    model = built_with_weights(build, f"timm/{name}", pretrained)
-    published: dict[str, Any] = model.pretrained_cfg  # type: ignore[assignment]
+    model: Any = built_with_weights(build, f"timm/{name}", pretrained)
+    published = model.pretrained_cfg
     has_class_token = getattr(model, "cls_token", None) is not None
     return Backbone(
         _TimmFeatures(model),
@@ -133,6 +133,8 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
 
 class _TimmFeatures(nn.Module):
     """A network of timm without its head, (B, 3, H, W) → (B, C, h, w) or (B, T, C)."""
+
+    trunk: Any  # timm's networks share the method forward_features, but no class that declares it
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

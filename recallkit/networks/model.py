@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from torch.nn import functional as F
 
 from recallkit.constants import PIXEL_MEAN, PIXEL_STD
 from recallkit.networks.pooling import GridPooling, Pooling, at_least_float32, pooling_of_maps
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 class InputScale(nn.Module):
@@ -139,9 +142,9 @@ def freeze_batch_norm(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
-            module.train = partial(_remain_in_evaluation, module)  # type: ignore[method-assign]
+            module.train = partial(_remain_in_evaluation, module)
     return network
 
 
-def _remain_in_evaluation(module: nn.Module, mode: bool = True) -> nn.Module:
+def _remain_in_evaluation(module: _Module, mode: bool = True) -> _Module:
     return module

