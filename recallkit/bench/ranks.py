@@ -17,6 +17,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
+from recallkit.constants import PAPERS_KS
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.ranks.blocks import CUDA_STRIP_BYTES
 from recallkit.simix import SimilarityMixup
@@ -64,7 +65,7 @@ def _loop(embeddings: Tensor, labels: Tensor) -> Tensor:
         own = similarity[positive]  # (P,)
         steps = torch.sigmoid((similarity[None, competes] - own[:, None]) / 0.01)
         ranks = 0.5 + steps.sum(dim=1)
-        for k in (1, 2, 4, 8, 16):
+        for k in PAPERS_KS:
             found = torch.sigmoid(k - ranks).sum().clamp(max=k)
             losses.append(1 - found / min(k, len(own)))
     return torch.stack(losses).mean()

@@ -4,6 +4,7 @@
 ``glyphs``; ``benchmarks`` reads those of the literature; ``folder`` reads a folder of the user's.
 """
 
+from recallkit.constants import PIXEL_MEAN, PIXEL_STD
 from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
 from recallkit.data.catalogue import LOADERS, load
 from recallkit.data.emoji import load_emoji
@@ -17,6 +18,8 @@ from recallkit.data.transforms import TestTransform, TrainTransform, normalise, 
 __all__ = [
     "BENCHMARKS",
     "LOADERS",
+    "PIXEL_MEAN",
+    "PIXEL_STD",
     "ImageFiles",
     "ImageSet",
     "Images",

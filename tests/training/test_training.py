@@ -315,7 +315,7 @@ class DecodedImages:
     def read(self, index):
         self.left -= 1
         if self.left == 0:
-            raise RecallkitError("photo.jpg cannot be read as a picture.")
+            raise RecallkitError("photo.jpg cannot be read as an image.")
         return self.images[index]
 
 
@@ -339,7 +339,7 @@ def test_a_bad_picture_is_left_out_of_its_batch(run, toy_splits):
     images = DecodedImages(toy_splits.train.images, 100)
     splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
     result = run(splits=splits, reading=Reading(on_bad_image="skip"))
-    assert result["skipped"] == ["photo.jpg cannot be read as a picture."]
+    assert result["skipped"] == ["photo.jpg cannot be read as an image."]
     assert result["validation"][-1]["step"] == 20
 
 
