@@ -114,8 +114,8 @@ class Splits:
     test: ImageSet
 
     def without_test(self) -> "Splits":
-        """Leave the test images out, so that no choice can be made by them."""
-        return replace(self, test=self.test.of_classes(torch.empty(0, dtype=torch.int64)))
+        """Put an empty set in the place of the test images, which are not touched."""
+        return replace(self, test=self.validation.of_classes(torch.empty(0, dtype=torch.int64)))
 
 
 def are_features(images: Images) -> typing.TypeGuard[Tensor]:

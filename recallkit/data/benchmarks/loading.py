@@ -58,7 +58,8 @@ def load_benchmark(
         raise ValueError(f"{name} has no training classes: it is only searched, never trained on")
     reading = Reading() if reading is None else reading
     train = _image_set(lists.train, root, round(image_size * 8 / 7), 0.0, 0, reading)
-    as_tested = _image_set(lists.train, root, image_size, MARGIN, 0, reading)
+    assert isinstance(train.images, ImageFiles)
+    as_tested = replace(train, images=replace(train.images, side=image_size, margin=MARGIN))
     validation_classes = _draw_classes(train.labels, held_out)
     kept = train.labels.unique()[~torch.isin(train.labels.unique(), validation_classes)]
     return Splits(
