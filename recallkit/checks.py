@@ -1,4 +1,4 @@
-"""Arguments that cannot be right are refused here, by name and with the remedy."""
+"""Checks of arguments: each refuses a wrong one by name, and says what would be right."""
 
 import math
 from collections.abc import Iterable
@@ -6,15 +6,19 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+__all__ = [
+    "NotFiniteError",
+    "check_chunk_size",
+    "check_embeddings",
+    "check_indices",
+    "check_ks",
+    "check_labels",
+    "check_same_dimension",
+    "check_temperature",
+    "largest_number",
+]
 
-def check_chunk_size(chunk_size: int | str) -> None:
-    """Refuse what is neither "auto" nor a number of at least 1.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
-        raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+_ROWS = 2**13  # rows read at a time: the embeddings may be mapped from a file larger than memory
 
 
 class NotFiniteError(ValueError):
@@ -22,7 +26,7 @@ class NotFiniteError(ValueError):
 
 
 def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
-    """Refuse what is not a non-empty (N, D) floating tensor of finite numbers.
+    """Refuse what is not a non-empty (N, D) floating point tensor of finite numbers.
 
     Raises:
         ValueError: naming the argument ``name`` and the remedy.
@@ -34,26 +38,26 @@ def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
     if not embeddings.is_floating_point():
         raise ValueError(f"{name} must be floating point, not {embeddings.dtype}")
     if not math.isfinite(largest_number(embeddings)):
-        finite = torch.cat([part.isfinite().all(dim=1) for part in embeddings.split(2**13)])
-        row = int((~finite).nonzero()[0])
+        finite = torch.cat([rows.isfinite().all(dim=1) for rows in embeddings.split(_ROWS)])
+        first = int((~finite).nonzero()[0])
         raise NotFiniteError(
             f"{name} must be finite: {int((~finite).sum())} of {len(finite)} rows hold NaN or "
-            f"infinity, the first is row {row}. Look at the images, or lower the learning rate."
+            f"infinity, the first is row {first}. Look at the images, or lower the learning rate."
         )
 
 
 def largest_number(embeddings: Tensor) -> float:
-    """The largest absolute value of (N, D), or NaN or infinity if there is one.
+    """Return the largest absolute value of (N, D): NaN or infinity if there is one.
 
-    One read, a part at a time: the embeddings may lie in a file.
+    The embeddings are read once, some rows at a time.
     """
-    parts = embeddings.detach().split(2**13)
-    ends = [torch.stack(part.aminmax()).abs().max() for part in parts]
-    return torch.stack(ends).max().item()
+    blocks = embeddings.detach().split(_ROWS)
+    extremes = [torch.stack(block.aminmax()).abs().max() for block in blocks]
+    return torch.stack(extremes).max().item()
 
 
 def check_labels(labels: Tensor, length: int, name: str = "labels") -> None:
-    """Refuse labels that are not a 1-D integer tensor with one entry an embedding.
+    """Refuse labels that are not a 1-D integer tensor with one entry for each embedding.
 
     Raises:
         ValueError: naming the argument ``name`` and the remedy.
@@ -68,16 +72,16 @@ def check_labels(labels: Tensor, length: int, name: str = "labels") -> None:
 
 
 def check_same_dimension(queries: Tensor, gallery: Tensor, name: str = "gallery") -> None:
-    """Refuse queries and gallery that do not live in one space.
+    """Refuse queries (Q, D) and a gallery (N, D) that cannot be multiplied with each other.
 
     Raises:
         ValueError: if their dimensions, types or devices differ.
     """
-    for what in ("device", "dtype"):
-        if getattr(queries, what) != getattr(gallery, what):
+    for attribute in ("device", "dtype"):
+        ours, theirs = getattr(queries, attribute), getattr(gallery, attribute)
+        if ours != theirs:
             raise ValueError(
-                f"queries and {name} must be of the same {what}, "
-                f"not {getattr(queries, what)} and {getattr(gallery, what)}"
+                f"queries and {name} must be of the same {attribute}, not {ours} and {theirs}"
             )
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(
@@ -87,10 +91,10 @@ def check_same_dimension(queries: Tensor, gallery: Tensor, name: str = "gallery"
 
 
 def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
-    """The cut-offs k as a tuple.
+    """Return the cut-offs k as a tuple.
 
     Raises:
-        ValueError: if there is none, or one is not a whole number of at least 1.
+        ValueError: if there are none, or one is not a whole number of at least 1.
     """
     try:
         ks = tuple(ks)
@@ -102,7 +106,7 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
 
 
 def check_temperature(temperature: float, name: str) -> float:
-    """A temperature as a float.
+    """Return a temperature as a float.
 
     Raises:
         ValueError: if it is not a finite number above 0.
@@ -112,15 +116,47 @@ def check_temperature(temperature: float, name: str) -> float:
     return float(temperature)
 
 
+def check_chunk_size(chunk_size: int | str) -> None:
+    """Refuse a chunk size that is neither ``"auto"`` nor a number of at least 1.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
+        raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+
+
 def check_indices(
-    index: Tensor, shape: tuple[int | None, ...], length: int, name: str, lowest: int
+    indices: Tensor,
+    shape: tuple[int | None, ...],
+    length: int,
+    name: str,
+    lowest: int = 0,
 ) -> None:
-    """Check the shape of int64 indices, and that each lies in lowest … length − 1."""
-    fits = index.ndim == len(shape) and index.shape[0] == shape[0] and 0 not in index.shape
-    if not fits or index.dtype != torch.int64:
+    """Refuse what are not int64 indices of a gallery.
+
+    Args:
+        indices: to be checked.
+        shape: that they must have; None stands for any size of at least 1.
+        length: of the gallery; each index must be below it.
+        name: of the argument, for the message.
+        lowest: the smallest index allowed: 0, or -1 where that stands for padding.
+
+    Raises:
+        ValueError: another shape or type, or an index out of range.
+    """
+    wanted = ", ".join("any" if size is None else str(size) for size in shape)
+    fits = indices.ndim == len(shape) and all(
+        actual >= 1 if size is None else actual == size
+        for size, actual in zip(shape, indices.shape, strict=True)
+    )
+    if not fits or indices.dtype != torch.int64:
         raise ValueError(
-            f"{name} must be int64 with one row a query, {shape[0]} in all, "
-            f"not {index.dtype} of shape {tuple(index.shape)}"
+            f"{name} must be int64 gallery indices of shape ({wanted}), "
+            f"not {indices.dtype} of shape {tuple(indices.shape)}"
         )
-    if index.min() < lowest or index.max() >= length:
-        raise ValueError(f"{name} must lie between {lowest} and {length - 1}, the gallery's last")
+    if indices.numel() and (indices.min() < lowest or indices.max() >= length):
+        raise ValueError(
+            f"{name} must lie between {lowest} and {length - 1}, the last of the gallery, "
+            f"not between {indices.min().item()} and {indices.max().item()}"
+        )

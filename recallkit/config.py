@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from recallkit.checks import check_chunk_size, check_ks, check_temperature
+from recallkit.constants import PAPERS_KS
 
 Loss = Literal[
     "recall@k",
@@ -53,7 +54,7 @@ class Config:
     image_size: int = 32
     """Side of the square that the network sees, in pixels."""
 
-    ks: tuple[int, ...] = (1, 2, 4, 8, 16)
+    ks: tuple[int, ...] = PAPERS_KS
     """Cut-offs k of the loss; the paper's."""
     k_temperature: float = 1.0
     """Temperature τ₁ of the comparison of a rank with k, in ranks; the paper's."""

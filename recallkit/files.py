@@ -1,22 +1,43 @@
-"""Where the embedded data lies, where caches go, and how a file is replaced whole."""
+"""Files: written whole or not at all, JSON, and where data, results and caches lie."""
 
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recallkit.errors import RecallkitError
 
+__all__ = [
+    "cache_folder",
+    "cannot_write",
+    "embedded",
+    "flush_to_disk",
+    "read_json",
+    "remove_unfinished",
+    "results_folder",
+    "write_atomically",
+    "write_json",
+]
+
+PACKAGE = Path(__file__).resolve().parent
+
+_UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
+
 
 def write_atomically(
     path: Path, write: Callable[[Path], object], previous: Path | None = None
 ) -> None:
-    """Let ``write`` make a file, and put it at ``path`` only when it is whole and on the disk.
+    """Let ``write`` make a file, and put it at ``path`` once it is whole and on the disk.
 
-    With ``previous``, the file that was at ``path`` is moved there first.
+    Readers see the old file or the new one, never a part of it. The folder is made if need be.
+
+    Args:
+        path: of the file.
+        write: writes to the path that it is given: a temporary one in the same folder, with the
+            same suffix.
+        previous: where the file that was at ``path`` is moved first. None: it is replaced.
 
     Raises:
         RecallkitError: if the disk is full or the folder cannot be written; ``path`` is as before.
@@ -24,11 +45,7 @@ def write_atomically(
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _temporary_beside(path)
         write(temporary)
         flush_to_disk(temporary)
         temporary.chmod(0o644)
@@ -44,22 +61,28 @@ def write_atomically(
             temporary.unlink(missing_ok=True)
 
 
-_WRITTEN = ("config.json", "metrics.jsonl", "diverged.json", "result.json", "state.pt")
-_WRITTEN += ("best.safetensors", "weights.safetensors")
+def _temporary_beside(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f"{_UNFINISHED}{path.name}-", suffix=path.suffix
+    )
+    os.close(handle)
+    return Path(name)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left in a run ``folder``."""
-    for name in _WRITTEN:
-        for path in folder.glob(f".{name}.*"):
-            path.unlink(missing_ok=True)
+    """Remove what a process that was killed while it wrote has left in ``folder``.
+
+    Only for a folder that no other process writes to: its unfinished files would go too.
+    """
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        path.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> RecallkitError:
     """Describe why ``path`` could not be written, and what to do."""
     return RecallkitError(
         f"cannot write {path}: {error.strerror or error}. "
-        f"Free some space, or choose another folder with --out."
+        f"Free some space, or choose another folder."
     )
 
 
@@ -74,7 +97,11 @@ def flush_to_disk(path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as readable JSON, atomically."""
+    """Write ``value`` as readable JSON, atomically.
+
+    Raises:
+        RecallkitError: if it cannot be written.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
@@ -93,22 +120,21 @@ def read_json(path: Path) -> Any:
         raise RecallkitError(f"{path} cannot be read as JSON: {error}") from error
 
 
-_PACKAGE = Path(__file__).resolve().parents[0]
-
-
 def embedded(name: str) -> Path:
-    """The folder of the embedded data set ``name``: in a checkout ``data/NAME``.
+    """Return the folder of what comes with recallkit: "emoji", "glyphs", "paper", "results".
+
+    In a checkout that is ``data/NAME``, in an installed package ``recallkit/embedded/NAME``.
 
     Raises:
-        RecallkitError: if there is no such folder beside or inside the package.
+        RecallkitError: if there is neither.
     """
-    places = [_PACKAGE.parent / "data" / name, _PACKAGE / "embedded" / name]
+    places = [PACKAGE.parent / "data" / name, PACKAGE / "embedded" / name]
     for place in places:
         if place.is_dir():
             return place
     raise RecallkitError(
-        f"the embedded data set {name!r} is missing: there is no folder {places[0]}. "
-        f"Check the repository out again, or run `recallkit prepare {name}`."
+        f"the folder {name!r} that comes with recallkit is missing: there is no {places[0]} and no "
+        f"{places[1]}. Check out the repository again, or install recallkit again."
     )
 
 
@@ -122,29 +148,10 @@ def results_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """A folder for files that can be made again; delete it whenever you like.
+    """Return the folder for files that can be made again; it may be deleted at any time.
 
     ``$RECALLKIT_CACHE`` if set, else ``$XDG_CACHE_HOME/recallkit`` or ``~/.cache/recallkit``.
     """
-    if own := os.environ.get("RECALLKIT_CACHE"):
-        return Path(own)
+    if folder := os.environ.get("RECALLKIT_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recallkit"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place at the end, if all went well.
-
-    Raises:
-        RecallkitError: if it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise RecallkitError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from recallkit.checks import (
     check_same_dimension,
     check_temperature,
 )
+from recallkit.constants import PAPERS_KS
 from recallkit.ranks import compute_ranks, find_positives
 from recallkit.ranks.pairs import pair_similarities
 
@@ -73,7 +74,7 @@ class RecallAtKLoss(nn.Module):
 
     def __init__(
         self,
-        ks: Sequence[int] = (1, 2, 4, 8, 16),
+        ks: Sequence[int] = PAPERS_KS,
         k_temperature: float = 1.0,
         rank_temperature: float = 0.01,
         query_in_database: bool = False,

@@ -1,6 +1,8 @@
-"""Metrics as tables that read well in a terminal and in Markdown alike."""
+"""Tables of text that read well in a terminal and in Markdown alike."""
 
 from collections.abc import Mapping, Sequence
+
+__all__ = ["metrics_table", "text_table"]
 
 
 def metrics_table(
@@ -8,16 +10,21 @@ def metrics_table(
     columns: Sequence[str] = ("R@1", "R@2", "R@4", "R@8", "mAP@R"),
     title: str = "",
 ) -> str:
-    """Metrics (0 … 1) in percent, a row for each entry of ``rows``.
+    """Make a table of metrics in percent.
+
+    Args:
+        rows: name → metric → value, from 0 to 1; each entry is a row.
+        columns: the metrics to show.
+        title: head of the column of names.
 
     Raises:
         ValueError: if a row lacks a column.
     """
-    cells = {
-        name: [_percent(name, values, column) for column in columns]
+    body = [
+        [name, *(_percent(name, values, column) for column in columns)]
         for name, values in rows.items()
-    }
-    return text_table([title, *columns], [[name, *values] for name, values in cells.items()])
+    ]
+    return text_table([title, *columns], body)
 
 
 def _percent(row: str, values: Mapping[str, float], column: str) -> str:
@@ -27,11 +34,16 @@ def _percent(row: str, values: Mapping[str, float], column: str) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, padded so that columns align; the first one to the left."""
+    """Make a Markdown table, padded so that columns align: the first to the left, others right.
+
+    Args:
+        header: the head of each column.
+        rows: the cells of each row, as many as ``header`` has.
+    """
     widths = [max(3, *(len(row[i]) for row in [header, *rows])) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
-        first, *others = (cell for cell in cells)
+        first, *others = cells
         padded = [first.ljust(widths[0])]
         padded += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
         return "| " + " | ".join(padded) + " |"

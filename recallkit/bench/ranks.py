@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
+from recallkit.constants import PAPERS_KS
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.ranks.blocks import CUDA_BLOCK_BYTES
 from recallkit.simix import SimilarityMixup
@@ -71,7 +72,7 @@ def loop_over_queries(embeddings: Tensor, labels: Tensor) -> Tensor:
         own = similarity[positive]  # (P,)
         steps = torch.sigmoid((similarity[None, competes] - own[:, None]) / 0.01)
         ranks = 0.5 + steps.sum(dim=1)
-        for k in (1, 2, 4, 8, 16):
+        for k in PAPERS_KS:
             count = torch.sigmoid(k - ranks).sum().clamp(max=k)
             losses.append(1 - count / min(k, len(own)))
     return torch.stack(losses).mean()

@@ -1,12 +1,44 @@
 """What every data set becomes: images with labels, split by class."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from recallkit.data.image_files import ImageFiles
+__all__ = ["ImageSet", "Images", "Protocol", "Splits", "are_features"]
+
+
+class Images(typing.Protocol):
+    """N images, or what stands in their place. Three things satisfy it.
+
+    - A tensor (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in).
+    - :class:`.ImageFiles`: files that are decoded when they are asked for, to (N, 3, S, S) uint8.
+    - A tensor (N, V, C) float32: features of a frozen backbone for V views of each image
+      (:mod:`recallkit.training.frozen_features`).
+    """
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of all images, N first; of image files that of the decoded ones."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    @typing.overload
+    def __getitem__(self, index: int, /) -> Tensor: ...
+
+    @typing.overload
+    def __getitem__(self, index: slice | Sequence[int] | Tensor, /) -> "Images": ...
+
+    def split(self, size: int, /) -> Iterable[Tensor]:
+        """Give the images in order, ``size`` at a time; the last chunk may have fewer."""
+        ...
+
+    def to(self, device: torch.device | str, /) -> Tensor:
+        """Give all images as one tensor on a device."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -15,9 +47,9 @@ class Protocol:
 
     Attributes:
         ks: the k of R@k.
-        searches: name → the images that are searched with and those that may be found, as indices;
-            the latter None: all against all, each query left out of its own search. Empty: one
-            search, all against all.
+        searches: name → the images that are searched with and those that may be found, as indices.
+            If the latter is None, all are searched with all, each query left out of its own search.
+            An empty mapping stands for one such search of all images.
     """
 
     ks: tuple[int, ...] = (1, 2, 4, 8)
@@ -26,19 +58,17 @@ class Protocol:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images and their classes.
+    """Images and their classes; the set may be empty.
 
     Attributes:
-        images: (N, C, H, W) uint8, C = 3 (RGB) or 4 (RGBA, alpha not multiplied in); or files that
-            are decoded when asked for, in place of such a tensor; or (N, V, C) float32, features of
-            a frozen backbone for V views of each image (:mod:`recallkit.training.frozen_features`).
+        images: N images: a tensor, files, or features; see :class:`Images`.
         labels: (N,) int64, an arbitrary number for each class.
-        class_names: what each label is called, for captions.
+        class_names: the name of each label, for captions.
         sources: who made each image (for emoji the foundry), or empty.
         protocol: what is measured when these are the test images.
     """
 
-    images: Tensor | ImageFiles
+    images: Images
     labels: Tensor
     class_names: dict[int, str]
     sources: tuple[str, ...] = ()
@@ -55,12 +85,12 @@ class ImageSet:
         return len(self.labels)
 
     def name(self, index: int) -> str:
-        """A caption for image ``index``: its class, and who made it."""
+        """Make a caption for image ``index``: its class, and who made it."""
         name = self.class_names[int(self.labels[index])]
         return f"{name} ({self.sources[index]})" if self.sources else name
 
     def of_classes(self, classes: Tensor) -> "ImageSet":
-        """The images whose label is among ``classes`` (any shape, int64), in their old order."""
+        """Choose the images whose label is among ``classes`` (any shape, int64), order kept."""
         keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
         return ImageSet(
             images=self.images[keep],
@@ -73,17 +103,21 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set in three parts that share no class.
+    """A data set in three splits that share no class.
 
-    ``validation`` is for every choice (rates, epochs); ``test`` is for the last number. Where a
-    choice is made it may be None: what is not at hand cannot be looked at.
+    ``validation`` is for every choice (learning rate, epochs); ``test`` is for the last number.
+    Where a choice is made, ``test`` may be empty: see :meth:`without_test`.
     """
 
     train: ImageSet
     validation: ImageSet
-    test: ImageSet | None
+    test: ImageSet
+
+    def without_test(self) -> "Splits":
+        """Put an empty set in the place of the test images, which are not touched."""
+        return replace(self, test=self.validation.of_classes(torch.empty(0, dtype=torch.int64)))
 
 
-def are_features(images: Tensor | ImageFiles) -> bool:
-    """Whether these are features (N, V, C) in the place of images."""
+def are_features(images: Images) -> typing.TypeGuard[Tensor]:
+    """Tell whether these are features (N, V, C) in the place of images."""
     return isinstance(images, Tensor) and images.is_floating_point()

@@ -1,46 +1,59 @@
-"""Pictures that stay on the disk until a batch needs them: decoded in workers, uint8 all the way.
+"""Images that stay on the disk until a batch needs them: decoded by workers, uint8 all the way.
 
 Host memory is bounded by, in bytes, with B images a batch, sides of S pixels and W workers,
 
-    3 S² · (2 B + 3 W · PIECE)
+    3 S² · (2 B + 3 W · TASK)
 
-two batches (one in use, one being filled) and the pieces on their way. For B = 16,384 at 224 px,
-and 16 workers, that is 5.2 GB; as float32 the two batches alone would be 19.7 GB.
+two batches (one in use, one being filled) and the decoded images on their way from the workers. For
+B = 16,384 at 224 px, and 16 workers, that is 5.2 GB; as float32 the two batches alone would take
+19.7 GB.
 """
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from recallkit.errors import RecallkitError
 
+__all__ = [
+    "BadImageError",
+    "DecodedChunks",
+    "Files",
+    "OnBadImage",
+    "Reading",
+    "decoded_batches",
+    "host_bytes",
+]
+
 OnBadImage = Literal["raise", "skip"]
 
-
-PIECE = 32  # images that a worker decodes at a time
-
-
-AHEAD = 2  # pieces that wait for each worker
+TASK = 32  # images that a worker decodes at a time
+TASKS_AHEAD = 2  # tasks that wait for each worker
 
 
 class BadImageError(RecallkitError):
-    """A picture cannot be read."""
+    """An image file cannot be read."""
 
 
 @dataclass
 class Reading:
-    """How pictures are read.
+    """How image files are read.
 
     Attributes:
-        workers: processes that decode; 0: the one that asks. What is read does not depend on it.
-        on_bad_image: a file that is no whole picture: "raise" an error that names it, or "skip":
-            leave it out of batches, let it be white in an evaluation, and note it in ``bad``.
-        bad: of each such file, its name and why.
+        workers: number of processes that decode. 0: the process that asks does. The images do not
+            depend on it.
+        on_bad_image: what to do with a file that is not a whole image. "raise": an error that names
+            it. "skip": leave it out of batches, show it as white in an evaluation, and note it in
+            ``bad``.
+        bad: for each skipped file its name and what is wrong.
+
+    Raises:
+        ValueError: if ``workers`` is below 0.
     """
 
     workers: int = 0
@@ -52,29 +65,39 @@ class Reading:
             raise ValueError(f"workers must be at least 0, not {self.workers}")
 
     def note(self, problems: Iterable[str]) -> None:
-        """What is wrong with pictures: an error, or kept in mind."""
+        """Raise the first problem as an error, or keep all of them in ``bad``.
+
+        Raises:
+            BadImageError: if bad images are not to be skipped, and there is one.
+        """
         for problem in problems:
             if self.on_bad_image == "raise":
-                raise BadImageError(f"{problem} Or leave such out by --on-bad-image skip.")
+                raise BadImageError(
+                    f"{problem} To skip unreadable images, add --on-bad-image skip."
+                )
             self.bad.add(problem)
 
 
 class Files(Protocol):
-    """N pictures that are decoded when asked for."""
+    """N image files that are decoded when they are asked for."""
 
-    shape: torch.Size  # (N, 3, S, S)
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the decoded images: (N, 3, S, S)."""
+        ...
 
     def read(self, index: int) -> Tensor:
-        """(3, S, S) uint8; RecallkitError, naming the file, if it cannot be read."""
+        """Decode one image, (3, S, S) uint8; RecallkitError, naming the file, if it cannot be."""
+        ...
 
 
-# Indices, pictures (n, 3, S, S) white where there is none, and what is wrong with those.
-Piece = tuple[list[int], Tensor, dict[int, str]]
+# Indices, images (n, 3, S, S), white where there is none, and what is wrong with those, by place.
+Decoded = tuple[list[int], Tensor, dict[int, str]]
 
 
 def host_bytes(batch_size: int, side: int, workers: int) -> int:
-    """The bound on host memory stated above, in bytes."""
-    return 3 * side**2 * (2 * batch_size + (AHEAD + 1) * max(workers, 1) * PIECE)
+    """Return the bound on host memory stated above, in bytes."""
+    return 3 * side**2 * (2 * batch_size + (TASKS_AHEAD + 1) * max(workers, 1) * TASK)
 
 
 def decoded_batches(
@@ -83,24 +106,29 @@ def decoded_batches(
     """Decode batch after batch, each while the one before it is in use.
 
     Args:
-        files: the pictures.
-        batches: of indices.
-        reading: how.
+        files: the images.
+        batches: lists of indices.
+        reading: how the files are read.
         pin: put batches into pinned memory, from where a GPU fetches them while it computes.
 
     Yields:
-        The indices of the images in the batch, without the skipped, and the images (B, 3, S, S)
-        uint8.
+        The indices of the images in the batch, without the skipped ones, and the images
+        (B, 3, S, S) uint8.
+
+    Raises:
+        BadImageError: a file cannot be read, and such files are not to be skipped.
     """
-    plan = _Plan(batches)
-    pieces = iter(_loader(files, plan, reading))
+    tasks = _Tasks(batches)
+    decoded = iter(_loader(files, tasks, reading))
 
     def assemble() -> tuple[list[int], Tensor] | None:
-        piece = next(pieces, None)
-        return None if piece is None else _assemble(piece, pieces, plan.sizes.pop(0), reading, pin)
+        first = next(decoded, None)
+        if first is None:
+            return None
+        return _assemble(first, decoded, tasks.batch_sizes.pop(0), reading, pin)
 
     with ThreadPoolExecutor(1) as thread:
-        ahead: Future = thread.submit(assemble)
+        ahead: Future[tuple[list[int], Tensor] | None] = thread.submit(assemble)
         while (batch := ahead.result()) is not None:
             ahead = thread.submit(assemble)
             yield batch
@@ -108,75 +136,74 @@ def decoded_batches(
 
 
 def _assemble(
-    piece: Piece, pieces: Iterator[Piece], size: int, reading: Reading, pin: bool
+    first: Decoded, others: Iterator[Decoded], size: int, reading: Reading, pin: bool
 ) -> tuple[list[int], Tensor]:
-    """A batch of ``size``, piece by piece into one block of memory."""
-    images = torch.empty(size, *piece[1].shape[1:], dtype=torch.uint8, pin_memory=pin)
+    """Gather a batch of ``size`` images, task by task, in one tensor."""
+    batch = torch.empty(size, *first[1].shape[1:], dtype=torch.uint8, pin_memory=pin)
     kept: list[int] = []
-    taken = 0
+    taken, decoded = 0, first
     while True:
-        indices, pictures, problems = piece
+        indices, images, problems = decoded
         reading.note(problems.values())
         good = [i for i in range(len(indices)) if i not in problems]
-        images[len(kept) : len(kept) + len(good)] = pictures[good]
+        batch[len(kept) : len(kept) + len(good)] = images[good]
         kept += [indices[i] for i in good]
         taken += len(indices)
         if taken == size:
-            return kept, images[: len(kept)]
-        piece = next(pieces)
+            return kept, batch[: len(kept)]
+        decoded = next(others)
 
 
-def _loader(files: Files, pieces: Iterable[list[int]], reading: Reading) -> DataLoader:
+def _loader(files: Files, tasks: Iterable[list[int]], reading: Reading) -> DataLoader:
+    indices = cast("Dataset[int]", range(files.shape[0]))  # the worker decodes their files
     return DataLoader(
-        range(files.shape[0]),  # indices; what they stand for is decoded in the worker
-        batch_sampler=pieces,
+        indices,
+        batch_sampler=tasks,
         num_workers=reading.workers,
         collate_fn=_Decode(files),
-        prefetch_factor=AHEAD if reading.workers else None,
+        prefetch_factor=TASKS_AHEAD if reading.workers else None,
         generator=torch.Generator(),  # else it would draw from the default one
     )
 
 
-class _Plan:
-    """Batches cut into pieces for the workers; remembers how large each batch is."""
+class _Tasks:
+    """Batches cut into tasks for the workers; remembers how large each batch is."""
 
     def __init__(self, batches: Iterable[list[int]]) -> None:
         self.batches = batches
-        self.sizes: list[int] = []
+        self.batch_sizes: list[int] = []
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.batches:
-            self.sizes.append(len(batch))
-            for begin in range(0, len(batch), PIECE):
-                yield batch[begin : begin + PIECE]
+            self.batch_sizes.append(len(batch))
+            for begin in range(0, len(batch), TASK):
+                yield batch[begin : begin + TASK]
 
 
 class _Decode:
-    """In a worker: indices → a piece."""
+    """Turns the indices of a task into images, in a worker."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    def __call__(self, indices: list[int]) -> Piece:
-        pictures = torch.full((len(indices), *self.files.shape[1:]), 255, dtype=torch.uint8)
+    def __call__(self, indices: list[int]) -> Decoded:
+        images = torch.full((len(indices), *self.files.shape[1:]), 255, dtype=torch.uint8)
         problems = {}
         for i, index in enumerate(indices):
             try:
-                pictures[i] = self.files.read(index)
-            except RecallkitError as error:  # errors do not pass between processes unharmed
+                images[i] = self.files.read(index)
+            except RecallkitError as error:  # as text: errors do not pass well between processes
                 problems[i] = str(error)
-        return indices, pictures, problems
+        return indices, images, problems
 
 
-class Parts:
-    """Decoded pictures in order, some at a time; workers are a part or two ahead.
-
-    A picture that is skipped is white.
+class DecodedChunks:
+    """Decoded images in order, a chunk at a time; workers decode ahead. A skipped image is white.
 
     Args:
-        files: the pictures.
-        size: how many a part has, the last perhaps fewer.
-        reading: how.
+        files: the images.
+        size: images a chunk; the last may have fewer.
+        reading: how the files are read.
     """
 
     def __init__(self, files: Files, size: int, reading: Reading) -> None:
@@ -186,12 +213,16 @@ class Parts:
         return -(-self.files.shape[0] // self.size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """(≤ size, 3, S, S) uint8 each."""
+        """Give chunks (≤ size, 3, S, S) uint8.
+
+        Raises:
+            BadImageError: a file cannot be read, and such files are not to be skipped.
+        """
         waiting = torch.empty(0, *self.files.shape[1:], dtype=torch.uint8)
-        everything = _Plan([list(range(self.files.shape[0]))])
-        for _, pictures, problems in _loader(self.files, everything, self.reading):
+        tasks = _Tasks([list(range(self.files.shape[0]))])
+        for _, images, problems in _loader(self.files, tasks, self.reading):
             self.reading.note(problems.values())
-            waiting = torch.cat([waiting, pictures])
+            waiting = torch.cat([waiting, images])
             while len(waiting) >= self.size:
                 yield waiting[: self.size]
                 waiting = waiting[self.size :]

@@ -1,21 +1,32 @@
 """From uint8 images to network input, a batch at a time on the network's device.
 
 Every image of a batch is moved by its own random amounts, drawn from torch's default generator for
-the whole batch at once: the same seed gives the same pictures, however many workers decode them,
-and however large the chunks are in which they pass through the network.
+the whole batch at once: the same seed gives the same images, however many workers decode them, and
+however large the chunks are in which they pass through the network.
 """
 
 import math
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MEAN, STD = 0.5, 0.25  # brings pixels to about −2 … 2; drawings have no statistics of their own
+from recallkit.constants import PIXEL_MEAN, PIXEL_STD
+from recallkit.data.image_set import Images
+
+__all__ = [
+    "TestTransform",
+    "TrainTransform",
+    "draw_crops",
+    "flattened",
+    "normalise",
+    "over_white",
+]
 
 
 class TestTransform(nn.Module):
-    """Composite over white, shrink to ``image_size``, normalise. Nothing random.
+    """Composite over white, shrink to ``image_size``, normalise; nothing is random.
 
     Args:
         image_size: side of the square the network sees, in pixels.
@@ -28,7 +39,7 @@ class TestTransform(nn.Module):
         self.image_size = image_size
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32."""
+        """Turn (B, C, H, W) uint8, C = 3 or 4, into (B, 3, S, S) float32."""
         return normalise(_resize(over_white(images), self.image_size))
 
 
@@ -40,15 +51,15 @@ class TrainTransform(nn.Module):
 
     Args:
         image_size: side of the square the network sees, in pixels.
-        rotation: the largest angle, in degrees, either way.
-        scale: the largest change of size: each side by a factor from 1/(1 + scale) to 1 + scale,
-            two thirds of it shared by both.
-        shift: the largest shift, as a share of the side.
-        colour: the largest change of contrast (factor 1 ± colour) and brightness (± colour / 2)
-            of a colour.
+        rotation: largest angle, in degrees, either way.
+        scale: largest change of size: each side by a factor from 1/(1 + scale) to 1 + scale, two
+            thirds of it shared by both.
+        shift: largest shift, as a share of the side.
+        colour: largest change of contrast (factor 1 ± colour) and brightness (± colour / 2) of a
+            colour.
         flip: mirror half of the images. Not for drawings in which left and right differ.
-        crop: the smallest share of the area that an image is cropped to, before all else; its
-            sides differ by up to 4:3. 1: no cropping. 0.08 is the paper's.
+        crop: smallest share of the area that an image is cropped to, before all else; the aspect of
+            the crop is from 3:4 to 4:3. 1: no cropping. 0.08 is the paper's.
     """
 
     def __init__(
@@ -71,22 +82,23 @@ class TrainTransform(nn.Module):
         self.crop = crop
 
     def forward(self, images: Tensor, draws: tuple[Tensor, ...] | None = None) -> Tensor:
-        """(B, C, H, W) uint8, C = 3 or 4, to (B, 3, S, S) float32.
+        """Turn (B, C, H, W) uint8, C = 3 or 4, into (B, 3, S, S) float32.
 
-        ``draws`` are rows of what :meth:`draw` returns, one an image; None: drawn here.
+        ``draws`` are rows of the tensors that :meth:`draw` returns, one for each image. None: they
+        are drawn here.
         """
         maps, *colours = self.draw(len(images), images.device) if draws is None else draws
         rgb = over_white(images)
         if rgb.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
             rgb = _resize(rgb, 2 * self.image_size)
-        size = (len(rgb), 3, self.image_size, self.image_size)
+        size = [len(rgb), 3, self.image_size, self.image_size]
         grid = F.affine_grid(maps, size, align_corners=False)
         outside = 1 - rgb  # sampled as 0, so that what comes in from outside is white
         rgb = 1 - F.grid_sample(outside, grid, align_corners=False)
         return normalise(_recolour(rgb, *colours) if colours else rgb)
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
-        """The random amounts for ``count`` images: tensors with a row for each.
+        """Draw the random amounts for ``count`` images: tensors with a row for each.
 
         Maps (B, 2, 3); and unless ``colour`` is 0, contrast and brightness (B, 2, 3, 1, 1).
         """
@@ -97,7 +109,7 @@ class TrainTransform(nn.Module):
         return maps, torch.stack([1 + self.colour * draw[0], self.colour / 2 * draw[1]], dim=1)
 
     def _draw_maps(self, count: int, device: torch.device) -> Tensor:
-        """(B, 2, 3) affine maps from places in the result to places in the image."""
+        """Draw (B, 2, 3) affine maps from places in the result to places in the image."""
 
         def uniform(*shape: int) -> Tensor:
             return torch.rand(count, *shape, device=device) * 2 - 1
@@ -122,14 +134,14 @@ def _recolour(rgb: Tensor, draws: Tensor) -> Tensor:
 
 
 def draw_crops(count: int, least: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Random crops, as torchvision's ``RandomResizedCrop`` draws them from a square.
+    """Draw random crops as torchvision's ``RandomResizedCrop`` draws them from a square.
 
-    The area is uniform from ``least`` to 1, the aspect log-uniform from 3:4 to 4:3; of ten draws
-    the first that fits counts, and if none does, the first, made as much narrower as it takes.
+    The area is uniform from ``least`` to 1, the aspect log-uniform from 3:4 to 4:3. The first of
+    ten draws that fits into the square is taken; if none fits, the first, cut to the square.
 
     Returns:
-        Sides (B, 2) and centres (B, 2), width before height, where the image spans −1 … 1 and a
-        side of 1 is the whole.
+        Sides (B, 2) and centres (B, 2), width before height. The image spans −1 … 1, and a side of
+        1 is the whole.
     """
     area = least + (1 - least) * torch.rand(10, count, device=device)
     aspect = torch.exp(math.log(4 / 3) * (2 * torch.rand(10, count, device=device) - 1))
@@ -139,19 +151,28 @@ def draw_crops(count: int, least: float, device: torch.device) -> tuple[Tensor, 
     return sides, (2 * torch.rand(count, 2, device=device) - 1) * (1 - sides)
 
 
-def flattened(images: Tensor) -> Tensor:
-    """(N, 3 or 4, H, W) uint8 as (N, 3, H, W) uint8, transparent parts white.
+@overload
+def flattened(images: Tensor) -> Tensor: ...
 
-    Done once for a whole data set, it spares every batch the work.
+
+@overload
+def flattened(images: Images) -> Images: ...
+
+
+def flattened(images: Images) -> Images:
+    """Composite (N, 3 or 4, H, W) uint8 over white: (N, 3, H, W) uint8.
+
+    Images with three channels are returned as they are. Done once for a whole data set, it spares
+    every batch the work.
     """
     if images.shape[1] == 3:
         return images
-    parts = [(over_white(part) * 255).round().to(torch.uint8) for part in images.split(1000)]
-    return torch.cat(parts)
+    blocks = [(over_white(block) * 255).round().to(torch.uint8) for block in images.split(1000)]
+    return torch.cat(blocks)
 
 
 def over_white(images: Tensor) -> Tensor:
-    """(B, 3 or 4, H, W) uint8 as (B, 3, H, W) float32 in 0 … 1, transparent parts white."""
+    """Composite (B, 3 or 4, H, W) uint8 over white: (B, 3, H, W) float32 in 0 … 1."""
     values = images.float() / 255
     if images.shape[1] == 3:
         return values
@@ -164,4 +185,4 @@ def _resize(rgb: Tensor, side: int) -> Tensor:
 
 def normalise(rgb: Tensor) -> Tensor:
     """Centre and scale pixels of 0 … 1 as every network here expects them."""
-    return (rgb - MEAN) / STD
+    return (rgb - PIXEL_MEAN) / PIXEL_STD

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from recallkit.errors import RecallkitError
+from recallkit.files import write_atomically
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 
@@ -77,15 +78,7 @@ def write_features(path: Path, embeddings: Tensor, labels: Tensor | None = None)
     arrays = {"embeddings": embeddings.cpu().numpy()}
     if labels is not None:
         arrays["labels"] = labels.cpu().numpy()
-    temporary = path.with_name(f".{path.name}.part.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **arrays)
-        temporary.replace(path)
-    except OSError as error:
-        raise RecallkitError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
 
 
 def _read(path: Path) -> Any:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def do_run(task: dict[str, Any], splits: Splits | None = None) -> None:
     config, folder = config_of(task), Path(task["folder"])
     splits = load(config.dataset, config.image_size) if splits is None else splits
     if task["stage"] == "tuning":
-        splits = replace(splits, test=None)
+        splits = splits.without_test()
     try:
         result = _trained(config, folder, splits, task["device"])
     except Diverged as error:

@@ -13,6 +13,7 @@ The first suits embeddings that are good, or classes that are large; the second 
 import torch
 from torch import Tensor
 
+from recallkit.checks import check_indices
 from recallkit.metrics.ranking_keys import (
     checked_operands,
     keys_where,
@@ -154,19 +155,4 @@ def _check_positives(positives: Tensor, queries: Tensor, gallery: Tensor) -> Non
             f"positives must be a table ({len(queries)}, P), a row for each query, "
             f"not {tuple(positives.shape)}"
         )
-    check_indices("positives", positives, -1, len(gallery))
-
-
-def check_indices(name: str, indices: Tensor, lowest: int, end: int) -> None:
-    """Refuse what are not int64 gallery indices from ``lowest`` to ``end`` − 1.
-
-    Raises:
-        ValueError: naming the argument ``name``.
-    """
-    if indices.dtype != torch.int64:
-        raise ValueError(f"{name} must be gallery indices of type int64, not {indices.dtype}")
-    if indices.numel() and not (lowest <= indices.min() and indices.max() < end):
-        raise ValueError(
-            f"{name} must be gallery indices from {lowest} to {end - 1}, not from "
-            f"{indices.min().item()} to {indices.max().item()}"
-        )
+    check_indices(positives, tuple(positives.shape), len(gallery), "positives", lowest=-1)

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recallkit.checks import check_ks, check_labels
+from recallkit.checks import check_indices, check_ks, check_labels
 from recallkit.metrics.ranking_keys import checked_operands
-from recallkit.metrics.ranks import check_indices, counted_ranks
+from recallkit.metrics.ranks import counted_ranks
 from recallkit.ranks.positives import find_positives
 
 _TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with what it takes
@@ -160,7 +160,7 @@ def metrics_of_neighbours(
         _check_query_left_out(neighbours)
         gallery_labels = query_labels
     gallery_labels = _labels_on(device, gallery_labels, len(gallery_labels), "gallery_labels")
-    check_indices("neighbours", neighbours, 0, len(gallery_labels))
+    check_indices(neighbours, tuple(neighbours.shape), len(gallery_labels), "neighbours")
     relevant = gallery_labels[neighbours] == query_labels[:, None]  # (Q, K)
     places = torch.arange(1, neighbours.shape[1] + 1, device=device, dtype=torch.float64)
     ranks = places.where(relevant, torch.inf)  # (Q, K)

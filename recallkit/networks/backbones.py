@@ -5,28 +5,27 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
 from recallkit.errors import RecallkitError
-from recallkit.networks.weights import fetched
+from recallkit.networks.weights import built_with_weights
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
-
-
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of all its publications
 
 
 @dataclass
 class Backbone:
-    """A backbone and what one has to know to use it.
+    """A backbone, and what must be known to use it.
 
     Attributes:
         module: images (B, 3, H, W) → a map (B, C, h, w) or tokens (B, T, C).
-        image_size: side of images it can take.
-        fixed_size: it can take no other.
-        prefix: how many tokens stand before those of the patches.
-        has_class_token: the first of them sums up the image.
+        image_size: side of images that it takes, in pixels.
+        fixed_size: whether it takes no other size.
+        prefix: number of tokens before those of the patches.
+        has_class_token: whether the first of them is a class token.
         mean: of the images it was trained with, for each colour.
         std: likewise.
     """
@@ -40,7 +39,7 @@ class Backbone:
     std: Sequence[float] = _IMAGENET[1]
 
     def adapt(self, image_size: int) -> None:
-        """Make it take images of another size, if it does not take any.
+        """Make it take images of another size, unless it takes any size already.
 
         Raises:
             ValueError: it cannot be adapted to that size.
@@ -60,7 +59,12 @@ class Backbone:
 
 
 def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
-    """The backbone of that name in torchvision."""
+    """Make the backbone of that name in torchvision.
+
+    Raises:
+        ValueError: an unknown name.
+        RecallkitError: its published weights cannot be loaded.
+    """
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -68,8 +72,8 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
         raise ValueError(unknown_name(name, [*known, "small"], "timm/… and any torchvision name"))
     # The first set of weights is the one of the publications, which the paper started from.
     weights = next(iter(models.get_model_weights(name))) if pretrained else None
-    model = fetched(partial(models.get_model, name, weights=weights), name, pretrained)
-    if hasattr(model, "class_token"):
+    model = built_with_weights(partial(models.get_model, name, weights=weights), name, pretrained)
+    if isinstance(model, models.VisionTransformer):
         return Backbone(_Tokens(model), model.image_size, True, prefix=1, has_class_token=True)
     return Backbone(_until_the_pooling(model), _PROBE_SIZE, False)
 
@@ -88,7 +92,7 @@ class _Tokens(nn.Module):
 
 
 def _until_the_pooling(model: nn.Module) -> nn.Sequential:
-    """The layers before the global pooling, under their own names: (B, 3, H, W) → (B, C, h, w)."""
+    """Take the layers before the global pooling, names kept: (B, 3, H, W) → (B, C, h, w)."""
     layers = OrderedDict()
     for name, layer in model.named_children():
         if name in ("avgpool", "classifier", "fc"):
@@ -100,7 +104,12 @@ def _until_the_pooling(model: nn.Module) -> nn.Sequential:
 
 
 def timm_backbone(name: str, pretrained: bool) -> Backbone:
-    """The backbone of that name in timm."""
+    """Make the backbone of that name in timm.
+
+    Raises:
+        ValueError: an unknown name.
+        RecallkitError: timm is not installed, or its published weights cannot be loaded.
+    """
     try:
         import timm
     except ImportError as error:
@@ -108,27 +117,29 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
     if not timm.is_model(name):
         raise ValueError(unknown_name(name, timm.list_models(), "timm.list_models() names them"))
     build = partial(timm.create_model, name, pretrained, num_classes=0, global_pool="")
-    model = fetched(build, f"timm/{name}", pretrained)
-    about = model.pretrained_cfg
+    model: Any = built_with_weights(build, f"timm/{name}", pretrained)
+    published = model.pretrained_cfg
     has_class_token = getattr(model, "cls_token", None) is not None
     return Backbone(
         _TimmFeatures(model),
-        about["input_size"][-1],
-        bool(about.get("fixed_input_size")),
+        published["input_size"][-1],
+        bool(published.get("fixed_input_size")),
         prefix=getattr(model, "num_prefix_tokens", int(has_class_token)),
         has_class_token=has_class_token,
-        mean=about["mean"],
-        std=about["std"],
+        mean=published["mean"],
+        std=published["std"],
     )
 
 
 class _TimmFeatures(nn.Module):
     """A network of timm without its head, (B, 3, H, W) → (B, C, h, w) or (B, T, C)."""
 
+    trunk: Any  # timm's networks share the method forward_features, but no class that declares it
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.trunk = model
-        self.channels_last = getattr(model, "output_fmt", None) == "NHWC"  # Swin and its kin
+        self.channels_last = getattr(model, "output_fmt", None) == "NHWC"  # as Swin
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.trunk.forward_features(images)
@@ -136,7 +147,7 @@ class _TimmFeatures(nn.Module):
 
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:
-    """What to say of a name that no network has."""
+    """Describe a name that no network has, with the nearest known ones."""
     near = difflib.get_close_matches(name, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are small, {where}"
-    return f"name {name!r} is no network: {hint}"
+    return f"name {name!r} is not a network: {hint}"

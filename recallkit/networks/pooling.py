@@ -1,4 +1,4 @@
-"""From a map of features, or from tokens, to one vector an image."""
+"""From a map of features, or from tokens, to one vector for each image."""
 
 from typing import Literal
 
@@ -14,13 +14,13 @@ class GeM(nn.Module):
 
         GeM(x) = (1/(h·w) · Σ_places max(x, eps)^p)^(1/p)
 
-    p = 1 is the average; p → ∞ the maximum. It is computed in float32 at least: eps^p is no number
-    of half precision.
+    p = 1 is the average; p → ∞ the maximum. It is computed in float32 at least: half precision
+    cannot hold eps^p.
 
     Args:
-        p: the exponent to start from; it is learnt. Default 3: the paper's.
-        eps: what smaller and negative features are raised to. Default 1e-6: the paper's; at 0 the
-            root would have no slope.
+        p: initial exponent; it is learnt. Default 3: the paper's.
+        eps: smaller and negative features are raised to this. Default 1e-6: the paper's; at 0 the
+            root would have no gradient.
     """
 
     def __init__(self, p: float = 3.0, eps: float = 1e-6) -> None:
@@ -43,7 +43,7 @@ class AveragePooling(nn.Module):
 
 
 class AverageMaxPooling(nn.Module):
-    """Mean plus maximum over the places: what is everywhere and what is anywhere."""
+    """Mean plus maximum over the places of a feature map."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) → (B, C)."""
@@ -51,9 +51,9 @@ class AverageMaxPooling(nn.Module):
 
 
 class GridPooling(nn.Module):
-    """Averages over the cells of a 4×4 grid, side by side: what is where.
+    """Averages over the cells of a 4×4 grid, side by side: they keep the place of things.
 
-    For images whose objects are centred and of one size, as drawings are; in photographs, where
+    For images whose objects are centred and of one size, as drawings are. In photographs, where
     things are anywhere, the poolings that forget the place do better.
     """
 
@@ -65,7 +65,7 @@ class GridPooling(nn.Module):
 
 
 class TokenPooling(nn.Module):
-    """The class token, which a vision transformer keeps first."""
+    """The class token, which is the first of a vision transformer."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, C) → (B, C)."""
@@ -73,10 +73,10 @@ class TokenPooling(nn.Module):
 
 
 class TokensAsMap(nn.Module):
-    """Patch tokens as a feature map one place wide, so that any pooling of maps takes them.
+    """Patch tokens as a feature map one place wide, for any pooling of maps.
 
     Args:
-        prefix: how many tokens stand before those of the patches (class and register tokens).
+        prefix: number of tokens before those of the patches (class and register tokens).
     """
 
     def __init__(self, prefix: int) -> None:
@@ -89,10 +89,10 @@ class TokensAsMap(nn.Module):
 
 
 def pooling_of_maps(pooling: Pooling) -> nn.Module:
-    """The pooling of that name for a map of features.
+    """Make the pooling of that name for a map of features.
 
     Raises:
-        ValueError: there is none.
+        ValueError: a name that is not one for maps.
     """
     kinds = {
         "auto": GeM,
@@ -108,7 +108,16 @@ def pooling_of_maps(pooling: Pooling) -> nn.Module:
 
 
 def pooling_of_tokens(pooling: Pooling, prefix: int, has_class_token: bool) -> nn.Module:
-    """The pooling of that name for a row of tokens, of which ``prefix`` are none of a patch."""
+    """Make the pooling of that name for a row of tokens.
+
+    Args:
+        pooling: its name.
+        prefix: number of tokens before those of the patches.
+        has_class_token: whether the first of them is a class token.
+
+    Raises:
+        ValueError: a name that is not one for such tokens.
+    """
     if pooling == "auto":
         pooling = "token" if has_class_token else "average"
     if pooling == "token" and has_class_token:
@@ -117,5 +126,5 @@ def pooling_of_tokens(pooling: Pooling, prefix: int, has_class_token: bool) -> n
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Half precision as float32, everything else as it is."""
+    """Convert half precision to float32; keep other types."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

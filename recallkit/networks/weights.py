@@ -1,4 +1,4 @@
-"""Weights of a backbone: published ones, or from a file."""
+"""Weights of a backbone: as published, or from a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,16 @@ from torch import Tensor, nn
 from recallkit.errors import RecallkitError
 
 
-def fetched(build: Callable[[], nn.Module], name: str, pretrained: bool) -> nn.Module:
-    """What ``build`` makes; with published weights it may need the network.
+def built_with_weights(build: Callable[[], nn.Module], name: str, pretrained: bool) -> nn.Module:
+    """Build a network; with published weights that may need an internet connection.
+
+    Args:
+        build: makes the network, with its weights if they are wanted.
+        name: of the network, for the message.
+        pretrained: whether ``build`` loads published weights.
 
     Raises:
-        RecallkitError: the weights cannot be had.
+        RecallkitError: the weights cannot be downloaded.
     """
     if not pretrained:
         return build()
@@ -21,9 +26,9 @@ def fetched(build: Callable[[], nn.Module], name: str, pretrained: bool) -> nn.M
         return build()
     except Exception as error:  # each hub and proxy fails in its own way
         raise RecallkitError(
-            f"the published weights of {name} cannot be had ({error}): connect to the network "
-            f"once, or download them elsewhere and give the path of the file as pretrained "
-            f"(--weights FILE)"
+            f"the published weights of {name} cannot be downloaded ({error}). Connect to the "
+            f"internet once, or download them elsewhere and give the path of the file as "
+            f"pretrained (--weights FILE)"
         ) from error
 
 
@@ -39,7 +44,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
     if missing:
         raise RecallkitError(
             f"{path} does not fit: it lacks {len(missing)} entries of this network, the first is "
-            f"{missing[0]}. Use the weights of the same architecture, with its own names of layers"
+            f"{missing[0]}. Use weights of the same architecture, with the same names of layers"
         )
     try:
         model.load_state_dict({key: state[key] for key in model.state_dict()})
@@ -56,9 +61,11 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return state.get("state_dict", state)
     except FileNotFoundError as error:
-        raise RecallkitError(f"there is no file of weights at {path}") from error
-    except Exception as error:  # a damaged file fails in many ways, and one that is no state dict
+        raise RecallkitError(f"there is no file of weights {path}") from error
+    except (
+        Exception
+    ) as error:  # a damaged file fails in many ways, as does one that is something else
         raise RecallkitError(
-            f"{path} cannot be read as weights ({error}): save a state dict, by torch.save or "
+            f"{path} cannot be read as weights ({error}). Save a state dict, with torch.save or "
             f"safetensors"
         ) from error

@@ -16,7 +16,7 @@ twice more. No two programs write the same number, so the result does not depend
 """
 
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false
-# Inside a kernel triton gives Python's syntax a meaning of its own, which its types do not describe.
+# Inside a kernel triton gives Python syntax a meaning that its types do not describe.
 
 import functools
 from collections.abc import Callable, Sequence

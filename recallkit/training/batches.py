@@ -5,7 +5,7 @@ from itertools import islice
 
 from torch import Tensor
 
-from recallkit.data.image_files import ImageFiles
+from recallkit.data.image_set import Images
 from recallkit.data.prefetch import Reading, decoded_batches
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.distributed import Processes, own_rows
@@ -32,7 +32,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Tensor | ImageFiles,
+        images: Images,
         labels: Tensor,
         sampler: ClassBalancedSampler,
         processes: Processes,

@@ -12,10 +12,8 @@ files are used again after a stop.
 """
 
 import hashlib
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,11 +21,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recallkit.config import Config
+from recallkit.data.cache import checksum, read_cached, write_cached
 from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_set import Images, ImageSet, Splits
 from recallkit.data.transforms import TestTransform, flattened
-from recallkit.errors import RecallkitError
-from recallkit.files import cache_folder, replacing
+from recallkit.files import cache_folder
 from recallkit.networks import RetrievalNetwork
 from recallkit.training.build import make_network, make_train_transform, on_device
 
@@ -89,7 +87,7 @@ def feature_splits(
     return Splits(
         augmented_features(network, splits.train, config, progress),
         plain_features(network, splits.validation, side, progress),
-        plain_features(network, test, side, progress) if test else test,
+        plain_features(network, test, side, progress) if len(test) else test,
     )
 
 
@@ -150,7 +148,7 @@ def _depends_on(network: RetrievalNetwork, images: ImageSet) -> list[str]:
     return [_FORMAT, layers.hexdigest(), _fingerprint(images.images)]
 
 
-def _fingerprint(images: Tensor | ImageFiles) -> str:
+def _fingerprint(images: Images) -> str:
     """Return a hash of the pixels; for files of their names, sizes, times and crops."""
     if isinstance(images, Tensor):
         hashed = hashlib.sha256(str(tuple(images.shape)).encode())
@@ -158,6 +156,7 @@ def _fingerprint(images: Tensor | ImageFiles) -> str:
         for chunk in images.split(1000):
             hashed.update((chunk[:, :1] if grey else chunk).numpy().tobytes())
         return hashed.hexdigest()
+    assert isinstance(images, ImageFiles)
     if images.reading.on_bad_image == "skip":
         raise ValueError(
             "frozen cannot be combined with skipping images that are decoded batch by batch: "
@@ -180,34 +179,21 @@ def _cached(
     The name of a file ends in the checksum of its features: one that does not match is removed.
     """
     stem = f"features-{_digest(key)[:20]}"
-    for path in cache_folder().glob(f"{stem}-*.npy"):
-        found = _read(path, len(images))
-        if found is not None:
-            return found
+    for path in cache_folder().glob(f"{stem}-{'[0-9a-f]' * 8}.npy"):
+        crc32 = int(path.stem[-8:], 16)
+        features = read_cached(path, (len(images), None), np.float32, crc32)
+        if features is not None:
+            return features
         with suppress(OSError):
             path.unlink()
     features = compute_features(network, images.images, to_input, title)
-    with suppress(RecallkitError):  # without a cache all works, only slower
-        path = cache_folder() / f"{stem}-{zlib.crc32(features):08x}.npy"
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, features)
+    write_cached(cache_folder() / f"{stem}-{checksum(features):08x}.npy", features)
     return features
-
-
-def _read(path: Path, count: int) -> np.ndarray | None:
-    """The features in a file, mapped into memory; None if it is not whole."""
-    try:
-        # Copy on write: torch wants memory that may be written, the file must not change.
-        features = np.lib.format.open_memmap(path, mode="c")
-        whole = features.ndim == 2 and len(features) == count and features.dtype == np.float32
-        return features if whole and f"{zlib.crc32(features):08x}" == path.stem[-8:] else None
-    except (OSError, ValueError, EOFError):
-        return None
 
 
 @torch.no_grad()
 def compute_features(
-    network: RetrievalNetwork, images: Tensor | ImageFiles, to_input: ToInput, title: str = ""
+    network: RetrievalNetwork, images: Images, to_input: ToInput, title: str = ""
 ) -> np.ndarray:
     """Compute features in evaluation mode, on the network's device.
 

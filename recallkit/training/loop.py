@@ -117,7 +117,7 @@ def _train(
     announce(f"building the network {config.network}", shown)
     training = Training(config, inputs.train, device, processes, options.session.reading)
     test = {}
-    if options.baselines and processes.first and splits.test:
+    if options.baselines and processes.first and len(splits.test):
         test = _evaluate_baselines(training, splits.test, inputs.test, shown)
     session = Session(training, inputs.validation, folder, options.session)
     announce(f"training: {training.steps} steps of {training.batch_size} images", shown)
@@ -199,15 +199,15 @@ def _result(session: Session, test: dict[str, dict[str, float]]) -> dict[str, An
 
 def _finish(
     session: Session,
-    images: ImageSet | None,
-    inputs: ImageSet | None,
+    images: ImageSet,
+    inputs: ImageSet,
     result: dict[str, Any],
     on_test: OnTest | None,
 ) -> None:
     """Write the weights, evaluate the test images, and write the result."""
     training, embeddings = session.training, None
     write_weights(session.folder, training.network)
-    if inputs:
+    if len(inputs):
         announce("evaluating test images: trained network", session.options.progress)
         embeddings = embed(training.trained, inputs.images, training.config.image_size)
         result["test"]["trained"] = evaluate_embeddings(embeddings, inputs)

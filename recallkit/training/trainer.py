@@ -14,8 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from recallkit.checks import NotFiniteError
 from recallkit.config import Config
-from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet, are_features
+from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
@@ -258,9 +257,7 @@ class Training:
         }
 
 
-def _inputs(
-    config: Config, images: Tensor | ImageFiles, device: torch.device
-) -> tuple[Tensor | ImageFiles, Transform]:
+def _inputs(config: Config, images: Images, device: torch.device) -> tuple[Images, Transform]:
     """Return what batches are made of, and what turns it into input of the trained part.
 
     Images and their augmentation; or, for features, their places 0 … N − 1 and a lookup.
@@ -274,7 +271,7 @@ def _inputs(
     return _near(flattened(images), device), make_train_transform(config)
 
 
-def _near(images: Tensor | ImageFiles, device: torch.device) -> Tensor | ImageFiles:
+def _near(images: Images, device: torch.device) -> Images:
     """Move images to the GPU if they take little of its memory: then no step waits for them."""
     if device.type != "cuda" or not isinstance(images, Tensor):
         return images

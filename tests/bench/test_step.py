@@ -45,7 +45,7 @@ def test_a_case_in_its_own_process_and_its_limit():
         == "more than 0 s"
     )
     failed = run_case(bench_step.__name__, StepCase("unheard of", 16, 8), limit_s=300, limit_gb=16)
-    assert "is no network" in failed["failed"]
+    assert "is not a network" in failed["failed"]
 
 
 def fake(module, case, limit_s, limit_gb):

@@ -115,7 +115,7 @@ def test_a_picture_that_cannot_be_read(pictures, tmp_path, capsys, workers):
     options = ["--dataset", "pictures", "--batch-size", "8", "--workers", workers]
     options += ["--no-tensorboard", "--out", "own"]
     message = failing("train", *options)
-    assert "class 3/1.jpg cannot be read as a picture" in message
+    assert "class 3/1.jpg cannot be read as an image" in message
     assert "--on-bad-image skip" in message
     shutil.rmtree(tmp_path / "own", ignore_errors=True)
     cli.main(["train", *options, "--on-bad-image", "skip"])
@@ -139,9 +139,9 @@ def test_errors_are_one_line_and_name_the_remedy(toy, tmp_path):
     assert "no data set or folder 'nowhere'" in failing("train", "--dataset", "nowhere")
     assert "Train one with: recallkit train" in failing("evaluate")
     assert "is not a run" in failing("evaluate", "empty")
-    assert "there is no picture gone.png" in failing("search", "gone.png")
+    assert "there is no image gone.png" in failing("search", "gone.png")
     (tmp_path / "text.png").write_text("no picture")
-    assert "text.png cannot be read as a picture" in failing("search", "text.png")
+    assert "text.png cannot be read as an image" in failing("search", "text.png")
     assert "there is no device 'abacus'" in failing("train", "--device", "abacus")
 
 

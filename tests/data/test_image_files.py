@@ -1,4 +1,4 @@
-"""Files in the place of a tensor of pictures."""
+"""Files in the place of a tensor of images."""
 
 import pytest
 import torch
@@ -27,10 +27,10 @@ def test_indices_are_those_of_a_tensor(files, index):
     assert torch.equal(files[index].to("cpu"), whole[index])
 
 
-def test_parts_cover_all(files):
-    parts = files.split(3)
-    assert [len(part) for part in parts] == [3, 3, 1]
-    assert torch.equal(torch.cat([part.to("cpu") for part in parts]), files.to("cpu"))
+def test_chunks_cover_all(files):
+    chunks = files.split(3)
+    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
+    assert torch.equal(torch.cat([chunk.to("cpu") for chunk in chunks]), files.to("cpu"))
     with pytest.raises(IndexError):
         files[7]
 
@@ -59,23 +59,23 @@ def test_the_test_of_the_benchmarks_is_resize_256_and_centre_crop_224(tmp_path):
 
 def test_networks_and_pixels_take_them_like_tensors(files):
     network = SmallConvNet(8)
-    by_parts, whole = (
+    by_chunks, whole = (
         embed(network, images, 16, batch_size=3) for images in (files, files.to("cpu"))
     )
-    assert torch.equal(by_parts, whole)
+    assert torch.equal(by_chunks, whole)
     assert torch.equal(embed_pixels(files, 8), embed_pixels(files.to("cpu"), 8))
     images = ImageSet(files, torch.arange(7) // 2, {i: str(i) for i in range(4)})
-    part = images.of_classes(torch.tensor([1, 3]))
-    assert torch.equal(part.images.to("cpu"), files[[2, 3, 6]].to("cpu"))
+    chosen = images.of_classes(torch.tensor([1, 3]))
+    assert torch.equal(chosen.images.to("cpu"), files[[2, 3, 6]].to("cpu"))
 
 
-def test_a_damaged_or_missing_picture_is_named(files, tmp_path):
+def test_a_damaged_or_missing_image_is_named(files, tmp_path):
     content = (tmp_path / "3.png").read_bytes()
     (tmp_path / "3.png").write_bytes(content[:40])
     (tmp_path / "4.png").unlink()
-    with pytest.raises(RecallkitError, match=r"3\.png cannot be read as a picture"):
+    with pytest.raises(RecallkitError, match=r"3\.png cannot be read as an image"):
         files[3]
-    with pytest.raises(RecallkitError, match=r"there is no picture .*4\.png"):
+    with pytest.raises(RecallkitError, match=r"there is no image .*4\.png"):
         files[[4]].to("cpu")
     with pytest.raises(ValueError, match="side must be at least 1"):
         ImageFiles([], 0)

@@ -236,9 +236,9 @@ NEIGHBOURS = torch.tensor([[1, 2], [0, 2], [3, 0], [2, 0]])
         ((NEIGHBOURS, LABELS, None, (1, 3)), "2 neighbours searched"),
         ((NEIGHBOURS, LABELS[:3], None, (1,)), "query_labels"),
         ((NEIGHBOURS, LABELS, LABELS.float(), (1,)), "gallery_labels"),
-        ((NEIGHBOURS.float(), LABELS, None, (1,)), "neighbours must be gallery indices"),
-        ((NEIGHBOURS - 1, LABELS, LABELS, (1,)), "from 0 to 3, not from -1 to 2"),
-        ((NEIGHBOURS, LABELS, LABELS[:3], (1,)), "from 0 to 2, not from 0 to 3"),
+        ((NEIGHBOURS.float(), LABELS, None, (1,)), "neighbours must be int64 gallery indices"),
+        ((NEIGHBOURS - 1, LABELS, LABELS, (1,)), "between 0 and 3, .* not between -1 and 2"),
+        ((NEIGHBOURS, LABELS, LABELS[:3], (1,)), "between 0 and 2, .* not between 0 and 3"),
         ((NEIGHBOURS[0], LABELS, None, (1,)), "neighbours"),
         ((torch.arange(4)[:, None], LABELS, None, (1,)), "must not hold the query itself"),
         ((NEIGHBOURS, torch.arange(4), None, (1,)), "no query has a positive"),
@@ -253,7 +253,7 @@ def test_wrong_neighbours_are_refused(arguments, message):
     ("positives", "message"),
     [
         (torch.zeros(3, 1, dtype=torch.int64), "positives must be a table"),
-        (torch.full((4, 1), 4), "from -1 to 3"),
+        (torch.full((4, 1), 4), "between -1 and 3"),
         (torch.zeros(4, 1), "int64"),
     ],
 )

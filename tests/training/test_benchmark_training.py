@@ -101,4 +101,4 @@ def test_a_picture_that_cannot_be_decoded_is_named(tmp_path, monkeypatch):
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(SystemExit) as stop:
         cli.main(["train", "--preset", "sop-resnet50", "--root", "tree", *SMALL, *SHORT])
-    assert "000000000008_0.JPG cannot be read as a picture" in stop.value.code
+    assert "000000000008_0.JPG cannot be read as an image" in stop.value.code

@@ -12,7 +12,7 @@ import torch
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_set import ImageSet
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
@@ -402,5 +402,6 @@ def test_a_package_with_other_weights_is_named(tmp_path, monkeypatch):
 
 
 def test_splits_without_test_classes(toy_splits, cache):
-    found = feature_splits(CONFIG, Splits(toy_splits.train, toy_splits.validation, None), CPU)
-    assert found.test is None
+    features = feature_splits(CONFIG, toy_splits.without_test(), CPU)
+    assert len(features.test) == 0
+    assert len(features.validation) == len(toy_splits.validation)

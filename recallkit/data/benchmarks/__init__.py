@@ -1,4 +1,4 @@
-"""The benchmarks of the literature: what they hold, where they come from, how they must lie.
+"""The benchmarks of the literature: their contents, their makers, their layout on the disk.
 
 None is part of recallkit, and most may not be passed on. Each is read from a folder of the user's
 (``root``), in the layout in which its makers publish it.

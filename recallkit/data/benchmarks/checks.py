@@ -1,4 +1,4 @@
-"""Is a data set there, whole, and as it should lie? What is missing, and from whom to get it."""
+"""Whether a benchmark is complete on the disk, and what to do if it is not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ from recallkit.errors import RecallkitError
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        lines: to be printed.
-        problems: why training or evaluation would be refused; none if all is well.
+        lines: a summary to be printed, with instructions if something is missing.
+        problems: why training or evaluation would be refused; empty if the data set is complete.
     """
 
     lines: tuple[str, ...]
@@ -22,15 +22,15 @@ class Check:
 
 
 def check(benchmark: Benchmark, root: Path) -> Check:
-    """Compare the tree below ``root`` with what is known of the data set. Opens no image."""
+    """Compare the files below ``root`` with the lists and the published counts; open no image."""
     try:
         contents = read_lists(benchmark, root)
     except RecallkitError as error:
         return Check(instructions(benchmark, root), (str(error),))
     lines, problems = [], []
-    for name, part in contents.parts().items():
-        found, differences = _compare(benchmark, root, name, part)
-        lines.append(found)
+    for name, images in contents.listings().items():
+        summary, differences = _compare(benchmark, root, name, images)
+        lines.append(summary)
         problems += differences
     if problems:
         lines += instructions(benchmark, root)
@@ -38,16 +38,16 @@ def check(benchmark: Benchmark, root: Path) -> Check:
 
 
 def checked_lists(benchmark: Benchmark, root: Path) -> Contents:
-    """What the list files say, if nothing is wrong with them or with what they list.
+    """Read the list files, and check them and the files that they list.
 
     Raises:
-        RecallkitError: naming all that is wrong, and where to get it right.
+        RecallkitError: naming all that is wrong.
     """
     contents = read_lists(benchmark, root)
     problems = [
         problem
-        for name, part in contents.parts().items()
-        for problem in _compare(benchmark, root, name, part)[1]
+        for name, images in contents.listings().items()
+        for problem in _compare(benchmark, root, name, images)[1]
     ]
     if problems:
         raise RecallkitError("\n  ".join([f"{benchmark.title} in {root}:", *problems]))
@@ -55,10 +55,10 @@ def checked_lists(benchmark: Benchmark, root: Path) -> Contents:
 
 
 def read_lists(benchmark: Benchmark, root: Path) -> Contents:
-    """What the list files in ``root`` say.
+    """Read the list files in ``root``.
 
     Raises:
-        RecallkitError: a missing folder or file, with the folder that was perhaps meant.
+        RecallkitError: a missing folder or file; it names the folder that was perhaps meant.
     """
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {root}")
@@ -74,23 +74,23 @@ def _holds(folder: Path, name: str) -> bool:
     return folder.is_dir() and (folder / name).exists()
 
 
-def _compare(benchmark: Benchmark, root: Path, name: str, part: Listing) -> tuple[str, list[str]]:
-    """A line on what was found of a part, and what is wrong with it."""
-    classes = len(set(part.classes)) if part.classes else None
-    line, problems = f"{name}: {_count(len(part), classes)}", []
+def _compare(benchmark: Benchmark, root: Path, name: str, images: Listing) -> tuple[str, list[str]]:
+    """Summarise a list in a line, and name what is wrong with it."""
+    classes = len(set(images.classes)) if images.classes else None
+    line, problems = f"{name}: {_count(len(images), classes)}", []
     expected = benchmark.counts[name]
-    if (len(part), classes) != expected:
+    if (len(images), classes) != expected:
         known = _count(*expected)
         if benchmark.counts_from_memory:
             line += f" (from memory, unverified: {known})"
         else:
-            problems.append(f"{part.file.name} lists {_count(len(part), classes)}, not {known}")
-    missing = not_on_disk(root, part)
+            problems.append(f"{images.file.name} lists {_count(len(images), classes)}, not {known}")
+    missing = not_on_disk(root, images)
     if missing:
         place = missing[0]
         problems.append(
-            f"{len(missing):,} of {len(part):,} images of {part.file.name} are not on disk, the "
-            f"first is {part.paths[place]} (line {part.lines[place]})"
+            f"{len(missing):,} of {len(images):,} images of {images.file.name} are not on disk, "
+            f"the first is {images.paths[place]} (line {images.lines[place]})"
         )
     return line, problems
 
@@ -100,11 +100,11 @@ def _count(images: int, classes: int | None) -> str:
 
 
 def instructions(benchmark: Benchmark, root: Path) -> tuple[str, ...]:
-    """What to get, from whom, and how it must lie."""
-    fetched = ("It can be fetched: add --fetch.",) if benchmark.archive else ()
+    """Say where to get the data set, and which folder layout is expected."""
+    download = ("To download it, add --fetch.",) if benchmark.archive else ()
     return (
         f"{benchmark.title} comes from: {benchmark.source}",
-        *fetched,
-        f"It must lie so, below {root}:",
+        *download,
+        f"Expected folder layout in {root}:",
         *(f"  {line}" for line in benchmark.layout),
     )

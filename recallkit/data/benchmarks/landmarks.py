@@ -1,4 +1,4 @@
-"""ROxford5k, RParis6k and their distractors: no classes, but a judgement for every query."""
+"""ROxford5k, RParis6k and their distractors: without classes, but with judged queries."""
 
 import io
 import pickle
@@ -14,11 +14,11 @@ from recallkit.errors import RecallkitError
 
 @dataclass(frozen=True)
 class Landmarks:
-    """What the ground truth says.
+    """The ground truth of a set of landmarks.
 
     Attributes:
-        images: the gallery, in the order that judgements count it.
-        queries: images that are searched with, each cropped to its box.
+        images: the gallery, in the order in which judgements count it.
+        queries: the images that are searched with, each cropped to its box.
         judgements: for each query its ``easy``, ``hard`` and ``junk`` gallery images (indices).
         boxes: for each query (left, upper, right, lower) in pixels.
     """
@@ -28,8 +28,8 @@ class Landmarks:
     judgements: tuple[dict[str, list[int]], ...]
     boxes: tuple[tuple[float, float, float, float], ...]
 
-    def parts(self) -> dict[str, Listing]:
-        """Every list under the name its counts have."""
+    def listings(self) -> dict[str, Listing]:
+        """Name every list as the counts of the benchmark do."""
         return {"images": self.images, "queries": self.queries}
 
 
@@ -39,23 +39,23 @@ class Distractors:
 
     images: Listing
 
-    def parts(self) -> dict[str, Listing]:
-        """Every list under the name its counts have."""
+    def listings(self) -> dict[str, Listing]:
+        """Name every list as the counts of the benchmark do."""
         return {"images": self.images}
 
 
 def read_roxford(root: Path) -> Landmarks:
-    """ROxford5k: ``gnd_roxford5k.pkl`` and ``jpg/``."""
+    """Read ROxford5k: ``gnd_roxford5k.pkl`` and ``jpg/``."""
     return _read_landmarks(root / "gnd_roxford5k.pkl")
 
 
 def read_rparis(root: Path) -> Landmarks:
-    """RParis6k: ``gnd_rparis6k.pkl`` and ``jpg/``."""
+    """Read RParis6k: ``gnd_rparis6k.pkl`` and ``jpg/``."""
     return _read_landmarks(root / "gnd_rparis6k.pkl")
 
 
 def read_distractors(root: Path) -> Distractors:
-    """The distractors: ``revisitop1m.txt``, a path below ``jpg/`` a line."""
+    """Read the distractors: ``revisitop1m.txt``, each line a path below ``jpg/``."""
     file = root / "revisitop1m.txt"
     names = read_words(file)
     return Distractors(
@@ -66,23 +66,23 @@ def read_distractors(root: Path) -> Distractors:
 def _read_landmarks(file: Path) -> Landmarks:
     truth = read_ground_truth(file)
     try:
-        gallery, queries, found = truth["imlist"], truth["qimlist"], truth["gnd"]
-        if len(found) != len(queries):
-            raise ValueError(f"{len(queries)} queries, but {len(found)} judgements")
-        judgements = tuple(_judgement(one, len(gallery)) for one in found)
-        boxes = tuple(_box(one["bbx"]) for one in found)
+        gallery, queries, entries = truth["imlist"], truth["qimlist"], truth["gnd"]
+        if len(entries) != len(queries):
+            raise ValueError(f"{len(queries)} queries, but {len(entries)} judgements")
+        judgements = tuple(_judgement(entry, len(gallery)) for entry in entries)
+        boxes = tuple(_box(entry["bbx"]) for entry in entries)
     except (KeyError, TypeError, ValueError) as error:
-        raise RecallkitError(f"{file} is no ground truth as published ({error}).") from error
-    parts = (
-        listing(file, (f"jpg/{name}.jpg" for name in names), (), range(1, len(names) + 1))
-        for names in (gallery, queries)
-    )
-    return Landmarks(*parts, judgements, boxes)
+        raise RecallkitError(f"{file} is not the published ground truth ({error}).") from error
+    return Landmarks(_listing(file, gallery), _listing(file, queries), judgements, boxes)
 
 
-def _judgement(one: dict[str, Any], images: int) -> dict[str, list[int]]:
-    kinds = {kind: [int(i) for i in one[kind]] for kind in ("easy", "hard", "junk")}
-    if not all(0 <= i < images for own in kinds.values() for i in own):
+def _listing(file: Path, names: list[str]) -> Listing:
+    return listing(file, (f"jpg/{name}.jpg" for name in names), (), range(1, len(names) + 1))
+
+
+def _judgement(entry: dict[str, Any], images: int) -> dict[str, list[int]]:
+    kinds = {kind: [int(i) for i in entry[kind]] for kind in ("easy", "hard", "junk")}
+    if not all(0 <= i < images for indices in kinds.values() for i in indices):
         raise ValueError(f"an index beyond the {images} images of imlist")
     return kinds
 
@@ -94,8 +94,8 @@ def _box(values: Any) -> tuple[float, float, float, float]:
     return left, upper, right, lower
 
 
-# What arrays are pickled with, under the names of numpy 1 and numpy 2. Everything else, which is
-# everything a pickle could run, is refused.
+# What arrays are pickled with, under the names of numpy 1 and numpy 2. Everything else is refused,
+# and with it everything that a pickle could run.
 _ALLOWED = {
     **{
         (module, kind.__name__): kind
@@ -120,7 +120,7 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits plain containers, numbers, strings and arrays of numpy."""
+    """Reads plain containers, numbers, strings and arrays of numpy; nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):  # bytes, as protocol 2 writes them
@@ -138,7 +138,7 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
 
 
 def read_ground_truth(file: Path) -> dict[str, Any]:
-    """The dictionary of a published ground-truth pickle, without running anything from it.
+    """Read the dictionary of a published ground-truth pickle, without running anything from it.
 
     Raises:
         RecallkitError: if it is missing or damaged, or holds more than plain containers, numbers,
@@ -154,9 +154,9 @@ def read_ground_truth(file: Path) -> dict[str, Any]:
         truth = _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # a damaged pickle fails in many ways, each of them final
         raise RecallkitError(
-            f"{file} is refused: it is damaged, or holds what a ground truth has no need of "
-            f"({error}). Get it anew, from the publishers."
+            f"{file} is refused: it is damaged, or holds what a ground truth does not need "
+            f"({error}). Download it again, from its publishers."
         ) from error
     if not isinstance(truth, dict):
-        raise RecallkitError(f"{file} is no ground truth: it holds no dictionary")
+        raise RecallkitError(f"{file} is not a ground truth: it holds no dictionary")
     return truth

@@ -6,7 +6,7 @@ from pathlib import Path
 from recallkit.data.benchmarks.list_files import (
     Listing,
     Lists,
-    Test,
+    Search,
     bad_line,
     listing,
     numbers,
@@ -15,60 +15,69 @@ from recallkit.data.benchmarks.list_files import (
 )
 from recallkit.errors import RecallkitError
 
+Entry = tuple[str, str, int]  # path, class, line of an image
+
+
+def _listing(file: Path, entries: list[Entry]) -> Listing:
+    paths, classes, lines = zip(*entries, strict=True)
+    return listing(file, paths, classes, lines)
+
 
 def read_cub(root: Path) -> Lists:
-    """CUB-200-2011: ``images.txt`` and ``image_class_labels.txt``; classes 1–100 train."""
+    """Read CUB-200-2011: ``images.txt`` and ``image_class_labels.txt``; classes 1–100 train."""
     file, labels = root / "images.txt", root / "image_class_labels.txt"
     rows, label_rows = read_rows(file, 2), read_rows(labels, 2)
     classes = dict(
         zip((row[0] for row in label_rows), numbers(labels, label_rows, 1, 1), strict=True)
     )
     if len(classes) < len(label_rows):
-        raise RecallkitError(f"{labels} has an image twice. Get it anew.")
+        raise RecallkitError(f"{labels} lists an image twice. Download it again.")
     _check_folders(file, rows, classes)
-    parts: dict[bool, list] = {True: [], False: []}
+    train: list[Entry] = []
+    test: list[Entry] = []
     for line, (image, path) in enumerate(rows, 1):
-        parts[classes[image] <= 100].append((f"images/{path}", path.split("/")[0], line))
-    if not all(parts.values()):
-        raise RecallkitError(f"{labels} has no class from 1 to 100, or none above. Get it anew.")
-    train, test = (listing(file, *zip(*part, strict=True)) for part in parts.values())
-    return Lists(train, {"": Test(test)})
+        entries = train if classes[image] <= 100 else test
+        entries.append((f"images/{path}", path.split("/")[0], line))
+    if not (train and test):
+        raise RecallkitError(
+            f"{labels} has no class from 1 to 100, or none above. Download it again."
+        )
+    return Lists(_listing(file, train), {"": Search(_listing(file, test))})
 
 
 def _check_folders(file: Path, rows: list[list[str]], classes: dict[str, int]) -> None:
-    """A class is a folder and a folder a class, or one of them is there twice."""
+    """Check that each folder holds one class, and that each class has one folder."""
     of_folder: dict[str, int] = {}
     of_class: dict[int, str] = {}
     for line, (image, path) in enumerate(rows, 1):
         if image not in classes:
-            raise bad_line(file, line, f"image {image} is of no class")
+            raise bad_line(file, line, f"image {image} has no class")
         folder, label = path.split("/")[0], classes[image]
-        if (of_folder.setdefault(folder, label), of_class.setdefault(label, folder)) != (
-            label,
-            folder,
-        ):
+        first_label = of_folder.setdefault(folder, label)
+        first_folder = of_class.setdefault(label, folder)
+        if (first_label, first_folder) != (label, folder):
             raise bad_line(
                 file,
                 line,
-                f"duplicate classes: {folder} is class {label}, but before {folder} was class "
-                f"{of_folder[folder]} and class {label} was {of_class[label]}",
+                f"duplicate classes: {folder} is class {label}, but above {folder} is class "
+                f"{first_label} and class {label} is {first_folder}",
             )
 
 
 def read_cars(root: Path) -> Lists:
-    """Cars196: ``cars_annos.mat``; classes 1–98 train."""
+    """Read Cars196: ``cars_annos.mat``; classes 1–98 train."""
     file = root / "cars_annos.mat"
     images = _cars_annotations(file)
-    parts = []
+    listings = []
     for chosen in (range(1, 99), range(99, 10**6)):
         lines = [i for i, (_, label) in enumerate(images) if label in chosen]
         paths, classes = [images[i][0] for i in lines], [f"car {images[i][1]:03}" for i in lines]
-        parts.append(listing(file, paths, classes, [i + 1 for i in lines]))
-    return Lists(parts[0], {"": Test(parts[1])})
+        listings.append(listing(file, paths, classes, [i + 1 for i in lines]))
+    return Lists(listings[0], {"": Search(listings[1])})
 
 
 def _cars_annotations(file: Path) -> list[tuple[str, int]]:
-    """Path and class of each entry of the struct array ``annotations``."""
+    """Read path and class of each entry of the struct array ``annotations``."""
     try:
         from scipy.io import loadmat
     except ImportError as error:
@@ -81,14 +90,14 @@ def _cars_annotations(file: Path) -> list[tuple[str, int]]:
         return [(str(path), int(label)) for path, label in zip(paths, labels, strict=True)]
     except Exception as error:  # a damaged file fails in many ways, each of them final
         raise RecallkitError(
-            f"{file} cannot be read as the annotations of Cars196 ({error}). Get it anew."
+            f"{file} cannot be read as the annotations of Cars196 ({error}). Download it again."
         ) from error
 
 
 def read_sop(root: Path) -> Lists:
-    """Stanford Online Products: ``Ebay_train.txt`` and ``Ebay_test.txt``."""
-    train, test = (_ebay(root / f"Ebay_{part}.txt") for part in ("train", "test"))
-    return Lists(train, {"": Test(test)})
+    """Read Stanford Online Products: ``Ebay_train.txt`` and ``Ebay_test.txt``."""
+    train, test = (_ebay(root / f"Ebay_{split}.txt") for split in ("train", "test"))
+    return Lists(train, {"": Search(test)})
 
 
 def _ebay(file: Path) -> Listing:
@@ -99,9 +108,13 @@ def _ebay(file: Path) -> Listing:
 
 
 def read_inaturalist(root: Path) -> Lists:
-    """The split of Smooth-AP of iNaturalist 2018: one path a line, the class its two folders."""
-    train, test = (_species(root / f"Inaturalist_{part}_set1.txt") for part in ("train", "test"))
-    return Lists(train, {"": Test(test)})
+    """Read iNaturalist 2018 as split by Smooth-AP.
+
+    Each line of ``Inaturalist_train_set1.txt`` and ``Inaturalist_test_set1.txt`` is a path, whose
+    last two folders are the class.
+    """
+    train, test = (_species(root / f"Inaturalist_{split}_set1.txt") for split in ("train", "test"))
+    return Lists(train, {"": Search(test)})
 
 
 def _species(file: Path) -> Listing:
@@ -114,17 +127,17 @@ def _species(file: Path) -> Listing:
     return listing(file, paths, (names[folder] for folder in folders), range(1, len(paths) + 1))
 
 
-VEHICLE_TESTS = {"small": 800, "medium": 1600, "large": 2400}
+VEHICLE_TESTS = {"small": 800, "medium": 1600, "large": 2400}  # name → vehicles
 
 
 def read_vehicleid(root: Path) -> Lists:
-    """PKU VehicleID: ``train_test_split/*.txt``; three test sets, each searched by itself."""
+    """Read PKU VehicleID: ``train_test_split/*.txt``; three test sets, each searched by itself."""
     folder = root / "train_test_split"
-    tests = {
-        name: Test(_vehicles(folder / f"test_list_{count}.txt"))
+    searches = {
+        name: Search(_vehicles(folder / f"test_list_{count}.txt"))
         for name, count in VEHICLE_TESTS.items()
     }
-    return Lists(_vehicles(folder / "train_list.txt"), tests)
+    return Lists(_vehicles(folder / "train_list.txt"), searches)
 
 
 def _vehicles(file: Path) -> Listing:
@@ -135,18 +148,22 @@ def _vehicles(file: Path) -> Listing:
 
 
 def read_inshop(root: Path) -> Lists:
-    """In-Shop Clothes Retrieval: ``list_eval_partition.txt``; queries against a gallery."""
+    """Read In-Shop Clothes Retrieval: ``list_eval_partition.txt``; queries against a gallery."""
     file = root / "list_eval_partition.txt"
     rows = read_rows(file, 3, ["*", "image_name item_id evaluation_status"])
-    by_status = defaultdict(list)
+    by_status: dict[str, list[Entry]] = defaultdict(list)
     for line, (path, item, status) in enumerate(rows, 3):
         by_status[status].append((path, item, line))
     if unknown := set(by_status) - {"train", "query", "gallery"}:
         status = min(unknown)
-        raise bad_line(file, by_status[status][0][2], f"{status!r} is no part of the data set")
+        raise bad_line(
+            file, by_status[status][0][2], f"{status!r} is not one of train, query, gallery"
+        )
     if missing := {"train", "query", "gallery"} - set(by_status):
-        raise RecallkitError(f"{file} has no image for {', '.join(sorted(missing))}. Get it anew.")
+        raise RecallkitError(
+            f"{file} has no image for {', '.join(sorted(missing))}. Download it again."
+        )
     train, query, gallery = (
-        listing(file, *zip(*by_status[part], strict=True)) for part in ("train", "query", "gallery")
+        _listing(file, by_status[status]) for status in ("train", "query", "gallery")
     )
-    return Lists(train, {"": Test(query, gallery)})
+    return Lists(train, {"": Search(query, gallery)})

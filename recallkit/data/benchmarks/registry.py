@@ -1,4 +1,4 @@
-"""One entry for each benchmark: its reader, its known counts, its makers."""
+"""One entry for each benchmark: its reader, its published counts, its makers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,13 +24,15 @@ class Benchmark:
 
     Attributes:
         title: what papers call it.
-        read: root folder → what its list files say; opens no image.
-        counts: part → (images, classes); None where there are no classes.
+        read: root folder → the images that its list files name; opens no image.
+        counts: list → (images, classes); None where there are no classes.
         ks: the k of R@k that papers report.
-        layout: what lies in the root, a line each.
+        layout: files and folders in the root, a line each.
         source: who has it, what they ask for, and where to look.
-        counts_from_memory: the counts were not read in a text: a difference is told, no error.
-        archive: what can be fetched; None where the makers want to be asked, or no address is sure.
+        counts_from_memory: the counts were not taken from a text: a difference is a remark, not an
+            error.
+        archive: what can be downloaded; None where the makers want to be asked, or where no
+            address is certain.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Which drawing shows which emoji."""
+"""Find out which drawing shows which emoji."""
 
 import re
 from collections import Counter, defaultdict
@@ -8,20 +8,10 @@ from pathlib import Path
 from recallkit.data.emoji.sources import IconSet
 
 _SKIN_TONES = {f"1f3f{digit}" for digit in "bcdef"}
-
-
 _PEOPLE_AND_GENDERS = {"1f468", "1f469", "1f9d1", "2640", "2642"}
-
-
 _LEFT_OUT_CATEGORIES = {"Flags", "Component"}
-
-
-_PRIVATE_USE = re.compile(r"[ef]\w{3}")  # a foundry's own pictograms
-
-
-_OTHERWISE_USED = {("emojione-v1", "keyboard")}  # shows a piano, not a computer's keyboard
-
-
+_PRIVATE_USE = re.compile(r"[ef]\w{3}")  # codes for a foundry's own pictograms
+_OTHER_MEANING = {("emojione-v1", "keyboard")}  # shows a piano, not a computer's keyboard
 _FX_NAMES = Path(__file__).with_name("fx_names.txt")
 
 
@@ -41,12 +31,12 @@ class Emoji:
 
 
 def canonical(code: str) -> str:
-    """A code point sequence in the spelling used here: lower case, no variation selector."""
-    return "-".join(part for part in code.lower().split("-") if part != "fe0f")
+    """Spell a code point sequence as it is done here: lower case, no variation selector."""
+    return "-".join(point for point in code.lower().split("-") if point != "fe0f")
 
 
 def emoji_classes(characters: list[dict]) -> dict[str, Emoji]:
-    """Code → class, without flags, skin tones, and sequences that differ by person or gender.
+    """List the classes by code, without flags, skin tones, and variants by person or gender.
 
     ``characters`` are the entries of emoji-datasource.
     """
@@ -59,13 +49,13 @@ def emoji_classes(characters: list[dict]) -> dict[str, Emoji]:
 
 
 def _is_variant(code: str) -> bool:
-    """Whether this is one of many variants of a drawing: a skin tone, a person, a gender."""
-    parts = set(code.split("-"))
-    return bool(parts & _SKIN_TONES) or ("200d" in parts and bool(parts & _PEOPLE_AND_GENDERS))
+    """Tell whether this is one of many variants of a drawing: a skin tone, a person, a gender."""
+    points = set(code.split("-"))
+    return bool(points & _SKIN_TONES) or ("200d" in points and bool(points & _PEOPLE_AND_GENDERS))
 
 
 class Names:
-    """What names mean, learnt from the sets that give code points, and from Unicode."""
+    """The meanings of names, learnt from the sets that give code points, and from Unicode."""
 
     def __init__(self, sets: dict[str, IconSet], characters: list[dict]):
         self._common = _common_names(sets)
@@ -76,7 +66,7 @@ class Names:
         self._joined = _joined(self._common, self._unicode, self._short)
 
     def code(self, name: str, aliases: list[str]) -> str | None:
-        """The code of a drawing called ``name``: as other sets use it, else as Unicode does."""
+        """Find the code of a drawing by its names: as other sets use them, else as Unicode does."""
         for known in (self._common, self._unicode):
             for candidate in (name, *aliases):
                 if candidate in known:
@@ -84,18 +74,18 @@ class Names:
         return None
 
     def code_of_joined(self, name: str) -> str | None:
-        """The same for a name without hyphens ("openbook"); None if it has two meanings."""
+        """Find the code by a name without hyphens ("openbook"); None if it has two meanings."""
         return self._joined.get(name)
 
 
 def _slug(name: str) -> str:
-    """The name in the spelling of the icon sets: "MOON VIEWING" → "moon-viewing"."""
+    """Spell a name as the icon sets do: "MOON VIEWING" → "moon-viewing"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _common_names(sets: dict[str, IconSet]) -> dict[str, str]:
-    """Name → the code that most sets give it (the earlier set wins a tie)."""
-    votes = defaultdict(Counter)
+    """Give each name the code that most sets give it (the earlier set wins a tie)."""
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
     for icons in sets.values():
         aliases = _aliases(icons)
         for code, name in icons.chars.items():
@@ -106,11 +96,12 @@ def _common_names(sets: dict[str, IconSet]) -> dict[str, str]:
 
 
 def _joined(*tables: dict[str, str]) -> dict[str, str]:
-    """The names that mean the same in all ``tables``, written without hyphens.
+    """List the names that mean the same in all ``tables``, written without hyphens.
 
-    The last table (short names: "bow", "hand") only objects; alone it says too little.
+    The last table holds short names ("bow", "hand"), which say too little by themselves: a name
+    that only this table has is left out, and so is one that means something else in it.
     """
-    meanings = defaultdict(set)
+    meanings: dict[str, set[str]] = defaultdict(set)
     for table in tables:
         for name, code in table.items():
             meanings[name.replace("-", "")].add(code)
@@ -121,8 +112,8 @@ def _joined(*tables: dict[str, str]) -> dict[str, str]:
 
 
 def _aliases(icons: IconSet) -> dict[str, list[str]]:
-    """Name → its other names (turned and flipped drawings are no aliases)."""
-    aliases = defaultdict(list)
+    """List the other names of each name; those of turned or flipped drawings are left out."""
+    aliases: dict[str, list[str]] = defaultdict(list)
     for alias, meaning in icons.aliases.items():
         if meaning.keys() == {"parent"}:
             aliases[meaning["parent"]].append(alias)
@@ -130,7 +121,7 @@ def _aliases(icons: IconSet) -> dict[str, list[str]]:
 
 
 def match(foundry: str, icons: IconSet, names: Names) -> dict[str, str]:
-    """Code → name of the foundry's drawing of it."""
+    """Find the foundry's drawing of each emoji: code → name of the drawing."""
     if icons.chars:
         return {canonical(code): name for code, name in icons.chars.items()}
     if foundry == "fxemoji":
@@ -140,18 +131,19 @@ def match(foundry: str, icons: IconSet, names: Names) -> dict[str, str]:
     else:
         aliases = _aliases(icons)
         known = {}
-        plain = [n for n in icons.icons if (foundry, n) not in _OTHERWISE_USED]
+        plain = [n for n in icons.icons if (foundry, n) not in _OTHER_MEANING]
         guessed = {name: names.code(name, aliases[name]) for name in plain}
     return _unambiguous(guessed) | known
 
 
 def _unambiguous(codes: dict[str, str | None]) -> dict[str, str]:
-    """Name → code turned round, without codes that two names claim."""
+    """Turn name → code round, without codes that two names claim."""
     claims = Counter(codes.values())
     return {code: name for name, code in codes.items() if code and claims[code] == 1}
 
 
 def _fx_codes() -> dict[str, str]:
-    """The published codes of FxEmojis' oddly named drawings; "-" for those to leave out."""
+    """Read the published codes of FxEmojis' oddly named drawings; "-" for those to leave out."""
     lines = _FX_NAMES.read_text(encoding="utf-8").splitlines()
-    return dict(line.split() for line in lines if not line.startswith("#"))
+    fields = [line.split() for line in lines if not line.startswith("#")]
+    return {name: code for name, code, *_ in fields}

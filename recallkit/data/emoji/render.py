@@ -2,18 +2,19 @@
 
 import io
 from importlib.metadata import version
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from recallkit.data.emoji.archive import SIDE
 from recallkit.data.emoji.sources import IconSet
 from recallkit.errors import RecallkitError
 
-SIDE = 64
-
 
 def renderer_version() -> str:
-    """What renders, with its version.
+    """Name what renders, with its version.
 
     Raises:
         RecallkitError: if resvg is not installed.
@@ -22,8 +23,8 @@ def renderer_version() -> str:
     return f"resvg-py {version('resvg-py')}"
 
 
-def _resvg():
-    """The module resvg_py, which only the builder needs."""
+def _resvg() -> ModuleType:
+    """Import resvg_py, which only the builder needs."""
     try:
         import resvg_py
     except ImportError:
@@ -35,7 +36,7 @@ def _resvg():
 
 
 def render(icons: IconSet, name: str) -> np.ndarray:
-    """The drawing ``name`` as (64, 64, 4) uint8 RGBA; black where it is fully transparent."""
+    """Render the drawing ``name``, (64, 64, 4) uint8 RGBA; black where it is fully transparent."""
     change = icons.aliases.get(name, {})
     icon = icons.icons[name] if name in icons.icons else icons.icons[change["parent"]]
     png = _resvg().svg_to_bytes(svg_string=_svg(icon, icons.size), skip_system_fonts=True)
@@ -44,8 +45,8 @@ def render(icons: IconSet, name: str) -> np.ndarray:
     return _turned(pixels, change)
 
 
-def _svg(icon: dict, size: tuple[float, float]) -> str:
-    """A whole SVG document of an icon's body, 64 units wide and high, its proportions kept."""
+def _svg(icon: dict[str, Any], size: tuple[float, float]) -> str:
+    """Make an SVG document of an icon's body, 64 units wide and high, its proportions kept."""
     left, top = icon.get("left", 0), icon.get("top", 0)
     width, height = icon.get("width", size[0]), icon.get("height", size[1])
     return (
@@ -55,8 +56,8 @@ def _svg(icon: dict, size: tuple[float, float]) -> str:
     )
 
 
-def _turned(pixels: np.ndarray, change: dict) -> np.ndarray:
-    """``pixels`` flipped and turned as an alias of its parent may ask."""
+def _turned(pixels: np.ndarray, change: dict[str, Any]) -> np.ndarray:
+    """Flip and turn ``pixels`` as an alias of a drawing may ask."""
     if change.get("hFlip"):
         pixels = pixels[:, ::-1]
     if change.get("vFlip"):

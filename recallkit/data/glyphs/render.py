@@ -1,8 +1,8 @@
 """From a typeface to pixels, by FreeType through Pillow.
 
 A glyph is drawn four times too large, so that neither hinting nor bitmaps made for small sizes
-come into it, put so that its ink is centred, and averaged down to 32×32 pixels of 16 grey levels.
-All glyphs of a typeface are drawn at one size, so that what is small stays small.
+affect it. Its ink is centred, and averaged down to 32×32 pixels of 16 grey levels. All glyphs of a
+typeface are drawn at one size: small ones stay small.
 """
 
 import hashlib
@@ -14,13 +14,10 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw, ImageFont, features
 
+from recallkit.data.glyphs.archive import SIDE
 from recallkit.errors import RecallkitError
 
-SIDE = 32
-
-
 LEVELS = 16  # grey levels: 4 bits a pixel
-
 
 # Kana, Han (Unicode's first block and Extension A), Hangul: where there are thousands of classes.
 BLOCKS = {
@@ -32,52 +29,46 @@ BLOCKS = {
 
 
 _OVER = 4  # drawn this many times too large
-
-
 _LARGE = SIDE * _OVER
-
-
 _EXTENT, _LIMIT = 120, 124  # large pixels: of most glyphs, of every glyph
-
-
 _SAMPLE = 200  # glyphs that decide a typeface's size
 
 
 def made_with() -> str:
-    """The versions that decide the pixels."""
+    """Name the versions that decide the pixels."""
     return f"Pillow {PIL.__version__}, FreeType {features.version('freetype2')}"
 
 
 def block_of(code: int) -> str:
-    """The name of the block of Unicode that ``code`` is in."""
-    return next(name for name, parts in BLOCKS.items() if any(code in part for part in parts))
+    """Name the block of Unicode that ``code`` is in."""
+    return next(name for name, ranges in BLOCKS.items() if any(code in codes for codes in ranges))
 
 
 def characters(path: Path) -> list[int]:
-    """The code points of :data:`BLOCKS` that the typeface says it has, ascending.
+    """List the code points of :data:`BLOCKS` that the typeface claims to have, ascending.
 
     Raises:
-        RecallkitError: if the file is no typeface.
+        RecallkitError: if the file is not a typeface.
     """
     tables = _tables()
     try:
-        with open(path, "rb") as file:  # number 0 is also what is no collection
+        with open(path, "rb") as file:  # fontNumber 0: the first face, or the only one
             mapped = tables.TTFont(file, fontNumber=0, lazy=True).getBestCmap() or {}
     except (tables.TTLibError, OSError, KeyError, AssertionError, ValueError) as error:
         raise RecallkitError(
             f"{path} cannot be read as a typeface ({error}). Replace or remove it."
         ) from error
-    wanted = [code for parts in BLOCKS.values() for part in parts for code in part]
+    wanted = [code for ranges in BLOCKS.values() for codes in ranges for code in codes]
     return sorted(code for code in wanted if code in mapped)
 
 
 def _tables() -> ModuleType:
-    """The module fontTools.ttLib, which only the builder needs."""
+    """Import fontTools.ttLib, which only the builder needs."""
     try:
         from fontTools import ttLib
     except ImportError:
         raise RecallkitError(
-            "fontTools is not installed: it tells which characters a typeface has. "
+            "fontTools is not installed: it reads which characters a typeface has. "
             'Install it by `pip install "recallkit[prepare]"` or `pip install fonttools`.'
         ) from None
     return ttLib
@@ -88,8 +79,8 @@ class Renderer:
 
     Args:
         path: of the typeface.
-        codes: the characters that decide its size: that nearly all of a sample of them, the same
-            however they are ordered, fill 30 of the 32 pixels.
+        codes: the characters that decide its size: nearly all of a sample of them fill at most 30
+            of the 32 pixels. The sample does not depend on their order.
 
     Raises:
         RecallkitError: if FreeType cannot read the file.
@@ -113,7 +104,7 @@ class Renderer:
             ) from error
 
     def __call__(self, code: int) -> np.ndarray | None:
-        """The ink of a character, (32, 32) uint8 in 0 … 15; None if there is none to see."""
+        """Draw the ink of a character, (32, 32) uint8 in 0 … 15; None if nothing is visible."""
         ink = self._ink(code)
         if not ink.size:
             return None
@@ -129,8 +120,8 @@ class Renderer:
         return levels if levels.any() else None
 
     def _ink(self, code: int) -> np.ndarray:
-        """The glyph at the font's size, cut to its ink: (h, w) uint8, empty for blank ones."""
-        size = self._font.size
+        """Draw the glyph at the font's size, cut to its ink: (h, w) uint8, empty if it is blank."""
+        size = int(self._font.size)
         canvas = Image.new("L", (3 * size, 3 * size))
         ImageDraw.Draw(canvas).text((size, 2 * size), chr(code), 255, self._font, anchor="ls")
         box = canvas.getbbox()

@@ -1,4 +1,4 @@
-"""The typefaces that the glyphs are made from: getting them, and checking that they are those."""
+"""The typefaces that the glyphs are made from: download, and a check of each file."""
 
 import csv
 import hashlib
@@ -16,7 +16,6 @@ from recallkit.errors import RecallkitError
 
 SUFFIXES = {".ttf", ".otf", ".ttc"}
 
-
 _TABLE = Path(__file__).with_name("typefaces.tsv")
 
 
@@ -26,9 +25,9 @@ class Typeface:
 
     Attributes:
         name: short, lower-case.
-        package: the Debian package, or empty for a file of one's own.
+        package: the Debian package; empty for a file of the user's.
         version: of the package.
-        file: the name of the file in it; the first face of a collection is meant.
+        file: the name of the file in it; of a collection the first face is taken.
         licence: an SPDX identifier, or ``LicenseRef-…`` for one without.
         sha256: of the file.
     """
@@ -42,14 +41,14 @@ class Typeface:
 
 
 def typefaces() -> list[Typeface]:
-    """Those of the embedded set. Of two near-copies of a glyph the earlier one's is kept."""
+    """List the typefaces of the embedded set; of two near-copies that of the earlier is kept."""
     with open(_TABLE, encoding="utf-8", newline="") as file:
         return [Typeface(**row) for row in csv.DictReader(file, delimiter="\t")]
 
 
 @contextmanager
 def unpacked(sources: Path | None) -> Iterator[Path]:
-    """A folder with each package unpacked in a folder of its name.
+    """Provide a folder with each package unpacked in a folder of its name.
 
     Args:
         sources: a folder with the packages as ``apt-get download`` names them; by default they
@@ -63,33 +62,33 @@ def unpacked(sources: Path | None) -> Iterator[Path]:
         if sources is None:
             sources = Path(temporary, "archives")
             sources.mkdir()
-            for package, version in tqdm(versions.items(), desc="getting typefaces"):
+            for package, version in tqdm(versions.items(), desc="downloading typefaces"):
                 _run(["apt-get", "download", "-qq", f"{package}={version}"], sources)
         sources = Path(sources).resolve()
         _check_complete(sources, versions)
         for package, version in tqdm(versions.items(), desc="unpacking typefaces"):
-            archive = _archive(sources, package, version)
+            archive = _find_archive(sources, package, version)
             _run(["dpkg-deb", "-x", str(archive), package], Path(temporary))
         yield Path(temporary)
 
 
-def _archive(folder: Path, package: str, version: str) -> Path | None:
-    """The package's file, whose name may have the colon of an epoch in two ways, or none."""
+def _find_archive(folder: Path, package: str, version: str) -> Path | None:
+    """Find the file of a package; the colon of an epoch in its name is spelt in two ways."""
     names = {f"{package}_{v}_all.deb" for v in (version, version.replace(":", "%3a"))}
     return next((folder / name for name in sorted(names) if (folder / name).is_file()), None)
 
 
 def _check_complete(folder: Path, versions: dict[str, str]) -> None:
-    missing = [f"{p}={v}" for p, v in versions.items() if _archive(folder, p, v) is None]
+    missing = [f"{p}={v}" for p, v in versions.items() if _find_archive(folder, p, v) is None]
     if missing:
         lines = "\n".join(f"  apt-get download {package}" for package in missing)
         raise RecallkitError(
-            f"these packages of Debian 12 are missing in {folder}; get them there by\n{lines}"
+            f"these packages of Debian 12 are missing in {folder}. Download them there:\n{lines}"
         )
 
 
 def _run(command: list[str], folder: Path) -> None:
-    """Run a tool of Debian's in ``folder``."""
+    """Run a tool of Debian in ``folder``."""
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     except FileNotFoundError:
@@ -105,37 +104,39 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def find(folder: Path) -> dict[Typeface, Path]:
-    """The files of all typefaces below ``folder``, which :func:`unpacked` gave.
+    """Find the files of all typefaces below ``folder``, which :func:`unpacked` provides.
 
     Raises:
-        RecallkitError: naming what is missing, or is another file than the embedded set's.
+        RecallkitError: naming a file that is missing, or that the embedded set is not made from.
     """
     return {typeface: _find_one(folder, typeface) for typeface in typefaces()}
 
 
 def _find_one(folder: Path, typeface: Typeface) -> Path:
-    found = sorted((folder / typeface.package).rglob(typeface.file))
-    if not found:
+    files = sorted((folder / typeface.package).rglob(typeface.file))
+    if not files:
         raise RecallkitError(
             f"the package {typeface.package} {typeface.version} has no {typeface.file}, "
             f"the typeface {typeface.name}"
         )
-    if _sha256(found[0]) != typeface.sha256:
+    if _sha256(files[0]) != typeface.sha256:
         raise RecallkitError(
             f"{typeface.file} of {typeface.package} is not the file that the glyphs were made from "
-            f"(SHA-256 {typeface.sha256[:16]}…): get version {typeface.version}."
+            f"(SHA-256 {typeface.sha256[:16]}…). Take version {typeface.version}."
         )
-    return found[0]
+    return files[0]
 
 
 def find_own(folder: Path) -> dict[Typeface, Path]:
-    """All typefaces in ``folder`` and below, by name.
+    """Find the user's typefaces in ``folder`` and below, by name.
 
     Raises:
-        RecallkitError: if there is no such folder, or none in it, or two of one name.
+        RecallkitError: if there is no such folder, or no typeface in it, or two have one name.
     """
     if not folder.is_dir():
-        raise RecallkitError(f"there is no folder {folder}. --fonts names one with typefaces.")
+        raise RecallkitError(
+            f"there is no folder {folder}: --fonts must name a folder with typefaces."
+        )
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:
         raise RecallkitError(f"there is no typeface in {folder}: no .ttf, .otf or .ttc file.")

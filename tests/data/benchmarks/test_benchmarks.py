@@ -149,9 +149,9 @@ def damage_outside(root):
     ("damage", "message"),
     [
         (damage_columns, r"Ebay_train\.txt, line 4: expected 4 words, found 3"),
-        (damage_number, r"Ebay_test\.txt, line 2: 'seven' is no whole number"),
+        (damage_number, r"Ebay_test\.txt, line 2: 'seven' is not a whole number"),
         (damage_header, r"Ebay_test\.txt, line 1: expected 'image_id class_id"),
-        (damage_twice, r"Ebay_train\.txt, line 14: bicycle_final/.* stands there twice"),
+        (damage_twice, r"Ebay_train\.txt, line 14: bicycle_final/.* is listed twice"),
         (damage_both, r"1 classes are in both .*Ebay_train\.txt.*Ebay_test.*product 6"),
         (damage_outside, r"Ebay_train\.txt, line 2: .* leads out of the folder"),
         (lambda root: (root / "Ebay_test.txt").unlink(), r"Ebay_test\.txt is missing"),
@@ -177,7 +177,7 @@ def test_what_is_wrong_with_lists_is_named_before_any_training(tree, damage, mes
         load_benchmark("sop", root)
     found = check(BENCHMARKS["sop"], root)
     assert found.problems
-    assert any("Ebay_train.txt" in line for line in found.lines)  # how it must lie
+    assert any("Ebay_train.txt" in line for line in found.lines)  # the expected layout
     assert any("Stanford University" in line for line in found.lines)  # and from whom to get it
 
 
@@ -200,17 +200,17 @@ def test_duplicate_classes_of_cub_are_named(tree):
 def test_lists_of_cub_that_do_not_agree(tree):
     root = tree("cub")
     replace_text(root / "image_class_labels.txt", "27 200\n", "26 200\n")
-    with pytest.raises(RecallkitError, match="has an image twice"):
+    with pytest.raises(RecallkitError, match="lists an image twice"):
         load_benchmark("cub", root)
     replace_text(root / "image_class_labels.txt", "26 200\n26 200\n", "26 200\n")
-    with pytest.raises(RecallkitError, match=r"images\.txt, line 27: image 27 is of no class"):
+    with pytest.raises(RecallkitError, match=r"images\.txt, line 27: image 27 has no class"):
         load_benchmark("cub", root)
 
 
 def test_other_lists_with_bad_lines(tree):
     root = tree("inshop")
     replace_text(root / "list_eval_partition.txt", "id_00000001 train", "id_00000001 spare")
-    with pytest.raises(RecallkitError, match=r"line 6: 'spare' is no part"):
+    with pytest.raises(RecallkitError, match=r"line 6: 'spare' is not one of train"):
         load_benchmark("inshop", root)
     root = tree("inaturalist")
     replace_text(root / "Inaturalist_test_set1.txt", "train_val2018/Aves/", "")
@@ -268,7 +268,7 @@ def test_the_lists_of_sop_are_read_in_two_seconds(tmp_path):
     start = time.process_time()
     lists = read_sop(tmp_path)
     assert time.process_time() - start < 2
-    counts = {name: (len(p), len(set(p.classes))) for name, p in lists.parts().items()}
+    counts = {name: (len(p), len(set(p.classes))) for name, p in lists.listings().items()}
     assert counts == BENCHMARKS["sop"].counts
 
 
@@ -284,7 +284,7 @@ def test_the_lists_of_inaturalist_are_read_in_two_seconds(tmp_path):
     start = time.process_time()
     lists = read_inaturalist(tmp_path)
     assert time.process_time() - start < 2
-    counts = {name: (len(p), len(set(p.classes))) for name, p in lists.parts().items()}
+    counts = {name: (len(p), len(set(p.classes))) for name, p in lists.listings().items()}
     assert counts == BENCHMARKS["inaturalist"].counts
 
 
@@ -308,7 +308,7 @@ def test_prepare_says_complete_and_what_comes_next(tree, capsys):
     assert "complete." in shown
 
 
-def test_prepare_of_nothing_says_what_to_get_from_whom_and_how_it_must_lie(tmp_path, capsys):
+def test_prepare_of_nothing_says_what_to_get_from_whom_and_which_layout(tmp_path, capsys):
     message = run_prepare("vehicleid", "--root", str(tmp_path))
     assert "the data set is not complete" in message
     assert "it has no train_test_split/train_list.txt" in message

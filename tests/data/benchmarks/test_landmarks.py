@@ -94,7 +94,7 @@ def test_a_ground_truth_that_is_none_is_named(tmp_path, monkeypatch, damage):
     truth = ground_truth()
     damage(truth)
     (tmp_path / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(truth))
-    with pytest.raises(RecallkitError, match="is no ground truth as published"):
+    with pytest.raises(RecallkitError, match="is not the published ground truth"):
         load_landmarks("roxford5k", tmp_path, 8)
 
 

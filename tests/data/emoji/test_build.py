@@ -43,8 +43,8 @@ def write_package(folder, package, **members):
             archive.addfile(info, io.BytesIO(data))
 
 
-# Ten emoji and what must not become a class; a picture is a box whose place tells the emoji and
-# whose size the foundry.
+# Ten emoji, and entries that must not become a class. A drawing is a box: its place shows the
+# emoji, its size the foundry.
 CODES = [f"1F60{i}" for i in range(10)]
 NAMES = [f"THING {chr(65 + i)}" for i in range(10)]
 LEFT_OUT = [
@@ -142,7 +142,7 @@ class TestMatch:
 
 
 def drawings(*levels):
-    """One flat grey picture for each level."""
+    """One flat grey drawing for each level."""
     pixels = np.zeros((len(levels), 64, 64, 4), np.uint8)
     pixels[..., :3] = np.array(levels)[:, None, None, None]
     pixels[..., 3] = 255

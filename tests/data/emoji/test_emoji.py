@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from recallkit.data import load
-from recallkit.data.cache import read_index
-from recallkit.data.emoji import FILE, load_emoji
+from recallkit.data.archive import read_index
 from recallkit.data.emoji import archive as emoji_file
-from recallkit.data.emoji.build import FOUNDRIES, split_classes
+from recallkit.data.emoji import load_emoji
+from recallkit.data.emoji.archive import FILE
+from recallkit.data.emoji.build import split_classes
+from recallkit.data.emoji.sources import FOUNDRIES
 from recallkit.errors import RecallkitError
 from recallkit.files import embedded
 
@@ -134,7 +136,7 @@ class TestPackedFile:
         def full(sheet):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(emoji_file, "_webp", full)
+        monkeypatch.setattr(emoji_file, "to_webp", full)
         images = np.zeros((19, 4, 64, 64), np.uint8)
         with pytest.raises(RecallkitError, match=r"cannot write .*No space left"):
             emoji_file.write_packed(tmp_path / FILE, make_index(), images)
@@ -182,7 +184,7 @@ class TestBadFile:
     def test_an_index_of_fewer_images(self, tmp_path, cache):
         images = np.zeros((19, 4, 64, 64), np.uint8)
         emoji_file.write_packed(tmp_path / FILE, make_index((4, 4, 4, 4)), images)
-        self.check(tmp_path, "tells of 16 images, it has 19")
+        self.check(tmp_path, "its classes have 16 images, its index counts 19")
 
     def test_a_folder_in_its_place(self, tmp_path, cache):
         (tmp_path / FILE).mkdir()
@@ -200,7 +202,7 @@ class TestCache:
             calls.append(args)
             return decode(*args)
 
-        monkeypatch.setattr("recallkit.data.emoji.read_images", counted)
+        monkeypatch.setattr("recallkit.data.emoji.splits.read_images", counted)
         splits = load_emoji(folder)
         return torch.cat([getattr(splits, s).images for s in SPLITS]).numpy(), len(calls)
 

@@ -13,10 +13,11 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from recallkit import cli
-from recallkit.data.glyphs import FILE, load_glyphs
 from recallkit.data.glyphs import build as glyphs_builder
 from recallkit.data.glyphs import clean as glyphs_cleaning
+from recallkit.data.glyphs import load_glyphs
 from recallkit.data.glyphs import sources as glyphs_sources
+from recallkit.data.glyphs.archive import FILE
 from recallkit.data.glyphs.build import arrange, build, split_classes
 from recallkit.data.glyphs.render import BLOCKS, Renderer, block_of, characters
 from recallkit.data.glyphs.sources import find, find_own, typefaces, unpacked
@@ -35,7 +36,7 @@ def _own_cache_and_folder(tmp_path, monkeypatch):
 
 
 def boxes(code, face):
-    """Ten boxes at places that hang on the character, drawn a little otherwise by each face."""
+    """Ten boxes whose places the character decides; each face draws them a little differently."""
     places = np.random.default_rng(code).permutation(36)[:10]
     jitter = np.random.default_rng([code, face]).integers(-25, 26, (10, 2))
     sides = 120 + 8 * face
@@ -211,7 +212,7 @@ def glyphs_of(faces, codes):
 
 
 class TestChoice:
-    def test_split_is_fixed_and_does_not_hang_on_order(self):
+    def test_split_is_fixed_and_does_not_depend_on_order(self):
         codes = list(range(0x4E00, 0x4E00 + 40))
         split = split_classes(codes)
         assert split == split_classes(codes[::-1])

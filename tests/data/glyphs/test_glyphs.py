@@ -8,15 +8,17 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from recallkit.data import cache as pixel_cache
 from recallkit.data import load
-from recallkit.data.cache import read_index
-from recallkit.data.glyphs import FILE, class_name, load_glyphs, seeds
+from recallkit.data.archive import read_index
+from recallkit.data.cache import checksum
 from recallkit.data.glyphs import archive as glyphs_file
 from recallkit.data.glyphs import distortion as glyphs_distortion
+from recallkit.data.glyphs import load_glyphs
+from recallkit.data.glyphs.archive import FILE
 from recallkit.data.glyphs.build import split_classes
-from recallkit.data.glyphs.distortion import distort, seed_of
+from recallkit.data.glyphs.distortion import distort, seed_of, splitmix64
 from recallkit.data.glyphs.render import block_of
+from recallkit.data.glyphs.splits import class_name, seeds
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed_pixels
 from recallkit.files import embedded
@@ -65,7 +67,7 @@ def small(tmp_path):
 
 def write(folder, index, ink, **change):
     grey = glyphs_file.to_grey(ink)
-    distorted = pixel_cache.checksum(distort(grey, seeds(index)))
+    distorted = checksum(distort(grey, seeds(index)))
     glyphs_file.write_packed(folder / FILE, index | {"distorted_crc32": distorted} | change, ink)
 
 
@@ -189,7 +191,7 @@ class TestPackedFile:
 
     def test_more_images_than_a_block(self, small, cache, monkeypatch):
         folder, ink = small
-        monkeypatch.setattr(glyphs_file, "_BLOCK", 3)
+        monkeypatch.setattr(glyphs_file, "BLOCK", 3)
         write(folder, make_index(), ink)
         assert np.array_equal(grey(load_glyphs(folder)), 255 - 17 * ink)
 
@@ -204,8 +206,8 @@ class TestPackedFile:
     @pytest.mark.parametrize("distorted", [False, True])
     def test_the_second_time_it_comes_from_the_cache(self, small, cache, monkeypatch, distorted):
         first = grey(load_glyphs(small[0], distorted=distorted))
-        monkeypatch.setattr("recallkit.data.glyphs.read_images", None)
-        monkeypatch.setattr("recallkit.data.glyphs.distort", None)
+        monkeypatch.setattr("recallkit.data.glyphs.splits.read_images", None)
+        monkeypatch.setattr("recallkit.data.glyphs.splits.distort", None)
         assert np.array_equal(grey(load_glyphs(small[0], distorted=distorted)), first)
 
 
@@ -256,7 +258,7 @@ class TestBadFile:
             archive.writestr("ink-00.xz", block)
         self.check(folder, "damaged")
 
-    def test_a_distortion_that_came_out_otherwise(self, small, cache):
+    def test_a_distortion_with_other_pixels(self, small, cache):
         folder, ink = small
         write(folder, make_index(), ink, distorted_crc32=1)
         self.check(folder, "distorted", distorted=True)
@@ -267,7 +269,7 @@ class TestDistortion:
     seeds = tuple(seed_of(0x4E00 + i, "face") for i in range(700))
 
     def test_splitmix_gives_its_published_numbers(self):
-        found = glyphs_distortion._splitmix(np.array([1234567], np.uint64), 0, 5)[0]
+        found = splitmix64(np.array([1234567], np.uint64), 0, 5)[0]
         assert found.tolist() == [
             6457827717110365317,
             3203168211198807973,
@@ -280,12 +282,12 @@ class TestDistortion:
         whole = distort(self.images, self.seeds)
         backwards = distort(self.images[::-1], self.seeds[::-1])[::-1]
         alone = np.concatenate([distort(self.images[[i]], [self.seeds[i]]) for i in (0, 333, 699)])
-        monkeypatch.setattr(glyphs_distortion, "_THREADS", 1)
+        monkeypatch.setattr(glyphs_distortion, "THREADS", 1)
         assert np.array_equal(whole, distort(self.images, self.seeds))
         assert np.array_equal(whole, backwards)
         assert np.array_equal(whole[[0, 333, 699]], alone)
 
-    def test_the_seed_hangs_on_character_and_typeface(self):
+    def test_the_seed_depends_on_character_and_typeface(self):
         numbers = {seed_of(c, t) for c in (0x4E00, 0x4E01) for t in ("a", "b")}
         assert len(numbers) == 4
         assert seed_of(0x4E00, "a") in numbers
@@ -306,7 +308,7 @@ class TestDistortion:
 
 def reference(image, seed):
     """The same in float64, by trigonometry and SciPy."""
-    numbers = glyphs_distortion._splitmix(np.array([seed], np.uint64), 0, 25 + 1024)[0]
+    numbers = splitmix64(np.array([seed], np.uint64), 0, 25 + 1024)[0]
     draws = [int(n) / 2**64 for n in numbers[:25]]
     turn, size, aspect, shear, right, down, blur, ground, noise = draws[:9]
     angle = 2 * math.atan((2 * turn - 1) * 0.105)
