@@ -187,13 +187,13 @@ def _search_by_faiss(
         rough, candidates = index.search(queries[rows], width)  # (rows, C) both
         keys = _exact_keys(queries[rows], gallery, candidates)  # (rows, C)
         error = _float32_error(queries[rows], farthest)  # (rows,)
-        as_expected = _errs_at_most(error, rough, keys)
+        trusted = _errs_at_most(error, rough, keys)
         if left_out is not None:
             keys.masked_fill_(candidates == left_out[rows, None], LEFT_OUT)
         nearest[rows] = keys.topk(k).values
         kth, _ = unpack(nearest[rows, -1])
-        complete = (kth > (rough[:, -1] + error).float()) | (width == len(gallery))
-        certain[rows] = complete & as_expected
+        complete = kth > (rough[:, -1] + error).float()
+        certain[rows] = (complete & trusted) | (width == len(gallery))
     return _with_doubts_settled(unpack(nearest), ~certain, queries, gallery, left_out)
 
 

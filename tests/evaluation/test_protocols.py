@@ -62,11 +62,11 @@ def test_queries_against_a_gallery_with_words_for_labels(capsys):
     np.save("gallery.npy", points(20).numpy())
     np.save("gallery.labels.npy", words)
     torch.save({"embeddings": points(5, seed=1), "labels": torch.zeros(5)}, "q.pt")
-    np.save("own.npy", words[::4])
+    np.save("words.npy", words[::4])
     expected = retrieval_metrics(
         points(5, seed=1), torch.arange(5), points(20), torch.arange(20) // 4, ks=(1, 10, 20)
     )
-    arguments = ["q.pt", "--labels", "own.npy", "--gallery", "gallery.npy", "--ks", "1", "10", "20"]
+    arguments = ["q.pt", "--labels", "words.npy", "--gallery", "gallery.npy", "--ks", "1", "10", "20"]
     assert shown(capsys, *arguments) == percent(expected)
 
 
