@@ -66,8 +66,8 @@ def test_queries_against_a_gallery_with_words_for_labels(capsys):
     expected = retrieval_metrics(
         points(5, seed=1), torch.arange(5), points(20), torch.arange(20) // 4, ks=(1, 10, 20)
     )
-    arguments = ["q.pt", "--labels", "words.npy", "--gallery", "gallery.npy", "--ks", "1", "10", "20"]
-    assert shown(capsys, *arguments) == percent(expected)
+    arguments = ["q.pt", "--labels", "words.npy", "--gallery", "gallery.npy"]
+    assert shown(capsys, *arguments, "--ks", "1", "10", "20") == percent(expected)
 
 
 def test_whitening_is_learnt_on_another_file(capsys):
