@@ -63,18 +63,18 @@ def evaluate(
         save: keep the embeddings of a run in this .npz; of revisitop1m, in this .npy.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit.evaluation.protocols import (
+    from recallkit.evaluation import (
         DISTRACTORS,
-        Data,
-        Options,
+        EvaluationData,
+        EvaluationOptions,
         evaluate_files,
         evaluate_run,
         save_distractors,
     )
     from recallkit.training.run_folder import load_run
 
-    what, data = what or latest_run(), Data(dataset, root, split)
-    options = Options(ks, whiten, distractors, scales, longest, save)
+    what, data = what or latest_run(), EvaluationData(dataset, root, split)
+    options = EvaluationOptions(ks, whiten, distractors, scales, longest, save)
     if what.is_dir() or not what.suffix:
         config, network = load_run(what, device)
         if dataset == DISTRACTORS:
@@ -124,7 +124,7 @@ def search(
     from recallkit import metrics, plots
     from recallkit.data import load
     from recallkit.data.image_files import read_image
-    from recallkit.evaluation.embedding import embed
+    from recallkit.evaluation import embed
     from recallkit.training.run_folder import load_run
 
     read_image(picture)  # a damaged one is named before anything is loaded

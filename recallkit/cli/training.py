@@ -145,21 +145,13 @@ def _draw_learning_curve(history: list[dict[str, Any]], folder: Path) -> None:
 
 def _draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> None:
     """Draw some queries of the test images and their nearest; only these queries are searched."""
-    from recallkit import plots
-
-    chosen = plots.random_queries(images, min(8, len(images)))
-    similarities, neighbours = _nearest_others(embeddings, chosen, min(8, len(images) - 1))
-    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
-    save_figure(fig, folder / "figures" / "retrieval.png")
-
-
-def _nearest_others(embeddings: "Tensor", chosen: list[int], k: int) -> "tuple[Tensor, Tensor]":
-    """Search all embeddings for the k nearest of the chosen ones, without themselves."""
     import torch
 
-    from recallkit import metrics
+    from recallkit import metrics, plots
 
-    similarities, neighbours = metrics.search(embeddings[chosen], embeddings, k + 1)
-    itself = neighbours == torch.tensor(chosen, device=neighbours.device)[:, None]  # (Q, k + 1)
-    others = itself.int().argsort(dim=1, stable=True)[:, :k]  # itself last; else the k + 1st
-    return similarities.gather(1, others), neighbours.gather(1, others)
+    chosen, k = plots.random_queries(images, min(8, len(images))), min(8, len(images) - 1)
+    similarities, neighbours = metrics.search(
+        embeddings[chosen], embeddings, k, left_out=torch.tensor(chosen)
+    )
+    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
+    save_figure(fig, folder / "figures" / "retrieval.png")

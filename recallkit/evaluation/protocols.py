@@ -1,5 +1,6 @@
-"""Measuring a run, or embeddings that any other tool has made, by the protocol of a data set."""
+"""The metrics of a run, or of embeddings made by any other tool, by the protocol of a data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.benchmarks.checks import checked_lists
-from recallkit.data.benchmarks.landmarks import Landmarks
+from recallkit.data.benchmarks.landmarks import Distractors, Landmarks
 from recallkit.data.benchmarks.loading import LANDMARKS, load_benchmark, load_landmarks
 from recallkit.data.image_files import ImageFiles
 from recallkit.errors import RecallkitError
@@ -23,27 +24,27 @@ from recallkit.evaluation.embedding import (
     evaluate_embeddings,
     evaluate_pixels,
 )
-from recallkit.evaluation.embedding_files import numbered, read_features, write_features
+from recallkit.evaluation.embedding_files import number_labels, read_embeddings, write_embeddings
 from recallkit.files import write_atomically
 from recallkit.metrics import fit_whitening, retrieval_metrics, revisited_of_embeddings
+from recallkit.metrics.revisited import Judgement
 
-Table = dict[str, dict[str, float]]
-
+Table = dict[str, dict[str, float]]  # row → metric → value, from 0 to 1
 
 DISTRACTORS = "revisitop1m"
 
-
-_PART = 256  # images between two writes
+_IMAGES_A_WRITE = 256
 
 
 @dataclass(frozen=True)
-class Data:
-    """What is measured on.
+class EvaluationData:
+    """The images that are searched.
 
     Attributes:
-        dataset: of a benchmark, or "": what the run was trained on, or labels beside embeddings.
-        root: the folder that holds it.
-        split: the classes, for data sets that have them.
+        dataset: a benchmark. "": for a run the data set that it was trained on, for files the
+            labels beside the embeddings.
+        root: the folder that holds the benchmark. "": that of the run.
+        split: the classes, where a run is evaluated on a data set with classes.
     """
 
     dataset: str = ""
@@ -52,17 +53,17 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Options:
+class EvaluationOptions:
     """How embeddings are made and compared.
 
     Attributes:
-        ks: the k of R@k (of P@k for landmarks); empty: those of the data set.
-        whiten: a file of embeddings to learn a PCA whitening from; None: none.
+        ks: the k of R@k (of P@k for landmarks). Empty: those of the data set.
+        whiten: a file of embeddings to learn a PCA whitening from. None: no whitening.
         distractors: a file of embeddings of further gallery images, for landmarks.
-        scales: of images, for landmarks and a run.
-        longest: side in pixels to which landmarks are brought, the aspect kept; 0: squares, as in
-            training.
-        save: a ``.npz`` to keep the embeddings of a run in.
+        scales: of images, for a run on landmarks.
+        longest: the longer side of landmarks after resizing, in pixels, the aspect kept. Default
+            1024, as in the literature. 0: squares, as in training.
+        save: a ``.npz`` to store the embeddings of a run in; for distractors a ``.npy``.
     """
 
     ks: tuple[int, ...] = ()
@@ -73,11 +74,20 @@ class Options:
     save: Path | None = None
 
 
-def evaluate_run(network: nn.Module, config: Config, data: Data, options: Options) -> Table:
-    """Metrics of a run's network, beside those of the pixels where there are classes.
+def evaluate_run(
+    network: nn.Module, config: Config, data: EvaluationData, options: EvaluationOptions
+) -> Table:
+    """Compute the metrics of a run's network and, if the images have classes, of their pixels.
+
+    Args:
+        network: of the run.
+        config: of the run.
+        data: what is searched.
+        options: see :class:`EvaluationOptions`; ``ks`` are always those of the data set unless it
+            is of landmarks.
 
     Raises:
-        ValueError: a data set that there is not, or an option that does not fit it.
+        ValueError: an unknown data set, or an option that does not fit it.
         RecallkitError: a file that is missing, damaged, or does not fit.
     """
     name, root = data.dataset or config.dataset, data.root or config.root
@@ -87,136 +97,152 @@ def evaluate_run(network: nn.Module, config: Config, data: Data, options: Option
     images = getattr(load(name, config.image_size, root), data.split)
     embeddings = embed(network, images.images, config.image_size)
     if options.save:
-        write_features(options.save, embeddings, images.labels)
+        write_embeddings(options.save, embeddings, images.labels)
     pixels = evaluate_pixels(images, config.image_size)
     trained = evaluate_embeddings(_whitened(options, embeddings)[0], images)
     return {"pixels": pixels, "trained": trained}
 
 
 def _run_on_landmarks(
-    network: nn.Module, config: Config, name: str, root: Path, options: Options
+    network: nn.Module, config: Config, name: str, root: Path, options: EvaluationOptions
 ) -> dict[str, float]:
     queries, gallery, judgements = load_landmarks(name, root, config.image_size)
-    made = [_described(network, config, files, options) for files in (queries, gallery)]
+    query_embeddings = _describe(network, config, queries, options)
+    gallery_embeddings = _describe(network, config, gallery, options)
     if options.save:
-        write_features(options.save, made[1])
-    return _on_landmarks(*made, judgements, options)
+        write_embeddings(options.save, gallery_embeddings)
+    return _of_landmarks(query_embeddings, gallery_embeddings, judgements, options)
 
 
-def _described(network: nn.Module, config: Config, files: ImageFiles, options: Options) -> Tensor:
+def _describe(
+    network: nn.Module, config: Config, files: ImageFiles, options: EvaluationOptions
+) -> Tensor:
     if options.longest:
         return describe(network, files, options.longest, options.scales)
     return embed(network, files, config.image_size)
 
 
-def save_distractors(network: nn.Module, config: Config, root: Path, options: Options) -> Path:
-    """Embed the million distractors into a ``.npy``, a few hundred at a time, for later use.
+def save_distractors(
+    network: nn.Module, config: Config, root: Path, options: EvaluationOptions
+) -> Path:
+    """Embed the million distractors into a ``.npy`` for later use, a few hundred at a time.
 
     Returns:
         ``options.save``.
 
     Raises:
-        ValueError: there is no such option.
+        ValueError: if ``options.save`` names no ``.npy``.
         RecallkitError: files that are missing or damaged, or a disk that is full.
     """
     path = options.save
     if path is None or path.suffix != ".npy":
         raise ValueError("save must name a .npy for the embeddings of the distractors")
-    images = checked_lists(BENCHMARKS[DISTRACTORS], root).images
-    files = ImageFiles([root / name for name in images.paths], config.image_size)
+    contents = checked_lists(BENCHMARKS[DISTRACTORS], root)
+    assert isinstance(contents, Distractors)
+    files = ImageFiles([root / name for name in contents.images.paths], config.image_size)
 
     def write(temporary: Path) -> None:
-        table = None
-        bar = tqdm(range(0, len(files), _PART), desc="distractors", delay=2)
-        for start in bar:
-            part = _described(network, config, files[start : start + _PART], options).cpu()
-            if table is None:
-                shape = (len(files), part.shape[1])
-                table = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-            table[start : start + len(part)] = part.numpy()
+        dim = _describe(network, config, files[:1], options).shape[1]
+        table = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(files), dim))
+        for start in tqdm(range(0, len(files), _IMAGES_A_WRITE), desc="distractors", delay=2):
+            rows = slice(start, start + _IMAGES_A_WRITE)
+            table[rows] = _describe(network, config, files[rows], options).cpu().numpy()
         table.flush()
 
     write_atomically(path, write)
     return path
 
 
+@dataclass(frozen=True)
+class _EmbeddingFile:
+    path: Path
+    embeddings: Tensor
+    labels: np.ndarray | None
+
+    @property
+    def space(self) -> str:
+        return f"dimension {self.embeddings.shape[1]} of {self.embeddings.dtype}"
+
+
 def evaluate_files(
-    features: Path,
-    data: Data,
-    options: Options,
+    queries: Path,
+    data: EvaluationData,
+    options: EvaluationOptions,
     labels: Path | None = None,
     gallery: Path | None = None,
     gallery_labels: Path | None = None,
 ) -> Table:
-    """Metrics of embeddings in files.
+    """Compute the metrics of embeddings in files.
 
     Args:
-        features: of the queries, or, without ``gallery``, of all images.
-        data: with a benchmark, rows are in the order of its list file, labels come from there, and
-            its protocol holds.
-        options: see :class:`Options`; ``scales``, ``longest`` and ``save`` are not used.
-        labels: see :func:`.read_features`.
+        queries: the embeddings of the queries or, without ``gallery``, of all images.
+        data: for a benchmark, rows are in the order of its list file, labels come from there, and
+            its protocol holds. ``split`` is not used.
+        options: see :class:`EvaluationOptions`; ``scales``, ``longest`` and ``save`` are not used.
+        labels: see :func:`.read_embeddings`.
         gallery: embeddings to search in.
         gallery_labels: as ``labels``.
 
     Raises:
+        ValueError: an argument or option that does not fit the others.
         RecallkitError: a file that is missing, damaged, or does not fit the others.
     """
     if gallery is None and gallery_labels is not None:
         raise ValueError("gallery_labels need the embeddings that they are of: --gallery FILE")
     _check_distractors(data.dataset, options)
-    embeddings, own = read_features(features, labels)
-    others, their = (None, None) if gallery is None else read_features(gallery, gallery_labels)
-    _check_same_space(features, embeddings, gallery, others)
+    searching = _EmbeddingFile(queries, *read_embeddings(queries, labels))
+    searched = None
+    if gallery is not None:
+        searched = _EmbeddingFile(gallery, *read_embeddings(gallery, gallery_labels))
+        _check_same_space(searching, searched)
     if data.dataset:
-        found = _by_protocol(embeddings, others, data, options)
-    else:
-        found = _by_labels(embeddings, own, others, their, options, features, gallery)
-    return {features.name: found}
+        return {queries.name: _by_protocol(searching, searched, data, options)}
+    return {queries.name: _by_labels(searching, searched, options)}
 
 
-def _check_distractors(dataset: str, options: Options) -> None:
+def _check_distractors(dataset: str, options: EvaluationOptions) -> None:
     if options.distractors is not None and dataset not in LANDMARKS:
         raise ValueError(f"distractors are for --dataset {' and '.join(LANDMARKS)} alone")
 
 
-def _check_same_space(
-    path: Path, embeddings: Tensor, other_path: Path | None, others: Tensor | None
-) -> None:
-    if others is None:
-        return
-    one, other = (f"dimension {t.shape[1]} of {t.dtype}" for t in (embeddings, others))
-    if one != other:
+def _check_same_space(queries: _EmbeddingFile, gallery: _EmbeddingFile) -> None:
+    if queries.space != gallery.space:
         raise RecallkitError(
-            f"{path} and {other_path} must agree in dimension and type: the first holds "
-            f"embeddings of {one}, the second of {other}"
+            f"{queries.path} and {gallery.path} must agree in dimension and type: the first holds "
+            f"embeddings of {queries.space}, the second of {gallery.space}"
         )
 
 
 def _by_protocol(
-    embeddings: Tensor, others: Tensor | None, data: Data, options: Options
+    queries: _EmbeddingFile,
+    gallery: _EmbeddingFile | None,
+    data: EvaluationData,
+    options: EvaluationOptions,
 ) -> dict[str, float]:
     if data.dataset not in BENCHMARKS or not data.root:
         raise ValueError(
             f"dataset must be one of {', '.join(BENCHMARKS)}, with --root DIR, not {data.dataset!r}"
         )
+    embeddings = [file.embeddings for file in (queries, gallery) if file is not None]
     if data.dataset in LANDMARKS:
-        contents = checked_lists(BENCHMARKS[data.dataset], Path(data.root))
-        return _of_landmark_files(contents, embeddings, others, options)
+        return _of_landmark_files(embeddings, data, options)
     images = load_benchmark(data.dataset, Path(data.root)).test
-    joined = embeddings if others is None else torch.cat([embeddings, others])
+    joined = torch.cat(embeddings)
     _check_rows(joined, len(images), "test images (queries first, then the gallery)")
     return evaluate_embeddings(_whitened(options, joined)[0], images)
 
 
 def _of_landmark_files(
-    contents: Landmarks, queries: Tensor, gallery: Tensor | None, options: Options
+    embeddings: Sequence[Tensor], data: EvaluationData, options: EvaluationOptions
 ) -> dict[str, float]:
-    if gallery is None:
+    landmarks = checked_lists(BENCHMARKS[data.dataset], Path(data.root))
+    assert isinstance(landmarks, Landmarks)
+    if len(embeddings) < 2:
         raise ValueError("gallery must name the embeddings of the searched images: --gallery FILE")
-    _check_rows(queries, len(contents.queries), "queries")
-    _check_rows(gallery, len(contents.images), "images")
-    return _on_landmarks(queries, gallery, contents.judgements, options)
+    queries, gallery = embeddings
+    _check_rows(queries, len(landmarks.queries), "queries")
+    _check_rows(gallery, len(landmarks.images), "images")
+    return _of_landmarks(queries, gallery, landmarks.judgements, options)
 
 
 def _check_rows(embeddings: Tensor, expected: int, what: str) -> None:
@@ -227,43 +253,44 @@ def _check_rows(embeddings: Tensor, expected: int, what: str) -> None:
         )
 
 
-def _on_landmarks(
-    queries: Tensor, gallery: Tensor, judgements: tuple, options: Options
+def _of_landmarks(
+    queries: Tensor,
+    gallery: Tensor,
+    judgements: Sequence[Judgement],
+    options: EvaluationOptions,
 ) -> dict[str, float]:
-    others = None if options.distractors is None else read_features(options.distractors)[0]
-    if others is not None and options.whiten is not None:
+    distractors = None if options.distractors is None else read_embeddings(options.distractors)[0]
+    if distractors is not None and options.whiten is not None:
         raise ValueError("whiten cannot be combined with distractors: store them whitened")
     queries, gallery = _whitened(options, queries, gallery)
     ks = options.ks or (1, 5, 10)
-    return revisited_of_embeddings(queries, gallery, judgements, ks, others)
+    return revisited_of_embeddings(queries, gallery, judgements, ks, distractors)
 
 
 def _by_labels(
-    embeddings: Tensor,
-    own: np.ndarray | None,
-    others: Tensor | None,
-    their: np.ndarray | None,
-    options: Options,
-    features: Path,
-    gallery: Path | None,
+    queries: _EmbeddingFile, gallery: _EmbeddingFile | None, options: EvaluationOptions
 ) -> dict[str, float]:
-    for labels, path in ((own, features), (their, gallery)):
-        if labels is None and path is not None:
-            raise RecallkitError(
-                f"{path} has no labels: store them inside as 'labels', beside it as "
-                f"{path.stem}.labels.npy or .txt, name a file by --labels (--gallery-labels), or "
-                f"name the benchmark by --dataset"
-            )
     ks = options.ks or (1, 10, 100)
-    if others is None:
-        return retrieval_metrics(_whitened(options, embeddings)[0], *numbered(own), ks=ks)
-    own_numbers, their_numbers = numbered(own, their)
-    embeddings, others = _whitened(options, embeddings, others)
-    return retrieval_metrics(embeddings, own_numbers, others, their_numbers, ks=ks)
+    if gallery is None:
+        [labels] = number_labels(_labels_of(queries))
+        return retrieval_metrics(_whitened(options, queries.embeddings)[0], labels, ks=ks)
+    labels, gallery_labels = number_labels(_labels_of(queries), _labels_of(gallery))
+    embeddings, searched = _whitened(options, queries.embeddings, gallery.embeddings)
+    return retrieval_metrics(embeddings, labels, searched, gallery_labels, ks=ks)
 
 
-def _whitened(options: Options, *embeddings: Tensor) -> list[Tensor]:
+def _labels_of(file: _EmbeddingFile) -> np.ndarray:
+    if file.labels is None:
+        raise RecallkitError(
+            f"{file.path} has no labels: store them inside as 'labels', beside it as "
+            f"{file.path.stem}.labels.npy or .txt, name a file by --labels (--gallery-labels), or "
+            f"name the benchmark by --dataset"
+        )
+    return file.labels
+
+
+def _whitened(options: EvaluationOptions, *embeddings: Tensor) -> list[Tensor]:
     if options.whiten is None:
         return list(embeddings)
-    whitening = fit_whitening(read_features(options.whiten)[0])
-    return [whitening(part) for part in embeddings]
+    whitening = fit_whitening(read_embeddings(options.whiten)[0])
+    return [whitening(tensor) for tensor in embeddings]

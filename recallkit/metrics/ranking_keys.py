@@ -1,13 +1,13 @@
 """One order of the gallery for every engine and device, ties included.
 
 The similarity is the dot product, computed in float64 and rounded to float32. Equal similarities
-are ordered by the lower gallery index. Why so: float32 products differ in their last digits from
-one matrix library to the next, and a tie (the same picture twice, a collapsed network) would fall
-as the library likes. Two float64 sums of the same numbers differ by about 1e-16, which rounding
-to float32 hides for all but one pair in a thousand million.
+are ordered by the lower gallery index. The reason: float32 products differ in their last digits
+from one matrix library to the next, so a tie (the same image twice, a collapsed network) would be
+broken as the library happens to round. Two float64 sums of the same numbers differ by about 1e-16,
+which rounding to float32 hides for all but one pair in a thousand million.
 
-A pair's similarity and index are packed into one int64, its *ranking key*: no two are equal, and
-a larger key means nearer. Sorting, counting and selecting keys thus needs no rule for ties.
+A pair's similarity and index are packed into one int64, its *ranking key*. No two are equal, and a
+larger key means nearer. So sorting, counting and selecting keys needs no rule for ties.
 """
 
 import math
@@ -19,39 +19,26 @@ from tqdm import tqdm
 
 from recallkit.checks import check_embeddings, check_same_dimension, largest_number
 
-LEFT_OUT = torch.iinfo(torch.int64).min  # the key of what must not be found: below every other
-
+LEFT_OUT = torch.iinfo(torch.int64).min  # the key of an item that is left out: below all others
+BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # CPU: blocks that fit its caches ran 3 times faster
+ROWS_BYTES = {"cpu": 2**28, "cuda": 2**31}  # of similarities that one pass over the gallery makes
 
 _LOW_BITS = 2**32 - 1
-
-
-_BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # CPU: blocks that fit its caches ran 3 times faster
-
-
-_ROWS_BYTES = {"cpu": 2**28, "cuda": 2**31}  # of similarities that one pass over the gallery makes
-
-
-_MOST_ROWS = 1024  # beyond, widening the gallery to float64 no longer costs anything to speak of
-
-
+_MOST_ROWS = 1024  # beyond, conversion of the gallery to float64 costs next to nothing
 _BYTES_A_PAIR = 40  # where all pairs are wanted: two indices, a place, a key, and its halves
-
-
-_CHECKED = 2**13  # rows whose length is taken together, in float64
-
-
+_ROWS_A_CHUNK = 2**13  # whose lengths are computed at once, in float64
 _LONGEST = 1e18  # the product of two longer vectors would leave the range of float32
 
 
 def checked_operands(
     queries: Tensor, gallery: Tensor | None, name: str = "gallery"
 ) -> tuple[Tensor, Tensor]:
-    """Queries (Q, D) and the gallery (N, D) to rank: the queries themselves if it is None.
+    """Check queries (Q, D) and gallery (N, D), and return both; no gallery means the queries.
 
     Args:
         queries: (Q, D).
         gallery: (N, D) or None.
-        name: of the second, in errors.
+        name: of the gallery, in error messages.
 
     Raises:
         ValueError: an empty, non-finite or enormous input, or dimensions that disagree.
@@ -70,21 +57,22 @@ def checked_operands(
 
 
 def longest(embeddings: Tensor) -> Tensor:
-    """The length of the longest row of (N, D), float64, without a copy of them all."""
-    parts = embeddings.split(_CHECKED)
-    norms = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float64).max() for part in parts]
+    """Return the length of the longest row of (N, D), float64, without a copy of them all."""
+    chunks = embeddings.split(_ROWS_A_CHUNK)
+    norms = [torch.linalg.vector_norm(chunk, dim=1, dtype=torch.float64).max() for chunk in chunks]
     return torch.stack(norms).max()
 
 
 def ranking_keys(similarities: Tensor, indices: Tensor) -> Tensor:
-    """Pack similarities and gallery indices so that comparing keys is comparing neighbours.
+    """Pack similarities and gallery indices into keys whose order is that of the neighbours.
 
     Args:
         similarities: (Q, M), float64 or float32.
         indices: (M,) or (Q, M) int64 below 2³², the gallery index of each column.
 
     Returns:
-        (Q, M) int64. The upper half orders as the float32 does, the lower prefers a low index.
+        (Q, M) int64. The upper 32 bits order as the float32 does; the lower 32 are larger the
+        lower the index.
     """
     keys = _flip_negative((similarities.float() + 0.0).view(torch.int32)).long()  # −0 + 0 is +0
     keys <<= 32
@@ -93,7 +81,7 @@ def ranking_keys(similarities: Tensor, indices: Tensor) -> Tensor:
 
 
 def unpack(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Similarities (float32) and gallery indices (int64) of ranking keys, all of one shape."""
+    """Return the similarities (float32) and gallery indices (int64) of ranking keys."""
     similarities = _flip_negative((keys >> 32).int()).view(torch.float32)
     return similarities, _LOW_BITS - (keys & _LOW_BITS)
 
@@ -101,10 +89,10 @@ def unpack(keys: Tensor) -> tuple[Tensor, Tensor]:
 def similarity_blocks(
     queries: Tensor, gallery: Tensor, left_out: Tensor | None, title: str
 ) -> Iterator[tuple[slice, Tensor]]:
-    """The similarities of all pairs, a block of queries at a time.
+    """Compute the similarities of all pairs, a block of queries at a time.
 
-    The gallery is read in blocks too, each widened to float64 and multiplied with many queries at
-    once: it may lie in a file mapped into memory, or on the CPU while the queries are on a GPU.
+    The gallery is read in blocks too, each converted to float64 and multiplied with many queries at
+    once. So it may lie in a file mapped into memory, or on the CPU while the queries are on a GPU.
 
     Memory: 64 MB for products and 256 MB for rows of similarities (CPU; on a GPU 1 GB and 2 GB),
     whatever the sizes, unless a single row takes more.
@@ -112,9 +100,9 @@ def similarity_blocks(
     Args:
         queries: (Q, D).
         gallery: (N, D).
-        left_out: (Q,) int64, the gallery index that each query must not find; None if there is
-            no such. Its similarity is −inf.
-        title: what the progress bar says. It appears after two seconds.
+        left_out: (Q,) int64, for each query the gallery index that is left out: its similarity
+            becomes −inf. None: no item is left out.
+        title: of the progress bar, which appears after two seconds.
 
     Yields:
         The rows of a block and its similarities, (rows, N) float32: few enough rows for several
@@ -129,12 +117,12 @@ def similarity_blocks(
             similarities.scatter_(1, left_out[rows, None], -torch.inf)
         few = rows_within_budget(size * _BYTES_A_PAIR, device)
         for start in range(0, len(similarities), few):
-            part = similarities[start : start + few]
-            yield slice(rows.start + start, rows.start + start + len(part)), part
+            block = similarities[start : start + few]
+            yield slice(rows.start + start, rows.start + start + len(block)), block
 
 
 def _multiply(queries: Tensor, gallery: Tensor, buffer: Tensor) -> Tensor:
-    """Similarities (Q, N) float32 in the first rows of ``buffer``, by products in float64."""
+    """Write similarities (Q, N), products in float64, to the first rows of a float32 buffer."""
     queries, similarities = queries.double(), buffer[: len(queries)]
     columns = rows_within_budget(16 * (len(queries) + gallery.shape[1]), queries.device)
     for start in range(0, len(gallery), columns):
@@ -144,14 +132,14 @@ def _multiply(queries: Tensor, gallery: Tensor, buffer: Tensor) -> Tensor:
 
 
 def keys_where(wanted: Tensor, similarities: Tensor) -> Tensor:
-    """The ranking keys of what is wanted, in no order.
+    """Compute the ranking keys of the wanted pairs, in no order.
 
     Args:
         wanted: (Q, N) bool.
         similarities: (Q, N) float32.
 
     Returns:
-        (Q, M) int64, where M is the most that any query has; padded with ``LEFT_OUT``.
+        (Q, M) int64, where M is the largest number of a query; padded with ``LEFT_OUT``.
     """
     rows, columns = wanted.nonzero(as_tuple=True)
     counts = torch.bincount(rows, minlength=len(similarities))  # (Q,)
@@ -164,20 +152,20 @@ def keys_where(wanted: Tensor, similarities: Tensor) -> Tensor:
 
 
 def row_blocks(rows: int, rows_a_block: int, title: str) -> Iterator[slice]:
-    """Slices that cover ``rows``, with a progress bar for those who wait over two seconds."""
+    """Yield slices that cover ``rows``, with a progress bar after two seconds."""
     for start in tqdm(range(0, rows, rows_a_block), desc=title, delay=2, leave=False):
         yield slice(start, min(start + rows_a_block, rows))
 
 
 def rows_within_budget(bytes_a_row: int, device: torch.device) -> int:
-    """How many rows of a block fit the memory that it may take on this device, at least one."""
-    return max(1, _BLOCK_BYTES.get(device.type, _BLOCK_BYTES["cpu"]) // bytes_a_row)
+    """Return how many rows a block may have on this device, at least one."""
+    return max(1, BLOCK_BYTES.get(device.type, BLOCK_BYTES["cpu"]) // bytes_a_row)
 
 
 def _rows_bytes(device: torch.device) -> int:
-    return _ROWS_BYTES.get(device.type, _ROWS_BYTES["cpu"])
+    return ROWS_BYTES.get(device.type, ROWS_BYTES["cpu"])
 
 
 def _flip_negative(bits: Tensor) -> Tensor:
-    """Between the bits of a float32 and an int32 of the same order; its own inverse."""
+    """Convert the bits of a float32 to an int32 of the same order, or back: its own inverse."""
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)

@@ -1,11 +1,11 @@
 """Ranks by counting: the hard counterpart of the relaxed rank in ``recallkit.ranks``.
 
-The rank of a positive is one more than the number of gallery items that come before it, so nothing
-but the few positives is ever sorted. There are two ways to count, with one answer:
+The rank of a positive is one more than the number of gallery items that come before it, so only
+the few positives are sorted. There are two ways to count, with the same result:
 
-    in lists    what is as near as the farthest positive is listed, and each item put between two
-                of the sorted positives: about 60 ns an item listed
-    in passes   the whole row is compared with each positive: about 1 ns an item and positive
+    in lists    the items as near as the farthest positive are listed, and each is placed between
+                two of the sorted positives: about 60 ns for each listed item
+    in passes   the whole row is compared with each positive: about 1 ns for each comparison
 
 The first suits embeddings that are good, or classes that are large; the second the others.
 """
@@ -21,10 +21,9 @@ from recallkit.metrics.ranking_keys import (
     similarity_blocks,
 )
 
-_A_LISTED_ITEM = 64  # what it costs, in comparisons of one item with one positive
+LISTED_ITEM_COST = 64  # in comparisons of one item with one positive
 
-
-_EXACT = 2**24  # whole numbers to which float32 counts exactly
+_EXACT = 2**24  # float32 counts exactly up to this number
 
 
 @torch.no_grad()
@@ -34,51 +33,51 @@ def positive_ranks(
     gallery: Tensor | None = None,
     distractors: Tensor | None = None,
 ) -> Tensor:
-    """The rank of each positive in its query's ordering of the gallery, from 1.
+    """Count the rank of each positive in its query's ordering of the gallery, from 1.
 
-    Found by counting what comes before it, a block of queries at a time: nothing is sorted but
-    the few positives, and the Q×N similarities are never kept.
+    The items before it are counted, a block of queries at a time: only the few positives are
+    sorted, and the Q×N similarities are never kept.
 
     Args:
         queries: (Q, D) floating point.
         positives: (Q, P) int64, the gallery index of each query's positives, padded with −1.
         gallery: (N, D). None: all against all, each query left out of its own ranking; a query
             must then not be among its own positives.
-        distractors: (M, D), further items of the gallery, of which none is a positive. They count
-            behind the gallery where similarities are equal.
+        distractors: (M, D), further items of the gallery, none of them a positive. Where
+            similarities are equal they come after the gallery.
 
     Returns:
-        (Q, P) float64 in the order of ``positives``, inf where that is −1: so padding is in no
+        (Q, P) float64 in the order of ``positives``, inf where that is −1. So padding is in no
         top k and adds i/∞ = 0 to a precision.
 
     Raises:
         ValueError: shapes that disagree, an empty or non-finite input, an index out of range.
     """
-    itself = torch.arange(len(queries), device=queries.device) if gallery is None else None
+    left_out = torch.arange(len(queries), device=queries.device) if gallery is None else None
     queries, gallery = checked_operands(queries, gallery)
     _check_positives(positives, queries, gallery)
     if distractors is not None:
         checked_operands(queries, distractors, "distractors")
-    return counted_ranks(queries, positives, gallery, itself, distractors)
+    return counted_ranks(queries, positives, gallery, left_out, distractors)
 
 
 def counted_ranks(
     queries: Tensor,
     positives: Tensor,
     gallery: Tensor,
-    itself: Tensor | None,
+    left_out: Tensor | None,
     distractors: Tensor | None = None,
     title: str = "metrics",
 ) -> Tensor:
-    """What :func:`positive_ranks` returns, of arguments that have been checked.
+    """Do the same as :func:`positive_ranks` with arguments that have been checked.
 
     Args:
         queries: (Q, D).
         positives: (Q, P) int64.
         gallery: (N, D).
-        itself: (Q,) int64, where each query stands in the gallery; None if it does not.
+        left_out: (Q,) int64, the place of each query in the gallery; None if it is not there.
         distractors: (M, D) or None.
-        title: what the progress bar says.
+        title: of the progress bar.
 
     Memory: about 30 bytes for each of the Q·P entries, and what ``similarity_blocks`` takes.
     """
@@ -87,7 +86,7 @@ def counted_ranks(
         return ranks
     padding, places = positives < 0, positives.clamp(min=0)
     values = queries.new_empty(positives.shape, dtype=torch.float32)
-    for rows, similarities in similarity_blocks(queries, gallery, itself, title):
+    for rows, similarities in similarity_blocks(queries, gallery, left_out, title):
         values[rows] = similarities.gather(1, places[rows])  # (rows, N) → (rows, P)
         values[rows] = values[rows].masked_fill_(padding[rows], torch.inf)
         ranks[rows] += _number_before(similarities, values[rows], places[rows])
@@ -99,42 +98,44 @@ def counted_ranks(
 
 
 def _number_before(similarities: Tensor, values: Tensor, places: Tensor) -> Tensor:
-    """How many of a row come before each of its positives, (rows, P) int64.
+    """Count the items of a row that come before each of its positives, (rows, P) int64.
 
     Args:
         similarities: (rows, N) float32.
-        values: (rows, P) float32, the similarities of the positives; inf for padding, before which
-            nothing comes that counts.
-        places: (rows, P) int64, their indices, from −1: of equals, those with a lower index count.
+        values: (rows, P) float32, the similarities of the positives; inf for padding, whose count
+            is not used.
+        places: (rows, P) int64, their indices, from −1: of equal items those with a lower index
+            are counted.
     """
     near = similarities >= values.amin(dim=1, keepdim=True)  # (rows, N)
     listed = near.sum(dim=1, dtype=torch.int32).sum()
-    in_lists = listed * _A_LISTED_ITEM <= values.shape[1] * near.numel()
+    in_lists = listed * LISTED_ITEM_COST <= values.shape[1] * near.numel()
     if in_lists or near.shape[1] > _EXACT:
         return _number_above(keys_where(near, similarities), ranking_keys(values, places))
     return _number_before_in_passes(similarities, values, places)
 
 
-def _number_above(keys: Tensor, own: Tensor) -> Tensor:
-    """For each of ``own`` (Q, P) the number of ``keys`` (Q, N) that are larger, (Q, P) int64.
+def _number_above(keys: Tensor, positives: Tensor) -> Tensor:
+    """Count for each key of a positive (Q, P) the ``keys`` (Q, N) that are larger, (Q, P) int64.
 
-    Each key is put between two of the sorted positives and the places are counted: N log P steps
-    for a query where comparing each with each takes N·P and sorting all N log N.
+    Each key is placed between two of the sorted positives, and the keys at each place are counted.
+    That is N log P steps a query. Comparing all pairs takes N·P, and sorting all keys N log N.
     """
-    ascending, order = own.sort(dim=1)
+    ascending, order = positives.sort(dim=1)
     place = torch.searchsorted(ascending, keys)  # (Q, N), how many positives are smaller
     one = place.new_ones(1).expand_as(place)
-    in_place = place.new_zeros(len(own), own.shape[1] + 1).scatter_add_(1, place, one)  # (Q, P+1)
+    in_place = place.new_zeros(len(place), positives.shape[1] + 1)  # (Q, P + 1)
+    in_place.scatter_add_(1, place, one)
     below = in_place.cumsum(dim=1)[:, :-1]  # (Q, P), keys not larger than each positive, itself too
     return torch.empty_like(below).scatter_(1, order, keys.shape[1] - below)
 
 
 def _number_before_in_passes(similarities: Tensor, values: Tensor, places: Tensor) -> Tensor:
-    """The same as :func:`_number_before`, one positive of each row at a time."""
+    """Do the same as :func:`_number_before`, one positive of each row at a time."""
     before, mask = torch.empty_like(places), torch.empty_like(similarities)
     for column in range(places.shape[1]):
         value, place = values[:, column, None], places[:, column]
-        # Masks of float32 are made, and summed, at twice the speed of booleans.
+        # Masks of float32 are filled and summed twice as fast as masks of booleans.
         above = torch.gt(similarities, value, out=mask).sum(dim=1)
         equal = torch.ge(similarities, value, out=mask).sum(dim=1) - above
         [tied] = (equal > (place >= 0)).nonzero(as_tuple=True)  # with more than itself
@@ -144,7 +145,7 @@ def _number_before_in_passes(similarities: Tensor, values: Tensor, places: Tenso
 
 
 def _equals_before(similarities: Tensor, value: Tensor, place: Tensor) -> Tensor:
-    """How many of each row (rows, N) are equal to ``value`` (rows, 1) and of lower index."""
+    """Count the items of each row (rows, N) equal to ``value`` (rows, 1) and of lower index."""
     lower = torch.arange(similarities.shape[1], device=place.device) < place[:, None]
     return (lower & (similarities == value)).sum(dim=1)
 
@@ -152,7 +153,7 @@ def _equals_before(similarities: Tensor, value: Tensor, place: Tensor) -> Tensor
 def _check_positives(positives: Tensor, queries: Tensor, gallery: Tensor) -> None:
     if positives.ndim != 2 or len(positives) != len(queries):
         raise ValueError(
-            f"positives must be a table ({len(queries)}, P), a row for each query, "
+            f"positives must be a table ({len(queries)}, P), one row for each query, "
             f"not {tuple(positives.shape)}"
         )
     check_indices(positives, tuple(positives.shape), len(gallery), "positives", lowest=-1)

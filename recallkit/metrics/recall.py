@@ -27,7 +27,7 @@ from recallkit.metrics.ranking_keys import checked_operands
 from recallkit.metrics.ranks import counted_ranks
 from recallkit.ranks.positives import find_positives
 
-_TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with what it takes
+TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with all temporaries
 
 
 @torch.no_grad()
@@ -38,13 +38,13 @@ def retrieval_metrics(
     gallery_labels: Tensor | None = None,
     ks: Sequence[int] = (1, 10, 100),
 ) -> dict[str, float]:
-    """R@k, P@1, mAP@R and mAP of embeddings, from the ranks of all positives.
+    """Compute R@k, P@1, mAP@R and mAP of embeddings, from the ranks of all positives.
 
     The order of the gallery is that of ``search``, ties included.
 
-    Memory: below 1 GB, besides the inputs (CPU; on a GPU 4 GB), for any sizes of classes: queries
-    with like numbers of positives are taken together, as many as a table of 4 million positives
-    holds.
+    Memory: below 1 GB beside the inputs (CPU; on a GPU 4 GB), for any sizes of classes. Queries
+    with similar numbers of positives are taken together, as many as fit a table of 4 million
+    positives.
 
     Args:
         queries: (Q, D) floating point, unit vectors or not.
@@ -66,40 +66,37 @@ def retrieval_metrics(
     ks = check_ks(ks)
     checked_operands(queries, gallery)
     query_labels = _labels_on(queries.device, query_labels, len(queries), "query_labels")
-    if gallery is not None:
+    if gallery is not None and gallery_labels is not None:
         gallery_labels = _labels_on(queries.device, gallery_labels, len(gallery), "gallery_labels")
-    within = gallery is None
-    database, classes = (queries, query_labels) if within else (gallery, gallery_labels)
-    number = _number_of_positives(query_labels, classes) - int(within)
-    order, found = [], []
+    number = _number_of_positives(query_labels, gallery_labels)
+    order, values = [], []
     for rows, title in _groups(number, queries.shape[1]):
         positives = _positives_of(rows, query_labels, gallery_labels)
-        itself = rows if within else None
-        ranks = counted_ranks(queries[rows], positives, database, itself, title=title)
+        searched, left_out = (queries, rows) if gallery is None else (gallery, None)
+        ranks = counted_ranks(queries[rows], positives, searched, left_out, title=title)
         order.append(rows)
-        found += _values_of_queries(ranks, number[rows], ks, int(number.max()))
+        values += _values_of_queries(ranks, number[rows], ks, int(number.max()))
     back = torch.cat(order).argsort()  # so that the means are summed in the order of the queries
-    return {
-        name: torch.cat([part[name] for part in found])[back].mean().item() for name in found[0]
-    }
+    return {name: torch.cat([v[name] for v in values])[back].mean().item() for name in values[0]}
 
 
 def _groups(number: Tensor, dim: int) -> Iterator[tuple[Tensor, str]]:
-    """The queries with a positive, alike in their ``number`` (Q,) of them, and a title.
+    """Yield groups of queries with similar ``number`` (Q,) of positives, and a title for each.
 
-    Each group is as large as lets its table of positives, and its embeddings, be small.
+    Queries without a positive are in none. The table of positives of a group and its embeddings
+    have at most about ``TABLE`` entries.
     """
     _check_any_positive(number)
     order = number.argsort(descending=True, stable=True)[: int((number > 0).sum())]
     starts, widths = [0], number[order].tolist()
     while starts[-1] < len(order):
-        starts.append(starts[-1] + max(1, _TABLE // (widths[starts[-1]] + dim)))
+        starts.append(starts[-1] + max(1, TABLE // (widths[starts[-1]] + dim)))
     for i, (start, end) in enumerate(pairwise(starts), start=1):
-        yield order[start:end].sort().values, f"metrics, part {i} of {len(starts) - 1}"
+        yield order[start:end].sort().values, f"metrics, group {i} of {len(starts) - 1}"
 
 
 def _positives_of(rows: Tensor, query_labels: Tensor, gallery_labels: Tensor | None) -> Tensor:
-    """The table of positives of some queries, without each query itself where all are searched."""
+    """Make the table of positives of some queries; all against all without the query itself."""
     if gallery_labels is not None:
         return find_positives(query_labels[rows], gallery_labels)  # (rows, P)
     table = find_positives(query_labels[rows], query_labels)  # (rows, P + 1)
@@ -109,15 +106,15 @@ def _positives_of(rows: Tensor, query_labels: Tensor, gallery_labels: Tensor | N
 def _values_of_queries(
     ranks: Tensor, number: Tensor, ks: Sequence[int], width: int
 ) -> list[dict[str, Tensor]]:
-    """The metrics of each query, a few at a time, their ranks (Q, P) padded to one width.
+    """Compute the metrics of each query, a few at a time, their ranks (Q, P) padded to one width.
 
-    Sums of floating-point numbers depend on how many there are: so the answer does not depend, not
-    even in its last digit, on which queries were taken together.
+    The last digit of a floating-point sum depends on how many numbers are added. With one width
+    the metrics do not depend on which queries are taken together.
     """
-    rows, ranks = max(1, _TABLE // width), ranks.sort(dim=1).values
+    rows, ranks = max(1, TABLE // width), ranks.sort(dim=1).values
     return [
-        _per_query(pad(some, (0, width - some.shape[1]), value=torch.inf), theirs, ks)
-        for some, theirs in zip(ranks.split(rows), number.split(rows), strict=True)
+        _per_query(pad(some, (0, width - some.shape[1]), value=torch.inf), number_of_some, ks)
+        for some, number_of_some in zip(ranks.split(rows), number.split(rows), strict=True)
     ]
 
 
@@ -128,58 +125,77 @@ def metrics_of_neighbours(
     gallery_labels: Tensor | None = None,
     ks: Sequence[int] = (1, 10),
 ) -> dict[str, float]:
-    """R@k, P@1 and, where the search went far enough, mAP@R of neighbours that any engine found.
+    """Compute R@k, P@1 and, where K is large enough, mAP@R of neighbours from any search.
 
     Args:
         neighbours: (Q, K) int64 gallery indices, nearest first, no index twice in a row.
         query_labels: (Q,) integers, any numbers in any order.
         gallery_labels: (N,) integers. None: the queries are the gallery, and each query has been
             left out of its own neighbours, as ``search`` does.
-        ks: the k of R@k, at most K. Default (1, 10): ``search`` finds 10 by default.
+        ks: the k of R@k, at most K. Default (1, 10): ``search`` returns 10 by default.
 
     Returns:
         ``{"R@1": …, "R@10": …, "P@1": …, "mAP@R": …}``. mAP@R is left out if a query has more
-        positives than K, because it looks at as many neighbours as there are positives.
+        positives than K, because it takes as many neighbours as there are positives.
 
     Raises:
         ValueError: a k above K; no query has a positive; a query among its own neighbours; an
             index out of range; shapes that disagree; labels that are not integers.
     """
-    if not isinstance(neighbours, Tensor) or neighbours.ndim != 2 or 0 in neighbours.shape:
-        raise ValueError("neighbours must be a tensor of shape (Q, K) with Q and K at least 1")
-    device = neighbours.device
     ks = check_ks(ks)
-    if max(ks) > neighbours.shape[1]:
-        raise ValueError(
-            f"ks must not go beyond the {neighbours.shape[1]} neighbours searched, "
-            f"not {max(ks)}: search with a larger k"
-        )
+    _check_neighbours(neighbours, max(ks))
+    device = neighbours.device
     query_labels = _labels_on(device, query_labels, len(neighbours), "query_labels")
-    within = gallery_labels is None
-    if within:
+    if gallery_labels is None:
         _check_query_left_out(neighbours)
-        gallery_labels = query_labels
-    gallery_labels = _labels_on(device, gallery_labels, len(gallery_labels), "gallery_labels")
-    check_indices(neighbours, tuple(neighbours.shape), len(gallery_labels), "neighbours")
-    relevant = gallery_labels[neighbours] == query_labels[:, None]  # (Q, K)
-    places = torch.arange(1, neighbours.shape[1] + 1, device=device, dtype=torch.float64)
-    ranks = places.where(relevant, torch.inf)  # (Q, K)
-    number = _number_of_positives(query_labels, gallery_labels) - int(within)
+    else:
+        gallery_labels = _labels_on(device, gallery_labels, len(gallery_labels), "gallery_labels")
+    ranks = _ranks_among_neighbours(neighbours, query_labels, gallery_labels)
+    number = _number_of_positives(query_labels, gallery_labels)
     _check_any_positive(number)
-    ranks = ranks[number > 0].sort(dim=1).values
-    values = _per_query(ranks, number[number > 0], ks)
-    del values["mAP"]  # asks for the ranks of all positives
+    values = _per_query(ranks[number > 0], number[number > 0], ks)
+    del values["mAP"]  # needs the ranks of all positives
     if number.max() > neighbours.shape[1]:
         del values["mAP@R"]
     return {name: of_queries.mean().item() for name, of_queries in values.items()}
 
 
+def _check_neighbours(neighbours: Tensor, largest_k: int) -> None:
+    if not isinstance(neighbours, Tensor) or neighbours.ndim != 2 or 0 in neighbours.shape:
+        raise ValueError("neighbours must be a tensor of shape (Q, K) with Q and K at least 1")
+    if largest_k > neighbours.shape[1]:
+        raise ValueError(
+            f"ks must not go beyond the {neighbours.shape[1]} neighbours searched, "
+            f"not {largest_k}: search with a larger k"
+        )
+
+
+def _check_query_left_out(neighbours: Tensor) -> None:
+    itself = torch.arange(len(neighbours), device=neighbours.device)[:, None]
+    if (neighbours == itself).any():
+        raise ValueError(
+            "neighbours must not hold the query itself when gallery_labels is None: "
+            "search(queries) without a gallery leaves it out"
+        )
+
+
+def _ranks_among_neighbours(
+    neighbours: Tensor, query_labels: Tensor, gallery_labels: Tensor | None
+) -> Tensor:
+    """Return the ranks of the positives among neighbours, (Q, K), ascending, padded with inf."""
+    labels = query_labels if gallery_labels is None else gallery_labels
+    check_indices(neighbours, tuple(neighbours.shape), len(labels), "neighbours")
+    relevant = labels[neighbours] == query_labels[:, None]  # (Q, K)
+    places = torch.arange(1, neighbours.shape[1] + 1, device=labels.device, dtype=torch.float64)
+    return places.where(relevant, torch.inf).sort(dim=1).values
+
+
 def _per_query(ranks: Tensor, number: Tensor, ks: Sequence[int]) -> dict[str, Tensor]:
-    """The metrics of each query, (Q,) float64.
+    """Compute the metrics of each query, (Q,) float64.
 
     Args:
-        ranks: (Q, M) float64, those of the positives found, ascending, padded with inf.
-        number: (Q,) how many positives each query has, found or not, at least 1.
+        ranks: (Q, M) float64, those of the known positives, ascending, padded with inf.
+        number: (Q,) how many positives each query has in all, at least 1.
         ks: the k of R@k.
     """
     return {f"R@{k}": _recall_at_k(ranks, k) for k in ks} | {
@@ -190,26 +206,27 @@ def _per_query(ranks: Tensor, number: Tensor, ks: Sequence[int]) -> dict[str, Te
 
 
 def _recall_at_k(ranks: Tensor, k: int) -> Tensor:
-    """1 where any positive is in the top k, (Q, M) → (Q,)."""
+    """Return 1 where any positive is in the top k, else 0, (Q, M) → (Q,)."""
     return (ranks <= k).any(dim=1).double()
 
 
 def _average_precision(ranks: Tensor, number: Tensor) -> Tensor:
-    """1/R · Σ_i i / r_i of ascending ranks, (Q, M) → (Q,)."""
+    """Compute 1/R · Σ_i i / r_i of ascending ranks, (Q, M) → (Q,)."""
     i = torch.arange(1, ranks.shape[1] + 1, device=ranks.device)
     return (i / ranks).sum(dim=1) / number
 
 
 def _average_precision_at_r(ranks: Tensor, number: Tensor) -> Tensor:
-    """The same over the ranks up to R, (Q, M) → (Q,)."""
+    """Compute the same over the ranks up to R, (Q, M) → (Q,)."""
     return _average_precision(ranks.masked_fill(ranks > number[:, None], torch.inf), number)
 
 
-def _number_of_positives(query_labels: Tensor, gallery_labels: Tensor) -> Tensor:
-    """How many of the gallery have the label of each query, (Q,) int64."""
-    ordered = gallery_labels.sort().values
+def _number_of_positives(query_labels: Tensor, gallery_labels: Tensor | None) -> Tensor:
+    """Count the positives of each query, (Q,) int64; without a gallery all others of its class."""
+    ordered = (query_labels if gallery_labels is None else gallery_labels).sort().values
     first = torch.searchsorted(ordered, query_labels)
-    return torch.searchsorted(ordered, query_labels, right=True) - first
+    same = torch.searchsorted(ordered, query_labels, right=True) - first
+    return same - 1 if gallery_labels is None else same
 
 
 def _labels_on(device: torch.device, labels: Tensor, length: int, name: str) -> Tensor:
@@ -222,13 +239,4 @@ def _check_any_positive(number: Tensor) -> None:
         raise ValueError(
             "no query has a positive: query_labels must share a class with gallery_labels, or, "
             "all against all, hold a class twice"
-        )
-
-
-def _check_query_left_out(neighbours: Tensor) -> None:
-    itself = torch.arange(len(neighbours), device=neighbours.device)[:, None]
-    if (neighbours == itself).any():
-        raise ValueError(
-            "neighbours must not hold the query itself when gallery_labels is None: "
-            "search(queries) without a gallery leaves it out"
         )

@@ -1,12 +1,12 @@
 """PCA whitening, learnt on one set of embeddings and applied to others.
 
-Descriptors of photographs share much (sky, walls), and what many share says little. Whitening
-turns the axes to those of the covariance and divides by their spread:
+Descriptors of photographs share much (sky, walls), and what many images share tells them apart
+badly. Whitening rotates the axes to those of the covariance and divides by their spread:
 
     w(x) = L2( Λ^(−1/2) Uᵀ (x − μ) )      covariance = U Λ Uᵀ, largest λ first
 
-Learn it on images that are not searched later (for ROxford on those of RParis, and the other way
-round); learnt on the gallery itself it has seen the test.
+Learn it on images that are not searched later: for ROxford on those of RParis, for RParis on those
+of ROxford. If it is learnt on the gallery itself, it has seen the test set.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from recallkit.checks import check_embeddings
 
 @dataclass(frozen=True)
 class Whitening:
-    """A learnt whitening; call it on embeddings.
+    """A whitening that has been learnt; call it on embeddings.
 
     Attributes:
         mean: μ, (D,) float64.
@@ -31,10 +31,10 @@ class Whitening:
     projection: Tensor
 
     def __call__(self, embeddings: Tensor) -> Tensor:
-        """(N, D) → (N, d) unit vectors, type and device those of the input.
+        """Whiten embeddings, (N, D) → (N, d) unit vectors of the type and device of the input.
 
         Raises:
-            ValueError: if D is not the one learnt.
+            ValueError: if D is not that of the embeddings it was learnt on.
         """
         check_embeddings(embeddings)
         if embeddings.shape[1] != len(self.mean):
@@ -51,12 +51,12 @@ def fit_whitening(embeddings: Tensor, dim: int | None = None) -> Whitening:
 
     Args:
         embeddings: (N, D) floating point, of images that are not searched later.
-        dim: d, how many of the directions with the largest spread are kept. Default: all that
-            have any spread (relative to the largest 1e-10 and more).
+        dim: d, how many of the directions with the largest variance λ are kept. Default: all whose
+            variance is above 1e-10 of the largest.
 
     Raises:
         ValueError: fewer than two embeddings; a dim below 1 or above the number of directions with
-            any spread, which at most N − 1 are.
+            any variance, which is at most N − 1.
     """
     check_embeddings(embeddings)
     if len(embeddings) < 2:

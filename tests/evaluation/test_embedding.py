@@ -1,9 +1,44 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import interpolate, normalize
 
-from recallkit.evaluation.embedding import multi_scale
+from recallkit.data.image_set import Protocol
+from recallkit.evaluation import embed, embed_pixels, evaluate, evaluate_embeddings, multi_scale
+from recallkit.metrics import retrieval_metrics
 from recallkit.networks import SmallConvNet
+
+
+def test_a_network_is_evaluated_by_its_embeddings(toy_splits):
+    network, images = SmallConvNet(8), toy_splits.validation
+    embeddings = embed(network, images.images, 16)
+    assert embeddings.shape == (16, 8)
+    assert network.training
+    assert evaluate(network, images, 16) == evaluate_embeddings(embeddings, images)
+    assert torch.equal(embed(network, images.images, 16, batch_size=16), embeddings)
+
+
+def test_the_mode_of_a_network_is_restored_after_an_error(toy_splits):
+    network = SmallConvNet(8)
+    with pytest.raises(RuntimeError):
+        embed(network, toy_splits.validation.images[:, :2], 16)
+    assert network.training
+
+
+def test_each_search_of_a_protocol_has_its_metrics(toy_splits):
+    queries, gallery = torch.arange(0, 16, 2), torch.arange(1, 16, 2)
+    searches = {"": (queries, gallery), "all": (torch.arange(16), None)}
+    images = replace(toy_splits.validation, protocol=Protocol((1,), searches))
+    embeddings = embed_pixels(images.images, 16)
+    metrics = evaluate_embeddings(embeddings, images)
+    assert list(metrics)[:2] == ["R@1", "P@1"]
+    labels = images.labels
+    with_gallery = retrieval_metrics(
+        embeddings[queries], labels[queries], embeddings[gallery], labels[gallery], (1,)
+    )
+    everything = retrieval_metrics(embeddings, labels, ks=(1,))
+    assert metrics == with_gallery | {f"all {name}": v for name, v in everything.items()}
 
 
 def test_is_the_mean_over_sizes_on_the_unit_sphere():

@@ -1,4 +1,4 @@
-"""Embeddings in files, whoever made them."""
+"""Embeddings in files, made by any tool."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from recallkit.errors import RecallkitError
-from recallkit.evaluation.embedding_files import numbered, read_features, write_features
+from recallkit.evaluation import number_labels, read_embeddings, write_embeddings
 
 POINTS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([4, 4, -1, -1, 9])
@@ -22,20 +22,20 @@ def test_labels_inside(tmp_path, suffix, name):
         save_file(content, path)
     else:
         torch.save(content, path)
-    embeddings, labels = read_features(path)
+    embeddings, labels = read_embeddings(path)
     assert torch.equal(embeddings, POINTS)
     assert labels.tolist() == LABELS.tolist()
 
 
 def test_an_array_alone_is_mapped_and_its_labels_lie_beside(tmp_path):
     np.save(tmp_path / "file.npy", POINTS.numpy())
-    assert read_features(tmp_path / "file.npy")[1] is None
+    assert read_embeddings(tmp_path / "file.npy")[1] is None
     (tmp_path / "file.labels.txt").write_text("a\na\nb\nb\nc\n")
-    embeddings, labels = read_features(tmp_path / "file.npy")
+    embeddings, labels = read_embeddings(tmp_path / "file.npy")
     assert torch.equal(embeddings, POINTS)
     assert labels.tolist() == list("aabbc")
     np.save(tmp_path / "others.npy", LABELS.numpy())
-    assert read_features(tmp_path / "file.npy", tmp_path / "others.npy")[1].tolist() == [
+    assert read_embeddings(tmp_path / "file.npy", tmp_path / "others.npy")[1].tolist() == [
         4,
         4,
         -1,
@@ -43,23 +43,23 @@ def test_an_array_alone_is_mapped_and_its_labels_lie_beside(tmp_path):
         9,
     ]
     torch.save(POINTS, tmp_path / "alone.pt")
-    assert torch.equal(read_features(tmp_path / "alone.pt")[0], POINTS)
+    assert torch.equal(read_embeddings(tmp_path / "alone.pt")[0], POINTS)
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    write_features(tmp_path / "new" / "file.npz", POINTS, LABELS)
-    embeddings, labels = read_features(tmp_path / "new" / "file.npz")
+    write_embeddings(tmp_path / "new" / "file.npz", POINTS, LABELS)
+    embeddings, labels = read_embeddings(tmp_path / "new" / "file.npz")
     assert torch.equal(embeddings, POINTS)
     assert labels.tolist() == LABELS.tolist()
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["file.npz"]
     with pytest.raises(RecallkitError, match=r"must end in \.npz"):
-        write_features(tmp_path / "file.csv", POINTS)
+        write_embeddings(tmp_path / "file.csv", POINTS)
 
 
 def test_words_get_the_same_number_in_both_files():
-    own, others = numbered(np.array(["b", "a"]), np.array(["c", "b", "b"]))
-    assert own[0] == others[1] == others[2]
-    assert len({int(x) for x in [*own, *others]}) == 3
+    first, second = number_labels(np.array(["b", "a"]), np.array(["c", "b", "b"]))
+    assert first[0] == second[1] == second[2]
+    assert len({int(x) for x in [*first, *second]}) == 3
 
 
 class Runs:
@@ -83,7 +83,7 @@ class Runs:
 def test_bad_files_are_named(tmp_path, make, message):
     make(tmp_path)
     with pytest.raises(RecallkitError, match=message):
-        read_features(tmp_path / "f.npy")
+        read_embeddings(tmp_path / "f.npy")
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,23 @@ def test_rows_that_are_no_embeddings_are_named(tmp_path, fault, message, dtype):
     broken[3] = fault
     np.save(tmp_path / "f.npy", broken.numpy())
     with pytest.raises(RecallkitError, match=rf"f\.npy: {message}"):
-        read_features(tmp_path / "f.npy")
+        read_embeddings(tmp_path / "f.npy")
 
 
 def test_more_bad_files(tmp_path):
     np.save(tmp_path / "none.npy", POINTS[:0].numpy())
     with pytest.raises(RecallkitError, match=r"none\.npy must hold embeddings"):
-        read_features(tmp_path / "none.npy")
+        read_embeddings(tmp_path / "none.npy")
     with pytest.raises(RecallkitError, match=r"must end in one of \.npy"):
-        read_features(tmp_path / "f.csv")
+        read_embeddings(tmp_path / "f.csv")
     torch.save(Runs(), tmp_path / "f.pt")
     with pytest.raises(RecallkitError, match="cannot be read as embeddings"):
-        read_features(tmp_path / "f.pt")
+        read_embeddings(tmp_path / "f.pt")
     np.savez(tmp_path / "f.npz", weights=np.zeros(3))
     with pytest.raises(RecallkitError, match=r"must hold embeddings or features.*it holds weights"):
-        read_features(tmp_path / "f.npz")
+        read_embeddings(tmp_path / "f.npz")
     np.savez(tmp_path / "f.npz", features=POINTS.numpy(), labels=np.arange(4))
     with pytest.raises(RecallkitError, match="a label for each of the 5 embeddings"):
-        read_features(tmp_path / "f.npz")
+        read_embeddings(tmp_path / "f.npz")
     with pytest.raises(RecallkitError, match="no file of labels"):
-        read_features(tmp_path / "f.npz", tmp_path / "gone.npy")
+        read_embeddings(tmp_path / "f.npz", tmp_path / "gone.npy")

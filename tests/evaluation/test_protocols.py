@@ -1,4 +1,4 @@
-"""`recallkit evaluate`: a run, or a file of anybody's, by the protocol of a data set."""
+"""`recallkit evaluate`: a run, or files of embeddings, by the protocol of a data set."""
 
 import re
 
@@ -8,7 +8,7 @@ import torch
 from helpers.trees import ground_truth, make_tree
 
 from recallkit import cli
-from recallkit.evaluation.embedding_files import read_features
+from recallkit.evaluation import read_embeddings
 from recallkit.metrics import fit_whitening, retrieval_metrics, revisited_of_embeddings
 
 SMALL = ["--network", "small", "--no-pretrained", "--image-size", "16", "--embedding-dim", "8"]
@@ -62,12 +62,12 @@ def test_queries_against_a_gallery_with_words_for_labels(capsys):
     np.save("gallery.npy", points(20).numpy())
     np.save("gallery.labels.npy", words)
     torch.save({"embeddings": points(5, seed=1), "labels": torch.zeros(5)}, "q.pt")
-    np.save("own.npy", words[::4])
+    np.save("words.npy", words[::4])
     expected = retrieval_metrics(
         points(5, seed=1), torch.arange(5), points(20), torch.arange(20) // 4, ks=(1, 10, 20)
     )
-    arguments = ["q.pt", "--labels", "own.npy", "--gallery", "gallery.npy", "--ks", "1", "10", "20"]
-    assert shown(capsys, *arguments) == percent(expected)
+    arguments = ["q.pt", "--labels", "words.npy", "--gallery", "gallery.npy"]
+    assert shown(capsys, *arguments, "--ks", "1", "10", "20") == percent(expected)
 
 
 def test_whitening_is_learnt_on_another_file(capsys):
@@ -83,8 +83,8 @@ def test_whitening_is_learnt_on_another_file(capsys):
 def test_a_file_by_the_protocol_of_vehicleid(tmp_path, monkeypatch, capsys):
     make_tree("vehicleid", tmp_path / "tree", monkeypatch)
     np.save("test.npy", points(16).numpy())
-    found = shown(capsys, "test.npy", "--dataset", "vehicleid", "--root", "tree")
-    assert {"small R@1", "medium R@5", "large mAP"} <= set(found)
+    metrics = shown(capsys, "test.npy", "--dataset", "vehicleid", "--root", "tree")
+    assert {"small R@1", "medium R@5", "large mAP"} <= set(metrics)
     np.save("short.npy", points(15).numpy())
     message = failing("short.npy", "--dataset", "vehicleid", "--root", "tree")
     assert "16 test images" in message
@@ -100,8 +100,8 @@ def test_files_by_the_revisited_protocol_with_distractors(tmp_path, monkeypatch,
     expected = revisited_of_embeddings(points(2), points(6, 1), judgements)
     assert shown(capsys, *arguments) == percent(expected)
     expected = revisited_of_embeddings(points(2), points(6, 1), judgements, (1,), points(30, 2))
-    found = shown(capsys, *arguments, "--ks", "1", "--distractors", "d.npy")
-    assert found == percent(expected)
+    metrics = shown(capsys, *arguments, "--ks", "1", "--distractors", "d.npy")
+    assert metrics == percent(expected)
     assert "--gallery FILE" in failing("q.npy", "--dataset", "roxford5k", "--root", "tree")
 
 
@@ -111,21 +111,21 @@ def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
     make_tree("revisitop1m", tmp_path / "far", monkeypatch)
     train = ["train", "--preset", "sop-resnet50", "--root", "tree", *SMALL, "--out", "run"]
     cli.main([*train, "--device", "cpu", "--no-simix"])
-    own = shown(capsys, "run", "--save", "kept.npz")
-    assert "R@1000" in own
-    embeddings, labels = read_features(tmp_path / "kept.npz")
+    on_sop = shown(capsys, "run", "--save", "kept.npz")
+    assert "R@1000" in on_sop
+    embeddings, labels = read_embeddings(tmp_path / "kept.npz")
     assert embeddings.shape == (12, 8)
-    assert shown(capsys, "kept.npz", "--ks", "1")["R@1"] == own["R@1"]
+    assert shown(capsys, "kept.npz", "--ks", "1")["R@1"] == on_sop["R@1"]
     assert len(labels) == 12
     landmarks = ["run", "--dataset", "roxford5k", "--root", "oxford"]
     for more in (["--longest", "32", "--scales", "1", "0.7"], ["--longest", "0"]):
-        found = shown(capsys, *landmarks, *more)
-        assert {"easy mAP", "medium mP@10", "hard mP@1"} <= set(found)
+        metrics = shown(capsys, *landmarks, *more)
+        assert {"easy mAP", "medium mP@10", "hard mP@1"} <= set(metrics)
         far = ["run", "--dataset", "revisitop1m", "--root", "far", "--save", "far.npy"]
         cli.main(["evaluate", *far, *more])
-        assert read_features(tmp_path / "far.npy")[0].shape == (5, 8)
+        assert read_embeddings(tmp_path / "far.npy")[0].shape == (5, 8)
         among_more = shown(capsys, *landmarks, *more, "--distractors", "far.npy")
-        assert all(value <= found[name] for name, value in among_more.items())
+        assert all(value <= metrics[name] for name, value in among_more.items())
     assert "save must name a .npy" in failing("run", "--dataset", "revisitop1m", "--root", "far")
 
 

@@ -1,4 +1,4 @@
-"""The definitions once more, by explicit loops over Python numbers."""
+"""The definitions of ranking and metrics as explicit loops over Python numbers."""
 
 import math
 
@@ -26,8 +26,8 @@ def metrics(queries, query_labels, gallery=None, gallery_labels=None, ks=(1, 10,
     """R@k, P@1, mAP@R and mAP; None where no query has a positive."""
     labels = query_labels if gallery is None else gallery_labels
     rows = []
-    for (order, _), own in zip(rankings(queries, gallery), query_labels, strict=True):
-        relevant = [labels[z] == own for z in order]
+    for (order, _), label in zip(rankings(queries, gallery), query_labels, strict=True):
+        relevant = [labels[z] == label for z in order]
         if any(relevant):
             rows.append(_of_one_query(relevant, ks))
     if not rows:

@@ -1,10 +1,15 @@
-"""Small retrieval problems with many true ties, for hypothesis."""
+"""Small retrieval problems with many true ties, for hypothesis; and random unit vectors."""
 
 import torch
 from hypothesis import strategies as st
 
 # Sums of products of these are exact in every order of addition.
 _VALUES = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0])
+
+
+def unit_vectors(n, d, seed=0, dtype=torch.float32):
+    vectors = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    return torch.nn.functional.normalize(vectors, dim=1)
 
 
 @st.composite
@@ -39,10 +44,10 @@ def problems(draw):
 def uneven_problems(draw):
     """All against all or a gallery, with a class that holds most and several that hold few."""
     sizes = [draw(st.integers(10, 30)), *draw(st.lists(st.integers(1, 4), max_size=6))]
-    own = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-    own = own[torch.tensor(draw(st.permutations(range(len(own)))))]
-    points = draw(embeddings(len(own), draw(st.integers(1, 4))))
+    classes = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    classes = classes[torch.tensor(draw(st.permutations(range(len(classes)))))]
+    points = draw(embeddings(len(classes), draw(st.integers(1, 4))))
     if draw(st.booleans()):
-        return points, own, None, None
-    cut = draw(st.integers(1, len(own) - 1))
-    return points[:cut], own[:cut], points[cut:], own[cut:]
+        return points, classes, None, None
+    cut = draw(st.integers(1, len(classes) - 1))
+    return points[:cut], classes[:cut], points[cut:], classes[cut:]

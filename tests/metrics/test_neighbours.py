@@ -4,29 +4,21 @@ import numpy
 import pytest
 import torch
 from helpers.brute_force import rankings
-from helpers.strategies import problems
+from helpers.strategies import problems, unit_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recallkit.bench.memory import peak_bytes
 from recallkit.bench.search import bench_search
 from recallkit.errors import RecallkitError
-from recallkit.metrics import search
-from recallkit.metrics import search as search_function
-from recallkit.metrics.ranking_keys import LEFT_OUT, ranking_keys, unpack
+from recallkit.metrics import neighbours, ranking_keys, search
+from recallkit.metrics.ranking_keys import LEFT_OUT, unpack
 
 ENGINES = ["torch", "faiss"]
-search_module = sys.modules[search_function.__module__]
-similarity_module = sys.modules["recallkit.metrics.ranking_keys"]
 
 
-def unit_vectors(n, d, seed=0, dtype=torch.float32):
-    vectors = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-    return torch.nn.functional.normalize(vectors, dim=1)
-
-
-def assert_is_brute_force(found, queries, gallery, k):
-    similarities, indices = found
+def assert_is_brute_force(result, queries, gallery, k):
+    similarities, indices = result
     expected = rankings(queries.tolist(), None if gallery is None else gallery.tolist())
     assert indices.tolist() == [order[:k] for order, _ in expected]
     assert similarities.tolist() == [values[:k] for _, values in expected]
@@ -48,9 +40,33 @@ def test_is_brute_force_with_ties(engine, problem, data):
 def test_is_brute_force_on_random_vectors(engine, dtype, within):
     queries = unit_vectors(40, 16, dtype=torch.float64).to(dtype)
     gallery = None if within else unit_vectors(60, 16, 1, torch.float64).to(dtype)
-    found = search(queries, gallery, 7, engine)
-    assert [t.dtype for t in found] == [torch.float32, torch.int64]
-    assert_is_brute_force(found, queries, gallery, 7)
+    result = search(queries, gallery, 7, engine)
+    assert [t.dtype for t in result] == [torch.float32, torch.int64]
+    assert_is_brute_force(result, queries, gallery, 7)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(deadline=None, max_examples=60)
+@given(problem=problems(), data=st.data())
+def test_chosen_rows_have_the_neighbours_of_a_search_with_all(engine, problem, data):
+    embeddings = problem[0]
+    k = data.draw(st.integers(1, len(embeddings) - 1))
+    rows = torch.tensor(data.draw(st.lists(st.integers(0, len(embeddings) - 1), min_size=1)))
+    similarities, indices = search(embeddings[rows], embeddings, k, engine, left_out=rows)
+    of_all = search(embeddings, k=k)
+    assert torch.equal(similarities, of_all[0][rows])
+    assert torch.equal(indices, of_all[1][rows])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_chosen_row_is_left_out_among_its_copies(engine):
+    embeddings = unit_vectors(400, 32)
+    embeddings[100:150] = embeddings[7]
+    rows = torch.tensor([149, 7, 100, 7, 399])
+    _, indices = search(embeddings[rows], embeddings, 60, engine, left_out=rows)
+    assert torch.equal(indices, search(embeddings, k=60)[1][rows])
+    assert indices[:3, 0].tolist() == [7, 100, 7]
+    assert not (indices == rows[:, None]).any()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -85,13 +101,13 @@ def test_engines_agree_at_the_ends_of_float32(scale):
 def test_faiss_leaves_only_doubtful_queries_to_torch(monkeypatch):
     """Separated vectors are settled by faiss alone; a hundred copies of one vector are not."""
     redone = []
-    by_torch = search_module._search_torch
+    by_torch = neighbours.search_by_torch
 
     def watched(queries, *rest):
         redone.append(len(queries))
         return by_torch(queries, *rest)
 
-    monkeypatch.setattr(search_module, "_search_torch", watched)
+    monkeypatch.setattr(neighbours, "search_by_torch", watched)
     gallery = unit_vectors(400, 32)
     search(gallery[:50], gallery, 5, "faiss")
     assert redone == []
@@ -102,13 +118,13 @@ def test_faiss_leaves_only_doubtful_queries_to_torch(monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_blocks_do_not_change_the_answer(engine, monkeypatch):
+def test_blocks_do_not_change_the_result(engine, monkeypatch):
     queries, gallery = unit_vectors(90, 8), unit_vectors(70, 8, seed=1)
     for database in (None, gallery):
         whole = search(queries, database, 10, engine)
         with monkeypatch.context() as patch:
-            patch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 20_000})
-            patch.setattr(search_module, "_FAISS_ROWS", 11)
+            patch.setattr(ranking_keys, "BLOCK_BYTES", {"cpu": 20_000})
+            patch.setattr(neighbours, "FAISS_ROWS", 11)
             blocks = search(queries, database, 10, engine)
         assert torch.equal(whole[0], blocks[0])
         assert torch.equal(whole[1], blocks[1])
@@ -120,7 +136,7 @@ def test_selection_by_a_sampled_threshold_is_that_of_a_sort(k):
     queries, gallery = unit_vectors(20, 6), unit_vectors(3000, 6, seed=1)
     queries[7], queries[8] = 0, gallery[5] * 0.5  # one row all ties, one of small numbers
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_module, "_SAMPLE", 300)
+        patch.setattr(neighbours, "SAMPLE", 300)
         similarities, indices = search(queries, gallery, k, "torch")
     exact = (queries.double() @ gallery.double().T).float()
     order = exact.sort(dim=1, descending=True, stable=True).indices[:, :k]
@@ -133,7 +149,7 @@ def test_a_sample_that_promises_too_much_costs_no_neighbour():
     gallery[:180:2, 0] = 1  # what the sample sees, every second item, holds all 90 near ones
     gallery[1::2, 1] = torch.linspace(0, 1, 2500)
     queries = torch.tensor([[1.0, 0.1]])
-    assert search_module._sampled_threshold(queries @ gallery.T, 100) == 1
+    assert neighbours.sampled_threshold(queries @ gallery.T, 100) == 1
     _, indices = search(queries, gallery, 100, "torch")
     assert indices[0, :90].tolist() == list(range(0, 180, 2))
     assert indices[0, 90:].tolist() == list(range(4999, 4979, -2))
@@ -143,14 +159,14 @@ def test_a_gallery_in_a_file_is_read_in_blocks(tmp_path):
     gallery = unit_vectors(40_000, 16)
     numpy.save(tmp_path / "gallery.npy", gallery.numpy())
     mapped = torch.from_numpy(numpy.load(tmp_path / "gallery.npy", mmap_mode="c"))
-    found = []
+    results = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 2**19})
-        patch.setattr(similarity_module, "_ROWS_BYTES", {"cpu": 2**19})
-        held = peak_bytes(lambda: found.extend(search(gallery[:200], mapped, 10, "torch")))
+        patch.setattr(ranking_keys, "BLOCK_BYTES", {"cpu": 2**19})
+        patch.setattr(ranking_keys, "ROWS_BYTES", {"cpu": 2**19})
+        held = peak_bytes(lambda: results.extend(search(gallery[:200], mapped, 10, "torch")))
     whole = search(gallery[:200], gallery, 10, "torch")
-    assert torch.equal(found[0], whole[0])
-    assert torch.equal(found[1], whole[1])
+    assert torch.equal(results[0], whole[0])
+    assert torch.equal(results[1], whole[1])
     assert held < gallery.nbytes  # float64 or a table of all pairs would be 5 and 32 MB
 
 
@@ -162,10 +178,10 @@ def test_the_cost_of_a_search_is_told_beside_its_products():
 
 def test_keys_order_similarities_and_break_ties_by_index():
     similarities = torch.tensor([[0.5, -0.0, 0.0, -0.5, 0.5, -3e38, 3e38, 1e-45, -1e-45]])
-    keys = ranking_keys(similarities, torch.arange(9))
-    found, indices = unpack(keys.sort(descending=True).values)
+    keys = ranking_keys.ranking_keys(similarities, torch.arange(9))
+    unpacked, indices = unpack(keys.sort(descending=True).values)
     assert indices.tolist() == [[6, 0, 4, 7, 1, 2, 8, 3, 5]]
-    assert torch.equal(found, similarities.gather(1, indices))
+    assert torch.equal(unpacked, similarities.gather(1, indices))
     assert (keys > LEFT_OUT).all()
 
 
@@ -177,21 +193,24 @@ def test_inputs_may_require_grad():
 
 def test_auto_chooses_faiss_for_long_searches_on_a_cpu(monkeypatch):
     embeddings = unit_vectors(20, 8)
-    assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
-    monkeypatch.setattr(search_module, "_FAISS_PAYS_FROM", 1)
-    assert search_module._chosen("auto", embeddings, embeddings, 5) == "faiss"
-    assert search_module._chosen("auto", embeddings, embeddings, 10_000) == "torch"
+    assert neighbours.chosen_engine("auto", embeddings, embeddings, 5) == "torch"
+    monkeypatch.setattr(neighbours, "FAISS_PAYS_FROM", 1)
+    assert neighbours.chosen_engine("auto", embeddings, embeddings, 5) == "faiss"
+    assert neighbours.chosen_engine("auto", embeddings, embeddings, 10_000) == "torch"
     with monkeypatch.context() as patch:
-        patch.setattr(search_module, "_FAISS_COPIES", 100)
-        assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
+        patch.setattr(neighbours, "FAISS_COPIES", 100)
+        assert neighbours.chosen_engine("auto", embeddings, embeddings, 5) == "torch"
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert search_module._chosen("auto", embeddings, embeddings, 5) == "torch"
+    assert neighbours.chosen_engine("auto", embeddings, embeddings, 5) == "torch"
 
 
 def test_without_faiss_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(RecallkitError, match="pip install faiss-cpu"):
+    with pytest.raises(RecallkitError, match=r'pip install "recallkit\[course\]"'):
         search(unit_vectors(5, 3), k=1, engine="faiss")
+
+
+PAIR = {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3)}
 
 
 @pytest.mark.parametrize(
@@ -215,6 +234,12 @@ def test_without_faiss_the_remedy_is_named(monkeypatch):
         ),
         ({"queries": torch.ones(1, 3), "k": 1}, "queries must be at least two"),
         ({"queries": torch.ones(5, 3), "k": 1, "engine": "annoy"}, "engine"),
+        ({"queries": torch.ones(5, 3), "left_out": torch.arange(5)}, "left_out needs a gallery"),
+        ({**PAIR, "left_out": torch.arange(4)}, r"left_out must be int64 .* shape \(5\)"),
+        ({**PAIR, "left_out": torch.arange(5.0)}, "left_out must be int64"),
+        ({**PAIR, "left_out": torch.arange(5) + 1}, "left_out must lie between 0 and 4"),
+        ({**PAIR, "left_out": torch.arange(5) - 1}, "left_out must lie between 0 and 4"),
+        ({**PAIR, "left_out": torch.arange(5), "k": 5}, "k must be from 1 to 4, all but"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
@@ -224,11 +249,15 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("engine", ["auto", *ENGINES])
-def test_answers_on_cuda_are_those_on_the_cpu(engine):
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+@pytest.mark.parametrize("where", ["cuda", "cpu"])
+def test_results_on_cuda_are_those_on_the_cpu(engine, where):
     embeddings = torch.cat([unit_vectors(300, 32), unit_vectors(100, 32)])  # ties across
-    expected = search(embeddings, k=10, engine="torch")
-    found = search(embeddings.cuda(), k=10, engine=engine)
-    assert all(t.is_cuda for t in found)
-    assert torch.equal(found[0].cpu(), expected[0])
-    assert torch.equal(found[1].cpu(), expected[1])
+    expected = search(embeddings, embeddings, 10, "torch")
+    result = search(embeddings.cuda(), embeddings.to(where), 10, engine)
+    assert all(t.is_cuda for t in result)
+    assert torch.equal(result[0].cpu(), expected[0])
+    assert torch.equal(result[1].cpu(), expected[1])
+    rows = torch.arange(0, 400, 9)
+    chosen = search(embeddings[rows].cuda(), embeddings.to(where), 10, engine, left_out=rows)
+    assert torch.equal(chosen[1].cpu(), search(embeddings, None, 10, "torch")[1][rows])

@@ -9,10 +9,15 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from recallkit.bench.memory import peak_bytes
-from recallkit.metrics import metrics_of_neighbours, positive_ranks, retrieval_metrics, search
-from recallkit.metrics import ranking_keys as similarity_module
-from recallkit.metrics import ranks as counting_module
-from recallkit.metrics import recall as metrics_module
+from recallkit.metrics import (
+    metrics_of_neighbours,
+    positive_ranks,
+    ranking_keys,
+    ranks,
+    recall,
+    retrieval_metrics,
+    search,
+)
 from recallkit.ranks.positives import find_positives
 
 KS = (1, 2, 5, 100)
@@ -51,7 +56,7 @@ def test_uneven_classes_are_brute_force_however_queries_are_grouped(problem, tab
     whole = retrieval_metrics(*problem, ks=KS)
     assert whole == pytest.approx(expected, abs=1e-12)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics_module, "_TABLE", table)
+        patch.setattr(recall, "TABLE", table)
         assert retrieval_metrics(*problem, ks=KS) == whole  # to the last digit
 
 
@@ -62,12 +67,12 @@ def test_lists_and_passes_count_the_same(way, problem):
     queries, query_labels, gallery, gallery_labels = problem
     positives = find_positives(query_labels, gallery_labels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting_module, "_A_LISTED_ITEM", way)  # what lists cost: nothing, or all
-        ranks = positive_ranks(queries, positives, gallery)
+        patch.setattr(ranks, "LISTED_ITEM_COST", way)  # what lists cost: nothing, or all
+        counted = positive_ranks(queries, positives, gallery)
     orders = rankings(queries.tolist(), None if gallery is None else gallery.tolist())
     for row, (order, _) in enumerate(orders):
         expected = [order.index(p) + 1 if p >= 0 else torch.inf for p in positives[row].tolist()]
-        assert ranks[row].tolist() == expected
+        assert counted[row].tolist() == expected
 
 
 @pytest.mark.parametrize("way", [0, 10**9])
@@ -81,7 +86,7 @@ def test_distractors_count_behind_the_gallery(way, problem, data):
     others = gallery[cut:] if cut < len(gallery) else None
     whole = positive_ranks(queries, positives, gallery)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting_module, "_A_LISTED_ITEM", way)
+        patch.setattr(ranks, "LISTED_ITEM_COST", way)
         assert torch.equal(positive_ranks(queries, positives, gallery[:cut], others), whole)
 
 
@@ -89,11 +94,11 @@ def test_one_large_class_costs_no_table_of_its_width_for_all(monkeypatch):
     """Of 3,000 images 1,000 of one class: a table of all would hold 3 million positives."""
     labels = torch.arange(3000).clamp(min=999) // 2
     embeddings = random_problem(3000, 0, classes=50)[0]
-    monkeypatch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 2**21})
-    monkeypatch.setattr(similarity_module, "_ROWS_BYTES", {"cpu": 2**21})
+    monkeypatch.setattr(ranking_keys, "BLOCK_BYTES", {"cpu": 2**21})
+    monkeypatch.setattr(ranking_keys, "ROWS_BYTES", {"cpu": 2**21})
     held = {}
     for table in (2**16, 2**22):
-        monkeypatch.setattr(metrics_module, "_TABLE", table)
+        monkeypatch.setattr(recall, "TABLE", table)
         held[table] = peak_bytes(lambda: retrieval_metrics(embeddings, labels))
     assert held[2**16] < 8 * 3000 * 1000 < held[2**22]  # int64, alone
 
@@ -103,11 +108,11 @@ def test_one_large_class_costs_no_table_of_its_width_for_all(monkeypatch):
 def test_ranks_are_places_in_the_brute_force_order(problem):
     queries, query_labels, gallery, gallery_labels = problem
     positives = find_positives(query_labels, gallery_labels)
-    ranks = positive_ranks(queries, positives, gallery)
+    counted = positive_ranks(queries, positives, gallery)
     orders = rankings(queries.tolist(), None if gallery is None else gallery.tolist())
     for row, (order, _) in enumerate(orders):
         expected = [order.index(p) + 1 if p >= 0 else torch.inf for p in positives[row].tolist()]
-        assert ranks[row].tolist() == expected
+        assert counted[row].tolist() == expected
 
 
 @pytest.mark.parametrize("engine", ["torch", "faiss"])
@@ -120,9 +125,9 @@ def test_counting_and_neighbours_agree_ties_included(engine, problem):
     ks = tuple(k for k in KS if k <= largest)
     counted = retrieval_metrics(*problem, ks=ks)
     _, neighbours = search(queries, gallery, largest, engine)
-    found = metrics_of_neighbours(neighbours, query_labels, gallery_labels, ks)
+    metrics = metrics_of_neighbours(neighbours, query_labels, gallery_labels, ks)
     del counted["mAP"]
-    assert found == pytest.approx(counted, abs=1e-12)
+    assert metrics == pytest.approx(counted, abs=1e-12)
 
 
 @pytest.mark.parametrize("engine", ["torch", "faiss"])
@@ -130,10 +135,10 @@ def test_counting_and_neighbours_agree_ties_included(engine, problem):
 def test_a_short_search_gives_the_same_recall(engine, gallery):
     problem = random_problem(200, gallery, classes=40)
     _, neighbours = search(problem[0], problem[2], 10, engine)
-    found = metrics_of_neighbours(neighbours, problem[1], problem[3], ks=(1, 2, 10))
+    metrics = metrics_of_neighbours(neighbours, problem[1], problem[3], ks=(1, 2, 10))
     counted = retrieval_metrics(*problem, ks=(1, 2, 10))
-    assert {k: counted[k] for k in found if k != "mAP@R"} == {
-        k: v for k, v in found.items() if k != "mAP@R"
+    assert {k: counted[k] for k in metrics if k != "mAP@R"} == {
+        k: v for k, v in metrics.items() if k != "mAP@R"
     }
 
 
@@ -160,9 +165,9 @@ def test_worked_example():
     """Positives of the one query with class-mates at ranks 1 and 4 of 4, by hand."""
     gallery = torch.tensor([[1.0], [0.9], [0.8], [0.7]])
     labels = torch.tensor([3, 0, 0, 3])
-    found = retrieval_metrics(torch.ones(1, 1), torch.tensor([3]), gallery, labels, ks=(1, 2))
-    assert found == {"R@1": 1.0, "R@2": 1.0, "P@1": 1.0, "mAP@R": 0.5, "mAP": 0.75}
-    assert list(found) == ["R@1", "R@2", "P@1", "mAP@R", "mAP"]
+    metrics = retrieval_metrics(torch.ones(1, 1), torch.tensor([3]), gallery, labels, ks=(1, 2))
+    assert metrics == {"R@1": 1.0, "R@2": 1.0, "P@1": 1.0, "mAP@R": 0.5, "mAP": 0.75}
+    assert list(metrics) == ["R@1", "R@2", "P@1", "mAP@R", "mAP"]
 
 
 def test_queries_without_a_positive_are_left_out_of_the_mean():
@@ -176,7 +181,7 @@ def test_queries_without_a_positive_are_left_out_of_the_mean():
 def test_blocks_do_not_change_the_metrics(monkeypatch):
     problem = random_problem(200, 0, classes=40)
     whole = retrieval_metrics(*problem)
-    monkeypatch.setattr(similarity_module, "_BLOCK_BYTES", {"cpu": 30_000})
+    monkeypatch.setattr(ranking_keys, "BLOCK_BYTES", {"cpu": 30_000})
     assert retrieval_metrics(*problem) == whole
 
 

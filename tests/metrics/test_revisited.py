@@ -1,4 +1,4 @@
-"""The revisited protocol against the original's loops, written once more on Python lists."""
+"""The revisited protocol against the loops of the original, written here on Python lists."""
 
 import pytest
 import torch
@@ -16,7 +16,10 @@ ROLES = {  # positives, ignored
 
 
 def by_loops(rankings, judgements, ks):
-    """Area under the precision–recall curve, walked image by image; None where nothing is asked."""
+    """Area under the precision–recall curve, walked image by image.
+
+    Settings without a positive are absent.
+    """
     means = {}
     for setting, (positive, ignored) in ROLES.items():
         rows = []
@@ -52,7 +55,10 @@ def judged(draw, queries, gallery):
         draw(st.lists(kinds, min_size=gallery, max_size=gallery).map(tuple)) for _ in range(queries)
     ]
     return [
-        {kind: [i for i, own in enumerate(row) if own == kind] for kind in ("easy", "hard", "junk")}
+        {
+            kind: [i for i, judged in enumerate(row) if judged == kind]
+            for kind in ("easy", "hard", "junk")
+        }
         for row in table
     ]
 
@@ -76,27 +82,27 @@ def test_of_embeddings_is_of_their_ranked_lists_ties_included(data):
     judgements = data.draw(judged(3, 9))
     assume(any(judgement["easy"] + judgement["hard"] for judgement in judgements))
     _, rankings = search(queries, gallery, k=9)
-    found = revisited_of_embeddings(queries, gallery, judgements, ks=(1, 2))
-    assert found == revisited_metrics(rankings, judgements, ks=(1, 2))
+    metrics = revisited_of_embeddings(queries, gallery, judgements, ks=(1, 2))
+    assert metrics == revisited_metrics(rankings, judgements, ks=(1, 2))
 
 
 def test_worked_example():
     """The ranking of notebook 08: easy at places 1, 5; hard at 3, 8; junk at 4, 9 of ten."""
     judgement = {"easy": [0, 4], "hard": [2, 7], "junk": [3, 8], "bbx": [0, 0, 9, 9]}
-    found = revisited_metrics([list(range(10))], [judgement], ks=(1, 5))
+    metrics = revisited_metrics([list(range(10))], [judgement], ks=(1, 5))
     # Easy: places 1 and 3. Medium: 1, 3, 4, 7. Hard: 2 and 5.
-    assert found["easy mAP"] == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
-    assert found["hard mAP"] == pytest.approx(((0 + 1 / 2) / 2 + (1 / 4 + 2 / 5) / 2) / 2)
-    assert found["medium mP@5"] == 3 / 5
-    assert found["easy mP@5"] == 2 / 3  # nothing is asked behind the last positive, place 3
-    assert found["hard mP@1"] == 0
+    assert metrics["easy mAP"] == pytest.approx((1 + (1 / 2 + 2 / 3) / 2) / 2)
+    assert metrics["hard mAP"] == pytest.approx(((0 + 1 / 2) / 2 + (1 / 4 + 2 / 5) / 2) / 2)
+    assert metrics["medium mP@5"] == 3 / 5
+    assert metrics["easy mP@5"] == 2 / 3  # images behind the last positive, place 3, do not count
+    assert metrics["hard mP@1"] == 0
 
 
 def test_queries_without_positives_are_left_out_of_a_setting():
     full = {"easy": [1], "hard": [2], "junk": []}
     only_easy = {"easy": [1], "hard": [], "junk": []}
-    found = revisited_metrics([[0, 1, 2], [1, 0, 2]], [full, only_easy], ks=(1,))
-    assert found["hard mAP"] == revisited_metrics([[0, 1, 2]], [full])["hard mAP"]
+    metrics = revisited_metrics([[0, 1, 2], [1, 0, 2]], [full, only_easy], ks=(1,))
+    assert metrics["hard mAP"] == revisited_metrics([[0, 1, 2]], [full])["hard mAP"]
     without = revisited_metrics([[1, 0, 2]], [only_easy])
     assert not any(name.startswith("hard") for name in without)
 
@@ -127,7 +133,7 @@ def test_judged_images_must_be_in_the_gallery(index):
         revisited_of_embeddings(torch.eye(3)[:2], torch.eye(3), judgements)
 
 
-def test_of_embeddings_wants_a_judgement_a_query():
+def test_of_embeddings_needs_a_judgement_for_each_query():
     with pytest.raises(ValueError, match="queries must be 1"):
         revisited_of_embeddings(torch.eye(3), torch.eye(3), [GOOD])
 
@@ -139,5 +145,5 @@ def test_distractors_are_as_if_they_stood_behind_the_gallery(data):
     queries, gallery, distractors = points[:3], points[3:12], points[12:]
     judgements = data.draw(judged(3, 9))
     assume(any(judgement["easy"] + judgement["hard"] for judgement in judgements))
-    found = revisited_of_embeddings(queries, gallery, judgements, distractors=distractors)
-    assert found == revisited_of_embeddings(queries, points[3:], judgements)
+    metrics = revisited_of_embeddings(queries, gallery, judgements, distractors=distractors)
+    assert metrics == revisited_of_embeddings(queries, points[3:], judgements)

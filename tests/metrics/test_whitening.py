@@ -24,16 +24,16 @@ def test_fewer_dimensions_are_those_of_the_largest_spread():
     centred = points - points.mean(dim=0)
     _, spread, axes = torch.linalg.svd(centred, full_matrices=False)
     expected = centred @ axes[:2].T / (spread[:2] / (len(points) - 1) ** 0.5)
-    found = fit_whitening(points, dim=2)(points)
-    assert torch.allclose(found.abs(), normalize(expected, dim=1).abs(), atol=1e-9)  # up to sign
+    whitened = fit_whitening(points, dim=2)(points)
+    assert torch.allclose(whitened.abs(), normalize(expected, dim=1).abs(), atol=1e-9)  # up to sign
 
 
 def test_type_is_kept_and_directions_without_spread_are_dropped():
     points = torch.cat([stretched(), torch.zeros(400, 2, dtype=torch.float64)], dim=1).float()
-    found = fit_whitening(points)(points)
-    assert found.dtype == torch.float32
-    assert found.shape == (400, 6)
-    assert torch.allclose(found.norm(dim=1), torch.ones(400), atol=1e-5)
+    whitened = fit_whitening(points)(points)
+    assert whitened.dtype == torch.float32
+    assert whitened.shape == (400, 6)
+    assert torch.allclose(whitened.norm(dim=1), torch.ones(400), atol=1e-5)
 
 
 @pytest.mark.parametrize("dim", [0, 7])
