@@ -1,15 +1,11 @@
 """The subcommands ``runs``, ``ablate``, ``plot`` and ``compare``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
+from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError
-
-if TYPE_CHECKING:
-    pass
-from recallkit.cli.shared import RUNS
 
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
