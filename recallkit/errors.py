@@ -61,6 +61,6 @@ def needs_extra(user: str) -> Iterator[None]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that proposes the known names most like ``name``; "" if none is."""
+    """Return "did you mean … ?" with the known names most like ``name``; "" if none is like it."""
     near = difflib.get_close_matches(name, list(known))
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -30,16 +30,24 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "train": Command("training", "train", "Train a network, and evaluate it on unseen classes.", True),
-    "evaluate": Command("evaluation", "evaluate", "Evaluate a run, or embeddings of any other tool."),
+    "train": Command(
+        "training", "train", "Train a network, and evaluate it on unseen classes.", True
+    ),
+    "evaluate": Command(
+        "evaluation", "evaluate", "Evaluate a run, or embeddings of any other tool."
+    ),
     "search": Command("evaluation", "search", "Find the images most similar to one of yours."),
     "runs": Command("sweeps", "list_runs", "Show the runs of a folder side by side."),
     "ablate": Command("sweeps", "ablate", "Compare settings by a protocol: tune, train, test."),
-    "plot": Command("sweeps", "plot", "Draw stored sweeps."),
+    "plot": Command("sweeps", "plot", "Draw sweeps from their stored runs."),
     "compare": Command("sweeps", "compare", "Print the paper's tables beside stored runs."),
     "bench": Command("benchmarks", "bench", "Measure time, memory and precision."),
-    "prepare": Command("data_sets", "prepare", "Check a benchmark's files, or build emoji or glyphs."),
-    "lab": Command("course", "lab", "Copy the notebooks to a folder, and open JupyterLab there.", True),
+    "prepare": Command(
+        "data_sets", "prepare", "Check a benchmark's files, or build emoji or glyphs."
+    ),
+    "lab": Command(
+        "course", "lab", "Copy the notebooks to a folder, and open JupyterLab there.", True
+    ),
     "notebooks": Command("course", "notebooks", "Execute notebooks, and store them with figures."),
 }
 
@@ -69,8 +77,8 @@ def _dispatch(arguments: list[str]) -> None:
         case [name, *rest] if name in COMMANDS:
             _run(name, rest)
         case [name, *_]:
-            hint = did_you_mean(name, COMMANDS) or "recallkit --help lists them."
-            print(f"recallkit: error: there is no command {name!r}. {hint}", file=sys.stderr)
+            hint = did_you_mean(name, COMMANDS) or "recallkit --help lists them"
+            print(f"recallkit: error: there is no command {name!r}; {hint}", file=sys.stderr)
             sys.exit(2)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from recallkit.cli.shared import RUNS, results_to_write
+from recallkit.cli.shared import RUNS
 from recallkit.errors import RecallkitError
 
 
@@ -36,7 +36,7 @@ def ablate(
     device: str = "auto",
     results: Path | None = None,
 ) -> None:
-    """Compare settings by a protocol: tuned on validation classes, measured once on test classes.
+    """Compare settings by a protocol: tune, train, test.
 
     Each setting is tuned with the same budget, then trained with several seeds at its best rate.
     Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
@@ -90,7 +90,7 @@ def plot(
     results: Path | None = None,
     out: Path | None = None,
 ) -> None:
-    """Draw sweeps from stored runs alone: SVG and PNG, with a CSV beside each.
+    """Draw sweeps from their stored runs.
 
     One figure has R@1 on test classes with 95 % intervals; another the way there, against images
     seen, updates and seconds; of batch sizes also what one common rate, or equal updates, would
@@ -141,7 +141,7 @@ def plot(
 
 
 def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
-    """Print the paper's tables beside stored runs and independent reproductions.
+    """Print the paper's tables beside stored runs.
 
     Every number says what it is: published, unverified (from memory), a reproduction by others,
     or run here, with seed and commit. What was not run says so.

@@ -33,8 +33,8 @@ def preset_in(arguments: Sequence[str]) -> str:
     parser.add_argument("--preset", nargs="?", default="emoji", const="emoji")  # tyro wants a name
     preset = parser.parse_known_args(arguments)[0].preset
     if preset not in PRESETS:
-        hint = did_you_mean(preset, PRESETS) or f"There are: {', '.join(PRESETS)}"
-        raise ValueError(f"there is no preset {preset!r}. {hint}")
+        hint = did_you_mean(preset, PRESETS) or f"known presets are: {', '.join(PRESETS)}"
+        raise ValueError(f"there is no preset {preset!r}; {hint}")
     return preset
 
 
