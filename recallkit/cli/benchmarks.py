@@ -61,13 +61,12 @@ def bench(
 
     folder = out or results_to_write(project) / "bench"
     torch.set_num_threads(threads)
-    device = choose_device(device).type
+    kind = choose_device(device).type
     if what == "skipping":
         run = run or latest_run()
-    options = BenchOptions(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
-    report = REPORTS[what](options)
+    report = REPORTS[what](Options(kind, threads, batch_sizes, methods, run, limit_s, limit_gb))
     print(report.table)
-    write_json(folder / f"{what}-{device}.json", report.measured)
-    print(f"stored {folder / f'{what}-{device}.json'}")
+    write_json(folder / f"{what}-{kind}.json", report.measured)
+    print(f"stored {folder / f'{what}-{kind}.json'}")
     if report.figure is not None:
-        save_figure(report.figure, folder / f"{what}-{device}.png")
+        save_figure(report.figure, folder / f"{what}-{kind}.png")

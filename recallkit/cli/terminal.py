@@ -1,6 +1,7 @@
 """Output that any terminal can show, and a quiet end when nobody reads it any more."""
 
 import codecs
+import io
 import os
 import sys
 import unicodedata
@@ -19,7 +20,7 @@ def make_readable() -> None:
     """Let stdout and stderr write a plain form of what their encoding lacks ("+-" for "±")."""
     codecs.register_error("recallkit", _plain)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="recallkit")
 
 
