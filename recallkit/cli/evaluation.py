@@ -1,12 +1,17 @@
 """The subcommands ``evaluate`` and ``search``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
 from recallkit.cli.shared import latest_run, save_figure
 from recallkit.tables import metrics_table
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recallkit.data.image_set import ImageSet
 
 Split = Literal["test", "validation", "train"]
 
@@ -119,21 +124,32 @@ def search(
         out: where to draw. The default: in figures/ of the run folder.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit import metrics, plots
+    from recallkit import plots
+    from recallkit.data.image_files import read_image
+
+    read_image(image)  # a damaged one is named before anything is loaded
+    folder = run or latest_run()
+    gallery, query, similarities, neighbours = _nearest(image, folder, k, split, device)
+    for rank, (value, item) in enumerate(zip(similarities, neighbours.tolist(), strict=True), 1):
+        print(f"{rank:3d}  {value:6.3f}  {gallery.name(item)}")
+    fig, _ = plots.plot_found(query, image.name, gallery, neighbours, similarities)
+    save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
+
+
+def _nearest(
+    image: Path, run: Path, k: int, split: Split, device: str
+) -> "tuple[ImageSet, Tensor, Tensor, Tensor]":
+    """Search a gallery for an image; return it, the query, similarities (k,) and indices (k,)."""
+    from recallkit import metrics
     from recallkit.data import load
     from recallkit.data.image_files import read_image
     from recallkit.evaluation.embedding import embed
     from recallkit.training.run_folder import load_run
 
-    read_image(image)  # a damaged one is named before anything is loaded
-    folder = run or latest_run()
-    config, network = load_run(folder, device)
+    config, network = load_run(run, device)
     gallery = getattr(load(config.dataset, config.image_size, config.root), split)
     query = read_image(image, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)
     similarities, neighbours = metrics.search(query_embedding, gallery_embeddings, k)
-    for rank, (value, item) in enumerate(zip(similarities[0], neighbours[0].tolist(), strict=True)):
-        print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
-    fig, _ = plots.plot_found(query, image.name, gallery, neighbours[0], similarities[0])
-    save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
+    return gallery, query, similarities[0], neighbours[0]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from recallkit.cli.shared import RUNS
+from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError
 
 
