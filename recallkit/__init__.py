@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from recallkit.ranks import find_positives, relaxed_ranks
     from recallkit.sampling import ClassBalancedSampler
     from recallkit.simix import SimilarityMixup, same_class_pairs
-    from recallkit.training.environment import choose_device
-    from recallkit.training.loop import train
-    from recallkit.training.run_folder import load_run
-    from recallkit.training.trainer import Training
+    from recallkit.training import Training, choose_device, load_run, train
 
 __version__ = "0.2.0"
 
@@ -72,10 +69,7 @@ _WITH_EXTRAS = {
     "recallkit.evaluation.embedding": ["embed", "embed_pixels", "evaluate"],
     "recallkit.experiments.store": ["load_results"],
     "recallkit.networks": ["build_network", "freeze_batch_norm"],
-    "recallkit.training.environment": ["choose_device"],
-    "recallkit.training.loop": ["train"],
-    "recallkit.training.run_folder": ["load_run"],
-    "recallkit.training.trainer": ["Training"],
+    "recallkit.training": ["Training", "choose_device", "load_run", "train"],
 }
 
 _MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}

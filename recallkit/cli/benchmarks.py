@@ -55,7 +55,7 @@ def bench(
     """
     import torch
 
-    from recallkit.bench.reports import REPORTS, Options
+    from recallkit.bench.reports import REPORTS, BenchOptions
     from recallkit.files import write_json
     from recallkit.training.environment import choose_device
 
@@ -64,7 +64,8 @@ def bench(
     kind = choose_device(device).type
     if what == "skipping":
         run = run or latest_run()
-    report = REPORTS[what](Options(kind, threads, batch_sizes, methods, run, limit_s, limit_gb))
+    options = BenchOptions(kind, threads, batch_sizes, methods, run, limit_s, limit_gb)
+    report = REPORTS[what](options)
     print(report.table)
     write_json(folder / f"{what}-{kind}.json", report.measured)
     print(f"stored {folder / f'{what}-{kind}.json'}")

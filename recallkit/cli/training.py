@@ -2,20 +2,17 @@
 
 import argparse
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from recallkit.cli.shared import RUNS, call, results_to_write, save_figure
+from recallkit.cli.outputs import draw_learning_curve, draw_retrievals, print_result, store_result
+from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
-from recallkit.files import read_json, write_atomically, write_json
-from recallkit.tables import metrics_table, text_table
-
-if TYPE_CHECKING:
-    from recallkit.data.prefetch import Reading
+from recallkit.tables import text_table
 
 
 def train(arguments: list[str]) -> None:
@@ -103,7 +100,7 @@ def train_command(chosen: str) -> Callable[..., None]:
         }
         folder = _train(config, preset, out, resume, options)
         if target is not None and store is not None and folder is not None:
-            _store(folder, store, target)
+            store_result(folder, store, target)
 
     return train
 
@@ -114,18 +111,19 @@ def _train(
     """Train, draw and print; return the run folder, or None in all processes but the first."""
     first = os.environ.get("RANK", "0") == "0"
     folder = resume or out or _new_folder(config)
-    if first:
-        print(_first_line(preset, folder, resume), flush=True)  # before what takes seconds to load
-    from recallkit.training import loop
-    from recallkit.training.run_folder import read_config
+    if first:  # before what takes seconds to load
+        what = f"preset {preset}" if resume is None else "resumed"
+        print(f"{what}, run folder {folder}", flush=True)
+    from recallkit.training import read_config, train
 
     if resume is not None:
         config = read_config(resume)
-    result = loop.train(config, folder, resume=resume is not None, **options)
+    draw = partial(draw_retrievals, folder=folder)
+    result = train(config, folder, resume=resume is not None, on_test=draw, **options)
     if not first:
         return None
-    _draw_run(config, folder, result, options["reading"])
-    _print_result(result, folder)
+    draw_learning_curve(result["validation"], folder)
+    print_result(result, folder)
     return folder
 
 
@@ -133,62 +131,5 @@ def _new_folder(config: Config) -> Path:
     return RUNS / f"{Path(config.dataset).name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def _first_line(preset: str, folder: Path, resume: Path | None) -> str:
-    if resume is not None:
-        return f"resuming the run in {folder}"
-    return (
-        f"preset {preset}, run folder {folder}\n"
-        "evaluating raw pixels and the untrained network before the training, for comparison"
-    )
-
-
-def _print_result(result: dict[str, Any], folder: Path) -> None:
-    columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
-    print(metrics_table(result["test"], columns, title="test classes, %"))
-    print(f"trained in {result['seconds']:.0f} s; figures in {folder / 'figures'}")
-    if result["skipped"]:
-        print(f"{len(result['skipped'])} images could not be read and were left out:")
-        print("\n".join(f"  {problem}" for problem in result["skipped"]))
-
-
 def _settings_table(config: Config) -> str:
     return text_table(["setting", "value"], [[k, str(v)] for k, v in vars(config).items()])
-
-
-def _store(folder: Path, name: str, target: Path) -> None:
-    """Copy the result of a run, and for seed 0 its figures, to the stored results."""
-    result = read_json(folder / "result.json")
-    write_json(target / f"{name}-seed{result['seed']}.json", result)
-    for figure in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
-        copy = target / "figures" / f"{name}-{figure.stem.replace('_', '-')}.png"
-        write_atomically(copy, lambda path, figure=figure: shutil.copyfile(figure, path))
-    print(f"stored {target / name}-seed{result['seed']}.json")
-
-
-def _draw_learning_curve(history: list[dict[str, Any]], folder: Path) -> None:
-    from recallkit import plots
-
-    fig, _ = plots.plot_learning_curve(history)
-    save_figure(fig, folder / "figures" / "learning_curve.png")
-
-
-def _draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> None:
-    """Draw some queries of the test images and their nearest; only these queries are searched."""
-    from recallkit import plots
-
-    chosen = plots.random_queries(images, min(8, len(images)))
-    similarities, neighbours = _nearest_others(embeddings, chosen, min(8, len(images) - 1))
-    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
-    save_figure(fig, folder / "figures" / "retrieval.png")
-
-
-def _nearest_others(embeddings: "Tensor", chosen: list[int], k: int) -> "tuple[Tensor, Tensor]":
-    """Search all embeddings for the k nearest of the chosen ones, without themselves."""
-    import torch
-
-    from recallkit import metrics
-
-    similarities, neighbours = metrics.search(embeddings[chosen], embeddings, k + 1)
-    itself = neighbours == torch.tensor(chosen, device=neighbours.device)[:, None]  # (Q, k + 1)
-    others = itself.int().argsort(dim=1, stable=True)[:, :k]  # itself last; else the k + 1st
-    return similarities.gather(1, others), neighbours.gather(1, others)

@@ -43,7 +43,7 @@ def test_resume_names_the_folder(toy, capsys, failing):
     cli.main(["train", "--out", "a"])
     capsys.readouterr()
     failing("train", "--resume", "a")  # it is finished
-    assert capsys.readouterr().out == "resuming the run in a\n"
+    assert capsys.readouterr().out == "resumed, run folder a\n"
 
 
 def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):
