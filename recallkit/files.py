@@ -12,6 +12,7 @@ from recallkit.errors import RecallkitError
 __all__ = [
     "cache_folder",
     "cannot_write",
+    "checkout",
     "embedded",
     "flush_to_disk",
     "read_json",
@@ -120,21 +121,35 @@ def read_json(path: Path) -> Any:
         raise RecallkitError(f"{path} cannot be read as JSON: {error}") from error
 
 
-def embedded(name: str) -> Path:
-    """Return the folder of what comes with recallkit: "emoji", "glyphs", "paper", "results".
+def checkout() -> Path | None:
+    """Return the checkout that this package is part of; None if it was installed from a wheel."""
+    root = PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() else None
 
-    In a checkout that is ``data/NAME``, in an installed package ``recallkit/embedded/NAME``.
+
+def embedded(name: str) -> Path:
+    """Return the folder of what comes with recallkit, to be read and not to be written.
+
+    In a checkout that is ``data/NAME`` or ``notebooks``, in an installed package
+    ``recallkit/embedded/NAME``.
+
+    Args:
+        name: "emoji", "glyphs", "paper", "results" or "notebooks".
 
     Raises:
-        RecallkitError: if there is neither.
+        RecallkitError: if it is missing.
     """
-    places = [PACKAGE.parent / "data" / name, PACKAGE / "embedded" / name]
-    for place in places:
-        if place.is_dir():
-            return place
+    root = checkout()
+    if root is None:
+        folder = PACKAGE / "embedded" / name
+    else:
+        folder = root / name if name == "notebooks" else root / "data" / name
+    if folder.is_dir():
+        return folder
+    remedy = "Install recallkit" if root is None else "Check out the repository"
     raise RecallkitError(
-        f"the folder {name!r} that comes with recallkit is missing: there is no {places[0]} and no "
-        f"{places[1]}. Check out the repository again, or install recallkit again."
+        f"the folder {name!r} that comes with recallkit is missing: there is no {folder}. "
+        f"{remedy} again."
     )
 
 

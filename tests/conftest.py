@@ -8,6 +8,9 @@ import torch
 
 from recallkit.data.image_set import ImageSet, Splits
 
+if not torch.cuda.is_available():  # the kernels are then interpreted
+    os.environ["TRITON_INTERPRET"] = "1"  # before anything imports triton, which reads it then
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
@@ -19,9 +22,10 @@ with suppress(ImportError):  # the tests of the core run without it
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Keep the caches of the tests apart from the user's."""
+def _separate_folders(tmp_path_factory):
+    """Keep the caches and results of the tests apart from the user's."""
     os.environ["RECALLKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["RECALLKIT_RESULTS"] = str(tmp_path_factory.mktemp("results"))
 
 
 def make_images(classes: range, per_class: int, generator: torch.Generator) -> ImageSet:
@@ -41,5 +45,5 @@ def make_images(classes: range, per_class: int, generator: torch.Generator) -> I
 def toy_splits() -> Splits:
     """Twenty classes of four 16-pixel images; train, validation and test share none."""
     generator = torch.Generator().manual_seed(0)
-    parts = (range(10), range(10, 14), range(14, 20))
-    return Splits(*(make_images(part, 4, generator) for part in parts))
+    splits = (range(10), range(10, 14), range(14, 20))
+    return Splits(*(make_images(classes, 4, generator) for classes in splits))

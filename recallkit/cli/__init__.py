@@ -1,24 +1,67 @@
-"""The ``recallkit`` command: thin functions over the package, one a subcommand."""
+"""The ``recallkit`` command: thin functions over the package, one a subcommand.
 
-import inspect
+What a subcommand does is imported when it is called, so ``recallkit --help`` needs no torch.
+"""
+
 import sys
+from importlib import import_module
+from typing import NamedTuple
 
-import tyro
+from recallkit import __version__
+from recallkit.cli.terminal import leave_quietly, make_readable
+from recallkit.errors import RecallkitError, did_you_mean, needs_extra
 
-from recallkit.cli.benchmarks import bench
-from recallkit.cli.course import lab, notebooks
-from recallkit.cli.data_sets import prepare
-from recallkit.cli.evaluation import evaluate, search
-from recallkit.cli.sweeps import ablate, compare, list_runs, plot
-from recallkit.cli.training import preset_in, train_command
-from recallkit.errors import RecallkitError
+
+class Command(NamedTuple):
+    """A subcommand.
+
+    Attributes:
+        module: of ``recallkit.cli`` that holds it.
+        function: its name there; its docstring is the text of --help.
+        summary: one sentence for the list of subcommands.
+        parses_itself: its function takes the list of arguments; else tyro makes its parameters
+            from them.
+    """
+
+    module: str
+    function: str
+    summary: str
+    parses_itself: bool = False
+
+
+COMMANDS = {
+    "train": Command(
+        "training", "train", "Train a network, and evaluate it on unseen classes.", True
+    ),
+    "evaluate": Command(
+        "evaluation", "evaluate", "Evaluate a run, or embeddings of any other tool."
+    ),
+    "search": Command("evaluation", "search", "Find the images most similar to one of yours."),
+    "runs": Command("sweeps", "list_runs", "Show the runs of a folder side by side."),
+    "ablate": Command("sweeps", "ablate", "Compare settings by a protocol: tune, train, test."),
+    "plot": Command("sweeps", "plot", "Draw sweeps from their stored runs."),
+    "compare": Command("sweeps", "compare", "Print the paper's tables beside stored runs."),
+    "bench": Command("benchmarks", "bench", "Measure time, memory and precision."),
+    "prepare": Command(
+        "data_sets", "prepare", "Check a benchmark's files, or build emoji or glyphs."
+    ),
+    "lab": Command(
+        "course", "lab", "Copy the notebooks to a folder, and open JupyterLab there.", True
+    ),
+    "notebooks": Command("course", "notebooks", "Execute notebooks, and store them with figures."),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; what a user can mend ends with a line on stderr and status 1."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run the command; an error that the user can mend ends with one line and status 1."""
+    make_readable()
     try:
-        _dispatch(arguments)
+        try:
+            _dispatch(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()  # an error of a closed pipe comes here, not when Python ends
+    except BrokenPipeError:
+        leave_quietly()
     except KeyboardInterrupt:
         sys.exit("recallkit: interrupted")
     except (RecallkitError, ValueError, OSError) as error:
@@ -26,35 +69,43 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _dispatch(arguments: list[str]) -> None:
-    commands = {
-        "train": train_command(preset_in(arguments)),
-        "evaluate": evaluate,
-        "search": search,
-        "runs": list_runs,
-        "ablate": ablate,
-        "plot": plot,
-        "bench": bench,
-        "prepare": prepare,
-        "compare": compare,
-        "lab": lab,
-        "notebooks": notebooks,
-    }
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff)
-    if arguments and arguments[0] in commands:
-        name, *rest = arguments
-        command = commands[name]
-        tyro.cli(
-            command,
-            prog=f"recallkit {name}",
-            description=inspect.cleandoc(command.__doc__ or "").split("\n\nArgs:")[0],
-            args=rest,
-            config=config,
-        )
-    else:
-        tyro.extras.subcommand_cli_from_dict(
-            commands,
-            prog="recallkit",
-            description="Train image retrieval directly for recall@k, and see what it learns.",
-            args=arguments,
-            config=config,
-        )
+    match arguments:
+        case [] | ["-h" | "--help", *_]:
+            print(_overview())
+        case ["--version", *_]:
+            print(f"recallkit {__version__}")
+        case [name, *rest] if name in COMMANDS:
+            _run(name, rest)
+        case [name, *_]:
+            hint = did_you_mean(name, COMMANDS) or "recallkit --help lists them"
+            print(f"recallkit: error: there is no command {name!r}; {hint}", file=sys.stderr)
+            sys.exit(2)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: recallkit COMMAND [OPTIONS]",
+            "",
+            "Train image retrieval directly for recall@k, and see what it learns.",
+            "",
+            *lines,
+            "",
+            "recallkit COMMAND --help shows the options of a command, with examples.",
+            "recallkit --version shows the version.",
+        ]
+    )
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    command = COMMANDS[name]
+    with needs_extra(f"recallkit {name}"):
+        from recallkit.cli.shared import call
+
+        function = getattr(import_module(f"recallkit.cli.{command.module}"), command.function)
+        if command.parses_itself:
+            function(arguments)
+        else:
+            call(function, name, arguments)

@@ -1,13 +1,11 @@
 """The subcommand ``bench``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
-if TYPE_CHECKING:
-    pass
-from recallkit.cli.shared import latest_run, save_figure
+from recallkit.cli.shared import latest_run, results_to_write, save_figure
 
 
 def bench(
@@ -20,15 +18,19 @@ def bench(
     limit_s: float = 300,
     limit_gb: float = 16,
     out: Path | None = None,
+    project: bool = False,
 ) -> None:
-    """Measure what things cost, in time, memory and digits.
+    """Measure time, memory and precision.
 
-    "ranks": every engine and its peers, with the ratio to the matrix products that no method can
-    avoid. "step": a whole step of training in chunks beside a plain one, and what kept graphs buy;
-    the small network on the CPU, ResNet-50 and ViT-B/16 at 224 px on a GPU. "precision": how far
-    each engine and rounding is from float64. "skipping": how much of the work the engine `blocks`
-    leaves out on the images of a run. "search": exact search, beside its products. Prints a
-    table, and stores the numbers and, for the first two, a figure.
+    - ranks: time and memory of each engine and of the baseline losses, with the ratio to the
+    matrix products that every method needs.
+    - step: a training step in chunks beside a plain one, and what kept graphs save. On the CPU
+    with the small network, on a GPU with ResNet-50 and ViT-B/16 at 224 px.
+    - precision: the error of each engine and of each rounding against float64.
+    - skipping: the share of the work that the engine `blocks` leaves out on the images of a run.
+    - search: the time of exact search beside that of its matrix products.
+
+    Prints a table. Stores the numbers and, for ranks and step, a figure.
 
     Examples:
       recallkit bench ranks
@@ -39,31 +41,33 @@ def bench(
 
     Args:
         what: the benchmark.
-        batch_sizes: in images, ascending; by default 250 to 32,768, for a step 256 to 16,384, for
-            skipping 512 to 4,096.
-        methods: which; by default all that can run here. Of ranks only.
-        run: a run folder, by default the latest finished one below runs/. Of skipping only.
+        batch_sizes: in images, in ascending order. The defaults: 250 to 32,768 for ranks, 256 to
+            16,384 for step, 512 to 4,096 for skipping.
+        methods: for ranks: which methods. The default: all that can run here.
+        run: for skipping: a run folder. The default: the latest finished run below runs/.
         device: "auto" takes a GPU if there is one.
-        threads: of the CPU.
-        limit_s: seconds that a case may take; larger batches of its method are then left out.
+        threads: CPU threads.
+        limit_s: seconds that a case may take. A method that exceeds it skips its larger batches.
         limit_gb: GB of memory that a case may take on the CPU.
-        out: a folder for WHAT-DEVICE.json and .png; by default data/results/bench.
+        out: a folder for WHAT-DEVICE.json and .png. The default: bench in $RECALLKIT_RESULTS, or
+            in ./results.
+        project: store in data/results/bench of the checkout (for maintainers).
     """
     import torch
 
     from recallkit.bench.reports import REPORTS, BenchOptions
-    from recallkit.experiments.store import FOLDER
     from recallkit.files import write_json
     from recallkit.training.environment import choose_device
 
+    folder = out or results_to_write(project) / "bench"
     torch.set_num_threads(threads)
-    device = choose_device(device).type
+    kind = choose_device(device).type
     if what == "skipping":
         run = run or latest_run()
-    options = BenchOptions(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
+    options = BenchOptions(kind, threads, batch_sizes, methods, run, limit_s, limit_gb)
     report = REPORTS[what](options)
     print(report.table)
-    folder = out or FOLDER / "bench"
-    write_json(folder / f"{what}-{device}.json", report.measured)
+    write_json(folder / f"{what}-{kind}.json", report.measured)
+    print(f"stored {folder / f'{what}-{kind}.json'}")
     if report.figure is not None:
-        save_figure(report.figure, folder / f"{what}-{device}.png")
+        save_figure(report.figure, folder / f"{what}-{kind}.png")

@@ -1,16 +1,14 @@
 """The subcommand ``prepare``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
 from recallkit.config import PRESETS
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.errors import RecallkitError
-
-if TYPE_CHECKING:
-    pass
+from recallkit.files import checkout
 
 
 def prepare(
@@ -21,14 +19,14 @@ def prepare(
     root: Path | None = None,
     fetch: bool = False,
 ) -> None:
-    """Build an embedded data set anew, or check the files of a benchmark.
+    """Check a benchmark's files, or build emoji or glyphs.
 
-    Of a benchmark: compares the folder --root with the known counts, says what is missing, what
-    to get and from whom, and how it must lie. Exits with status 1 if anything is missing.
+    A benchmark: compares the folder --root with the known counts. Shows what is missing, where to
+    get it, and the folder layout. The exit status is 1 if anything is missing.
 
-    Of emoji and glyphs: needs the packages of `pip install "recallkit[prepare]"` and, without
-    --sources, the network and npm (emoji) or apt-get of Debian 12 (glyphs). The files that come
-    with recallkit were made by this command.
+    Emoji and glyphs come with recallkit, and were built with this command. It needs the packages
+    of `pip install "recallkit[prepare]"`. Without --sources it also needs the network, and npm for
+    emoji, or apt-get of Debian 12 for glyphs.
 
     Examples:
       recallkit prepare sop --root ~/data/Stanford_Online_Products
@@ -41,30 +39,43 @@ def prepare(
 
     Args:
         name: the data set.
-        sources: for emoji and glyphs: a folder with the source packages; by default they are
-            fetched.
-        fonts: for glyphs: a folder with typefaces of one's own to make a set of; needs --out.
-        out: for emoji and glyphs: the folder to write to; by default that of the embedded set.
-        root: the folder that holds the benchmark.
-        fetch: download it into --root first, where its makers allow that without asking.
+        sources: for emoji and glyphs: a folder with the source packages. The default: download
+            them.
+        fonts: for glyphs: a folder with your own typefaces to build a data set from; needs --out.
+        out: for emoji and glyphs: the folder to write to. The default: data/NAME of the checkout.
+        root: for a benchmark: the folder that holds it.
+        fetch: for a benchmark: download it into --root first. Only some allow that.
     """
     if name in BENCHMARKS:
         _prepare_benchmark(name, root, fetch)
         return
-    from recallkit.files import embedded
-
     if name == "emoji" and fonts is not None:
         raise ValueError("--fonts is for glyphs; emoji are drawings, not typefaces")
     if fonts is not None and out is None:
-        raise ValueError("--fonts needs --out: the embedded glyphs stay what they are")
+        raise ValueError("--fonts needs --out: your glyphs must not replace the embedded ones")
+    print(f"wrote {_build(name, sources, fonts, out or _embedded_to_write(name))}")
+
+
+def _build(name: str, sources: Path | None, fonts: Path | None, out: Path) -> Path:
     if name == "glyphs":
         from recallkit.data.glyphs.build import build as build_glyphs
 
-        print(f"wrote {build_glyphs(out or embedded(name), sources, fonts)}")
-        return
-    from recallkit.data.emoji.build import build
+        return build_glyphs(out, sources, fonts)
+    from recallkit.data.emoji.build import build as build_emoji
 
-    print(f"wrote {build(out or embedded(name), sources)}")
+    return build_emoji(out, sources)
+
+
+def _embedded_to_write(name: str) -> Path:
+    """Return the folder of an embedded data set in the checkout.
+
+    Raises:
+        RecallkitError: if recallkit does not run from a checkout.
+    """
+    root = checkout()
+    if root is None:
+        raise RecallkitError(f"name a folder to write the {name} to: --out DIR")
+    return root / "data" / name
 
 
 def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
@@ -73,7 +84,7 @@ def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
 
     benchmark = BENCHMARKS[name]
     if root is None:
-        raise RecallkitError(f"name the folder that holds {name}, or shall hold it: --root DIR")
+        raise RecallkitError(f"name the folder that holds {name}, or will hold it: --root DIR")
     root = root.expanduser()
     if wanted:
         if benchmark.archive is None:
@@ -82,16 +93,16 @@ def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
                 f"{benchmark.source}"
             )
         root = fetch(benchmark.archive, root)
-    found = check(benchmark, root)
-    print("\n".join([f"{benchmark.title} in {root}", *found.lines]))
-    if found.problems:
-        raise RecallkitError("\n  ".join(["the data set is not complete:", *found.problems]))
+    result = check(benchmark, root)
+    print("\n".join([f"{benchmark.title} in {root}", *result.lines]))
+    if result.problems:
+        raise RecallkitError("\n  ".join(["the data set is not complete:", *result.problems]))
     print(f"complete. {_next_step(name, root)}")
 
 
 def _next_step(name: str, root: Path) -> str:
-    """The command that uses a complete data set."""
+    """Return the command that uses a complete data set."""
     preset = next((key for key, config in PRESETS.items() if config.dataset == name), None)
     if preset is not None:
         return f"Train with: recallkit train --preset {preset} --root {root}"
-    return f"Measure a run with: recallkit evaluate RUN --dataset {name} --root {root}"
+    return f"Evaluate a run with: recallkit evaluate RUN --dataset {name} --root {root}"

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
+from recallkit.cli.shared import latest_run, save_figure
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
-    pass
-from recallkit.cli.shared import latest_run, save_figure
+    from torch import Tensor
+
+    from recallkit.data.image_set import ImageSet
 
 Split = Literal["test", "validation", "train"]
 
@@ -30,10 +32,11 @@ def evaluate(
     save: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Measure a run, or embeddings made by any other tool: R@k, precision@1, mAP@R and mAP.
+    """Evaluate a run, or embeddings of any other tool.
 
-    Each image is searched among all others, or by the protocol of --dataset: queries against a
-    gallery (In-Shop), three test sets (VehicleID), Easy, Medium and Hard (roxford5k, rparis6k).
+    Prints R@k, precision@1, mAP@R and mAP. Each image is a query, and is searched for among all
+    others. With --dataset the protocol of that benchmark is followed: queries against a gallery
+    for In-Shop, three test sets for VehicleID, Easy, Medium and Hard for roxford5k and rparis6k.
 
     Examples:
       recallkit evaluate
@@ -45,22 +48,22 @@ def evaluate(
       recallkit evaluate test.npy --dataset sop --root ~/data/Stanford_Online_Products
 
     Args:
-        what: a run folder, by default the latest finished one below runs/; or a file of
-            embeddings (N, D): .npy, .npz, .pt or .safetensors, labels inside or beside it as
-            NAME.labels.npy or NAME.labels.txt.
-        labels: another file of labels, .npy or text with one a line.
-        gallery: a file of embeddings to search in; by default all against all.
-        gallery_labels: its labels.
-        dataset: a benchmark; the rows of a file are in the order of its list file (In-Shop:
+        what: a run folder, or a file of embeddings (N, D): .npy, .npz, .pt or .safetensors. Its
+            labels are inside, or in NAME.labels.npy or NAME.labels.txt beside it. The default:
+            the latest finished run below runs/.
+        labels: another file of labels: .npy, or text with one label a line.
+        gallery: a file of embeddings to search in. The default: search all among all.
+        gallery_labels: the labels of the gallery.
+        dataset: a benchmark. The rows of a file are then in the order of its list file (In-Shop:
             queries, then gallery; VehicleID: small, medium, large, each image once).
         root: the folder that holds the benchmark.
         split: which classes of the data of a run.
-        ks: the k of R@k, for embeddings; by default 1 10 100, or those of the benchmark.
+        ks: the k of R@k, for embeddings. The default: 1 10 100, or those of the benchmark.
         whiten: a file of embeddings to learn a PCA whitening from.
         distractors: a file of embeddings of more gallery images, for roxford5k and rparis6k.
-        scales: sizes at which a run sees landmarks; their descriptors are averaged.
-        longest: side to which a run's landmarks are brought, aspect kept; 0: squares.
-        save: keep the embeddings of a run in this .npz; of revisitop1m, in this .npy.
+        scales: for landmarks: relative sizes of each image; their descriptors are averaged.
+        longest: for landmarks: the longer side in pixels after resizing; 0: square images.
+        save: store the embeddings of a run in this .npz; those of revisitop1m in this .npy.
         device: "auto" takes a GPU if there is one.
     """
     from recallkit.evaluation import (
@@ -85,12 +88,12 @@ def evaluate(
     else:
         rows = evaluate_files(what, data, options, labels, gallery, gallery_labels)
         title = f"{dataset}, %" if dataset else "%"
-    for part in _narrow_tables(rows):
-        print(metrics_table(rows, part, title=title))
+    for columns in _narrow_tables(rows):
+        print(metrics_table(rows, columns, title=title))
 
 
 def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
-    """The metrics in groups: those of each search of a protocol, or all."""
+    """Group the names of metrics: those of each search of a protocol, or all."""
     groups: dict[str, list[str]] = {}
     for name in next(iter(rows.values())):
         groups.setdefault(name.rpartition(" ")[0], []).append(name)
@@ -98,44 +101,55 @@ def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
 
 
 def search(
-    picture: Positional[Path],
+    image: Positional[Path],
     run: Path | None = None,
     k: int = 8,
     split: Split = "test",
     out: Path | None = None,
     device: str = "auto",
 ) -> None:
-    """Find the images of a gallery most similar to a picture of one's own.
+    """Find the images most similar to one of yours.
 
-    Prints the nearest images, and draws them.
+    Prints the nearest images of a gallery, and draws them.
 
     Examples:
       recallkit search drawing.png
-      recallkit search photo.jpg --run runs/large --k 16 --split train --out found.png
+      recallkit search photo.jpg --run runs/large --k 16 --split train --out nearest.png
 
     Args:
-        picture: a file in any usual format; transparent parts count as white.
-        run: a run folder; by default the latest finished one below runs/.
-        k: how many to find.
+        image: a file in any usual format; transparent pixels count as white.
+        run: a run folder. The default: the latest finished run below runs/.
+        k: how many images to find.
         split: the classes that make up the gallery.
-        out: where to draw; by default in the run's folder figures/.
+        out: where to draw. The default: in figures/ of the run folder.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit import metrics, plots
+    from recallkit import plots
+    from recallkit.data.image_files import read_image
+
+    read_image(image)  # a damaged one is named before anything is loaded
+    folder = run or latest_run()
+    gallery, query, similarities, neighbours = _nearest(image, folder, k, split, device)
+    for rank, (value, item) in enumerate(zip(similarities, neighbours.tolist(), strict=True), 1):
+        print(f"{rank:3d}  {value:6.3f}  {gallery.name(item)}")
+    fig, _ = plots.plot_found(query, image.name, gallery, neighbours, similarities)
+    save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
+
+
+def _nearest(
+    image: Path, run: Path, k: int, split: Split, device: str
+) -> "tuple[ImageSet, Tensor, Tensor, Tensor]":
+    """Search a gallery for an image; return it, the query, similarities (k,) and indices (k,)."""
+    from recallkit import metrics
     from recallkit.data import load
     from recallkit.data.image_files import read_image
     from recallkit.evaluation import embed
     from recallkit.training.run_folder import load_run
 
-    read_image(picture)  # a damaged one is named before anything is loaded
-    folder = run or latest_run()
-    config, network = load_run(folder, device)
+    config, network = load_run(run, device)
     gallery = getattr(load(config.dataset, config.image_size, config.root), split)
-    query = read_image(picture, side=gallery.images.shape[-1])
+    query = read_image(image, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)
     similarities, neighbours = metrics.search(query_embedding, gallery_embeddings, k)
-    for rank, (value, item) in enumerate(zip(similarities[0], neighbours[0].tolist(), strict=True)):
-        print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
-    fig, _ = plots.plot_found(query, picture.name, gallery, neighbours[0], similarities[0])
-    save_figure(fig, out or folder / "figures" / f"search-{picture.stem}.png")
+    return gallery, query, similarities[0], neighbours[0]

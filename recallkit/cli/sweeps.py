@@ -1,15 +1,11 @@
 """The subcommands ``runs``, ``ablate``, ``plot`` and ``compare``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
+from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError
-
-if TYPE_CHECKING:
-    pass
-from recallkit.cli.shared import RUNS
 
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
@@ -39,8 +35,9 @@ def ablate(
     seeds: tuple[int, ...] = (),
     device: str = "auto",
     results: Path | None = None,
+    project: bool = False,
 ) -> None:
-    """Compare settings by a protocol: tuned on validation classes, measured once on test classes.
+    """Compare settings by a protocol: tune, train, test.
 
     Each setting is tuned with the same budget, then trained with several seeds at its best rate.
     Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
@@ -63,18 +60,21 @@ def ablate(
         images: seen in each run, in the place of what the sweep says; stored apart.
         seeds: of the final runs, in the place of the sweep's.
         device: "auto" takes a GPU if there is one.
-        results: a folder with a folder for each sweep; by default data/results/ablations.
+        results: a folder with a folder for each sweep. The default: ablations in
+            $RECALLKIT_RESULTS, or in ./results.
+        project: store in data/results/ablations of the checkout (for maintainers).
     """
     from recallkit.experiments import ablate as running
     from recallkit.experiments.estimate import describe
-    from recallkit.experiments.plan import ABLATIONS, Stored
+    from recallkit.experiments.plan import Stored
     from recallkit.experiments.points import collect, points_table, remarks
     from recallkit.experiments.sweeps import find_sweep, scaled
     from recallkit.training.environment import choose_device
 
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    sweep, root = scaled(find_sweep(name), images, seeds), results or ABLATIONS
+    sweep = scaled(find_sweep(name), images, seeds)
+    root = results or results_to_write(project) / "ablations"
     jobs = jobs or running.default_jobs(choose_device(device).type)
     threads = running.threads_of_each(jobs)
     if dry_run:
@@ -93,8 +93,9 @@ def plot(
     seeds: tuple[int, ...] = (),
     results: Path | None = None,
     out: Path | None = None,
+    project: bool = False,
 ) -> None:
-    """Draw sweeps from stored runs alone: SVG and PNG, with a CSV beside each.
+    """Draw sweeps from their stored runs.
 
     One figure has R@1 on test classes with 95 % intervals; another the way there, against images
     seen, updates and seconds; of batch sizes also what one common rate, or equal updates, would
@@ -114,17 +115,18 @@ def plot(
         images: as given to ablate.
         seeds: as given to ablate.
         results: where ablate stored them; by default data/results/ablations.
-        out: where the figures go; by default data/results/figures.
+        out: where the figures go. The default: figures in $RECALLKIT_RESULTS, or in ./results.
+        project: draw into data/results/figures of the checkout (for maintainers).
     """
     from recallkit.experiments.figures import draw_sweep, is_stored
     from recallkit.experiments.findings import collect_all
     from recallkit.experiments.plan import ABLATIONS, Stored
     from recallkit.experiments.points import collect, points_table
-    from recallkit.experiments.store import FOLDER
     from recallkit.experiments.sweeps import SWEEPS, find_sweep, scaled
     from recallkit.experiments.together import TOGETHER, draw_together
 
-    stored, folder, files = Stored.read(results or ABLATIONS), out or FOLDER / "figures", []
+    folder, files = out or results_to_write(project) / "figures", []
+    stored = Stored.read(results or ABLATIONS)
     found = collect_all(stored)
     if not names:
         raise RecallkitError(
@@ -145,7 +147,7 @@ def plot(
 
 
 def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
-    """Print the paper's tables beside stored runs and independent reproductions.
+    """Print the paper's tables beside stored runs.
 
     Every number says what it is: published, unverified (from memory), a reproduction by others,
     or run here, with seed and commit. What was not run says so.

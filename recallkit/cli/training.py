@@ -1,30 +1,38 @@
 """The subcommand ``train``."""
 
+import argparse
 import os
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from recallkit.cli.outputs import draw_learning_curve, draw_retrievals, print_result, store_result
+from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
-from recallkit.tables import metrics_table, text_table
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from recallkit.data.image_set import ImageSet
-from recallkit.cli.shared import RUNS, save_figure
+from recallkit.errors import did_you_mean
+from recallkit.tables import text_table
 
 
-def preset_in(arguments: list[str]) -> str:
-    """The preset asked for, looked up before parsing: its values are the defaults of --help."""
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        name = value if flag == "--preset" else flag.removeprefix("--preset=")
-        if name != flag and name in PRESETS:
-            return name
-    return "emoji"
+def train(arguments: list[str]) -> None:
+    """Train as ``arguments`` say."""
+    call(train_command(preset_in(arguments)), "train", arguments)
+
+
+def preset_in(arguments: Sequence[str]) -> str:
+    """Return the preset in ``arguments``. It comes first: its settings are the others' defaults.
+
+    Raises:
+        ValueError: if there is no preset of that name.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", nargs="?", default="emoji", const="emoji")  # tyro wants a name
+    preset = parser.parse_known_args(arguments)[0].preset
+    if preset not in PRESETS:
+        hint = did_you_mean(preset, PRESETS) or f"known presets are: {', '.join(PRESETS)}"
+        raise ValueError(f"there is no preset {preset!r}; {hint}")
+    return preset
 
 
 def train_command(chosen: str) -> Callable[..., None]:
@@ -36,23 +44,25 @@ def train_command(chosen: str) -> Callable[..., None]:
         out: Path | None = None,
         resume: Path | None = None,
         store: str | None = None,
+        project: bool = False,
         device: str = "auto",
         workers: int = 0,
         on_bad_image: Literal["raise", "skip"] = "raise",
         tensorboard: bool = True,
         show: bool = False,
     ) -> None:
-        """Train a network, and compare it with raw pixels and with itself untrained.
+        """Train a network, and evaluate it on unseen classes.
 
-        Writes a run folder: settings, metrics, weights, learning curve, and a picture of
-        queries with what was found for them. Ctrl-C finishes the step and saves; after a crash,
-        at most five minutes are lost. --resume goes on, on the CPU to the very same weights.
+        The table at the end compares it with raw pixels and with the untrained network. The run
+        folder holds settings, metrics, weights, the learning curve, and a figure of queries with
+        their nearest images. Ctrl-C finishes the step and saves. A crash loses at most five
+        minutes. --resume goes on; on the CPU the weights are then bit for bit the same.
 
         Examples:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --preset emoji-frozen       (a head on pretrained features, in seconds)
-          recallkit train --dataset ~/my-pictures     (one sub-folder a class)
+          recallkit train --dataset ~/my-images       (one sub-folder a class)
           recallkit train --resume runs/large
           recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
           recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
@@ -64,30 +74,33 @@ def train_command(chosen: str) -> Callable[..., None]:
         Args:
             config: every setting of the training.
             preset: a named set of settings; flags change single ones.
-            out: the run folder; by default runs/DATASET-TIME.
+            out: the run folder. The default: runs/DATASET-TIME.
             resume: continue the run in this folder, with its own settings.
-            store: also keep the result as data/results/STORE-seedN.json.
+            store: also store the result as STORE-seedN.json in $RECALLKIT_RESULTS, or in
+                ./results.
+            project: store in data/results of the checkout instead (for maintainers).
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
-            workers: processes that decode pictures, batch by batch; 0 keeps those of a folder in
-                memory.
-            on_bad_image: a picture that cannot be read ends the training, or is left out and named
-                at the end.
+            workers: processes that decode images, batch by batch. 0: keep the images of a folder
+                in memory.
+            on_bad_image: an image that cannot be read ends the training ("raise"), or is left
+                out and listed at the end ("skip").
             tensorboard: also log for TensorBoard: tensorboard --logdir runs
-            show: print every setting, with what the flags changed, and train nothing.
+            show: print every setting, with the changes that flags make, and train nothing.
         """
         from recallkit.data.prefetch import Reading
 
         if show:
             print(f"preset {preset}\n{_settings_table(config)}")
             return
+        target = None if store is None else results_to_write(project)
         options = {
             "device": device,
             "reading": Reading(workers, on_bad_image),
             "tensorboard": tensorboard,
         }
         folder = _train(config, preset, out, resume, options)
-        if store is not None and folder is not None:
-            _store(folder, store)
+        if target is not None and store is not None and folder is not None:
+            store_result(folder, store, target)
 
     return train
 
@@ -95,63 +108,28 @@ def train_command(chosen: str) -> Callable[..., None]:
 def _train(
     config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
 ) -> Path | None:
-    """Train, draw and print; the run folder, or None in all processes but the first."""
+    """Train, draw and print; return the run folder, or None in all processes but the first."""
+    first = os.environ.get("RANK", "0") == "0"
+    folder = resume or out or _new_folder(config)
+    if first:  # before what takes seconds to load
+        what = f"preset {preset}" if resume is None else "resumed"
+        print(f"{what}, run folder {folder}", flush=True)
     from recallkit.training import read_config, train
 
     if resume is not None:
-        config, folder = read_config(resume), resume
-    else:
-        name = Path(config.dataset).name
-        folder = out or RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    first = os.environ.get("RANK", "0") == "0"
-    if first:
-        print(f"preset {preset}, run folder {folder}")
-    drawn = partial(_draw_retrievals, folder=folder)
-    result = train(config, folder, resume=resume is not None, on_test=drawn, **options)
+        config = read_config(resume)
+    draw = partial(draw_retrievals, folder=folder)
+    result = train(config, folder, resume=resume is not None, on_test=draw, **options)
     if not first:
         return None
-    _draw_learning_curve(result["validation"], folder)
-    columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
-    print(metrics_table(result["test"], columns, title="test classes, %"))
-    print(f"trained in {result['seconds']:.0f} s; pictures in {folder / 'figures'}")
-    if result["skipped"]:
-        print(f"{len(result['skipped'])} pictures could not be read and were left out:")
-        print("\n".join(f"  {problem}" for problem in result["skipped"]))
+    draw_learning_curve(result["validation"], folder)
+    print_result(result, folder)
     return folder
+
+
+def _new_folder(config: Config) -> Path:
+    return RUNS / f"{Path(config.dataset).name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def _settings_table(config: Config) -> str:
     return text_table(["setting", "value"], [[k, str(v)] for k, v in vars(config).items()])
-
-
-def _store(folder: Path, name: str) -> None:
-    """Copy a run's result to the stored ones; of seed 0 its pictures too."""
-    from recallkit.experiments.store import FOLDER
-    from recallkit.files import read_json, write_atomically, write_json
-
-    result = read_json(folder / "result.json")
-    write_json(FOLDER / f"{name}-seed{result['seed']}.json", result)
-    for picture in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
-        copy = FOLDER / "figures" / f"{name}-{picture.stem.replace('_', '-')}.png"
-        write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
-
-
-def _draw_learning_curve(history: list[dict[str, Any]], folder: Path) -> None:
-    from recallkit import plots
-
-    fig, _ = plots.plot_learning_curve(history)
-    save_figure(fig, folder / "figures" / "learning_curve.png")
-
-
-def _draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> None:
-    """Draw some queries of the test images and their nearest; only these queries are searched."""
-    import torch
-
-    from recallkit import metrics, plots
-
-    chosen, k = plots.random_queries(images, min(8, len(images))), min(8, len(images) - 1)
-    similarities, neighbours = metrics.search(
-        embeddings[chosen], embeddings, k, left_out=torch.tensor(chosen)
-    )
-    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
-    save_figure(fig, folder / "figures" / "retrieval.png")

@@ -10,6 +10,7 @@ from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
 from recallkit.data.glyphs.archive import FILE as GLYPHS_FILE
 from recallkit.data.image_set import Splits
 from recallkit.data.prefetch import Reading
+from recallkit.errors import did_you_mean
 
 LOADERS: dict[str, Callable[[], Splits]] = {
     "emoji": load_emoji,
@@ -45,8 +46,9 @@ def load(name: str, image_size: int = 32, root: str = "", reading: Reading | Non
         return load_benchmark(name, Path(root).expanduser(), image_size, reading=reading)
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        known = ", ".join([*sorted(LOADERS), *BENCHMARKS])
-        raise ValueError(f"there is no data set or folder {name!r}; known data sets are: {known}")
+        known = [*sorted(LOADERS), *BENCHMARKS]
+        hint = did_you_mean(name, known) or f"known data sets are: {', '.join(known)}"
+        raise ValueError(f"there is no data set or folder {name!r}; {hint}")
     if (folder / GLYPHS_FILE).is_file():  # made by `recallkit prepare glyphs --fonts`
         return load_glyphs(folder)
     # In memory images are kept a little larger: turned and scaled, they then lose less.

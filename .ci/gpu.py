@@ -1,0 +1,143 @@
+"""What a GPU is needed for: ``python .ci/gpu.py FOLDER STAGE…``; results are left in FOLDER.
+
+Each of these calls takes less than ten minutes:
+
+    python .ci/gpu.py out tests ranks precision
+    python .ci/gpu.py out step emoji glyphs
+    python .ci/gpu.py out sweep      (batch sizes on glyphs; the next call goes on with what is due)
+
+Needs torch, torchvision, triton, timm, safetensors, numpy, pillow and tqdm; the stage tests also
+needs pytest, pytest-xdist and hypothesis. A stage that takes too long is stopped.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # recallkit need not be installed
+
+SECONDS = {"tests": 240, "ranks": 330, "precision": 60, "step": 420, "emoji": 540, "glyphs": 540}
+SECONDS["sweep"] = int(os.environ.get("SWEEP_SECONDS", "400"))
+
+
+def main() -> None:
+    """Run each stage in a process of its own, with a limit of time."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the results go")
+    parser.add_argument("stages", nargs="+", choices=SECONDS, metavar="STAGE", help=f"{[*SECONDS]}")
+    parser.add_argument("--here", action="store_true", help="in this process, without a limit")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage in options.stages:
+        if options.here:
+            RUN[stage](folder)
+        else:
+            print(f"== {stage}", flush=True)
+            _in_a_process(folder, stage)
+
+
+def _in_a_process(folder: Path, stage: str) -> None:
+    """Run a stage; interrupt it as Ctrl-C does when its time is over."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    command = [sys.executable, __file__, str(folder), stage, "--here"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        try:
+            process.wait(timeout=SECONDS[stage])
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+
+
+def tests(folder: Path) -> None:
+    """Run the tests of the kernels and of memory; those that fill the GPU not beside others."""
+    pytest = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-q", "-rs"]
+    pytest += ["--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:warnings"]
+    pytest += ["-o", "markers=gpu:CUDA", "tests/test_large_batch.py"]
+    others = ["tests/ranks/test_fused.py", "tests/bench/test_memory.py"]
+    subprocess.run([*pytest, *others, "-n", "8", "-k", "not auto_and_budget"], cwd=ROOT)
+    subprocess.run([*pytest, "-k", "auto_and_budget"], cwd=ROOT)
+
+
+def ranks(folder: Path) -> None:
+    """Measure the engines at three batch sizes."""
+    from recallkit.bench.ranks import bench_ranks, ranks_table
+    from recallkit.files import write_json
+
+    sizes, methods = [4000, 16_384, 65_536], ["blocks", "fused"]
+    measured = bench_ranks(sizes, methods, "cuda", threads=8, limit_s=60, simix_batch=None)
+    print(ranks_table(measured["cases"]))
+    write_json(folder / "ranks-cuda.json", measured)
+
+
+def precision(folder: Path) -> None:
+    """Measure the error of the engines."""
+    from recallkit.bench.precision import bench_precision, precision_table
+    from recallkit.files import write_json
+
+    measured = bench_precision(4000, "cuda")
+    print(precision_table(measured["rows"]))
+    write_json(folder / "precision-cuda.json", measured)
+
+
+def step(folder: Path) -> None:
+    """Measure training steps of ResNet-50 and ViT-B/16."""
+    from recallkit.bench.step import bench_step, step_cases, step_table
+    from recallkit.files import write_json
+
+    measured = bench_step(step_cases([256, 1024, 4096, 16384], "cuda", 8), limit_s=90)
+    print(step_table(measured["cases"]))
+    write_json(folder / "step-cuda.json", measured)
+
+
+def train_preset(folder: Path, name: str) -> None:
+    """Train a preset, and leave its result as it is stored."""
+    from recallkit.config import PRESETS
+    from recallkit.training.loop import train
+
+    train(PRESETS[name], folder / name, device="cuda", progress=False)
+    shutil.copy(folder / name / "result.json", folder / f"{name}-seed0.json")
+
+
+def sweep(folder: Path) -> None:
+    """Run what sweeps lack until Ctrl-C, store it in the checkout, and pack that into FOLDER.
+
+    Runs on their way at the end save their state, and are not stored.
+    """
+    from recallkit.experiments.ablate import Options, ablate
+    from recallkit.experiments.plan import ABLATIONS
+    from recallkit.experiments.sweeps import SWEEPS
+
+    # Several runs at a time: one of small images fills neither the GPU nor the cores.
+    options = Options(ABLATIONS, jobs=8, threads=2, device="cuda")
+    short, long = SWEEPS["batch-size-glyphs-1m"], SWEEPS["batch-size-glyphs-4m"]
+
+    def up_to(sweep, largest):
+        return replace(sweep, compared=[s for s in sweep.compared if s["batch_size"] <= largest])
+
+    try:
+        for part in (up_to(short, 4096), up_to(long, 4096), short, long, SWEEPS["ten-minutes"]):
+            ablate(part, options)
+    finally:
+        with tarfile.open(folder / "ablations.tgz", "w:gz") as archive:
+            archive.add(ABLATIONS, "ablations")
+
+
+RUN = {
+    "tests": tests,
+    "ranks": ranks,
+    "precision": precision,
+    "step": step,
+    "emoji": lambda folder: train_preset(folder, "emoji"),
+    "glyphs": lambda folder: train_preset(folder, "glyphs"),
+    "sweep": sweep,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Output that any terminal can show, and a quiet end when nobody reads it any more."""
+
+import codecs
+import io
+import os
+import sys
+import unicodedata
+
+PLAIN = {
+    **{"±": "+-", "×": "x", "·": "*", "→": "->", "…": "...", "–": "-", "—": "-", "−": "-"},
+    **{"≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf", "Σ": "sum", "Δ": "delta"},
+    **{"σ": "sigma", "τ": "tau", "α": "alpha", "λ": "lambda", "✓": "v", "✗": "x"},
+    **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#"},
+    **{"│": "|", "─": "-", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "├": "+", "┤": "+"},
+}
+"""What stands for a character in a terminal that has no such character."""
+
+
+def make_readable() -> None:
+    """Let stdout and stderr write a plain form of what their encoding lacks ("+-" for "±")."""
+    codecs.register_error("recallkit", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="recallkit")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character) or _letters(character) for character in missing), error.end
+
+
+def _letters(character: str) -> str:
+    """Return a character without its accents, or "?" if nothing in ASCII is left of it."""
+    return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
+
+
+def leave_quietly() -> None:
+    """End as a program does whose reader is gone (``recallkit … | head``): status 141, no word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)  # 128 + SIGPIPE

@@ -1,0 +1,87 @@
+"""A copy of the course in a folder of the user's: new files come, changed ones stay.
+
+A hidden file in the copy records the hash of each file as it came. A file that still has that hash
+was not changed by the user, so it may be replaced by a newer one.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recallkit.errors import RecallkitError
+from recallkit.files import embedded, read_json, write_atomically, write_json
+
+RECORD = ".recallkit-course.json"
+
+
+@dataclass
+class Copied:
+    """What a copy did, as paths relative to ``folder``.
+
+    Attributes:
+        folder: the user's.
+        added: files that were not there.
+        updated: files that the user had not changed, replaced by newer ones.
+        kept: files that the user has changed, and that differ from those that come with recallkit.
+    """
+
+    folder: Path
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """Describe the copy in a few lines."""
+        counts = f"{len(self.added)} files added, {len(self.updated)} updated"
+        yield f"the course is in {self.folder}: {counts}"
+        if self.kept:
+            yield f"kept as you changed them: {', '.join(self.kept)}"
+
+
+def copy_course(folder: Path, source: Path | None = None) -> Copied:
+    """Copy the course to ``folder``, and never overwrite what the user has changed there.
+
+    Args:
+        folder: the user's; it is made if need be.
+        source: what to copy. The default: the notebooks that come with recallkit.
+
+    Raises:
+        RecallkitError: if ``folder`` is the source itself, or cannot be written.
+    """
+    source = embedded("notebooks") if source is None else source
+    if folder.resolve() == source.resolve():
+        raise RecallkitError(f"{folder} holds the originals. Name another folder for your copy.")
+    record = folder / RECORD
+    came: dict[str, str] = read_json(record) if record.exists() else {}
+    copied = Copied(folder)
+    for name in _files(source):
+        _copy(source / name, folder / name, came.get(name), copied)
+        if name not in copied.kept:
+            came[name] = _hash(source / name)
+    write_json(record, came)
+    return copied
+
+
+def _files(source: Path) -> list[str]:
+    """Return the files below ``source`` without hidden ones, as relative paths."""
+    paths = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+    return sorted(path.as_posix() for path in visible if "__pycache__" not in path.parts)
+
+
+def _copy(original: Path, copy: Path, came: str | None, copied: Copied) -> None:
+    name = copy.relative_to(copied.folder).as_posix()
+    there = _hash(copy) if copy.exists() else None
+    if there == _hash(original):
+        return
+    if there is not None and there != came:
+        copied.kept.append(name)
+        return
+    write_atomically(copy, lambda temporary: shutil.copyfile(original, temporary))
+    (copied.added if there is None else copied.updated).append(name)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,149 @@
+"""``recallkit train``, as a user types it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from recallkit import cli, config
+from recallkit.cli.training import preset_in
+from recallkit.training.run_folder import read_config
+
+
+def test_train_prints_a_table_and_draws_two_figures(toy, capsys, tmp_path):
+    cli.main(["train", "--out", "runs/one", "--seed", "3"])
+    text = capsys.readouterr().out
+    for word in ("pixels", "untrained", "trained", "R@1", "mAP@R", "runs/one/figures"):
+        assert word in text
+    assert text.startswith("preset emoji, run folder runs/one\n")
+    for name in ("learning_curve", "retrieval"):
+        with Image.open(tmp_path / "runs" / "one" / "figures" / f"{name}.png") as figure:
+            assert figure.size[0] > 400
+
+
+def test_a_flag_changes_one_setting_of_the_preset(toy, tmp_path):
+    cli.main(["train", "--out", "a", "--rank-temperature", "0.05", "--simix", "--ks", "1", "2"])
+    expected = replace(toy, rank_temperature=0.05, simix=True, ks=(1, 2))
+    assert read_config(tmp_path / "a") == expected
+
+
+def test_the_run_folder_is_named_after_data_and_time(toy, tmp_path):
+    cli.main(["train"])
+    [run] = (tmp_path / "runs").iterdir()
+    assert run.name.startswith("emoji-20")
+
+
+def test_resume_names_the_folder(toy, capsys, failing):
+    cli.main(["train", "--out", "a"])
+    capsys.readouterr()
+    failing("train", "--resume", "a")  # it is finished
+    assert capsys.readouterr().out == "resumed, run folder a\n"
+
+
+def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):
+    cli.main(["train", "--out", "a", "--store", "mine"])
+    stored = json.loads((tmp_path / "results" / "mine-seed0.json").read_text())
+    assert stored["seed"] == 0
+    names = sorted(path.name for path in (tmp_path / "results" / "figures").iterdir())
+    assert names == ["mine-learning-curve.png", "mine-retrieval.png"]
+    monkeypatch.setenv("RECALLKIT_RESULTS", str(tmp_path / "elsewhere"))
+    cli.main(["train", "--out", "b", "--store", "mine", "--seed", "4"])
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine-seed4.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "preset"),
+    [
+        ([], "emoji"),
+        (["--preset", "glyphs"], "glyphs"),
+        (["--seed", "3", "--preset=sop-resnet50", "--root", "x"], "sop-resnet50"),
+        (["--preset"], "emoji"),  # the parser proper complains
+        (["--presets", "glyphs"], "emoji"),
+    ],
+)
+def test_the_preset_among_the_arguments(arguments, preset):
+    assert preset_in(arguments) == preset
+
+
+def test_the_preset_sets_the_defaults_of_the_help(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--preset", "sop-resnet50", "--help"])
+    assert f"(default: {config.PRESETS['sop-resnet50'].batch_size})" in capsys.readouterr().out
+
+
+def test_show_prints_settings_and_trains_nothing(tmp_path, capsys):
+    cli.main(["train", "--preset", "glyphs", "--seed", "5", "--show"])
+    text = capsys.readouterr().out
+    assert text.startswith("preset glyphs\n")
+    assert " seed " in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_images(image_folder, tmp_path):
+    cli.main(["train", "--dataset", "images", "--batch-size", "8", "--out", "mine"])
+    assert (tmp_path / "mine" / "result.json").exists()
+    assert (tmp_path / "mine" / "tensorboard").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_image_that_cannot_be_read(image_folder, tmp_path, capsys, failing, workers):
+    (image_folder / "class 3" / "1.jpg").write_bytes(b"no image")
+    options = ["--dataset", "images", "--batch-size", "8", "--workers", workers]
+    options += ["--no-tensorboard", "--out", "mine"]
+    message = failing("train", *options)
+    assert "class 3/1.jpg cannot be read as " in message
+    assert "--on-bad-image skip" in message
+    shutil.rmtree(tmp_path / "mine", ignore_errors=True)
+    cli.main(["train", *options, "--on-bad-image", "skip"])
+    text = capsys.readouterr().out
+    assert "1 images could not be read and were left out:" in text
+    assert "class 3/1.jpg" in text
+
+
+def test_workers_change_nothing(image_folder, tmp_path):
+    """Weights are the same however many processes decode; without any, sides are larger."""
+    for workers in ("1", "2"):
+        options = ["--dataset", "images", "--batch-size", "8", "--workers", workers]
+        cli.main(["train", *options, "--out", workers])
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in "12")
+    assert a == b
+
+
+def test_errors_are_one_line_and_name_the_remedy(toy, tmp_path, failing):
+    (tmp_path / "empty").mkdir()
+    assert "must hold at least 6 sub-folders" in failing("train", "--dataset", "empty")
+    assert "no data set or folder 'nowhere'" in failing("train", "--dataset", "nowhere")
+    assert "did you mean glyphs" in failing("train", "--dataset", "glyph")
+    assert "there is no device 'abacus'" in failing("train", "--device", "abacus")
+    message = failing("train", "--preset", "emoji-frosen")
+    assert "there is no preset 'emoji-frosen'; did you mean emoji-frozen" in message
+    assert "known presets are: emoji, " in failing("train", "--preset", "xyz")
+
+
+def test_a_bad_setting_is_a_usage_error(toy, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "--images", "1"])
+    assert stop.value.code == 2
+    assert "images must be at least batch_size" in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_in_a_real_process(tmp_path):
+    """SIGINT while training: status 1, a line that says how to go on, and a state to do it."""
+    command = [sys.executable, "-m", "recallkit", "train", "--out", "run", "--device", "cpu"]
+    command += ["--evaluations", "2000"]  # the first after a step or two
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    message = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert "recallkit train --resume run" in message.splitlines()[-1]
+    assert (tmp_path / "run" / "state.pt").exists()
+    assert not (tmp_path / "run" / "result.json").exists()

@@ -1,0 +1,76 @@
+"""The copy of the course: what comes, what is updated, what stays."""
+
+import pytest
+
+from recallkit.course.copying import copy_course
+from recallkit.errors import RecallkitError
+from recallkit.files import embedded
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course of three files, and hidden ones beside them."""
+    for name in ("a.ipynb", "b.ipynb", "figures/a.png", ".ipynb_checkpoints/a.ipynb", ".hidden"):
+        (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "course" / name).write_text(f"{name} 1")
+    return tmp_path / "course"
+
+
+def copy(course):
+    copied = copy_course(course.parent / "mine", course)
+    return copied.added, copied.updated, copied.kept
+
+
+def visible(folder):
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in files if not name.startswith("."))
+
+
+def test_a_first_copy_has_all_that_is_not_hidden(course, tmp_path):
+    assert copy(course) == (["a.ipynb", "b.ipynb", "figures/a.png"], [], [])
+    assert visible(tmp_path / "mine") == ["a.ipynb", "b.ipynb", "figures/a.png"]
+    assert (tmp_path / "mine" / "a.ipynb").read_text() == "a.ipynb 1"
+    assert copy(course) == ([], [], [])
+
+
+def test_new_files_come_and_unchanged_ones_are_updated(course, tmp_path):
+    copy(course)
+    (course / "a.ipynb").write_text("a.ipynb 2")
+    (course / "c.ipynb").write_text("c.ipynb 1")
+    assert copy(course) == (["c.ipynb"], ["a.ipynb"], [])
+    assert (tmp_path / "mine" / "a.ipynb").read_text() == "a.ipynb 2"
+
+
+def test_what_the_user_changed_stays_however_often(course, tmp_path):
+    copy(course)
+    (tmp_path / "mine" / "a.ipynb").write_text("mine")
+    (tmp_path / "mine" / "notes.txt").write_text("notes")
+    for version in "234":
+        (course / "a.ipynb").write_text(f"a.ipynb {version}")
+        assert copy(course) == ([], [], ["a.ipynb"])
+        assert (tmp_path / "mine" / "a.ipynb").read_text() == "mine"
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "notes"
+    (tmp_path / "mine" / "a.ipynb").rename(tmp_path / "mine" / "my a.ipynb")
+    assert copy(course) == (["a.ipynb"], [], [])
+
+
+def test_a_file_that_was_there_before_the_first_copy_stays(course, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "b.ipynb").write_text("older")
+    assert copy(course)[2] == ["b.ipynb"]
+    assert (tmp_path / "mine" / "b.ipynb").read_text() == "older"
+
+
+def test_the_originals_are_no_copy(course):
+    with pytest.raises(RecallkitError, match="holds the originals"):
+        copy_course(course, course)
+
+
+def test_the_course_that_comes_with_recallkit(tmp_path):
+    copied = copy_course(tmp_path / "mine")
+    assert visible(tmp_path / "mine") == copied.added
+    assert {"README.md", "00_quickstart.ipynb", "figures/00_quickstart.png"} <= set(copied.added)
+    assert copied.added == visible(embedded("notebooks"))
+    assert [*copied.lines()] == [
+        f"the course is in {tmp_path / 'mine'}: {len(copied.added)} files added, 0 updated"
+    ]
