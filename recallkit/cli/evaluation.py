@@ -137,5 +137,5 @@ def search(
     similarities, neighbours = metrics.search(query_embedding, gallery_embeddings, k)
     for rank, (value, item) in enumerate(zip(similarities[0], neighbours[0].tolist(), strict=True)):
         print(f"{rank + 1:3d}  {value:6.3f}  {gallery.name(item)}")
-    fig, _ = plots.plot_found(query, picture.name, gallery, neighbours[0], similarities[0])
+    fig, _ = plots.plot_image_search(query, picture.name, gallery, neighbours[0], similarities[0])
     save_figure(fig, out or folder / "figures" / f"search-{picture.stem}.png")
