@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         query_losses,
         rank_pull,
     )
+    from recallkit.course.measurements import stored_measurement
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.toy_descent import expected_error, three_views
@@ -47,6 +48,7 @@ __all__ = [
     "pull",
     "query_losses",
     "rank_pull",
+    "stored_measurement",
     "text_table",
     "three_views",
     "train_each",
@@ -65,6 +67,7 @@ _NAMES = {
         "query_losses",
         "rank_pull",
     ],
+    "recallkit.course.measurements": ["stored_measurement"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
