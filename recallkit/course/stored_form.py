@@ -22,7 +22,10 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.:/<-])(?:file:/+|~/|[A-Z]:\\+|/)"
     r"(?:content|home|mnt|opt|private|root|tmp|usr|Users|var|work)[/\\]+[\w.-]+"
 )
-PROGRESS_BAR = re.compile(r"\d+%\||\d+it \[")
+PROGRESS = re.compile(  # a bar, or a line that a training announces
+    r"\d+%\||\d+it \[|^step \d+ of \d+: |^training: \d+ steps|^loading the images of "
+    r"|^building the network |^features of .*: reading|^evaluating test images: "
+)
 THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 320, 30_000
 
 
@@ -30,7 +33,7 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
     """Bring an executed notebook into its stored form, in place.
 
     Counts run from 1, ids stay, a widget becomes a line of text, and figures become small. Times,
-    versions, widget state and progress bars are removed.
+    versions, widget state and progress are removed.
 
     Args:
         notebook: executed.
@@ -47,7 +50,9 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
             cell.metadata.pop(name, None)
     for count, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = count
-        cell.outputs = [_normal(output, count) for output in cell.outputs if not _is_bar(output)]
+        cell.outputs = [
+            _normal(output, count) for output in cell.outputs if not _is_progress(output)
+        ]
         if trouble := _trouble(cell):
             raise failure(path, count, trouble)
 
@@ -66,9 +71,9 @@ def _give_ids(notebook: "NotebookNode", number: str) -> None:
         taken.add(cell.id)
 
 
-def _is_bar(output: "NotebookNode") -> bool:
+def _is_progress(output: "NotebookNode") -> bool:
     lines = output.text.splitlines() if output.get("name") == "stderr" else ["shown"]
-    return all(not line.strip() or PROGRESS_BAR.search(line) for line in lines)
+    return all(not line.strip() or PROGRESS.search(line) for line in lines)
 
 
 def _trouble(cell: "NotebookNode") -> str:

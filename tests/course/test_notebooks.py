@@ -14,9 +14,11 @@ from nbformat import v4
 from PIL import Image
 
 from recallkit import cli
+from recallkit.config import Config
 from recallkit.course import notebooks as course
 from recallkit.course import stored_form
 from recallkit.errors import RecallkitError
+from recallkit.training.loop import train
 
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
 WIDGET = "from ipywidgets import IntSlider\nslider = IntSlider(description='k')\nslider"
@@ -121,6 +123,14 @@ def _png(image):
 def test_progress_bars_are_left_out(tmp_path):
     _, [cell] = executed(write(tmp_path, RUNNING_BAR))
     assert cell.outputs == []
+
+
+def test_all_that_a_training_announces_is_progress(tmp_path, toy_splits, capsys):
+    config = Config(images=16, batch_size=8, evaluations=2, image_size=16, embedding_dim=4)
+    train(config, tmp_path / "run", splits=toy_splits, device="cpu")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 4
+    assert [line for line in lines if not stored_form.PROGRESS.search(line)] == []
 
 
 def test_missing_and_repeated_ids_are_given_again(tmp_path):
