@@ -132,7 +132,7 @@ def search(
     gallery, query, similarities, neighbours = _nearest(image, folder, k, split, device)
     for rank, (value, item) in enumerate(zip(similarities, neighbours.tolist(), strict=True), 1):
         print(f"{rank:3d}  {value:6.3f}  {gallery.name(item)}")
-    fig, _ = plots.plot_found(query, image.name, gallery, neighbours, similarities)
+    fig, _ = plots.plot_image_search(query, image.name, gallery, neighbours, similarities)
     save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
 
 

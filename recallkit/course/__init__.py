@@ -1,1 +1,93 @@
-"""What the notebooks stand on: figures, widgets, sizes for each machine, and their runner."""
+"""What the notebooks stand on: figures, widgets, toys, and the sizes for each machine.
+
+Notebooks import from here whatever is not public in :mod:`recallkit` itself. Each name is imported
+from its module when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
+    from recallkit.course import figures, pair_gradients, widgets
+    from recallkit.course.class_collapse import arc_losses, within_class_similarity
+    from recallkit.course.loss_surface import (
+        PAPERS_KS,
+        PAPERS_SETTINGS,
+        loss_and_pull,
+        pull,
+        query_losses,
+        rank_pull,
+    )
+    from recallkit.course.measurements import stored_measurement
+    from recallkit.course.profiles import profile
+    from recallkit.course.quick_runs import train_each
+    from recallkit.course.toy_descent import expected_error, three_views
+    from recallkit.course.widgets.simix import on_circle
+    from recallkit.metrics import positive_ranks
+    from recallkit.tables import metrics_table, text_table
+    from recallkit.training.build import make_network, make_train_transform
+
+__all__ = [
+    "PAPERS_KS",
+    "PAPERS_SETTINGS",
+    "StepMemory",
+    "arc_losses",
+    "expected_error",
+    "figures",
+    "loss_and_pull",
+    "make_network",
+    "make_train_transform",
+    "memory_trace",
+    "metrics_table",
+    "on_circle",
+    "pair_gradients",
+    "peak_bytes",
+    "positive_ranks",
+    "profile",
+    "pull",
+    "query_losses",
+    "rank_pull",
+    "stored_measurement",
+    "text_table",
+    "three_views",
+    "train_each",
+    "widgets",
+    "within_class_similarity",
+]
+
+_NAMES = {
+    "recallkit.bench.memory": ["StepMemory", "memory_trace", "peak_bytes"],
+    "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
+    "recallkit.course.loss_surface": [
+        "PAPERS_KS",
+        "PAPERS_SETTINGS",
+        "loss_and_pull",
+        "pull",
+        "query_losses",
+        "rank_pull",
+    ],
+    "recallkit.course.measurements": ["stored_measurement"],
+    "recallkit.course.profiles": ["profile"],
+    "recallkit.course.quick_runs": ["train_each"],
+    "recallkit.course.toy_descent": ["expected_error", "three_views"],
+    "recallkit.course.widgets.simix": ["on_circle"],
+    "recallkit.metrics": ["positive_ranks"],
+    "recallkit.tables": ["metrics_table", "text_table"],
+    "recallkit.training.build": ["make_network", "make_train_transform"],
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_PACKAGES = ("figures", "pair_gradients", "widgets")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used.
+
+    Raises:
+        AttributeError: if there is none of that name.
+    """
+    if name in _PACKAGES:
+        return import_module(f"recallkit.course.{name}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'recallkit.course' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

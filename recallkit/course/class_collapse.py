@@ -1,4 +1,4 @@
-"""Collapse: how alike the embeddings of a class are, and toy classes of any closeness."""
+"""Class collapse: the similarity within classes, and toy classes of any width."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,7 +10,7 @@ from recallkit.losses import RecallAtKLoss
 from recallkit.ranks import find_positives
 from recallkit.ranks.pairs import pair_similarities
 
-# Marks of a ruler with which no distance can be measured twice: no two similarities are equal.
+# Marks of a ruler on which all distances differ (a Golomb ruler): no two similarities are equal.
 RULER = (0, 1, 4, 9, 15, 22, 32, 34)
 
 
@@ -19,7 +19,7 @@ def within_class_similarity(embeddings: Tensor, labels: Tensor) -> float:
 
     Args:
         embeddings: (B, D) of unit length.
-        labels: (B,) integers; items without another of their class are left out.
+        labels: (B,) integers; items that are alone in their class are left out.
 
     Raises:
         ValueError: if each label occurs once.
@@ -35,15 +35,15 @@ def within_class_similarity(embeddings: Tensor, labels: Tensor) -> float:
 
 
 def arc_classes(width: float, per_class: int = 4, classes: int = 2) -> tuple[Tensor, Tensor]:
-    """Classes that lie each on an arc of a circle of its own, all circles at right angles.
+    """Classes on arcs of circles, one circle for each class, all circles at right angles.
 
-    Items of different classes have similarity 0, so up to a width of 90° every ranking is perfect.
-    Within a class no two pairs are equally alike, but for width 0, where a class is one point.
+    Items of different classes have similarity 0, so every ranking is perfect up to a width of 90°.
+    Within a class no two pairs have the same similarity, except at width 0, where it is one point.
 
     Args:
         width: of an arc, in degrees.
-        per_class: items on it, 2 to 8.
-        classes: C.
+        per_class: items of a class, 2 to 8.
+        classes: C, their number.
 
     Returns:
         (C · per_class, 2C) float64 unit vectors, and their (C · per_class,) labels.
@@ -67,12 +67,12 @@ def arc_losses(
     """RS@k of :func:`arc_classes` under both definitions of a query's database.
 
     Args:
-        widths: of the arcs, in degrees; a tuple, since results are kept for widgets.
+        widths: of the arcs, in degrees; a tuple, because results are kept for widgets.
         ks: the cut-offs; a tuple.
         per_class: items of a class.
 
     Returns:
-        For each width the loss with the query left out, and with the query in its database.
+        The losses (one for each width) with the query left out, and with it in its database.
     """
     batches = [arc_classes(width, per_class) for width in widths]
     left_out, inside = (RecallAtKLoss(ks, query_in_database=within) for within in (False, True))

@@ -1,6 +1,7 @@
-"""The loss of one query as a function of its similarities, and of one rank: what a knob changes."""
+"""The loss of one query as a function of its similarities, and as a function of one rank."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,7 +9,12 @@ from torch import Tensor
 from recallkit.losses import soft_recall_at_k
 from recallkit.ranks import relaxed_ranks
 
-SETTINGS = {"ks": (1, 2, 4, 8, 16), "k_temperature": 1.0, "rank_temperature": 0.01}  # the paper's
+PAPERS_KS = (1, 2, 4, 8, 16)
+PAPERS_SETTINGS: dict[str, Any] = {
+    "ks": PAPERS_KS,
+    "k_temperature": 1.0,
+    "rank_temperature": 0.01,
+}
 
 
 def query_losses(
@@ -22,7 +28,7 @@ def query_losses(
 
     Args:
         similarities: (Q, N) of each query to its own N items; the first columns are positives.
-        positives: P, how many.
+        positives: P, their number.
         ks: the cut-offs.
         k_temperature: τ₁.
         rank_temperature: τ₂.
@@ -40,8 +46,8 @@ def query_losses(
     return 1 - soft_recall_at_k(ranks, ks, k_temperature).mean(dim=1)
 
 
-def pull(similarities: Tensor, positives: int, **settings: object) -> Tensor:
-    """How strongly the loss pulls the positives up: −dL/ds of each.
+def pull(similarities: Tensor, positives: int, **settings: Any) -> Tensor:
+    """The pull on each positive: −dL/ds.
 
     Args:
         similarities: (Q, N), as in :func:`query_losses`.
@@ -57,7 +63,7 @@ def pull(similarities: Tensor, positives: int, **settings: object) -> Tensor:
 
 
 def rank_pull(ranks: Tensor, ks: Sequence[int], k_temperature: float) -> Tensor:
-    """How much the loss falls for each place that a single positive moves up: dL/dr.
+    """The fall of the loss for each place that a single positive moves up: dL/dr.
 
     Args:
         ranks: (M,) of the positive.
@@ -79,7 +85,7 @@ def loss_and_pull(
     k_temperature: float,
     rank_temperature: float,
 ) -> tuple[Tensor, Tensor]:
-    """Loss and pull for all pairs of places of two positives, the same negatives beside each.
+    """Loss and pull for all pairs of places of two positives, with the same negatives.
 
     Args:
         grid: (G,) similarities.
@@ -93,7 +99,8 @@ def loss_and_pull(
     """
     pairs = torch.cartesian_prod(grid, grid)  # (G², 2)
     similarities = torch.cat([pairs, negatives.expand(len(pairs), -1)], dim=1)
-    settings = {"ks": ks, "k_temperature": k_temperature, "rank_temperature": rank_temperature}
+    settings: dict[str, Any] = {"ks": ks, "k_temperature": k_temperature}
+    settings["rank_temperature"] = rank_temperature
     side = len(grid)
     losses = query_losses(similarities, 2, **settings)
     return losses.view(side, side), pull(similarities, 2, **settings).view(side, side, 2)

@@ -1,7 +1,7 @@
-"""What a loss does to each pair: its derivative in every similarity, for any loss of dot products.
+"""The derivative of a loss in the similarity of each pair, for any loss of dot products.
 
-A loss takes embeddings, but sees them only through S = Q Gᵀ. With the rows of S as queries and the
-unit matrix as gallery the product is S itself, entry by entry, so autograd gives dL/dS exactly.
+A loss takes embeddings, but uses them only through S = Q Gᵀ. With the rows of S as queries and the
+unit matrix as gallery, the product is S itself, entry by entry. So autograd gives dL/dS exactly.
 """
 
 import inspect
@@ -18,16 +18,17 @@ Loss = Callable[..., Tensor]
 
 
 def losses_to_compare(rank_temperature: float = 0.01) -> dict[str, Loss]:
-    """The losses that the gradient pictures show side by side, all on dot products.
+    """The losses that the figures of gradients show side by side, all on dot products.
 
     For unit vectors the dot product is the cosine. The margins of triplet and contrastive loss
-    are chosen for it (the library's own are for distances); NT-Xent has the library's temperature.
+    are chosen for it, because the library's defaults are for distances. NT-Xent has the library's
+    temperature.
 
     Args:
-        rank_temperature: τ₂ of RS@k and SmoothAP; the others have no such thing.
+        rank_temperature: τ₂ of RS@k and SmoothAP; the others do not have it.
 
     Returns:
-        Name → loss, each to be called with embeddings and labels.
+        Name → loss, to be called with embeddings and labels.
     """
     from pytorch_metric_learning.distances import DotProductSimilarity
 
@@ -42,7 +43,7 @@ def losses_to_compare(rank_temperature: float = 0.01) -> dict[str, Loss]:
 
 
 def pair_gradients(loss: Loss, similarity: Tensor, labels: Tensor) -> Tensor:
-    """The derivative of a batch's loss in each similarity, by the part the two images play.
+    """The derivative of a batch's loss in each similarity, one row for each query.
 
     Args:
         loss: one of recallkit's, or one of pytorch-metric-learning's with
@@ -51,8 +52,8 @@ def pair_gradients(loss: Loss, similarity: Tensor, labels: Tensor) -> Tensor:
         labels: (B,) integers.
 
     Returns:
-        (B, B): row q, column z is dL/ds where q is the query (the anchor) and z in its gallery.
-        The diagonal is 0 but with ``query_in_database``. With S = E Eᵀ, dL/dE = (G + Gᵀ) E.
+        G (B, B): row q, column z is dL/ds where q is the query (the anchor) and z in its gallery.
+        The diagonal is 0 unless ``query_in_database``. With S = E Eᵀ, dL/dE = (G + Gᵀ) E.
     """
     leaf = similarity.detach().clone().requires_grad_()
     return torch.autograd.grad(_of_similarities(loss, leaf, labels), leaf)[0]
@@ -64,7 +65,7 @@ def list_gradient(loss: Loss, similarity: Tensor, positive: Tensor) -> Tensor:
     Args:
         loss: as for :func:`pair_gradients`.
         similarity: (N,) of the query to the items.
-        positive: (N,) bool, which of them are of its class.
+        positive: (N,) bool, True for items of its class.
 
     Returns:
         (N,): negative where a step of descent raises the similarity.
@@ -75,7 +76,7 @@ def list_gradient(loss: Loss, similarity: Tensor, positive: Tensor) -> Tensor:
 
 
 def pull_by_rank(loss: Loss, similarity: Tensor) -> Tensor:
-    """How hard a query's only positive is pulled, for each place in the list where it may stand.
+    """The pull on a query's only positive, for each rank that it may have.
 
     Args:
         loss: as for :func:`pair_gradients`.
@@ -101,7 +102,7 @@ def _of_similarities(loss: Loss, similarity: Tensor, labels: Tensor) -> Tensor:
 
 
 def _row_loss(loss: Loss, row: Tensor, labels: Tensor, q: int) -> Tensor:
-    """The loss of query q of a batch, whose own place is left out of its gallery or no positive."""
+    """The loss of query q of a batch. The query is left out of its gallery, or competes in it."""
     if getattr(loss, "query_in_database", False):
         elsewhere = labels.clone()
         elsewhere[q] = labels.max() + 1
@@ -119,12 +120,12 @@ def _query_loss(loss: Loss, row: Tensor, label: Tensor, gallery_labels: Tensor) 
 
 
 def _has_references(loss: Loss) -> bool:
-    """Whether a loss calls its gallery as pytorch-metric-learning does."""
+    """True if the loss names its gallery as pytorch-metric-learning does."""
     return "ref_emb" in inspect.signature(getattr(loss, "forward", loss)).parameters
 
 
 def sphere_gradient(loss: Loss, embeddings: Tensor, labels: Tensor) -> Tensor:
-    """The part of dL/dE that moves unit vectors along their sphere.
+    """The component of dL/dE along the sphere of unit vectors.
 
     Args:
         loss: ``loss(embeddings, labels)``.
@@ -144,19 +145,19 @@ def descend(
 ) -> Tensor:
     """Plain gradient descent of points on the unit sphere, with no network in between.
 
-    The learning rate is fixed, and chosen such that the point that moves most moves ``first_step``
-    in the first step: losses of different scale can be compared, and one whose gradient fades
-    is seen to stop.
+    The learning rate is fixed. It is chosen such that the fastest point moves by ``first_step`` in
+    the first step. So losses of different scale can be compared, and a loss whose gradient fades
+    stops visibly.
 
     Args:
         loss: ``loss(embeddings, labels)``.
         start: (B, D) of unit length.
         labels: (B,) integers.
-        steps: how many.
+        steps: number of steps.
         first_step: the largest length of the first step, in radians.
 
     Returns:
-        (steps + 1, B, D): where the points were, ``start`` first.
+        (steps + 1, B, D): the points after each step, ``start`` first.
 
     Raises:
         ValueError: if the loss has no gradient at the start.
@@ -165,8 +166,9 @@ def descend(
     steepest = sphere_gradient(loss, start, labels).norm(dim=1).max()
     if steepest == 0:
         raise ValueError("the loss has no gradient at the start: nothing would move")
-    rate = first_step / steepest
+    learning_rate = first_step / steepest
     for _ in range(steps):
-        points = normalize(points - rate * sphere_gradient(loss, points, labels), dim=1)
+        gradient = sphere_gradient(loss, points, labels)
+        points = normalize(points - learning_rate * gradient, dim=1)
         path.append(points)
     return torch.stack(path)

@@ -1,4 +1,4 @@
-"""How large the live parts of the notebooks are: one place, three sizes."""
+"""The sizes of what a notebook computes: one place, three kinds of machine."""
 
 import os
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ class Profile:
     """Sizes for one kind of machine.
 
     Attributes:
-        name: "smoke" (every notebook in 45 s: it runs, it teaches nothing), "cpu" (4 minutes on two
+        name: "smoke" (every notebook in 45 s, as a test that it runs), "cpu" (4 minutes on two
             cores) or "gpu".
-        images: seen in a live training.
-        largest_batch: of live measurements.
-        steps: of live descents on a handful of points.
-        seeds: of live comparisons.
-        test_classes: of the emoji, searched in the first sitting; all are 699.
+        images: seen in a training.
+        largest_batch: of measurements.
+        steps: of descents on a handful of points.
+        seeds: of comparisons.
+        test_classes: of the emoji, searched in the first notebook; there are 699.
     """
 
     name: str
@@ -36,7 +36,7 @@ PROFILES = {
 
 
 def profile() -> Profile:
-    """The profile that ``RECALLKIT_PROFILE`` names; by default "gpu" if there is one, else "cpu".
+    """The profile named by ``RECALLKIT_PROFILE``; by default "gpu" if there is one, else "cpu".
 
     Raises:
         ValueError: if there is no profile of that name.

@@ -1,4 +1,4 @@
-"""Small comparisons that a reader trains while a notebook waits."""
+"""Small comparisons that a reader trains in a notebook."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +13,15 @@ from recallkit.training.loop import train
 def train_each(
     configs: Sequence[Config], splits: Splits | None = None, device: str = "auto"
 ) -> list[dict[str, Any]]:
-    """Train with each of these settings, one after the other; keep results, not run folders.
+    """Train with each of these settings, one after the other; keep the results, not run folders.
 
     Args:
         configs: the settings.
-        splits: the data; None: what the settings name.
+        splits: the data. None loads the data set that the settings name.
         device: "auto" takes a GPU if there is one.
 
     Returns:
-        A result of :func:`recallkit.training.loop.train` for each.
+        The result of :func:`recallkit.training.loop.train` for each of the settings.
     """
     with TemporaryDirectory() as folder:
         return [

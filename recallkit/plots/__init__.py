@@ -2,7 +2,7 @@
 
 from recallkit.plots.cost import plot_engines, plot_step_cost
 from recallkit.plots.retrieval import (
-    plot_found,
+    plot_image_search,
     plot_learning_curve,
     plot_neighbours,
     random_queries,
@@ -23,7 +23,7 @@ __all__ = [
     "plot_costs",
     "plot_engines",
     "plot_equal_updates",
-    "plot_found",
+    "plot_image_search",
     "plot_learning_curve",
     "plot_lengths",
     "plot_neighbours",

@@ -1,4 +1,4 @@
-"""Retrieval in pictures: queries and what was found, and how a network learnt to find it."""
+"""The learning curve of a training, and queries with their nearest images."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
-from recallkit.plots.style import BLUE, GREY, VERMILION
+from recallkit.plots.style import BLUE, GREY, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +25,8 @@ def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any
     Returns:
         The figure, and its two axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(2, 1, sharex=True, figsize=(6, 5), layout="constrained")
+    fig, grid = panels(2, 1, (6, 5), sharex=True)
+    axes = grid[:, 0]
     images = [line["images"] / 1000 for line in history]
     axes[0].plot(images, [line["loss"] for line in history], color=GREY, marker=".")
     axes[0].set(ylabel="training loss", title="Learning curve")
@@ -47,14 +46,14 @@ def plot_neighbours(
     neighbours: Tensor,
     similarities: Tensor,
 ) -> "tuple[Figure, Any]":
-    """A row for each query: the query, then its nearest, right and wrong marked.
+    """A row for each query: the query, then its nearest images, right and wrong ones marked.
 
-    Right ones have a solid blue frame and ✓, wrong ones a dashed vermilion frame and ✗.
+    Right images have a solid blue frame and ✓, wrong ones a dashed vermilion frame and ✗.
 
     Args:
-        queries: where the queries come from; labels decide what is right.
+        queries: the data set of the queries. An image with the query's label is right.
         chosen: indices of R queries to show.
-        gallery: what was searched.
+        gallery: the searched images.
         neighbours: (R, k) indices into the gallery.
         similarities: (R, k), printed under the images.
 
@@ -72,15 +71,15 @@ def plot_neighbours(
     return fig, axes
 
 
-def plot_found(
+def plot_image_search(
     query: Tensor, name: str, gallery: ImageSet, neighbours: Tensor, similarities: Tensor
 ) -> "tuple[Figure, Any]":
-    """One query without a label, and its nearest with their names.
+    """An image without a label, and its nearest images with their names.
 
     Args:
         query: (C, H, W) uint8.
         name: its caption.
-        gallery: what was searched.
+        gallery: the searched images.
         neighbours: (k,) indices into the gallery.
         similarities: (k,).
 
@@ -96,10 +95,7 @@ def plot_found(
 
 
 def _grid(rows: int, k: int) -> "tuple[Figure, Any]":
-    import matplotlib.pyplot as plt
-
-    size = (1.15 * (k + 1), 1.4 * rows)
-    fig, axes = plt.subplots(rows, k + 1, figsize=size, squeeze=False, layout="constrained")
+    fig, axes = panels(rows, k + 1, (1.15 * (k + 1), 1.4 * rows))
     for column, ax in enumerate(axes[0]):
         ax.set_title(f"{column}" if column else "query", fontsize=9)
     return fig, axes
@@ -115,6 +111,12 @@ def _show(ax: "Axes", image: Tensor, caption: str, colour: str, style: str = "-"
 
 
 def random_queries(images: ImageSet, count: int, seed: int = 0) -> list[int]:
-    """Indices of ``count`` queries drawn at random: what a picture shows is not picked by hand."""
+    """Draw the indices of ``count`` queries, so that nobody picks by hand what a figure shows.
+
+    Args:
+        images: the data set of the queries.
+        count: at most all of them.
+        seed: of the draw.
+    """
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(len(images), generator=generator)[:count].tolist()

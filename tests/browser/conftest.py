@@ -1,4 +1,4 @@
-"""JupyterLab on copies of the notebooks, and a headless Chromium to look at it with."""
+"""JupyterLab on copies of the notebooks, and a headless Chromium to open it with."""
 
 import json
 import os
@@ -39,7 +39,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def artefacts():
-    """Where pictures and times go."""
+    """The folder for images and times."""
     default = Path(__file__).parent / "artefacts"
     folder = Path(os.environ.get("RECALLKIT_ARTEFACTS") or default)
     folder.mkdir(parents=True, exist_ok=True)

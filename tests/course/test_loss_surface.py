@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from recallkit.course.loss_surface import SETTINGS, loss_and_pull, pull, query_losses, rank_pull
+from recallkit.course.loss_surface import (
+    PAPERS_SETTINGS,
+    loss_and_pull,
+    pull,
+    query_losses,
+    rank_pull,
+)
 from recallkit.losses import RecallAtKLoss
 
 F64 = torch.float64
@@ -15,12 +21,13 @@ def test_query_losses_are_those_of_the_module():
     gallery = torch.nn.functional.pad(similarities.T, (0, 1))  # (9, 2)
     query = torch.tensor([[1.0, 0.0]], dtype=F64)
     labels = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0, 0])
-    loss = RecallAtKLoss(**SETTINGS)(query, torch.tensor([1]), gallery, labels)
-    assert query_losses(similarities, 2, **SETTINGS).item() == pytest.approx(loss.item(), abs=1e-12)
+    loss = RecallAtKLoss(**PAPERS_SETTINGS)(query, torch.tensor([1]), gallery, labels)
+    value = query_losses(similarities, 2, **PAPERS_SETTINGS).item()
+    assert value == pytest.approx(loss.item(), abs=1e-12)
 
 
 def test_pull_is_the_slope_downhill():
-    settings = SETTINGS | {"rank_temperature": 0.1}
+    settings = PAPERS_SETTINGS | {"rank_temperature": 0.1}
     places = torch.tensor([[0.30, 0.5, 0.1], [0.30 + 1e-6, 0.5, 0.1]], dtype=F64)
     before, after = query_losses(places, 1, **settings).tolist()
     assert pull(places, 1, **settings)[0].item() == pytest.approx((before - after) / 1e-6, rel=1e-4)
@@ -37,7 +44,7 @@ def test_rank_pull_at_the_cut_off():
 def test_the_surface_is_laid_out_first_positive_along_the_rows():
     grid = torch.linspace(0, 1, 4, dtype=F64)
     negatives = torch.tensor([0.2, 0.6], dtype=F64)
-    settings = SETTINGS | {"rank_temperature": 0.1}
+    settings = PAPERS_SETTINGS | {"rank_temperature": 0.1}
     loss, pulls = loss_and_pull(grid, negatives, **settings)
     assert loss.shape == (4, 4)
     assert pulls.shape == (4, 4, 2)

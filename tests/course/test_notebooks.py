@@ -14,8 +14,11 @@ from nbformat import v4
 from PIL import Image
 
 from recallkit import cli
+from recallkit.config import Config
 from recallkit.course import notebooks as course
+from recallkit.course import stored_form
 from recallkit.errors import RecallkitError
+from recallkit.training.loop import train
 
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
 WIDGET = "from ipywidgets import IntSlider\nslider = IntSlider(description='k')\nslider"
@@ -79,23 +82,23 @@ def test_a_second_run_changes_no_byte(tmp_path):
 def test_a_widget_becomes_a_line_and_a_figure_small(tmp_path):
     _, [plot, widget] = executed(write(tmp_path, FIGURE, WIDGET))
     [output] = widget.outputs
-    assert output.data == {"text/plain": course.UNRUN_WIDGET}
+    assert output.data == {"text/plain": stored_form.UNRUN_WIDGET}
     encoded = next(o.data["image/png"] for o in plot.outputs if "image/png" in o.get("data", {}))
-    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
-        assert picture.mode == "P"
-        assert picture.info == {}  # no library's name
-        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        assert image.mode == "P"
+        assert image.info == {}  # no library's name
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_the_thumbnail_is_the_tagged_figure_else_the_first(tmp_path):
     def thumbnail():
-        with Image.open(tmp_path / "figures" / "03_small.png") as picture:
-            return picture.convert("RGB").getpixel((0, 0))
+        with Image.open(tmp_path / "figures" / "03_small.png") as image:
+            return image.convert("RGB").getpixel((0, 0))
 
     fill = "import matplotlib.pyplot as plt\nplt.figure(facecolor='{}')\nplt.axes()\nplt.show()"
     path = write(tmp_path, "1", fill.format("red"), fill.format("blue"))
     executed(path)
-    assert (tmp_path / "figures" / "03_small.png").stat().st_size <= course.THUMBNAIL_BYTES
+    assert (tmp_path / "figures" / "03_small.png").stat().st_size <= stored_form.THUMBNAIL_BYTES
     assert thumbnail() == (255, 0, 0)
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[3].metadata["tags"] = ["thumbnail"]
@@ -107,13 +110,13 @@ def test_the_thumbnail_is_the_tagged_figure_else_the_first(tmp_path):
 def test_a_thumbnail_of_noise_is_small_too(tmp_path):
     noise = base64.b64encode(_png(Image.effect_noise((900, 600), 90))).decode()
     cell = v4.new_code_cell(outputs=[v4.new_output("display_data", {"image/png": noise})])
-    course.write_thumbnail(v4.new_notebook(cells=[cell]), tmp_path / "noise.png")
-    assert 1_000 < (tmp_path / "noise.png").stat().st_size <= course.THUMBNAIL_BYTES
+    stored_form.write_thumbnail(v4.new_notebook(cells=[cell]), tmp_path / "noise.png")
+    assert 1_000 < (tmp_path / "noise.png").stat().st_size <= stored_form.THUMBNAIL_BYTES
 
 
-def _png(picture):
+def _png(image):
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
@@ -122,11 +125,19 @@ def test_progress_bars_are_left_out(tmp_path):
     assert cell.outputs == []
 
 
-def test_missing_and_repeated_ids_are_given_anew(tmp_path):
+def test_all_that_a_training_announces_is_progress(tmp_path, toy_splits, capsys):
+    config = Config(images=16, batch_size=8, evaluations=2, image_size=16, embedding_dim=4)
+    train(config, tmp_path / "run", splits=toy_splits, device="cpu")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 4
+    assert [line for line in lines if not stored_form.PROGRESS.search(line)] == []
+
+
+def test_missing_and_repeated_ids_are_given_again(tmp_path):
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell("a") for _ in range(3)])
     notebook.cells[0].id = notebook.cells[1].id = "same"
     del notebook.cells[2]["id"]
-    course.normalise(notebook, tmp_path / "04_x.ipynb")
+    stored_form.normalise(notebook, tmp_path / "04_x.ipynb")
     assert [cell.id for cell in notebook.cells] == ["same", "nb04-place-01", "nb04-place-02"]
 
 
@@ -185,7 +196,7 @@ def test_paths_of_the_machine_are_failures(tmp_path, text):
     "text", ["a/tmp/b", "https://x.org/home/ada", "<b>1</b></root>", "5 /work 3", "../data/usr/x"]
 )
 def test_what_only_looks_like_a_path_is_none(text):
-    assert not course.MACHINE_PATH.search(text)
+    assert not stored_form.MACHINE_PATH.search(text)
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path):
@@ -208,7 +219,7 @@ def test_notebooks_are_found_by_number_name_and_path(tmp_path):
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RECALLKIT_PROFILE", "smoke")
-    path = write(tmp_path, "from recallkit.course.profiles import profile\nprofile().name")
+    path = write(tmp_path, "from recallkit.course import profile\nprofile().name")
     cli.main(["notebooks", str(path)])
     assert "profile smoke, 1 notebook" in capsys.readouterr().out
     assert "smoke" in path.read_text()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recallkit.course.toy_descent import RATES, expected_error, three_views
+from recallkit.course.toy_descent import LEARNING_RATES, expected_error, three_views
 
 
 @pytest.mark.parametrize(("batch", "updates", "rate"), [(4, 30, 0.05), (16, 8, 0.5), (1, 3, 1.0)])
@@ -28,9 +28,9 @@ def test_shapes_broadcast():
 
 
 def test_what_is_held_equal_decides_which_batch_wins():
-    updates, images, tuned = three_views([4, 16, 64, 256], rate=0.05, images=1024).values()
+    updates, images, tuned = three_views([4, 16, 64, 256], learning_rate=0.05, images=1024).values()
     assert (updates.diff() < 0).all()  # the largest
     assert images.argmin() == 1
     assert tuned.max() < 1.2 * tuned.min()  # none
     assert (tuned <= images).all()
-    assert 0.05 in [pytest.approx(rate, rel=0.06) for rate in RATES]
+    assert 0.05 in [pytest.approx(rate, rel=0.06) for rate in LEARNING_RATES]

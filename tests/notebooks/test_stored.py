@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from recallkit.course import notebooks as course
+from recallkit.course import stored_form
+from recallkit.course.stored_form import code_cells
 
 COURSE = (
     "00_quickstart",
@@ -49,13 +51,13 @@ def test_stored_as_the_command_leaves_it(path):
     notebook = read(path)
     nbformat.validate(notebook)
     normal = copy.deepcopy(notebook)
-    course.normalise(normal, path)
+    stored_form.normalise(normal, path)
     assert normal == notebook, "store it with: recallkit notebooks"
 
 
 @each
 def test_no_cell_failed(path):
-    cells = course.code_cells(read(path))
+    cells = code_cells(read(path))
     kinds = [output.output_type for cell in cells for output in cell.outputs]
     assert "error" not in kinds
     assert "display_data" in kinds  # it was executed, and shows a figure
@@ -64,7 +66,7 @@ def test_no_cell_failed(path):
 @each
 def test_sources_name_no_path_of_a_machine(path):
     for cell in read(path).cells:
-        assert not course.MACHINE_PATH.search(cell.source), cell.id
+        assert not stored_form.MACHINE_PATH.search(cell.source), cell.id
 
 
 @each
@@ -78,7 +80,7 @@ def test_the_head_says_question_minutes_and_prerequisites(path):
 
 @each
 def test_the_first_code_cell_is_the_same_everywhere(path):
-    assert course.code_cells(read(path))[0].source == course.code_cells(read(PATHS[0]))[0].source
+    assert code_cells(read(path))[0].source == code_cells(read(PATHS[0]))[0].source
 
 
 @each
@@ -89,12 +91,12 @@ def test_there_are_exercises_with_checks_and_folded_solutions(path):
     solutions = sum("<details>" in text for text in prose(notebook))
     hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
     assert solutions + len(hidden) >= len(exercises)
-    assert sum("not yet" in cell.source for cell in course.code_cells(notebook)) >= 2
+    assert sum("not yet" in cell.source for cell in code_cells(notebook)) >= 2
 
 
 @each
 def test_some_outputs_are_checked(path):
-    cells = course.code_cells(read(path))
+    cells = code_cells(read(path))
     checked = [cell for cell in cells if cell.source.startswith("# NBVAL_CHECK_OUTPUT")]
     assert len(checked) >= 2
     assert all(cell.outputs for cell in checked)
@@ -111,9 +113,9 @@ def test_links_lead_somewhere(path):
 
 
 @each
-def test_a_small_picture_stands_for_it(path):
-    picture = FOLDER / "figures" / f"{path.stem}.png"
-    assert picture.stat().st_size <= course.THUMBNAIL_BYTES
-    with Image.open(picture) as opened:
-        assert opened.width <= course.THUMBNAIL_WIDTH
+def test_a_small_image_stands_for_it(path):
+    image = FOLDER / "figures" / f"{path.stem}.png"
+    assert image.stat().st_size <= stored_form.THUMBNAIL_BYTES
+    with Image.open(image) as opened:
+        assert opened.width <= stored_form.THUMBNAIL_WIDTH
     assert f"figures/{path.stem}.png" in (FOLDER / "README.md").read_text()

@@ -43,9 +43,9 @@ def test_neighbours_are_marked_by_frame_and_sign(toy_splits):
     assert torch.allclose(torch.tensor(shown), expected)
 
 
-def test_found_images_carry_their_names(toy_splits):
+def test_the_images_of_a_search_carry_their_names(toy_splits):
     images = toy_splits.test
-    _, axes = plots.plot_found(
+    _, axes = plots.plot_image_search(
         images.images[0], "mine.png", images, torch.tensor([3, 9]), torch.tensor([0.5, 0.25])
     )
     labels = [ax.get_xlabel() for ax in axes[0]]

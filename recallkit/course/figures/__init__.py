@@ -1,11 +1,13 @@
 """The figures of the notebooks: data in, ``fig, ax`` out. Nothing else is computed here."""
 
+from recallkit.course.figures.batch_size import plot_competition, plot_three_views
 from recallkit.course.figures.benchmarks import (
     plot_best_of,
     plot_precision_recall,
     plot_protocols,
     plot_recall_curves,
 )
+from recallkit.course.figures.classes import plot_class_recalls, plot_class_sizes, plot_class_use
 from recallkit.course.figures.definitions import (
     plot_arc,
     plot_arc_losses,
@@ -29,35 +31,31 @@ from recallkit.course.figures.large_batch import (
     plot_memory_traces,
     plot_step_memory,
 )
+from recallkit.course.figures.page import search_page
 from recallkit.course.figures.ranking import (
     plot_images_on_line,
     plot_limits,
     plot_line,
+    plot_moved_item,
     plot_steps,
-    plot_sweep,
 )
 from recallkit.course.figures.retrieval import (
-    plot_answers,
-    plot_class_recalls,
-    plot_class_sizes,
     plot_classes,
-    plot_searches,
-    plot_use,
-    search_page,
+    plot_image_search_by_embedding,
+    plot_neighbours_by_embedding,
 )
 from recallkit.course.figures.simix import (
     plot_chords,
-    plot_cost,
     plot_gallery,
     plot_mixing,
     plot_parent_pulls,
+    plot_seconds,
     plot_virtual_sphere,
 )
 from recallkit.course.figures.temperatures import plot_rank_pull, plot_slices, plot_surfaces
 
 __all__ = [
     "plot_against_rank",
-    "plot_answers",
     "plot_arc",
     "plot_arc_losses",
     "plot_best_of",
@@ -65,10 +63,12 @@ __all__ = [
     "plot_circles",
     "plot_class_recalls",
     "plot_class_sizes",
+    "plot_class_use",
     "plot_classes",
-    "plot_cost",
+    "plot_competition",
     "plot_gallery",
     "plot_heard",
+    "plot_image_search_by_embedding",
     "plot_images_on_line",
     "plot_item_pulls",
     "plot_kept_graphs",
@@ -80,6 +80,8 @@ __all__ = [
     "plot_memory_against_batch",
     "plot_memory_traces",
     "plot_mixing",
+    "plot_moved_item",
+    "plot_neighbours_by_embedding",
     "plot_paired_seeds",
     "plot_pairs",
     "plot_parent_pulls",
@@ -89,13 +91,12 @@ __all__ = [
     "plot_pushed",
     "plot_rank_pull",
     "plot_recall_curves",
-    "plot_searches",
+    "plot_seconds",
     "plot_slices",
     "plot_step_memory",
     "plot_steps",
     "plot_surfaces",
-    "plot_sweep",
-    "plot_use",
+    "plot_three_views",
     "plot_virtual_sphere",
     "search_page",
 ]

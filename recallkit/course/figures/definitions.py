@@ -1,4 +1,4 @@
-"""A query inside or outside its own database: what each definition rewards, item by item."""
+"""What each definition of a query's database rewards, item by item."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, VERMILION
+from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,31 +15,28 @@ if TYPE_CHECKING:
 
 DEFINITIONS = ("query left out", "query in database")
 
-
-STYLES = (  # of the two definitions, everywhere in this module
+STYLES: tuple[dict[str, Any], ...] = (  # of the two definitions, everywhere in this module
     {"color": BLUE, "linestyle": LINES[0]},
     {"color": VERMILION, "linestyle": LINES[1]},
 )
 
 
 def plot_loss_by_k(
-    ks: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]]
+    ks: Sequence[int], by_definition: Mapping[str, Mapping[str, Sequence[float]]]
 ) -> "tuple[Figure, Any]":
     """The loss at each k, a panel for each definition, a line for each kind of batch.
 
     Args:
         ks: K cut-offs.
-        panels: title → name of a batch → its K losses; two batches a panel.
+        by_definition: title of a panel → name of a batch → its K losses; two batches a panel.
 
     Returns:
-        The figure, and its axes (panels,).
+        The figure, and its axes, one for each panel.
     """
-    import matplotlib.pyplot as plt
-
-    size = (4.2 * len(panels), 3.2)
-    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")
+    size = (4.2 * len(by_definition), 3.2)
+    fig, [axes] = panels(1, len(by_definition), size, sharey=True)
     styles = list(zip((GREY, GREEN), ("-", "--"), ("o", "^"), strict=True))
-    for ax, (title, batches) in zip(axes, panels.items(), strict=True):
+    for ax, (title, batches) in zip(axes, by_definition.items(), strict=True):
         for (name, losses), (colour, line, marker) in zip(batches.items(), styles, strict=True):
             ax.plot(range(len(ks)), losses, color=colour, ls=line, marker=marker, label=name)
         ax.set(title=title, xlabel="k", xticks=range(len(ks)), xticklabels=ks)
@@ -57,18 +54,16 @@ def plot_arc(
     """One class on its arc, and the loss of both definitions against the width of the arc.
 
     Args:
-        embeddings: (n, 2) the class.
+        embeddings: (n, 2) of the class.
         widths: W widths in degrees.
         losses: (2, W), in the order of ``DEFINITIONS``.
-        width: the width now, marked on the curves.
+        width: the width that is marked on the curves.
 
     Returns:
         The figure, and its two axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.4), width_ratios=(1, 1.7))
-    fig.subplots_adjust(0.01, 0.14, 0.99, 0.88, 0.14)  # by hand: twice as fast as a layout engine
+    margins = {"left": 0.01, "bottom": 0.14, "right": 0.99, "top": 0.88, "wspace": 0.14}
+    fig, [axes] = panels(1, 2, (8.5, 3.4), margins, width_ratios=(1, 1.7))
     _draw_class(axes[0], embeddings)
     axes[0].set_title(f"a class of {len(embeddings)}, {width:g}° wide")
     _draw_curves(axes[1], widths, losses, mark=width)
@@ -79,7 +74,7 @@ def plot_arc(
 
 
 def plot_arc_losses(
-    widths: Sequence[float], panels: Mapping[str, Sequence[Sequence[float]]]
+    widths: Sequence[float], curves: Mapping[str, Sequence[Sequence[float]]]
 ) -> "tuple[Figure, Any]":
     """Small multiples of the losses against the width, the lowest point of each curve marked.
 
@@ -87,17 +82,13 @@ def plot_arc_losses(
 
     Args:
         widths: W widths in degrees.
-        panels: title → (2, W) losses, in the order of ``DEFINITIONS``.
+        curves: title of a panel → (2, W) losses, in the order of ``DEFINITIONS``.
 
     Returns:
-        The figure, and its axes (panels,).
+        The figure, and its axes, one for each panel.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(9, 3.1), sharex=True, sharey=True, layout="constrained"
-    )
-    for ax, (title, losses) in zip(axes, panels.items(), strict=True):
+    fig, [axes] = panels(1, len(curves), (9, 3.1), sharex=True, sharey=True)
+    for ax, (title, losses) in zip(axes, curves.items(), strict=True):
         _draw_curves(ax, widths, losses)
         for curve, style, marker in zip(losses, STYLES, MARKERS, strict=False):
             lowest = int(np.argmin(curve))
@@ -151,9 +142,7 @@ def plot_lone_pair(
     Returns:
         The figure, and its two axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.1), sharex=True, layout="constrained")
+    fig, [axes] = panels(1, 2, (8.5, 3.1), sharex=True)
     for ax, curves, label in zip(axes, (losses, pulls), ("loss", "pull: −dL/ds"), strict=True):
         for name, curve, style in zip(DEFINITIONS, curves, STYLES, strict=True):
             ax.plot(similarities, curve, label=name, **style)
@@ -165,33 +154,27 @@ def plot_lone_pair(
 def plot_item_pulls(
     positive: Sequence[bool],
     similarities: Sequence[float],
-    panels: Mapping[str, Sequence[float]],
+    pulls_of: Mapping[str, Sequence[float]],
 ) -> "tuple[Figure, Any]":
-    """What each way to write the loss does to each item of one query's gallery.
+    """The pull on each item of one query's gallery, under several ways to write the loss.
 
     Args:
         positive: (N,) whether the item is of the query's class.
         similarities: (N,) to the query; they name the items.
-        panels: title → (N,) minus the derivative of the loss: above 0 the item is pulled nearer.
+        pulls_of: title of a panel → (N,) minus the derivative of the loss: above 0 the item is
+            pulled nearer.
 
     Returns:
-        The figure, and its axes (panels,).
+        The figure, and its axes, one for each panel.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(panels), figsize=(9, 3.1), sharey=True, layout="constrained")
+    fig, [axes] = panels(1, len(pulls_of), (9, 3.1), sharey=True)
     colours = [GREEN if same else GREY for same in positive]
     hatches = ["" if same else "///" for same in positive]
     signs = ["+" if same else "−" for same in positive]
     names = [f"{s:.2f}\n{sign}" for s, sign in zip(similarities, signs, strict=True)]
-    for ax, (title, pulls) in zip(axes, panels.items(), strict=True):
-        ax.bar(
-            range(len(pulls)),
-            [float(p) for p in pulls],
-            color=colours,
-            hatch=hatches,
-            edgecolor="white",
-        )
+    for ax, (title, pulls) in zip(axes, pulls_of.items(), strict=True):
+        heights = [float(pull) for pull in pulls]
+        ax.bar(range(len(pulls)), heights, color=colours, hatch=hatches, edgecolor="white")
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_title(title, fontsize=10)
         ax.set_xticks(range(len(pulls)), names, fontsize=8)
@@ -209,22 +192,16 @@ def plot_paired_seeds(
         measures: name of a measure → name of a way → its value for each seed; two ways.
 
     Returns:
-        The figure, and its axes (measures,).
+        The figure, and its axes, one for each measure.
     """
-    import matplotlib.pyplot as plt
-
-    size = (2.9 * len(measures), 3.2)
-    fig, axes = plt.subplots(1, len(measures), figsize=size, squeeze=False, layout="constrained")
-    for ax, (title, ways) in zip(axes[0], measures.items(), strict=True):
+    fig, [axes] = panels(1, len(measures), (2.9 * len(measures), 3.2))
+    for ax, (title, ways) in zip(axes, measures.items(), strict=True):
         for seed, values in enumerate(zip(*ways.values(), strict=True)):
             ax.plot([0, 1], values, color=GREY, linewidth=1)
             for at, value in enumerate(values):
-                ax.plot(at, value, marker=MARKERS[seed % len(MARKERS)], ls="", **_colour(at))
+                marker, colour = MARKERS[seed % len(MARKERS)], STYLES[at]["color"]
+                ax.plot(at, value, marker=marker, linestyle="", color=colour)
         ax.set_xticks([0, 1], [name.replace(" in ", "\nin ") for name in ways])
         ax.set_xlim(-0.4, 1.4)
         ax.set_title(title, fontsize=10)
-    return fig, axes[0]
-
-
-def _colour(at: int) -> dict[str, str]:
-    return {"color": STYLES[at]["color"]}
+    return fig, axes

@@ -1,7 +1,7 @@
-"""Gradients in pictures: on every pair, on a circle, along a list, and where descent leads.
+"""Gradients on every pair, on a circle and along a list, and the paths of descent.
 
-All draw −dL/ds, the way of a step of descent: + raises a similarity and draws a pair together,
-− lowers it and drives the pair apart.
+All figures show −dL/ds, the direction of a step of descent: + raises a similarity and draws a pair
+together, − lowers it and drives the pair apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 
-SIGNED_FROM = 0.15  # share of the largest entry from which a cell bears its sign
+SIGNED_FROM = 0.15  # share of the largest entry from which on a cell has its sign printed
 
 
 def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, Any]":
@@ -44,7 +44,7 @@ def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure
 def plot_pushed(
     embeddings: Tensor, labels: Tensor, pair: Tensor, tangent: Tensor, name: str
 ) -> "tuple[Figure, Any]":
-    """One loss: the push on every pair, and what it makes of each point on the circle.
+    """One loss: the push on every pair, and where it sends each point on the circle.
 
     Args:
         embeddings: (B, 2) of unit length.
@@ -72,7 +72,8 @@ def plot_circles(
     Args:
         embeddings: title → (B, 2).
         labels: (B,).
-        tangents: title → (B, 2) dL/dE along the circle; in each panel the longest arrow is equal.
+        tangents: title → (B, 2) dL/dE along the circle. The longest arrow has the same length in
+            each panel.
 
     Returns:
         The figure, and its axes.
@@ -119,7 +120,7 @@ def plot_lists(
 def plot_against_rank(
     pulls: Mapping[str, Tensor], marks: Sequence[int] = ()
 ) -> "tuple[Figure, Any]":
-    """How hard a positive is pulled, against the rank at which it stands.
+    """The pull on a positive, against its rank.
 
     Args:
         pulls: name → (N,), the pull at rank 1, 2, …, N, on a common scale.
@@ -143,7 +144,7 @@ def plot_against_rank(
 def plot_heard(
     difference: Tensor, slopes: Mapping[str, Tensor], ylabel: str
 ) -> "tuple[Figure, Any]":
-    """How much each item's comparison with a positive weighs, for several temperatures.
+    """The weight of each item's comparison with a positive, for several temperatures.
 
     Args:
         difference: (N,) s(z) − s(p), in order.
@@ -151,11 +152,9 @@ def plot_heard(
         ylabel: of the axis.
 
     Returns:
-        The figure, and its axis.
+        The figure, and its axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    fig, [[ax]] = panels(1, 1, (7, 3))
     styles = zip(CYCLE, LINES, MARKERS, strict=True)
     for (name, slope), (colour, line, marker) in zip(slopes.items(), styles, strict=False):
         style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 3}
@@ -190,7 +189,7 @@ def plot_paths(paths: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, An
 
 
 def _broken_at_turn(angle: Tensor) -> Tensor:
-    """The angles, with a gap where −180° becomes 180°: the point did not cross the picture."""
+    """The angles, with a gap where −180° becomes 180°: the point did not cross the figure."""
     jump = angle.diff().abs() > 180
     return torch.where(torch.cat([jump, jump.new_zeros(1)]), torch.nan, angle)
 
@@ -217,11 +216,11 @@ def _draw_circle(ax: "Axes", points: Tensor, labels: Tensor, tangent: Tensor | N
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=GREY, linewidth=0.6))
     if tangent is not None:
         arrows = -tangent / tangent.norm(dim=1).max().clamp(min=1e-300) * 0.6
-        size = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
+        size: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
         ax.quiver(*points.T, *arrows.T, color=GREY, **size)
     for label in labels.unique().tolist():
-        own = points[labels == label]
-        ax.plot(*own.T, MARKERS[label % 7], color=CYCLE[label % 7], markersize=6)
+        x, y = points[labels == label].T
+        ax.plot(x, y, MARKERS[label % 7], color=CYCLE[label % 7], markersize=6)
     ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), xticks=[], yticks=[], aspect="equal")
 
 
@@ -235,24 +234,17 @@ def _label_outside(axes: Any, xlabel: str, ylabel: str) -> None:
 
 
 def _grid(
-    panels: int, columns: int, panel: float | tuple[float, float], **options: Any
+    count: int, columns: int, panel: float | tuple[float, float], **options: Any
 ) -> "tuple[Figure, Any]":
-    """As many rows of ``columns`` as the panels need; places that stay empty are taken out."""
-    import matplotlib.pyplot as plt
-
-    columns = min(columns, panels)
-    rows = -(-panels // columns)
+    """As many rows of ``columns`` panels as needed; panels that stay empty are removed."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
     width, height = panel if isinstance(panel, tuple) else (panel, panel)
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(width * columns, height * rows),
-        squeeze=False,
-        **options,
-    )
-    # Fixed places: finding them by layout="constrained" doubles the time of a slider's move.
-    across, up = 1 / (width * columns), 1 / (height * rows)  # an inch, in shares of the figure
-    fig.subplots_adjust(0.65 * across, 0.5 * up, 1 - 0.1 * across, 1 - 0.3 * up, 0.08, 0.2)
-    for ax in axes.ravel()[panels:]:
+    size = (width * columns, height * rows)
+    across, up = 1 / size[0], 1 / size[1]  # an inch, in shares of the figure
+    margins = {"left": 0.65 * across, "bottom": 0.5 * up, "wspace": 0.08, "hspace": 0.2}
+    margins |= {"right": 1 - 0.1 * across, "top": 1 - 0.3 * up}
+    fig, axes = panels(rows, columns, size, margins, **options)
+    for ax in axes.ravel()[count:]:
         ax.remove()
-    return fig, axes.ravel()[:panels]
+    return fig, axes.ravel()[:count]

@@ -1,59 +1,52 @@
-"""Where the memory of a training step goes, and how it grows with the batch."""
+"""The memory of a training step: what takes it, and how it grows with the batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recallkit.bench.memory import StepMemory
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 BATCH_SIZES = tuple(2**power for power in range(5, 15))  # 32 … 16,384: the curves' range
 
 
 def plot_memory_traces(traces: Mapping[str, Sequence[int]]) -> "tuple[Figure, Any]":
-    """Bytes of living tensors from operation to operation, a panel for each step.
+    """Bytes of living tensors after each operation, a panel for each step.
 
     Args:
         traces: name of the step → bytes after each operation, as
-            :func:`recallkit.bench.memory.memory_trace` returns.
+            :func:`recallkit.bench.memory.memory_trace` returns them.
 
     Returns:
         The figure, and its axes (one for each trace), which share the vertical scale.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(
-        1, len(traces), figsize=(8, 3), sharey=True, squeeze=False, layout="constrained"
-    )
-    for ax, (name, trace), colour in zip(axes[0], traces.items(), CYCLE, strict=False):
+    fig, [axes] = panels(1, len(traces), (8, 3), sharey=True)
+    for ax, (name, trace), colour in zip(axes, traces.items(), CYCLE, strict=False):
         megabytes = [size / 1e6 for size in trace]
         ax.fill_between(range(len(trace)), megabytes, color=colour, alpha=0.3)
         ax.plot(megabytes, color=colour, linewidth=1)
         ax.set(title=f"{name}: peak {max(megabytes):.1f} MB", xlabel="operation of the step")
-    axes[0, 0].set_ylabel("living tensors (MB)")
-    axes[0, 0].set_ylim(bottom=0)
-    return fig, axes[0]
+    axes[0].set_ylabel("living tensors (MB)")
+    axes[0].set_ylim(bottom=0)
+    return fig, axes
 
 
 def plot_memory_against_batch(
     batch_sizes: Sequence[int], peaks: Mapping[str, Sequence[float]]
-) -> "tuple[Figure, Any]":
+) -> "tuple[Figure, Axes]":
     """Measured peaks of memory against batch size, both axes logarithmic.
 
     Args:
         batch_sizes: ascending.
-        peaks: name → bytes, one for each batch size, or fewer: of the smallest.
+        peaks: name → bytes, one for each batch size, or for the smallest ones only.
 
     Returns:
-        The figure, and its one axis.
+        The figure, and its axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    fig, [[ax]] = panels(1, 1, (6, 3.5))
     for (name, values), colour, line, marker in zip(
         peaks.items(), CYCLE, LINES, MARKERS, strict=False
     ):
@@ -70,19 +63,17 @@ def plot_memory_against_batch(
 def plot_kept_graphs(
     budgets: Sequence[float], times: Sequence[float], peaks: Sequence[float]
 ) -> "tuple[Figure, Any]":
-    """What a step costs against the memory it may spend on graphs.
+    """Time and peak memory of a step against the memory it may spend on graphs.
 
     Args:
         budgets: bytes, ascending.
-        times: of the step, in those of one forward and backward pass and the loss.
+        times: of the step, as multiples of one forward pass, one backward pass and the loss.
         peaks: bytes.
 
     Returns:
         The figure, and its two axes: time, peak.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
+    fig, [axes] = panels(1, 2, (8.5, 3.2))
     megabytes = [budget / 1e6 for budget in budgets]
     axes[0].plot(megabytes, times, color=BLUE, marker="o")
     for level in (1, 4 / 3):
@@ -99,7 +90,7 @@ def plot_kept_graphs(
 def plot_step_memory(
     memory: StepMemory,
     chunk_sizes: Sequence[int],
-    card: float,
+    gpu_memory: float,
     batch_size: int | None = None,
 ) -> "tuple[Figure, Any]":
     """Predicted peaks of a plain step and of one in chunks, a panel for each chunk size.
@@ -107,41 +98,32 @@ def plot_step_memory(
     Args:
         memory: of the network.
         chunk_sizes: of the panels.
-        card: bytes of the device, drawn as a level that fits or does not.
-        batch_size: marked, with its two peaks in words; None: nothing is marked.
+        gpu_memory: bytes of a GPU, drawn as a level.
+        batch_size: to mark, with its two peaks in words. None marks nothing.
 
     Returns:
         The figure, and its axes (one for each chunk size), which share both scales.
     """
-    import matplotlib.pyplot as plt
-
-    alone = len(chunk_sizes) == 1
-    fig, axes = plt.subplots(
-        1,
-        len(chunk_sizes),
-        figsize=(6, 3.8) if alone else (9, 3.4),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout=None if alone else "constrained",  # which takes half of the time of a redraw
-    )
-    if alone:
-        fig.subplots_adjust(left=0.13, right=0.96, bottom=0.15, top=0.92)
-    for ax, chunk_size in zip(axes[0], chunk_sizes, strict=True):
-        _draw_step_memory(ax, memory, chunk_size, card)
+    alone = len(chunk_sizes) == 1  # as a slider redraws it
+    size = (6, 3.8) if alone else (9, 3.4)
+    margins = {"left": 0.13, "right": 0.96, "bottom": 0.15, "top": 0.92} if alone else None
+    fig, [axes] = panels(1, len(chunk_sizes), size, margins, sharex=True, sharey=True)
+    for ax, chunk_size in zip(axes, chunk_sizes, strict=True):
+        _draw_step_memory(ax, memory, chunk_size, gpu_memory)
         if batch_size is not None:
             _mark_batch(ax, memory, chunk_size, batch_size)
-    axes[0, 0].set_ylabel("peak of a step (GB)")
-    axes[0, 0].legend(fontsize=8, loc="upper left")
-    return fig, axes[0]
+    axes[0].set_ylabel("peak of a step (GB)")
+    axes[0].legend(fontsize=8, loc="upper left")
+    return fig, axes
 
 
-def _draw_step_memory(ax: "Axes", memory: StepMemory, chunk_size: int, card: float) -> None:
+def _draw_step_memory(ax: "Axes", memory: StepMemory, chunk_size: int, gpu_memory: float) -> None:
     plain = [memory.peak(batch) / 1e9 for batch in BATCH_SIZES]
     chunked = [memory.peak(batch, chunk_size) / 1e9 for batch in BATCH_SIZES]
     ax.plot(BATCH_SIZES, plain, color=BLUE, linestyle=LINES[0], label="plain step")
     ax.plot(BATCH_SIZES, chunked, color=VERMILION, linestyle=LINES[1], label="three steps")
-    ax.axhline(card / 1e9, color=GREY, linestyle=":", label=f"a card of {card / 1e9:g} GB")
+    level = gpu_memory / 1e9
+    ax.axhline(level, color=GREY, linestyle=":", label=f"a GPU with {level:g} GB")
     _batch_axis(ax, BATCH_SIZES[::3])
     _size_axis(ax)
     ax.set_title(f"chunks of {chunk_size}")
@@ -166,7 +148,7 @@ def _batch_axis(ax: "Axes", ticks: Sequence[int]) -> None:
 
 
 def _size_axis(ax: "Axes") -> None:
-    """Logarithmic, with ticks at 1, 2 and 5 in plain numbers."""
+    """Make the vertical axis logarithmic, with ticks at 1, 2 and 5 in plain numbers."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     ax.set_yscale("log")

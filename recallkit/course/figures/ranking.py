@@ -1,4 +1,4 @@
-"""Ranks in pictures: the step and its relaxation, one query's list on a line, the limits of τ."""
+"""Ranks: the step and its relaxation, one query's gallery on a line, the limits of τ."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from recallkit.data.transforms import over_white
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, VERMILION
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MARGINS = {"left": 0.09, "right": 0.98, "bottom": 0.16, "top": 0.9, "wspace": 0.22, "hspace": 0.42}
 
 
 def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figure, Any]":
@@ -24,7 +26,7 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
     Returns:
         The figure, and its two axes: values, slopes.
     """
-    fig, axes = _panels(1, 2, (8, 3))
+    fig, [axes] = panels(1, 2, (8, 3), MARGINS)
     difference = torch.linspace(-reach, reach, 2001, dtype=torch.float64)
     axes[0].plot(difference, difference > 0, color=GREY, linewidth=3, alpha=0.5, label="step")
     for tau, colour, line in zip(temperatures, CYCLE, LINES, strict=False):
@@ -42,22 +44,21 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
     return fig, axes
 
 
-def plot_sweep(
+def plot_moved_item(
     place: Tensor, true_rank: Tensor, relaxed: Mapping[float, Tensor], others: Tensor
 ) -> "tuple[Figure, Any]":
-    """The rank of one item while it is moved along the line of similarities.
+    """The rank of one item while it moves along the line of similarities.
 
     Args:
-        place: (M,) similarities that the item was given.
+        place: (M,) similarities that the item is given.
         true_rank: (M,).
         relaxed: temperature → (M,) relaxed ranks.
         others: (N,) similarities of the items that stay.
 
     Returns:
-        The figure, and an axis for each temperature.
+        The figure, and its axes, one for each temperature.
     """
-    fig, axes = _panels(1, len(relaxed), (9, 3), sharey=True)
-    fig.subplots_adjust(wspace=0.05)
+    fig, [axes] = panels(1, len(relaxed), (9, 3), MARGINS | {"wspace": 0.05}, sharey=True)
     for ax, (tau, rank) in zip(axes, relaxed.items(), strict=True):
         ax.plot(place, true_rank, color=GREY, linewidth=3, alpha=0.5, label="true")
         ax.plot(place, rank, color=BLUE, label="relaxed")
@@ -77,7 +78,7 @@ def plot_line(
     k_temperature: float,
     recall: float,
 ) -> "tuple[Figure, Any]":
-    """One query's gallery on the line of similarities; below, what each positive counts at k.
+    """One query's gallery on the line of similarities; below, the count of each positive at k.
 
     Args:
         similarity: (N,) to the query.
@@ -86,22 +87,22 @@ def plot_line(
         ranks: (P,) relaxed.
         k: the cut-off.
         k_temperature: τ₁.
-        recall: relaxed, as the loss counts it; for the title.
+        recall: the relaxed recall, as the loss counts it; for the title.
 
     Returns:
         The figure, and its two axes: line, membership.
     """
-    fig, axes = _panels(2, 1, (8, 4.6))
-    _draw_items(axes[0], similarity, positives, true_ranks, ranks)
-    _draw_membership(axes[1], len(similarity), true_ranks, ranks, k, k_temperature)
-    hard = float((true_ranks <= k).double().mean())
+    fig, axes = panels(2, 1, (8, 4.6), MARGINS)
+    line, membership = axes.ravel()
+    _draw_items(line, similarity, positives, true_ranks, ranks)
+    _draw_membership(membership, len(similarity), true_ranks, ranks, k, k_temperature)
     among = int((true_ranks <= k).sum())
-    axes[0].set_title(
+    line.set_title(
         f"k = {k}: {among} of {len(positives)} positives among the first {k} "
-        f"({hard:.0%});  relaxed recall {recall:.2f}",
+        f"({among / len(positives):.0%});  relaxed recall {recall:.2f}",
         fontsize=10,
     )
-    return fig, axes
+    return fig, axes.ravel()
 
 
 def _draw_items(
@@ -109,12 +110,12 @@ def _draw_items(
 ) -> None:
     other = torch.ones_like(similarity, dtype=torch.bool).index_fill(0, positives, False)
     ax.axhline(0, color=GREY, linewidth=0.8)
-    negatives, own = similarity[other], similarity[positives]
+    negatives, places = similarity[other], similarity[positives]
     ax.plot(negatives, 0 * negatives, "s", color=VERMILION, markersize=8, label="other class")
-    ax.plot(own, 0 * own, "o", color=BLUE, markersize=11, label="positive")
-    for i, place in enumerate(own.tolist()):
+    ax.plot(places, 0 * places, "o", color=BLUE, markersize=11, label="positive")
+    for i, place in enumerate(places.tolist()):
         text = f"{chr(97 + i)}\ntrue {true_ranks[i]:.0f}\nrelaxed {ranks[i]:.2f}"
-        # Above and below, so that texts do not meet.
+        # Above and below in turn, so that texts do not meet.
         height, edge = (0.35, "bottom") if i % 2 == 0 else (-0.35, "top")
         ax.vlines(place, 0, height, color="black", linewidth=1, zorder=0)
         ax.text(place, height, text, ha="center", va=edge, fontsize=8)
@@ -147,15 +148,16 @@ def _draw_membership(
 
 
 def _legend_below(ax: "Axes") -> None:
-    """Beside the name of the axis: what is drawn may stand anywhere inside."""
-    place = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13), "frameon": False}
+    """Draw the legend beside the name of the axis: markers may be anywhere inside the panel."""
+    place: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13)}
+    place["frameon"] = False
     ax.legend(fontsize=8, ncols=2, **place)
 
 
 def plot_limits(
     temperature: Sequence[float], loss: Mapping[str, Sequence[float]], slope: Sequence[float]
 ) -> "tuple[Figure, Any]":
-    """Loss and size of its gradient against the rank temperature.
+    """Loss and length of its gradient against the rank temperature.
 
     Args:
         temperature: T values of τ₂.
@@ -165,7 +167,7 @@ def plot_limits(
     Returns:
         The figure, and its two axes.
     """
-    fig, axes = _panels(1, 2, (9, 3.2))
+    fig, [axes] = panels(1, 2, (9, 3.2), MARGINS)
     for (name, values), colour, line in zip(loss.items(), CYCLE, LINES, strict=False):
         level = list(values) if len(values) > 1 else list(values) * len(temperature)
         axes[0].plot(temperature, level, color=colour, linestyle=line, label=name)
@@ -181,7 +183,7 @@ def plot_limits(
 def plot_images_on_line(
     query: Tensor, images: Tensor, similarity: Tensor, positive: Tensor, captions: Sequence[str]
 ) -> "tuple[Figure, Any]":
-    """A gallery's images where their similarity to the query puts them, positives on a row above.
+    """The images of a gallery placed by their similarity to the query, positives in a row above.
 
     Args:
         query: (C, H, W) uint8.
@@ -191,13 +193,13 @@ def plot_images_on_line(
         captions: (N,), shown with the positives.
 
     Returns:
-        The figure, and its axis.
+        The figure, and its axes.
     """
-    fig, [ax] = _panels(1, 1, (9, 5))
+    fig, [[ax]] = panels(1, 1, (9, 5), MARGINS)
     for row, chosen, colour in ((1, positive, BLUE), (0, ~positive, GREY)):
         items = chosen.nonzero().squeeze(1)
         ordered = items[similarity[items].argsort()].tolist()
-        for place, item in enumerate(ordered):  # neighbours on the line stand on three levels
+        for place, item in enumerate(ordered):  # neighbours on the line are on three levels
             at = (float(similarity[item]), row + (0.36 if row else 0.28) * (place % 3 - 1))
             _place_image(ax, images[item], at, colour)
             if row:
@@ -218,14 +220,3 @@ def _place_image(ax: "Axes", image: Tensor, at: tuple[float, float], colour: str
     pixels = over_white(image[None])[0].permute(1, 2, 0).numpy()
     box = OffsetImage(pixels, zoom=26 / len(pixels))
     ax.add_artist(AnnotationBbox(box, at, pad=0.1, bboxprops={"edgecolor": colour}))
-
-
-def _panels(
-    rows: int, columns: int, size: tuple[float, float], **options: Any
-) -> "tuple[Figure, Any]":
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
-    # Fixed places: finding them by layout="constrained" doubles the time of a slider's move.
-    fig.subplots_adjust(left=0.09, right=0.98, bottom=0.16, top=0.9, wspace=0.22, hspace=0.42)
-    return fig, axes.ravel()

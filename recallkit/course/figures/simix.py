@@ -1,4 +1,4 @@
-"""Virtual examples: where they lie, what is similar to them, and who feels their gradient."""
+"""Virtual examples: their places, their similarities, and the parents that feel their gradient."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, PURPLE, VERMILION
+from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, PURPLE, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
+    from mpl_toolkits.mplot3d import Axes3D
 
 KINDS = {  # of gallery items: marker, face, edge
     "positive": ("o", GREEN, GREEN),
@@ -37,10 +37,8 @@ def plot_mixing(first: Tensor, second: Tensor, query: Tensor, alpha: float) -> "
     Returns:
         The figure, and its two axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.8), width_ratios=(1, 1.3))
-    fig.subplots_adjust(0.01, 0.14, 0.99, 0.87, 0.16)  # by hand: twice as fast as a layout engine
+    margins = {"left": 0.01, "bottom": 0.14, "right": 0.99, "top": 0.87, "wspace": 0.16}
+    fig, [axes] = panels(1, 2, (8.5, 3.8), margins, width_ratios=(1, 1.3))
     _draw_chord(axes[0], first, second, query, (alpha,))
     length = torch.lerp(second, first, alpha).norm().item()
     axes[0].set_title(f"|v| = {length:.2f}", fontsize=10)
@@ -51,7 +49,7 @@ def plot_mixing(first: Tensor, second: Tensor, query: Tensor, alpha: float) -> "
 def plot_chords(
     parents: Mapping[str, tuple[Tensor, Tensor]], query: Tensor, alphas: Sequence[float]
 ) -> "tuple[Figure, Any]":
-    """Small multiples: parents near and far, virtual examples for several α on their chord.
+    """Small multiples: parents near and far, with virtual examples for several α on their chord.
 
     Args:
         parents: title → two unit vectors (2,).
@@ -59,11 +57,9 @@ def plot_chords(
         alphas: the α of the virtual examples.
 
     Returns:
-        The figure, and its axes (panels,).
+        The figure, and its axes, one for each pair of parents.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(parents), figsize=(9, 3.3), layout="constrained")
+    fig, [axes] = panels(1, len(parents), (9, 3.3))
     for ax, (title, (first, second)) in zip(axes, parents.items(), strict=True):
         _draw_chord(ax, first, second, query, alphas)
         ax.set_title(title, fontsize=10)
@@ -116,15 +112,15 @@ def _draw_similarities(
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, frameon=False, fontsize=9)
 
 
-def plot_virtual_sphere(embeddings: Tensor, virtual: Tensor) -> "tuple[Figure, Any]":
-    """The images of one class on the sphere, their chords, and the virtual examples on these.
+def plot_virtual_sphere(embeddings: Tensor, virtual: Tensor) -> "tuple[Figure, Axes3D]":
+    """The images of one class on the sphere, their chords, and the virtual examples on the chords.
 
     Args:
         embeddings: (n, 3) unit vectors.
         virtual: (n (n − 1) / 2, 3).
 
     Returns:
-        The figure, and its one axes.
+        The figure, and its axes.
     """
     import matplotlib.pyplot as plt
 
@@ -145,23 +141,22 @@ def plot_virtual_sphere(embeddings: Tensor, virtual: Tensor) -> "tuple[Figure, A
 
 
 def plot_gallery(
-    panels: Mapping[str, tuple[Tensor, Sequence[str]]],
+    galleries: Mapping[str, tuple[Tensor, Sequence[str]]],
     ranks: Mapping[str, Sequence[float]],
 ) -> "tuple[Figure, Any]":
     """One query's gallery on a line of similarity, with the rank of each real positive.
 
     Args:
-        panels: title → similarities (N,) and the kind of each item, one of ``KINDS``.
+        galleries: title of a panel → similarities (N,) and the kind of each item, one of ``KINDS``.
         ranks: title → the ranks of the real positives, in their order.
 
     Returns:
-        The figure, and its axes (panels,).
+        The figure, and its axes, one for each panel.
     """
-    import matplotlib.pyplot as plt
-
-    size = (8.5, 1.5 * len(panels) + 0.7)
-    fig, axes = plt.subplots(len(panels), 1, figsize=size, sharex=True, layout="constrained")
-    for ax, (title, (similarities, kinds)) in zip(axes, panels.items(), strict=True):
+    count = len(galleries)
+    fig, grid = panels(count, 1, (8.5, 1.5 * count + 0.7), sharex=True)
+    axes = grid[:, 0]
+    for ax, (title, (similarities, kinds)) in zip(axes, galleries.items(), strict=True):
         _draw_gallery(ax, similarities, kinds, ranks[title])
         ax.set_title(title, fontsize=10, loc="left")
     axes[-1].set_xlabel("similarity to the query")
@@ -177,8 +172,8 @@ def _draw_gallery(
         here = [s for s, k in zip(similarities.tolist(), kinds, strict=True) if k == kind]
         if here:
             height = [0.0 if kind.endswith("positive") else -0.5] * len(here)
-            style = {"markerfacecolor": face, "markeredgecolor": edge, "markersize": 8}
-            ax.plot(here, height, marker=marker, ls="", label=kind, **style)
+            style: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": edge}
+            ax.plot(here, height, marker=marker, ls="", markersize=8, label=kind, **style)
         if kind == "positive":
             for s, rank in zip(here, ranks, strict=True):
                 ax.annotate(f"{rank:.1f}", (s, 0), (0, 9), textcoords="offset points", ha="center")
@@ -189,22 +184,21 @@ def _draw_gallery(
 def plot_parent_pulls(
     points: Tensor, labels: Tensor, virtual: Tensor, own: Tensor, pulls: Tensor, passed_on: Tensor
 ) -> "tuple[Figure, Any]":
-    """Arrows on a circle: what images feel themselves, and what their virtual examples pass on.
+    """Arrows on a circle: the pull on images themselves, and that passed on by virtual examples.
 
     Args:
         points: (B, 2) images.
         labels: (B,) two classes.
         virtual: (M, 2) virtual examples.
-        own: (B, 2) minus the gradient of the images, as if they were nobody's parents.
+        own: (B, 2) minus the gradient of the images, as if they had no virtual examples.
         pulls: (M, 2) minus the gradient of the virtual examples.
-        passed_on: (B, 2) what the parents receive of ``pulls``.
+        passed_on: (B, 2) the share of ``pulls`` that each parent receives.
 
     Returns:
-        The figure, and its two axes: what images feel themselves; what comes by way of the others.
+        The figure, and its two axes: the pull on images themselves; the pull through virtual
+        examples.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), layout="constrained")
+    fig, [axes] = panels(1, 2, (8.6, 4.4))
     longest = max(arrows.norm(dim=1).max().item() for arrows in (own, pulls, passed_on))
     scale = 0.45 / longest
     for ax in axes:
@@ -227,21 +221,19 @@ def _draw_arrows(ax: "Axes", origins: Tensor, arrows: Tensor, name: str, colour:
     )  # fmt: skip
 
 
-def plot_cost(
+def plot_seconds(
     batch_sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]
-) -> "tuple[Figure, Any]":
-    """Seconds against batch size, both logarithmic, a line for each piece of work.
+) -> "tuple[Figure, Axes]":
+    """Seconds against batch size, both axes logarithmic, a line for each task.
 
     Args:
         batch_sizes: N sizes.
         seconds: name → N times.
 
     Returns:
-        The figure, and its one axes.
+        The figure, and its axes.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+    fig, [[ax]] = panels(1, 1, (6.5, 3.8))
     colours = (GREEN, VERMILION, GREY, BLUE)
     for (name, values), colour, line, marker in zip(
         seconds.items(), colours, LINES, MARKERS, strict=False

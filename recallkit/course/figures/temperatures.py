@@ -1,11 +1,11 @@
-"""What the temperatures and the cut-offs do to the loss and to its pull."""
+"""The loss and its pull under several temperatures and cut-offs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from recallkit.plots.style import CYCLE, GREY, LINES
+from recallkit.plots.style import CYCLE, GREY, LINES, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def plot_rank_pull(
-    ranks: Tensor, panels: Mapping[str, Mapping[str, Tensor]]
+    ranks: Tensor, pulls: Mapping[str, Mapping[str, Tensor]]
 ) -> "tuple[Figure, Any]":
-    """How much a place is worth, at each rank.
+    """The fall of the loss when a positive moves up one place, at each rank.
 
     Args:
         ranks: (M,).
-        panels: title → name of a curve → (M,) the fall of the loss for each place up.
+        pulls: title of a panel → name of a curve → (M,) the fall of the loss for each place up.
 
     Returns:
-        The figure, and an axis for each panel.
+        The figure, and its axes, one for each panel.
     """
-    fig, axes = _panels(1, len(panels), (9, 3.2), sharey=True)
-    for ax, (title, curves) in zip(axes.flat, panels.items(), strict=True):
+    fig, [axes] = panels(1, len(pulls), (9, 3.2), sharey=True)
+    for ax, (title, curves) in zip(axes, pulls.items(), strict=True):
         for (name, pull), colour, line in zip(curves.items(), CYCLE, LINES, strict=False):
             ax.plot(ranks, pull, color=colour, linestyle=line, label=name)
         ax.set(title=title, xlabel="rank of the positive", ylim=(1e-4, 5))
@@ -33,15 +33,15 @@ def plot_rank_pull(
         ax.set_yscale("log")
         ax.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
         ax.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("fall of the loss for a place")
-    axes[0, -1].legend(fontsize=8, loc="lower left")
-    return fig, axes[0]
+    axes[0].set_ylabel("fall of the loss for a place")
+    axes[-1].legend(fontsize=8, loc="lower left")
+    return fig, axes
 
 
 def plot_slices(
     places: Tensor, losses: Mapping[float, Tensor], pulls: Mapping[float, Tensor], negatives: Tensor
 ) -> "tuple[Figure, Any]":
-    """One positive moved along the line of similarities: its loss and its pull.
+    """The loss and the pull of one positive that moves along the line of similarities.
 
     Args:
         places: (M,) similarities of the positive.
@@ -52,7 +52,7 @@ def plot_slices(
     Returns:
         The figure, and its two axes.
     """
-    fig, [axes] = _panels(1, 2, (9, 3.4))
+    fig, [axes] = panels(1, 2, (9, 3.4))
     for i, tau in enumerate(losses):
         style = {"color": CYCLE[i], "linestyle": LINES[i], "label": f"τ₂ = {tau:g}"}
         axes[0].plot(places, losses[tau], **style)
@@ -70,26 +70,25 @@ def plot_slices(
 def plot_surfaces(
     grid: Tensor, surfaces: Mapping[str, tuple[Tensor, Tensor]], columns: int = 3
 ) -> "tuple[Figure, Any]":
-    """The loss over the similarities of two positives, and which way it pushes them.
+    """The loss over the similarities of two positives, and the direction in which it pulls them.
 
     Args:
         grid: (G,) similarities of each positive.
-        surfaces: title → (G, G) loss, second positive along the columns, and (G, G, 2) pull.
+        surfaces: title → (G, G) loss, second positive along the columns, and (G, G, 2) pull. At
+            least one; they fill the rows.
         columns: panels in a row.
 
     Returns:
-        The figure, and its axes.
+        The figure, and its axes (rows, columns).
     """
     rows = -(-len(surfaces) // columns)
-    width = min(9, 1 + 2.9 * columns)
-    size = (width, 0.4 + 2.7 * rows)
-    alone = len(surfaces) == 1
-    layout = None if alone else "constrained"  # which takes half of the time of a redraw
-    fig, axes = _panels(rows, columns, size, sharex=True, sharey=True, layout=layout)
-    if alone:
-        fig.subplots_adjust(0.17, 0.16, 0.9, 0.91)
+    size = (min(9, 1 + 2.9 * columns), 0.4 + 2.7 * rows)
+    margins = {"left": 0.17, "bottom": 0.16, "right": 0.9, "top": 0.91}
+    alone = len(surfaces) == 1  # as a slider redraws it
+    fig, axes = panels(rows, columns, size, margins if alone else None, sharex=True, sharey=True)
+    filled = None
     for ax, (title, (loss, pull)) in zip(axes.flat, surfaces.items(), strict=True):
-        filled = _surface(ax, grid, loss, pull)
+        filled = _draw_surface(ax, grid, loss, pull)
         ax.set_title(title, fontsize=9)
         ax.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     for ax in axes[:, 0]:
@@ -100,23 +99,16 @@ def plot_surfaces(
     return fig, axes
 
 
-def _surface(ax: "Axes", grid: Tensor, loss: Tensor, pull: Tensor) -> Any:
+def _draw_surface(ax: "Axes", grid: Tensor, loss: Tensor, pull: Tensor) -> Any:
     """Filled contours of the same levels in all panels; arrows at some places of the grid."""
-    levels = [level / 17 for level in range(18)]  # ½, where whole areas lie, is none of them
+    levels = [level / 17 for level in range(18)]  # without ½, the loss of whole areas
     filled = ax.contourf(grid, grid, loss, levels=levels, cmap="cividis")
     sparse = slice(2, None, max(1, len(grid) // 9))
     ups = pull[sparse, sparse]  # (A, A, 2), for positive 1 and positive 2
     length = ups.norm(dim=2)
     shown = ups / length.clamp(min=1e-9)[..., None] * (length / length.max()).sqrt()[..., None]
     place = grid[sparse]
-    arrows = {"color": "white", "scale": 11, "width": 0.012, "pivot": "mid"}
-    ax.quiver(place, place, shown[..., 1], shown[..., 0], **arrows)
+    style: dict[str, Any] = {"color": "white", "scale": 11, "width": 0.012, "pivot": "mid"}
+    ax.quiver(place, place, shown[..., 1], shown[..., 0], **style)
     ax.set_aspect("equal")
     return filled
-
-
-def _panels(rows: int, columns: int, size: Sequence[float], **options: Any) -> Any:
-    import matplotlib.pyplot as plt
-
-    options = {"layout": "constrained", "squeeze": False} | options
-    return plt.subplots(rows, columns, figsize=size, **options)

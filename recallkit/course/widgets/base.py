@@ -1,4 +1,4 @@
-"""How every widget is built: labelled controls above one figure of fixed height."""
+"""The frame of every widget: labelled controls above one figure of fixed height."""
 
 import io
 from collections.abc import Callable
@@ -16,20 +16,20 @@ class LivePlot(widgets.VBox):
 
     Attributes:
         controls: name → control, to be set from code: ``live.controls["k"].value = 3``.
-        picture: the figure, as PNG.
-        output: the output area, which shows what goes wrong.
+        image: the figure, as PNG.
+        output: the output area, which shows errors.
     """
 
     def __init__(
         self,
         controls: dict[str, widgets.Widget],
-        picture: widgets.Image,
+        image: widgets.Image,
         output: widgets.Output,
         height: int,
     ) -> None:
-        self.controls, self.picture, self.output = controls, picture, output
-        place = {"height": f"{height}px", "align_items": "flex-start"}  # as it is, not stretched
-        figure = widgets.Box([picture], layout=place)
+        self.controls, self.image, self.output = controls, image, output
+        layout = {"height": f"{height}px", "align_items": "flex-start"}  # not stretched
+        figure = widgets.Box([image], layout=layout)
         super().__init__([widgets.VBox(list(controls.values())), figure, output])
 
 
@@ -42,7 +42,7 @@ def live_plot(
     would swallow it. The height is fixed so that the page does not jump while a slider moves.
 
     Args:
-        draw: called with the controls' values by name; returns ``fig, ax``, which is shown.
+        draw: called with the controls' values by name; returns ``fig, ax``. The figure is shown.
         controls: name → slider, dropdown, …; each needs a ``description``.
         height: of the figure, in screen pixels.
 
@@ -51,9 +51,9 @@ def live_plot(
     """
     for control in controls.values():
         _label(control)
-    picture = widgets.Image(format="png")
-    output = widgets.interactive_output(_painted(draw, picture), controls)
-    return LivePlot(controls, picture, output, height)
+    image = widgets.Image(format="png")
+    output = widgets.interactive_output(_painter(draw, image), controls)
+    return LivePlot(controls, image, output, height)
 
 
 def _label(control: widgets.Widget) -> None:
@@ -63,27 +63,27 @@ def _label(control: widgets.Widget) -> None:
     control.layout.width = "40em"
 
 
-def _painted(draw: Callable[..., Any], picture: widgets.Image) -> Callable[..., None]:
-    """``draw``, with its figure sent into the picture: fewer messages than an output of a cell."""
+def _painter(draw: Callable[..., Any], image: widgets.Image) -> Callable[..., None]:
+    """``draw`` with its figure sent into the image, which takes fewer messages than an output."""
     import matplotlib.pyplot as plt
 
     shown_error = False
 
     def show(**values: Any) -> None:
         nonlocal shown_error
-        if shown_error:  # of an earlier move; not always, for each message takes time
+        if shown_error:  # by an earlier move; only then, because each message takes time
             clear_output()
         shown_error = True
-        with plt.rc_context({"axes.titley": 1.0}):  # else each title looks for room by itself
+        with plt.rc_context({"axes.titley": 1.0}):  # else each title searches for its place
             fig, _ = draw(**values)
-            picture.value = _rendered(fig)
+            image.value = rendered(fig)
         plt.close(fig)
         shown_error = False
 
     return show
 
 
-def _rendered(fig: "Figure") -> bytes:
+def rendered(fig: "Figure") -> bytes:
     """The figure as PNG, drawn once: IPython's own display draws twice, to cut off the margins."""
     file = io.BytesIO()
     fig.savefig(file, format="png", dpi="figure", pil_kwargs={"compress_level": 1})  # the fastest

@@ -1,4 +1,4 @@
-"""Live: who is pushed, by which loss, at which temperature; and where descent leads."""
+"""The push of a loss on pairs and along a list, and the paths of descent."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,15 @@ from recallkit.course.widgets.base import LivePlot, live_plot
 from recallkit.course.widgets.ranking import temperature_slider
 
 
-def live_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:
+def explore_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:
     """The push on every pair and the arrows on the circle, for a loss and a temperature.
 
     Args:
         embeddings: (B, 2) of unit length.
         labels: (B,), classes side by side.
+
+    Returns:
+        A widget with the controls "loss" and "temperature".
     """
     similarity = embeddings @ embeddings.T
 
@@ -39,12 +42,15 @@ def live_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:
     return live_plot(draw, controls, height=390)
 
 
-def live_list(similarity: Tensor, positives: int) -> LivePlot:
-    """The push along one query's list, with the place of the positives and τ₂ to be moved.
+def explore_list(similarity: Tensor, positives: int) -> LivePlot:
+    """The push along one query's list; sliders move the positives and τ₂.
 
     Args:
         similarity: (N,), the nearest item first.
-        positives: how many stand side by side.
+        positives: number of positives, side by side.
+
+    Returns:
+        A widget with the controls "loss", "temperature" and "rank".
     """
 
     def draw(loss: str, temperature: float, rank: int) -> tuple:
@@ -63,12 +69,15 @@ def live_list(similarity: Tensor, positives: int) -> LivePlot:
     return live_plot(draw, controls, height=280)
 
 
-def live_paths(paths: Mapping[str, Tensor], labels: Tensor) -> LivePlot:
+def explore_paths(paths: Mapping[str, Tensor], labels: Tensor) -> LivePlot:
     """Points on the circle at any step of their descents.
 
     Args:
         paths: title → (T, B, 2), all of the same T.
         labels: (B,).
+
+    Returns:
+        A widget with the control "step".
     """
     last = min(len(path) for path in paths.values()) - 1
 

@@ -1,4 +1,4 @@
-"""Live: the step and its relaxation, and one query's gallery on a line."""
+"""The step and its relaxation, and one query's gallery on a line."""
 
 import ipywidgets as widgets
 import torch
@@ -11,26 +11,34 @@ from recallkit.metrics import positive_ranks
 from recallkit.ranks import relaxed_ranks
 
 
-def live_step() -> LivePlot:
-    """The sigmoid in place of the step, with a slider for its temperature."""
+def explore_step() -> LivePlot:
+    """The sigmoid that replaces the step, with a slider for its temperature.
+
+    Returns:
+        A widget with the control "temperature".
+    """
     controls = {"temperature": temperature_slider("temperature τ", 0.1)}
     return live_plot(lambda temperature: figures.plot_steps([temperature]), controls, height=320)
 
 
-def live_line(similarity: Tensor, positives: Tensor) -> LivePlot:
+def explore_line(similarity: Tensor, positives: Tensor) -> LivePlot:
     """Move one positive along the line; watch true and relaxed ranks and recall@k.
 
     Args:
         similarity: (N,) of the gallery to one query.
-        positives: (P,) which items are of its class; the first is the one that moves.
+        positives: (P,) indices of the items of its class; the first one moves.
+
+    Returns:
+        A widget with the controls "moved", "rank_temperature", "k_temperature" and "k".
     """
 
     def draw(moved: float, rank_temperature: float, k_temperature: float, k: int) -> tuple:
         placed = similarity.clone()
         placed[positives[0]] = moved
-        task = placed[None], torch.eye(len(placed), dtype=placed.dtype), positives[None]
-        ranks = relaxed_ranks(*task, temperature=rank_temperature)
-        true_ranks = positive_ranks(task[0], task[2], task[1])
+        # Against unit vectors along the axes, the similarities are the entries of the query.
+        query, gallery = placed[None], torch.eye(len(placed), dtype=placed.dtype)
+        ranks = relaxed_ranks(query, gallery, positives[None], temperature=rank_temperature)
+        true_ranks = positive_ranks(query, positives[None], gallery)
         recall = soft_recall_at_k(ranks, (k,), k_temperature).item()
         return figures.plot_line(
             placed, positives, true_ranks[0], ranks[0], k, k_temperature, recall

@@ -1,24 +1,19 @@
-"""A virtual example between two images, moved by sliders."""
+"""A virtual example between two images."""
 
-from typing import TYPE_CHECKING, Any
-
+import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from recallkit.course.figures.simix import plot_mixing
+from recallkit.course import figures
 from recallkit.course.widgets.base import LivePlot, live_plot
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
+def explore_mixing() -> LivePlot:
+    """Sliders for α, the angle between the parents, and the angle of the query.
 
-def mixing_explorer() -> LivePlot:
-    """Sliders for α, the angle between the parents, and where the query lies.
-
-    Controls: ``alpha``, ``apart`` and ``query`` (degrees).
+    Returns:
+        A widget with the controls "alpha", "apart" and "query" (degrees).
     """
-    import ipywidgets as widgets
-
     controls = {
         "alpha": widgets.FloatSlider(0.5, min=0, max=1, step=0.05, description="α"),
         "apart": widgets.IntSlider(80, min=10, max=170, step=5, description="Parents apart (°)"),
@@ -27,8 +22,8 @@ def mixing_explorer() -> LivePlot:
     return live_plot(_draw, controls, height=400)
 
 
-def _draw(alpha: float, apart: int, query: int) -> "tuple[Figure, Any]":
-    return plot_mixing(on_circle(apart), on_circle(0), on_circle(query), alpha)
+def _draw(alpha: float, apart: int, query: int) -> tuple:
+    return figures.plot_mixing(on_circle(apart), on_circle(0), on_circle(query), alpha)
 
 
 def on_circle(degrees: float) -> Tensor:

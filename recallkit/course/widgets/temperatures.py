@@ -1,4 +1,4 @@
-"""Live: the loss over two positives' similarities, under any temperatures and cut-offs."""
+"""The loss over the similarities of two positives, under any temperatures and cut-offs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,13 +11,18 @@ from recallkit.course.widgets.base import LivePlot, live_plot
 from recallkit.course.widgets.ranking import temperature_slider
 
 
-def live_surface(grid: Tensor, negatives: Tensor, k_sets: Mapping[str, Sequence[int]]) -> LivePlot:
+def explore_surface(
+    grid: Tensor, negatives: Tensor, k_sets: Mapping[str, Sequence[int]]
+) -> LivePlot:
     """Sliders for both temperatures, and for the set of cut-offs.
 
     Args:
         grid: (G,) similarities of each positive.
         negatives: (N,) similarities.
         k_sets: caption → cut-offs.
+
+    Returns:
+        A widget with the controls "rank_temperature", "k_temperature" and "ks" (a caption).
     """
 
     def draw(rank_temperature: float, k_temperature: float, ks: str) -> tuple:

@@ -45,7 +45,7 @@ def test_arc_losses_mark_the_lowest_point_of_a_curve_that_has_one():
     panels = {"flat": ((0.2, 0.2, 0.2), (0.3, 0.1, 0.2)), "both": ((3, 2, 1), (1, 2, 3))}
     _, axes = figures.plot_arc_losses((0, 10, 20), panels)
     marks = [[line for line in ax.lines if line.get_marker() in ("o", "s")] for ax in axes]
-    assert [len(found) for found in marks] == [1, 2]
+    assert [len(lowest) for lowest in marks] == [1, 2]
     assert (marks[0][0].get_xdata()[0], marks[0][0].get_ydata()[0]) == (10, 0.1)
     assert [line.get_xdata()[0] for line in marks[1]] == [20, 0]
 

@@ -36,16 +36,16 @@ def test_a_curve_may_end_before_the_others():
 
 
 def test_a_panel_for_each_chunk_size():
-    _, axes = figures.plot_step_memory(MEMORY, [50, 200], card=24e9)
+    _, axes = figures.plot_step_memory(MEMORY, [50, 200], gpu_memory=24e9)
     assert [ax.get_title() for ax in axes] == ["chunks of 50", "chunks of 200"]
-    plain, chunked, card = axes[1].lines
+    plain, chunked, level = axes[1].lines
     assert plain.get_ydata()[-1] == pytest.approx(MEMORY.peak(BATCH_SIZES[-1]) / 1e9)
     assert chunked.get_ydata()[-1] == pytest.approx(MEMORY.peak(BATCH_SIZES[-1], 200) / 1e9)
-    assert card.get_ydata() == [24, 24]
+    assert level.get_ydata() == [24, 24]
 
 
 def test_a_batch_is_marked_and_said():
-    _, [ax] = figures.plot_step_memory(MEMORY, [200], card=24e9, batch_size=4096)
+    _, [ax] = figures.plot_step_memory(MEMORY, [200], gpu_memory=24e9, batch_size=4096)
     plain, chunked = ax.lines[-2:]
     assert plain.get_ydata().tolist() == [pytest.approx(MEMORY.peak(4096) / 1e9)]
     assert chunked.get_ydata().tolist() == [pytest.approx(MEMORY.peak(4096, 200) / 1e9)]

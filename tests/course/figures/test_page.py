@@ -20,12 +20,12 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.found, self.open, self.text = [], [], ""
+        self.tags, self.open, self.text = [], [], ""
         self.feed(text)
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -36,7 +36,7 @@ class Page(HTMLParser):
         self.text += data
 
     def all(self, tag):
-        return [attributes for name, attributes in self.found if name == tag]
+        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def test_nothing_is_loaded_from_outside(searched):
 
 
 def test_names_cannot_become_tags(searched):
-    images, *found = searched
+    images, *rest = searched
     evil = '"><script>alert(1)</script>&amp;'
     images = replace(images, class_names=dict.fromkeys(images.class_names, evil))
-    page = Page(figures.search_page(evil, images, *found, metrics={evil: 1.0}))
+    page = Page(figures.search_page(evil, images, *rest, metrics={evil: 1.0}))
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == evil
     assert page.text.count(evil) == 9  # two titles, a metric, six captions

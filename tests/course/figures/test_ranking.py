@@ -21,9 +21,9 @@ def test_steps_draw_the_step_and_a_sigmoid_for_each_temperature():
     assert [line.get_ydata()[middle] for line in slopes.lines] == pytest.approx([25, 2.5])
 
 
-def test_sweep_draws_a_panel_for_each_temperature():
+def test_moved_item_has_a_panel_for_each_temperature():
     place, rank = torch.linspace(0, 1, 5), torch.arange(5, 0, -1)
-    _, axes = figures.plot_sweep(place, rank, {0.01: rank + 0.1, 0.1: rank + 0.2}, place[:2])
+    _, axes = figures.plot_moved_item(place, rank, {0.01: rank + 0.1, 0.1: rank + 0.2}, place[:2])
     assert [ax.get_title() for ax in axes] == ["τ₂ = 0.01", "τ₂ = 0.1"]
     assert axes[1].lines[1].get_ydata().tolist() == pytest.approx((rank + 0.2).tolist())
     low, high = axes[0].get_ylim()

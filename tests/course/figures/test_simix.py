@@ -73,8 +73,8 @@ def test_parent_pulls_draw_all_arrows_to_one_scale():
     ]  # fmt: skip
 
 
-def test_cost_draws_a_line_each():
-    _, ax = figures.plot_cost([128, 512], {"loss": [0.1, 0.2], "network": [1, 4]})
+def test_seconds_have_a_line_each():
+    _, ax = figures.plot_seconds([128, 512], {"loss": [0.1, 0.2], "network": [1, 4]})
     assert [line.get_label() for line in ax.lines] == ["loss", "network"]
     assert list(ax.lines[1].get_ydata()) == [1, 4]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["128", "512"]

@@ -1,4 +1,4 @@
-"""Figures of widgets fit: nothing is cut off at the edge of the picture or of its place."""
+"""Figures of widgets fit: nothing is cut off at the edge of the image or of its place."""
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -6,17 +6,8 @@ import pytest
 import torch
 
 from recallkit.bench.memory import StepMemory
-from recallkit.course.widgets import (
-    ablation,
-    base,
-    browse,
-    definitions,
-    gradients,
-    large_batch,
-    ranking,
-    simix,
-    temperatures,
-)
+from recallkit.course import widgets
+from recallkit.course.widgets import base
 
 PATHS = 3, 12, 2  # steps, points, dimensions
 POINTS = torch.nn.functional.normalize(
@@ -28,21 +19,21 @@ LINE = torch.linspace(1, 0, 10, dtype=torch.float64)
 
 def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
-    found = {"before": torch.arange(8).repeat(24, 1), "after": torch.arange(8).repeat(24, 1)}
+    neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
-        "step": lambda: ranking.live_step(),
-        "line": lambda: ranking.live_line(LINE, torch.tensor([1, 4, 8])),
-        "pairs": lambda: gradients.live_pairs(POINTS, LABELS),
-        "list": lambda: gradients.live_list(LINE, 2),
-        "paths": lambda: gradients.live_paths(
+        "step": lambda: widgets.explore_step(),
+        "line": lambda: widgets.explore_line(LINE, torch.tensor([1, 4, 8])),
+        "pairs": lambda: widgets.explore_pairs(POINTS, LABELS),
+        "list": lambda: widgets.explore_list(LINE, 2),
+        "paths": lambda: widgets.explore_paths(
             dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
         ),
-        "arc": definitions.arc_explorer,
-        "memory": lambda: large_batch.step_memory_slider(StepMemory(1e8, 1e7, 1e5), 8e10),
-        "mixing": simix.mixing_explorer,
-        "views": lambda: ablation.live_three_views([16, 64, 256]),
-        "surface": lambda: temperatures.live_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
-        "browse": lambda: browse.browse_searches(images, [3, 7], found),
+        "arc": widgets.explore_arc,
+        "memory": lambda: widgets.explore_step_memory(StepMemory(1e8, 1e7, 1e5), 8e10),
+        "mixing": widgets.explore_mixing,
+        "views": lambda: widgets.explore_three_views([16, 64, 256]),
+        "surface": lambda: widgets.explore_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
+        "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),
     }
 
 
@@ -55,7 +46,7 @@ def test_nothing_is_cut_off(name, toy_splits, monkeypatch):
         shown.append((fig.get_tightbbox().extents, fig.get_size_inches(), fig.dpi))
         return b""
 
-    monkeypatch.setattr(base, "_rendered", record)
+    monkeypatch.setattr(base, "rendered", record)
     live = explorers(toy_splits.test)[name]()
     for control in live.controls.values():
         before = control.value
@@ -82,21 +73,21 @@ def test_a_figure_is_drawn_once():
     fig, _ = plt.subplots()
     draws = []
     fig.canvas.mpl_connect("draw_event", draws.append)
-    assert base._rendered(fig).startswith(b"\x89PNG")
+    assert base.rendered(fig).startswith(b"\x89PNG")
     assert len(draws) <= 1
     plt.close(fig)
 
 
-def test_the_picture_stays_when_a_figure_fails():
+def test_the_image_stays_when_a_figure_fails():
     def draw(number):
         if number == 1:
             raise ValueError("no figure of 1")
         return plt.subplots()
 
     live = base.live_plot(draw, {"number": ipywidgets.IntSlider(0, description="number")}, 500)
-    before = live.picture.value
+    before = live.image.value
     with pytest.raises(ValueError, match="no figure of 1"):  # in a notebook: shown below it
         live.controls["number"].value = 1
-    assert live.picture.value == before
+    assert live.image.value == before
     live.controls["number"].value = 2
-    assert bytes(live.picture.value).startswith(b"\x89PNG")
+    assert bytes(live.image.value).startswith(b"\x89PNG")

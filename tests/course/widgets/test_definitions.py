@@ -3,23 +3,25 @@
 import pytest
 from matplotlib.figure import Figure
 
+from recallkit.course import figures
 from recallkit.course.class_collapse import arc_losses
-from recallkit.course.widgets import definitions
+from recallkit.course.loss_surface import PAPERS_KS
+from recallkit.course.widgets import explore_arc
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The arguments with which the plot was asked for."""
     calls = []
-    monkeypatch.setattr(definitions, "plot_arc", lambda *a: calls.append(a) or (Figure(), None))
+    monkeypatch.setattr(figures, "plot_arc", lambda *a: calls.append(a) or (Figure(), None))
     return calls
 
 
-def test_arc_explorer_moves_class_curves_and_mark(drawn):
-    live = definitions.arc_explorer()
+def test_sliders_move_class_curves_and_mark(drawn):
+    live = explore_arc()
     embeddings, widths, losses, width = drawn[-1]
     assert embeddings.shape == (4, 2)
-    assert losses == arc_losses(widths, definitions.PAPER_KS, 4)
+    assert losses == arc_losses(widths, PAPERS_KS, 4)
     live.controls["width"].value = 0
     assert drawn[-1][3] == 0 != width
     assert drawn[-1][0].unique(dim=0).shape == (1, 2)  # collapsed
@@ -30,5 +32,5 @@ def test_arc_explorer_moves_class_curves_and_mark(drawn):
 
 
 def test_controls_are_described():
-    for control in definitions.arc_explorer().controls.values():
+    for control in explore_arc().controls.values():
         assert control.tooltip == control.description != ""

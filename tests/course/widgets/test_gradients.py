@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
 from recallkit.course import figures
-from recallkit.course.widgets import gradients
+from recallkit.course.widgets import explore_list, explore_pairs, explore_paths
 
 POINTS = normalize(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)).double(), dim=1)
 LABELS = torch.arange(8) // 2
@@ -27,7 +27,7 @@ def drawn(monkeypatch):
 
 
 def test_pairs_follow_loss_and_temperature(drawn):
-    live = gradients.live_pairs(POINTS, LABELS)
+    live = explore_pairs(POINTS, LABELS)
     first = drawn[-1][2]
     live.controls["temperature"].value = 0.01
     assert not torch.allclose(drawn[-1][2], first)
@@ -39,7 +39,7 @@ def test_pairs_follow_loss_and_temperature(drawn):
 
 
 def test_list_places_the_positives(drawn):
-    live = gradients.live_list(torch.linspace(1, 0, 10, dtype=torch.float64), positives=2)
+    live = explore_list(torch.linspace(1, 0, 10, dtype=torch.float64), positives=2)
     live.controls["rank"].value = 3
     [gradient], positive = drawn[-1][0].values(), drawn[-1][1]
     assert positive.nonzero().squeeze(1).tolist() == [2, 3]
@@ -49,6 +49,6 @@ def test_list_places_the_positives(drawn):
 
 def test_paths_show_the_chosen_step(drawn):
     paths = {"a": torch.stack([POINTS, POINTS + 1]), "b": torch.stack([POINTS, POINTS + 2])}
-    live = gradients.live_paths(paths, LABELS)
+    live = explore_paths(paths, LABELS)
     live.controls["step"].value = 1
     assert torch.equal(drawn[-1][0]["b"], POINTS + 2)

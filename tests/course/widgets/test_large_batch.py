@@ -1,7 +1,8 @@
 """The sliders reach the figure."""
 
 from recallkit.bench.memory import StepMemory
-from recallkit.course.widgets import large_batch
+from recallkit.course import figures
+from recallkit.course.widgets import explore_step_memory
 
 MEMORY = StepMemory(fixed=1e8, graph=1e8, image=1e4)
 
@@ -16,9 +17,9 @@ def test_each_slider_changes_what_is_drawn(monkeypatch):
         titles.append(axes[0].get_title())
         return fig, axes
 
-    plot_step_memory = large_batch.plot_step_memory
-    monkeypatch.setattr(large_batch, "plot_step_memory", plot)
-    live = large_batch.step_memory_slider(MEMORY, card=24e9)
+    plot_step_memory = figures.plot_step_memory
+    monkeypatch.setattr(figures, "plot_step_memory", plot)
+    live = explore_step_memory(MEMORY, gpu_memory=24e9)
     assert titles[-1].startswith("batch 16,384, chunks of 128:")
     live.controls["batch_size"].value = 512
     assert titles[-1].startswith("batch 512, chunks of 128:")
@@ -28,5 +29,5 @@ def test_each_slider_changes_what_is_drawn(monkeypatch):
 
 
 def test_controls_have_names_for_readers_aloud():
-    live = large_batch.step_memory_slider(MEMORY, card=24e9)
+    live = explore_step_memory(MEMORY, gpu_memory=24e9)
     assert all(control.tooltip == control.description for control in live.controls.values())

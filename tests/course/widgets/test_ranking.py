@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from recallkit.course import figures
-from recallkit.course.widgets import ranking
+from recallkit.course.widgets import explore_line, explore_step
 
 SIMILARITY = torch.tensor([0.9, 0.5, 0.7, 0.2], dtype=torch.float64)
 
@@ -26,13 +26,13 @@ def drawn(monkeypatch):
 
 
 def test_step_has_one_temperature(drawn):
-    live = ranking.live_step()
+    live = explore_step()
     live.controls["temperature"].value = 0.01
     assert drawn[-1] == ([0.01],)
 
 
 def test_line_moves_the_first_positive(drawn):
-    live = ranking.live_line(SIMILARITY, torch.tensor([1, 3]))
+    live = explore_line(SIMILARITY, torch.tensor([1, 3]))
     placed, _, true_ranks, ranks, k, _, recall = drawn[-1]
     assert placed.tolist() == SIMILARITY.tolist()
     assert true_ranks.tolist() == [3, 4]
@@ -49,7 +49,7 @@ def test_line_moves_the_first_positive(drawn):
 
 
 def test_controls_are_described():
-    for control in ranking.live_line(SIMILARITY, torch.tensor([1])).controls.values():
+    for control in explore_line(SIMILARITY, torch.tensor([1])).controls.values():
         assert isinstance(control, ipywidgets.Widget)
         assert control.description
         assert control.tooltip == control.description

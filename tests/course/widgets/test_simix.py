@@ -4,19 +4,20 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from recallkit.course.widgets import simix
+from recallkit.course import figures
+from recallkit.course.widgets import explore_mixing
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The arguments with which the plot was asked for."""
     calls = []
-    monkeypatch.setattr(simix, "plot_mixing", lambda *a: calls.append(a) or (Figure(), None))
+    monkeypatch.setattr(figures, "plot_mixing", lambda *a: calls.append(a) or (Figure(), None))
     return calls
 
 
-def test_mixing_explorer_moves_parents_query_and_alpha(drawn):
-    live = simix.mixing_explorer()
+def test_sliders_move_parents_query_and_alpha(drawn):
+    live = explore_mixing()
     live.controls["alpha"].value = 0.25
     assert drawn[-1][3] == 0.25
     live.controls["apart"].value = 90
@@ -27,5 +28,5 @@ def test_mixing_explorer_moves_parents_query_and_alpha(drawn):
 
 
 def test_controls_are_described():
-    for control in simix.mixing_explorer().controls.values():
+    for control in explore_mixing().controls.values():
         assert control.tooltip == control.description != ""

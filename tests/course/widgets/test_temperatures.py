@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from recallkit.course import figures
-from recallkit.course.widgets import temperatures
+from recallkit.course.widgets import explore_surface
 
 GRID, NEGATIVES = torch.linspace(0, 1, 5), torch.tensor([0.1, 0.5, 0.6])
 
@@ -23,7 +23,7 @@ def drawn(monkeypatch):
     ("control", "value"), [("rank_temperature", 0.2), ("k_temperature", 5.0), ("ks", "1, 2")]
 )
 def test_every_control_changes_the_surface(drawn, control, value):
-    live = temperatures.live_surface(GRID, NEGATIVES, {"1": (1,), "1, 2": (1, 2)})
+    live = explore_surface(GRID, NEGATIVES, {"1": (1,), "1, 2": (1, 2)})
     [[before, _]] = drawn[-1].values()
     live.controls[control].value = value
     [[after, _]] = drawn[-1].values()

@@ -1,4 +1,4 @@
-"""The figures of browsing show the pictures, frames and counts of their data."""
+"""Grids of images show the images, names and frames of their data."""
 
 from dataclasses import replace
 
@@ -19,8 +19,8 @@ def _close():
     plt.close("all")
 
 
-def tile(ax, row, column, side=16, below=0.0):
-    """The picture at a place of the mosaic."""
+def shown(ax, row, column, side=16, below=0.0):
+    """The image at a place of the grid."""
     gap = round(0.08 * side)
     width, height = side + 2 * gap, round((side + 2 * gap) * (1 + below))
     top, left = row * height + gap, column * width + gap
@@ -36,36 +36,36 @@ def test_classes_stand_in_rows_and_sources_in_columns(toy_splits):
     _, ax = figures.plot_classes(images, [15, 17])
     assert [t.get_text() for t in ax.get_yticklabels()] == ["pattern 15", "pattern 17"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c", "d"]
-    np.testing.assert_allclose(tile(ax, 0, 0), pixels(images, 5))
-    np.testing.assert_allclose(tile(ax, 1, 1), pixels(images, 12))
-    np.testing.assert_allclose(tile(ax, 1, 2), pixels(images, 15))
+    np.testing.assert_allclose(shown(ax, 0, 0), pixels(images, 5))
+    np.testing.assert_allclose(shown(ax, 1, 1), pixels(images, 12))
+    np.testing.assert_allclose(shown(ax, 1, 2), pixels(images, 15))
 
 
 def test_a_source_without_a_drawing_leaves_a_blank(toy_splits):
     images = replace(toy_splits.test, sources=("a", "b", "c", "d", "a", "b", "c", "e") * 3)
     _, ax = figures.plot_classes(images, [14, 15])
-    assert (tile(ax, 0, 4) == 1).all()
-    np.testing.assert_allclose(tile(ax, 1, 4), pixels(images, 7))
+    assert (shown(ax, 0, 4) == 1).all()
+    np.testing.assert_allclose(shown(ax, 1, 4), pixels(images, 7))
 
 
 def test_classes_without_sources_stand_in_their_order(toy_splits):
     _, ax = figures.plot_classes(toy_splits.test, [16])
-    np.testing.assert_allclose(tile(ax, 0, 3), pixels(toy_splits.test, 11))
+    np.testing.assert_allclose(shown(ax, 0, 3), pixels(toy_splits.test, 11))
     _, ax = figures.plot_classes(toy_splits.test, [16], most=2)
     assert ax.get_xlim() == (-0.5, 1.5)
 
 
-def test_searches_are_marked_by_frame_and_sign(toy_splits):
+def test_neighbours_are_marked_by_frame_and_sign(toy_splits):
     images = toy_splits.test
-    found = {
+    neighbours = {
         "one": torch.arange(1, 4).repeat(24, 1),
         "two": torch.tensor([[1, 8, 2]]).repeat(24, 1),
     }
-    _, ax = figures.plot_searches(images, [0, 8], found, k=3)
+    _, ax = figures.plot_neighbours_by_embedding(images, [0, 8], neighbours, k=3)
     labels = [t.get_text() for t in ax.get_yticklabels()]
     assert labels == ["one", "two", "one", "two"]
-    np.testing.assert_allclose(tile(ax, 2, 0), pixels(images, 8))
-    np.testing.assert_allclose(tile(ax, 1, 2), pixels(images, 8))
+    np.testing.assert_allclose(shown(ax, 2, 0), pixels(images, 8))
+    np.testing.assert_allclose(shown(ax, 1, 2), pixels(images, 8))
     rights = [[True, True, True], [True, False, True], [False] * 3, [False, True, False]]
     for right, frames in zip((True, False), ax.collections, strict=True):
         places = np.argwhere(np.array(rights) == right)[:, ::-1] + (1, 0)  # column, row
@@ -80,35 +80,16 @@ def test_searches_are_marked_by_frame_and_sign(toy_splits):
 
 
 def test_with_one_embedding_rows_are_named_after_the_queries(toy_splits):
-    found = {"one": torch.arange(1, 4).repeat(24, 1)}
-    _, ax = figures.plot_searches(toy_splits.test, [8, 5], found, k=2)
+    neighbours = {"one": torch.arange(1, 4).repeat(24, 1)}
+    _, ax = figures.plot_neighbours_by_embedding(toy_splits.test, [8, 5], neighbours, k=2)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["pattern 16", "pattern 15"]
     assert not ax.texts
 
 
-def test_answers_carry_their_names(toy_splits):
+def test_the_images_of_a_search_carry_their_names(toy_splits):
     images = toy_splits.test
-    found = {"pixels": torch.tensor([3, 9]), "network": torch.tensor([20, 5])}
-    _, ax = figures.plot_answers(images.images[0], images, found)
+    neighbours = {"pixels": torch.tensor([3, 9]), "network": torch.tensor([20, 5])}
+    _, ax = figures.plot_image_search_by_embedding(images.images[0], images, neighbours)
     names = ["pattern 14", "pattern 16", "pattern 19", "pattern 15"]
     assert [t.get_text() for t in ax.texts] == names
-    np.testing.assert_allclose(tile(ax, 1, 2, below=0.35), pixels(images, 5))
-
-
-def test_class_recalls_fall_from_easy_to_hard():
-    _, ax = figures.plot_class_recalls({"a": torch.tensor([0.5, 1.0, 0.0, 0.25])})
-    assert ax.lines[0].get_xdata().tolist() == [25, 50, 75, 100]
-    assert ax.lines[0].get_ydata().tolist() == [100, 50, 25, 0]
-
-
-def test_class_sizes_are_counted():
-    _, ax = figures.plot_class_sizes({"train": [4, 4, 7], "test": [7, 9]})
-    heights = [[bar.get_height() for bar in bars] for bars in ax.containers if len(bars) == 3]
-    assert heights == [[2, 1, 0], [0, 1, 1]]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["4", "7", "9"]
-
-
-def test_use_is_drawn_over_sizes():
-    _, ax = figures.plot_use([8, 2], {"an epoch": [6, 2]})
-    assert [bar.get_height() for bar in ax.patches] == [8, 2]
-    assert ax.lines[0].get_ydata().tolist() == [6, 2]
+    np.testing.assert_allclose(shown(ax, 1, 2, below=0.35), pixels(images, 5))

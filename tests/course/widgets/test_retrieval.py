@@ -1,4 +1,4 @@
-"""Controls of the browsing widgets change what their figures show."""
+"""Controls of the retrieval widgets change what their figures show."""
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit.course.figures import retrieval as browse
-from recallkit.course.widgets import browse as browsing
+from recallkit.course import figures
+from recallkit.course.widgets import explore_drawing, explore_neighbours
 
 
 @pytest.fixture
@@ -22,15 +22,15 @@ def drawn(monkeypatch):
 
         return call
 
-    for name in ("plot_searches", "plot_answers"):
-        monkeypatch.setattr(browsing, name, record(getattr(browse, name)))
+    for name in ("plot_neighbours_by_embedding", "plot_image_search_by_embedding"):
+        monkeypatch.setattr(figures, name, record(getattr(figures, name)))
     yield calls
     plt.close("all")
 
 
 def test_a_query_is_chosen_by_name(toy_splits, drawn):
-    found = {"one": torch.arange(5).repeat(24, 1), "two": torch.arange(5, 10).repeat(24, 1)}
-    live = browsing.browse_searches(toy_splits.test, [3, 7], found)
+    neighbours = {"one": torch.arange(5).repeat(24, 1), "two": torch.arange(5, 10).repeat(24, 1)}
+    live = explore_neighbours(toy_splits.test, [3, 7], neighbours)
     assert [name for name, _ in live.controls["query"].options] == [
         "0  pattern 14",
         "1  pattern 15",
@@ -45,11 +45,11 @@ def test_a_drawing_is_searched_again_when_it_changes(toy_splits, drawn):
     def draw(grey):
         return Image.new("L", (20, 10), grey)
 
-    def find(picture):
-        return {"brightness": (picture[0].max() // 100 + torch.arange(2)).long()}
+    def find(image):
+        return {"brightness": (image[0].max() // 100 + torch.arange(2)).long()}
 
     slider = widgets.IntSlider(250, 0, 255, description="grey")
-    live = browsing.search_drawing(draw, {"grey": slider}, toy_splits.test, find)
+    live = explore_drawing(draw, {"grey": slider}, toy_splits.test, find)
     live.controls["grey"].value = 20
     assert [call[0][0].max().item() for call in drawn] == [250, 20]
     assert [call[2]["brightness"].tolist() for call in drawn] == [[2, 3], [0, 1]]
