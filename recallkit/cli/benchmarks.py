@@ -47,13 +47,12 @@ def bench(
         threads: of the CPU.
         limit_s: seconds that a case may take; larger batches of its method are then left out.
         limit_gb: GB of memory that a case may take on the CPU.
-        out: a folder for WHAT-DEVICE.json and .png; by default data/results/bench.
+        out: a folder for WHAT-DEVICE.json and .png; by default bench in $RECALLKIT_RESULTS.
     """
     import torch
 
     from recallkit.bench.reports import REPORTS, BenchOptions
-    from recallkit.experiments.store import FOLDER
-    from recallkit.files import write_json
+    from recallkit.files import results_folder, write_json
     from recallkit.training.environment import choose_device
 
     torch.set_num_threads(threads)
@@ -63,7 +62,7 @@ def bench(
     options = BenchOptions(device, threads, batch_sizes, methods, run, limit_s, limit_gb)
     report = REPORTS[what](options)
     print(report.table)
-    folder = out or FOLDER / "bench"
+    folder = out or results_folder() / "bench"
     write_json(folder / f"{what}-{device}.json", report.measured)
     if report.figure is not None:
         save_figure(report.figure, folder / f"{what}-{device}.png")

@@ -66,7 +66,7 @@ def train_command(chosen: str) -> Callable[..., None]:
             preset: a named set of settings; flags change single ones.
             out: the run folder; by default runs/DATASET-TIME.
             resume: continue the run in this folder, with its own settings.
-            store: also keep the result as data/results/STORE-seedN.json.
+            store: also keep the result as STORE-seedN.json in $RECALLKIT_RESULTS, or in ./results.
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
             workers: processes that decode pictures, batch by batch; 0 keeps those of a folder in
                 memory.
@@ -126,13 +126,12 @@ def _settings_table(config: Config) -> str:
 
 def _store(folder: Path, name: str) -> None:
     """Copy a run's result to the stored ones; of seed 0 its pictures too."""
-    from recallkit.experiments.store import FOLDER
-    from recallkit.files import read_json, write_atomically, write_json
+    from recallkit.files import read_json, results_folder, write_atomically, write_json
 
     result = read_json(folder / "result.json")
-    write_json(FOLDER / f"{name}-seed{result['seed']}.json", result)
+    write_json(results_folder() / f"{name}-seed{result['seed']}.json", result)
     for picture in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
-        copy = FOLDER / "figures" / f"{name}-{picture.stem.replace('_', '-')}.png"
+        copy = results_folder() / "figures" / f"{name}-{picture.stem.replace('_', '-')}.png"
         write_atomically(copy, lambda path, picture=picture: shutil.copyfile(picture, path))
 
 

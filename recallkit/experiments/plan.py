@@ -1,9 +1,9 @@
 """Which runs a sweep needs, which are stored, and what comes next: decided from stored runs alone.
 
 For each compared setting, first its tuning: a run for each candidate, all with one seed that no
-final run has, judged by R@1 at the last evaluation on *validation* classes. Where the best candidate
-is the first or last, the candidates go on by a step, twice at most. Then the final runs at the best
-candidate, a seed each, measured on test classes at their end.
+final run has, judged by R@1 at the last evaluation on *validation* classes. Where the best
+candidate is the first or last, the candidates go on by a step, twice at most. Then the final runs
+at the best candidate, a seed each, measured on test classes at their end.
 """
 
 import math

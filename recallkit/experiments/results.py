@@ -56,10 +56,13 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 # The settings of the first version: a key counts them always. Any later setting counts only where
 # it is not at its default, so the keys of older files stay valid.
 _FIRST = frozenset(
-    """dataset network pretrained embedding_dim image_size ks k_temperature rank_temperature
-    query_in_database simix batch_size per_class images learning_rate weight_decay warmup rotation
-    scale shift colour flip evaluations seed""".split()
-)
+    [
+        "dataset", "network", "pretrained", "embedding_dim", "image_size", "ks", "k_temperature",
+        "rank_temperature", "query_in_database", "simix", "batch_size", "per_class", "images",
+        "learning_rate", "weight_decay", "warmup", "rotation", "scale", "shift", "colour", "flip",
+        "evaluations", "seed",
+    ]
+)  # fmt: skip
 
 
 def run_key(config: Config) -> str:

@@ -14,13 +14,12 @@ import pandas as pd
 
 from recallkit.experiments.plan import Stored, Tuning, final_runs, tune
 from recallkit.experiments.results import project_results
-from recallkit.experiments.sweeps import SWEEPS, Setting, Sweep, find_sweep
+from recallkit.experiments.sweeps import Setting, Sweep, find_sweep
+
+Values = Sequence[float] | pd.Series
 
 RISES, FALLS, UNSEEN = "rises", "falls", "no difference seen"
 ONE_SEED, NOT_RUN = "one seed", "not run"
-
-FAMILY = ["dataset", "network", "pretrained", "frozen", "simix"]  # of runs that vary in length
-FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
 
 
 class Interval(NamedTuple):
@@ -51,7 +50,7 @@ def _t(degrees: Any) -> Any:
     return t.ppf(0.975, degrees)
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Values) -> Interval:
     """Return mean and half of the 95 % interval of independent values.
 
     Raises:
@@ -66,7 +65,7 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean, float(_t(count - 1) * np.std(values, ddof=1) / math.sqrt(count)))
 
 
-def compare(before: Sequence[float], after: Sequence[float]) -> Comparison:
+def compare(before: Values, after: Values) -> Comparison:
     """Compare two means by Welch's t: the two sides may scatter differently.
 
     With variances v of n values, the difference has the variance V = v₁/n₁ + v₂/n₂ and, by
@@ -137,11 +136,11 @@ def _finals(sweep: Sweep, tuning: Tuning, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def tuning_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs that tuned a sweep: each compared setting with each candidate."""
+    """Return the runs that tuned a sweep, without those that diverged; see :func:`sweep_runs`."""
     stored = Stored.of(runs)
-    tunings = [tune(sweep, setting, stored) for setting in sweep.in_order()]
-    keys = [run.key for tuning in tunings for run in tuning.done]
-    return runs[(runs["stage"] == "tuning") & runs["key"].isin(keys)].drop_duplicates("key")
+    tuning = runs[runs["stage"] == "tuning"].drop_duplicates("key")
+    done = [tune(sweep, setting, stored).done for setting in sweep.in_order()]
+    return pd.concat([tuning[tuning["key"].isin([run.key for run in own])] for own in done])
 
 
 def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
@@ -152,24 +151,28 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
         runs: of :func:`.load_results`.
 
     Returns:
-        A column for each compared and for each tuned setting (NaN while it is not tuned); mean and
-        half of the 95 % interval over seeds of "R@1" and "R@1 ±", "mAP@R", "mAP@R ±" on test
-        classes, "validation R@1" and "validation R@1 ±" at the last evaluation, all NaN where not
-        run; "rise" since the evaluation before; "seeds" and "diverged", numbers of final runs;
-        "edges", what was tuned to its outermost candidate; "seconds", "processor_seconds" (NaN but
-        on a CPU), "device", and whether runs "shared" a GPU.
+        The compared settings; the tuned ones, NaN while they are not tuned. Over the seeds, NaN
+        where not run: "R@1" and "mAP@R" on test classes and "validation R@1" at the last
+        evaluation, means, and half of their 95 % intervals, "R@1 ±", …; "rise" of the latter since
+        the evaluation before; "seconds", and "processor_seconds" on a CPU. Numbers of final runs,
+        "seeds" and "diverged"; whether all candidates "failed", and the "edges", what was tuned to
+        its outermost candidate. The "device", and whether runs "shared" a GPU.
     """
     stored = Stored.of(runs)
     rows = []
     for setting in sweep.in_order():
         tuning = tune(sweep, setting, stored)
         finals = _finals(sweep, tuning, runs)
+        row = sweep.values(setting) | _tuned(sweep, tuning) | _over_seeds(finals)
         wanted = [] if tuning.due else final_runs([tuning], sweep.seeds)
-        diverged = len(sweep.seeds) if tuning.failed else sum(map(stored.has, wanted)) - len(finals)
-        tuned = {name: getattr(tuning.config, name) for name in sweep.tuned if not tuning.due}
-        about = {"diverged": diverged, "edges": " ".join(tuning.edges)}
-        rows.append(sweep.values(setting) | tuned | _over_seeds(finals) | about)
+        row["diverged"] = sum(map(stored.has, wanted)) - len(finals)
+        rows.append(row | {"failed": tuning.failed, "edges": " ".join(tuning.edges)})
     return pd.DataFrame(rows)
+
+
+def _tuned(sweep: Sweep, tuning: Tuning) -> dict[str, Any]:
+    known = not tuning.due and not tuning.failed
+    return {name: getattr(tuning.config, name) if known else math.nan for name in sweep.tuned}
 
 
 def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
@@ -236,7 +239,38 @@ def _with_values(sweep: Sweep, runs: pd.DataFrame, setting: Setting) -> pd.DataF
             f"sweep {sweep.name} compares no {dict(setting)}; name a value of each of "
             f"{', '.join(sweep.axes)}, such as {sweep.values(sweep.compared[0])}"
         )
-    same = [
-        runs[name].map(lambda own, value=value: own == value) for name, value in setting.items()
-    ]
-    return runs[np.logical_and.reduce(same)]
+    return with_values(runs, setting)
+
+
+def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """Return the rows that have these values; a tuple of cut-offs is a value."""
+    same = np.ones(len(runs), dtype=bool)
+    for name, value in setting.items():
+        same &= np.array([own == value for own in runs[name]], dtype=bool)
+    return runs[same]
+
+
+def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the evaluations on the way of a sweep's final runs, over their seeds.
+
+    Args:
+        sweep: what is compared.
+        runs: of :func:`.load_results`.
+        histories: of :func:`.load_histories`, from the same folders.
+
+    Returns:
+        A row for each evaluation of each compared setting, in the order of the values: the compared
+        settings; "images" seen, "updates" done, "seconds" and "processor_seconds" of training, the
+        mean over seeds; "R@1" on validation classes, "R@1 ±" and "seeds".
+    """
+    rows = []
+    finals, lines = sweep_runs(sweep, runs), histories[histories["stage"] == "final"]
+    for setting in sweep.in_order():
+        values = sweep.values(setting)
+        own = lines[lines["key"].isin(with_values(finals, values)["key"])]
+        for step, line in own.drop_duplicates(["key", "step"]).groupby("step"):
+            costs = line[["images", "seconds", "processor_seconds"]].mean(skipna=False).to_dict()
+            recall = interval(line["R@1"])
+            means = {"R@1": recall.mean, "R@1 ±": recall.margin, "seeds": len(line)}
+            rows.append(values | {"updates": step} | costs | means)
+    return pd.DataFrame(rows)

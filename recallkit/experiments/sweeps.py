@@ -23,6 +23,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recallkit.config import PRESETS, Config
 from recallkit.errors import RecallkitError
 
@@ -223,15 +225,15 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-_NAMES = {
-    "batch_size": "batch",
-    "simix": "SiMix",
-    "ks": "K =",
-    "rank_temperature": "τ₂ =",
-    "k_temperature": "τ₁ =",
-    "loss": "",
-    "query_in_database": "query in its database",
-    "per_class": "images of a class",
+_WORDS = {
+    "batch_size": "batch {}",
+    "simix": "SiMix {}",
+    "ks": "K = {}",
+    "rank_temperature": "τ₂ = {}",
+    "k_temperature": "τ₁ = {}",
+    "loss": "{}",
+    "query_in_database": "query in its database {}",
+    "per_class": "{} images a class",
 }
 
 _LOSSES = {
@@ -247,12 +249,12 @@ _LOSSES = {
 
 def in_words(values: Setting) -> str:
     """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
-    words = (f"{_name(name)} {as_text(value)}".strip() for name, value in values.items())
+    words = (_template(name).format(as_text(value)) for name, value in values.items())
     return ", ".join(words) or "preset"
 
 
-def _name(setting: str) -> str:
-    return _NAMES.get(setting, setting.replace("_", " "))
+def _template(setting: str) -> str:
+    return _WORDS.get(setting, setting.replace("_", " ") + " {}")
 
 
 def as_text(value: Any) -> str:
@@ -263,4 +265,6 @@ def as_text(value: Any) -> str:
         return "{" + ", ".join(map(as_text, value)) + "}"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else _LOSSES.get(value, str(value))
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
+    return _LOSSES.get(value, str(value))
