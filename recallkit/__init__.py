@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from recallkit.data import load
     from recallkit.errors import RecallkitError
     from recallkit.evaluation.embedding import embed, embed_pixels, evaluate
-    from recallkit.experiments.store import load_results
+    from recallkit.experiments import load_results
     from recallkit.large_batch import LargeBatchStep
     from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
     from recallkit.metrics import metrics_of_neighbours, retrieval_metrics, search
@@ -67,7 +67,7 @@ _WITH_EXTRAS = {
     "recallkit.config": ["PRESETS", "Config"],
     "recallkit.data": ["load"],
     "recallkit.evaluation.embedding": ["embed", "embed_pixels", "evaluate"],
-    "recallkit.experiments.store": ["load_results"],
+    "recallkit.experiments": ["load_results"],
     "recallkit.networks": ["build_network", "freeze_batch_norm"],
     "recallkit.training": ["Training", "choose_device", "load_run", "train"],
 }

@@ -21,7 +21,7 @@ def list_runs(folder: Positional[Path] = RUNS) -> None:
     Args:
         folder: with a run folder for each run, at any depth.
     """
-    from recallkit.experiments.run_table import run_table
+    from recallkit.experiments import run_table
 
     print(run_table(folder))
 
@@ -60,31 +60,30 @@ def ablate(
         images: seen in each run, in the place of what the sweep says; stored apart.
         seeds: of the final runs, in the place of the sweep's.
         device: "auto" takes a GPU if there is one.
-        results: a folder with a folder for each sweep. The default: ablations in
-            $RECALLKIT_RESULTS, or in ./results.
-        project: store in data/results/ablations of the checkout (for maintainers).
+        results: where results are stored. The default: $RECALLKIT_RESULTS, or ./results.
+        project: store in data/results of the checkout (for maintainers).
     """
-    from recallkit.experiments import ablate as running
-    from recallkit.experiments.estimate import describe
-    from recallkit.experiments.plan import Stored
-    from recallkit.experiments.points import collect, points_table, remarks
-    from recallkit.experiments.sweeps import find_sweep, scaled
+    from recallkit import experiments
     from recallkit.training.environment import choose_device
 
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    sweep = scaled(find_sweep(name), images, seeds)
-    root = results or results_to_write(project) / "ablations"
-    jobs = jobs or running.default_jobs(choose_device(device).type)
-    threads = running.threads_of_each(jobs)
+    sweep = experiments.scaled(experiments.find_sweep(name), images, seeds)
+    jobs = jobs or experiments.default_jobs(choose_device(device).type)
+    options = experiments.SweepOptions(
+        results=results or results_to_write(project),
+        jobs=jobs,
+        threads=experiments.threads_of_each(jobs),
+        device=device,
+        budget=None if budget is None else 60 * budget,
+    )
     if dry_run:
-        print(describe(sweep, Stored.read(root), jobs, device, threads))
+        print(experiments.describe_plan(sweep, options.known(), jobs, device, options.threads))
         return
-    seconds = None if budget is None else 60 * budget
-    running.ablate(sweep, running.Options(root, running.WORK, jobs, threads, device, seconds))
-    points = collect(sweep, Stored.read(root))
-    print(points_table(points))
-    print("\n".join(remarks(points)))
+    experiments.ablate(sweep, options)
+    summary = experiments.sweep_summary(sweep, options.known())
+    print(experiments.summary_table(sweep, summary))
+    print("\n".join(experiments.footnotes(sweep, summary)))
 
 
 def plot(
@@ -114,35 +113,31 @@ def plot(
         names: of sweeps, files that declare one, batch-sizes, simix, lengths; or all.
         images: as given to ablate.
         seeds: as given to ablate.
-        results: where ablate stored them; by default data/results/ablations.
+        results: a folder of results to draw alone. The default: the project's, with yours.
         out: where the figures go. The default: figures in $RECALLKIT_RESULTS, or in ./results.
         project: draw into data/results/figures of the checkout (for maintainers).
     """
-    from recallkit.experiments.figures import draw_sweep, is_stored
-    from recallkit.experiments.findings import collect_all
-    from recallkit.experiments.plan import ABLATIONS, Stored
-    from recallkit.experiments.points import collect, points_table
-    from recallkit.experiments.sweeps import SWEEPS, find_sweep, scaled
-    from recallkit.experiments.together import TOGETHER, draw_together
+    from recallkit import experiments
+    from recallkit.experiments import SWEEPS, TOGETHER
 
-    folder, files = out or results_to_write(project) / "figures", []
-    stored = Stored.read(results or ABLATIONS)
-    found = collect_all(stored)
     if not names:
         raise RecallkitError(
             f"name what to draw: all, or some of {', '.join([*SWEEPS, *TOGETHER])}"
         )
+    where = () if results is None else (results,)
+    runs, histories = experiments.load_results(*where), experiments.load_histories(*where)
+    folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
-        names = (*(name for name, points in found.items() if is_stored(points)), *TOGETHER)
+        stored = [n for n, sweep in SWEEPS.items() if experiments.is_stored(sweep, runs)]
+        names = (*stored, *TOGETHER)
     for name in names:
         if name in TOGETHER:
-            files += draw_together(name, found, folder)
+            files += experiments.draw_together(name, runs, folder)
             continue
-        sweep = scaled(find_sweep(name), images, seeds)
-        points = collect(sweep, stored)
+        sweep = experiments.scaled(experiments.find_sweep(name), images, seeds)
         stem = sweep.name if images is None else f"{sweep.name}-{images}-images"
-        files += draw_sweep(sweep, points, folder, stem)
-        print(points_table(points))
+        files += experiments.draw_sweep(sweep, runs, histories, folder, stem)
+        print(experiments.summary_table(sweep, experiments.sweep_summary(sweep, runs)))
     print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
 
 
@@ -159,11 +154,10 @@ def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = N
 
     Args:
         datasets: which tables; by default all.
-        results: a folder of stored runs; by default data/results.
+        results: a folder of results to compare alone; by default the project's with yours.
     """
-    from recallkit.experiments.compare import LEGEND, comparison
-    from recallkit.experiments.published import load_published
-    from recallkit.experiments.store import load_results
+    from recallkit import experiments
 
-    tables = comparison(load_published(), load_results(results), datasets)
-    print("\n\n".join([*tables.values(), LEGEND]))
+    runs = experiments.load_results(*(() if results is None else (results,)))
+    tables = experiments.comparison(experiments.load_published(), runs, datasets)
+    print("\n\n".join([*tables.values(), experiments.LEGEND]))

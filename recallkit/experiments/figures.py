@@ -1,274 +1,436 @@
-"""The figures of a sweep, drawn from stored runs alone: SVG and PNG, with a CSV beside each."""
+"""The figures of sweeps, drawn from stored runs alone: SVG and PNG, with a CSV beside each.
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+Functions that draw take ``runs`` of :func:`.load_results` and, where curves are drawn,
+``histories`` of :func:`.load_histories` from the same folders.
+"""
+
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from recallkit import plots
-from recallkit.experiments.points import (
-    Look,
-    Point,
-    Row,
-    as_text,
-    at_updates,
-    incomparable_seconds,
-    look_rows,
-    remarks,
-    result_rows,
-    tried_rows,
+from recallkit.experiments.batch_sizes import (
+    batch_summary,
+    batch_sweeps,
+    equal_updates,
+    length_effects,
+    simix_effects,
+    trained_on,
 )
-from recallkit.experiments.summary import Estimate
-from recallkit.experiments.sweeps import Sweep
+from recallkit.experiments.statistics import (
+    sweep_history,
+    sweep_runs,
+    sweep_summary,
+    tuning_runs,
+)
+from recallkit.experiments.sweeps import SWEEPS, Setting, Sweep, as_text, in_words
 from recallkit.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
+NAMED = 8  # settings that a footnote lists; of more it gives the number
+PANELS = 3  # series side by side, at most
 
-def draw_sweep(sweep: Sweep, points: Sequence[Point], folder: Path, stem: str) -> list[Path]:
-    """Draw what is stored: the results, the way there against three costs, and the tuning.
+
+def is_stored(sweep: Sweep, runs: pd.DataFrame) -> bool:
+    """Return whether there is a run of a sweep to draw."""
+    return bool(len(tuning_runs(sweep, runs)) or len(sweep_runs(sweep, runs)))
+
+
+def draw_sweep(
+    sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame, folder: Path, stem: str
+) -> list[Path]:
+    """Draw all that is stored of a sweep into files.
 
     Args:
-        sweep: what was compared.
-        points: of :func:`.collect`.
+        sweep: what is compared.
+        runs: stored runs.
+        histories: their evaluations.
         folder: where the files go.
-        stem: of their names: STEM.svg, .png, .csv; STEM-cost, if a final run is stored; of a first
-            axis of numbers STEM-rates, if a run that tuned is; of batch sizes STEM-updates.
+        stem: of their names: STEM, the results; STEM-cost, the evaluations on the way; STEM-rates,
+            each learning rate for all, where the compared setting is a number; STEM-updates, equal
+            numbers of updates, for batch sizes. Each has .svg, .png and .csv.
 
     Returns:
         The files.
     """
-    files = save_figure(draw_results(sweep, points), folder / stem, result_rows(points))
-    if any(point.looks for point in points):
-        files += save_figure(draw_costs(sweep, points), folder / f"{stem}-cost", look_rows(points))
-    if has_rates(sweep, points):
-        rows = tried_rows(sweep, points)
-        files += save_figure(draw_rates(sweep, points), folder / f"{stem}-rates", rows)
-    if has_equal_updates(sweep, points):
-        rows = [row for series in _equal_updates(sweep, points).values() for row in series]
-        files += save_figure(draw_equal_updates(sweep, points), folder / f"{stem}-updates", rows)
+    files = save_figure(draw_results(sweep, runs), folder / stem, sweep_summary(sweep, runs))
+    history = sweep_history(sweep, runs, histories)
+    if len(history):
+        files += save_figure(draw_costs(sweep, runs, histories), folder / f"{stem}-cost", history)
+    if len(tried := _tried(sweep, runs)):
+        files += save_figure(draw_learning_rates(sweep, runs), folder / f"{stem}-rates", tried)
+    if len(readings := _readings(sweep, history)):
+        figure = draw_equal_updates(sweep, runs, histories)
+        files += save_figure(figure, folder / f"{stem}-updates", readings)
     return files
-
-
-def is_stored(points: Sequence[Point]) -> bool:
-    """Whether there is anything to draw."""
-    return any(point.metrics or point.tried for point in points)
 
 
 def draw_results(
     sweep: Sweep,
-    points: Sequence[Point],
+    runs: pd.DataFrame,
     own: Mapping[Any, float] | None = None,
     own_label: str = "just now, one seed",
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """R@1 on test classes of each setting, with its interval, and what must be known of it.
+    """Draw R@1 on test classes of each setting, with its interval.
 
     Args:
-        sweep: what was compared.
-        points: of :func:`.collect`.
+        sweep: what is compared.
+        runs: stored runs.
         own: value on the axis → R@1 of a run of the reader's; values may be new.
         own_label: what those are called.
-        ax: where to draw; None: in a figure of its own, with question and remarks.
+        ax: where to draw; None: in a figure of its own, with question and footnotes.
     """
-    points = _in_order(sweep, points)
-    places = [_place(sweep, point) for point in points]
-    stored: dict[str, dict[Any, Estimate]] = {series: {} for _, series in places}
-    for (value, series), point in zip(places, points, strict=True):
-        if point.metrics:
-            stored[series][value] = point.metrics["R@1"]
-    values = _sorted([*(value for value, _ in places), *(own or {})])
-    options = {"xlabel": _xlabel(sweep), "values": values, "own_label": own_label, "ax": ax}
-    fig, drawn = plots.plot_comparison(stored, own or {}, **options)
-    _name_ticks(drawn, [as_text(value) for value in values], 60 if ax is None else 25)
+    summary = _placed(sweep, sweep_summary(sweep, runs))
+    recalls = {_label(value): recall for value, recall in (own or {}).items()}
+    is_run = summary["seeds"] > 0
+    fig, drawn = plots.plot_comparison(
+        _nested(summary[is_run], ["series", "value"], _mean("R@1", "R@1 ±")),
+        recalls,
+        xlabel=_axis_title(sweep),
+        values=_in_order([*summary["value"], *recalls]),
+        own_label=own_label,
+        missing=_nested(summary[~is_run], ["series"], lambda rows: [*rows["value"]]),
+        log2=_axis(sweep) == "batch_size",
+        ordered=True,
+        ax=ax,
+    )
+    _slant(drawn, 60 if ax is None else 25)
     if ax is None:
-        _frame(fig, sweep, points)
+        _frame(fig, sweep, summary)
     return fig
 
 
-def _xlabel(sweep: Sweep) -> str:
-    return sweep.axes[0].replace("_", " ") if 0 < len(sweep.axes) < 3 else "setting"
+def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Figure":
+    """Draw R@1 on validation classes on the way, against images seen, updates and seconds.
+
+    On a CPU the seconds are the processor's, which other programs hardly change. They are left out
+    where runs were made on several devices, or shared a GPU.
+    """
+    summary = sweep_summary(sweep, runs)
+    history = _placed(sweep, sweep_history(sweep, runs, histories))
+    costs = {"images": "images seen", "updates": "updates"}
+    if not _why_no_seconds(summary):
+        known = summary.loc[summary["seeds"] > 0, "processor_seconds"].notna()
+        name = "processor_seconds" if known.any() and known.all() else "seconds"
+        costs[name] = f"{name.replace('_', ' ')} of training"
+    names = {"R@1": "recall", "R@1 ±": "margin"}
+    curves = history.assign(name=[as_text(value) for value in history["value"]]).rename(
+        columns=names
+    )
+    fig, _ = plots.plot_costs(
+        _nested(curves, ["series", "name"], lambda curve: curve.to_dict("list")),
+        costs,
+        legend=_axis_title(sweep),
+        ordered=_is_numeric(history["value"]),
+    )
+    _frame(fig, sweep, summary)
+    return fig
 
 
-def _name_ticks(ax: "Axes", texts: Sequence[str], room: int) -> None:
-    """The words below the axis, aslant where there is no room for so many letters."""
-    ax.set_xticks(range(len(texts)), texts)
+def draw_learning_rates(sweep: Sweep, runs: pd.DataFrame) -> "Figure":
+    """Draw the comparison at each learning rate for all, on validation classes, from tuning runs.
+
+    For sweeps that compare numbers and tune one setting.
+    """
+    [tuned] = sweep.tuned
+    tried = _tried(sweep, runs)
+    candidates = {value: f"{value:g} for all" for value in sorted(tried[tuned])}
+    best = tried.groupby([*sweep.axes], sort=False)["validation R@1"].max().reset_index()
+    words = {"behind_label": "the best for each", "legend": tuned.replace("_", " ")}
+    title = f"One {words['legend']} for all, or the best for each (one run each)"
+    return _draw_lines(sweep, tried, tuned, candidates, best, title, words)
+
+
+def draw_equal_updates(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Figure":
+    """Draw final runs with different batch sizes after equal numbers of updates.
+
+    This plot misleads: after equal updates the larger batch has seen more images. The broad line
+    behind has the same runs after equal numbers of images.
+    """
+    readings = _readings(sweep, sweep_history(sweep, runs, histories))
+    counts = {count: f"{count:,} updates each" for count in sorted(readings["updates"])}
+    ends = readings.assign(**{"validation R@1": readings["at its end"]})
+    words = {"behind_label": "equal images (the ends)", "legend": "held equal"}
+    title = "Equal updates, or equal images? The same runs"
+    return _draw_lines(sweep, readings, "updates", counts, ends, title, words)
+
+
+def _draw_lines(
+    sweep: Sweep,
+    table: pd.DataFrame,
+    column: str,
+    names: Mapping[Any, str],
+    behind: pd.DataFrame,
+    title: str,
+    words: dict[str, str],
+) -> "Figure":
+    """Draw "validation R@1" of two tables: a line for each value of a column, and a broad one."""
+    table, behind = _placed(sweep, table), _placed(sweep, behind)
+    table["line"] = table[column].map(names)
+
+    def recall(row: pd.DataFrame) -> float:
+        return row["validation R@1"].iloc[0]
+
+    fig, _ = plots.plot_lines(
+        _nested(table, ["series", "line", "value"], recall),
+        _nested(behind, ["series", "value"], recall),
+        names=[*names.values()],
+        xlabel=_axis_title(sweep),
+        values=_in_order(table["value"]),
+        log2=_axis(sweep) == "batch_size",
+        **words,
+    )
+    fig.suptitle(title, fontsize=11)
+    return fig
+
+
+def _tried(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that tuned, if they can be drawn against numbers."""
+    tried = tuning_runs(sweep, runs)[[*sweep.axes, *sweep.tuned, "validation R@1"]]
+    placed = _placed(sweep, tried)
+    can_be_drawn = _is_numeric(placed["value"]) and placed["series"].nunique() <= PANELS
+    return tried if can_be_drawn and len(sweep.tuned) == 1 else tried.iloc[:0]
+
+
+def _readings(sweep: Sweep, history: pd.DataFrame) -> pd.DataFrame:
+    """Return readings after equal updates, of each value of SiMix, of a sweep over batch sizes."""
+    if _axis(sweep) != "batch_size" or history.empty:
+        return pd.DataFrame()
+    mixed = history.get("simix", pd.Series(sweep.config({}).simix, history.index))
+    tables = [equal_updates(own).assign(simix=on) for on, own in history.groupby(mixed)]
+    return pd.concat(tables, ignore_index=True).rename(columns={"R@1": "validation R@1"})
+
+
+def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
+    """Add where each row stands: its "value" on the axis, and its "series"."""
+    places = [_place(sweep, row) for row in table.to_dict("records")]
+    values, series = ([place[i] for place in places] for i in (0, 1))
+    return table.assign(value=pd.Series(values, table.index, dtype=object), series=series)
+
+
+def _place(sweep: Sweep, row: Mapping[Any, Any]) -> tuple[Any, str]:
+    axis, base = _axis(sweep), vars(sweep.config({}))
+    others = {name: row[name] for name in sweep.axes if name not in (axis, "simix")}
+    mixed = f"SiMix {as_text(bool(row.get('simix', base['simix'])))}"
+    if axis:
+        return _label(row[axis]), in_words(others) if others else mixed
+    return in_words({k: v for k, v in others.items() if v != base[k]}), mixed
+
+
+def _axis(sweep: Sweep) -> str:
+    """Return the setting along the axis; "" where whole settings stand there."""
+    others = [name for name in sweep.axes if name != "simix"]
+    return others[0] if len(others) == 1 or len(others) == len(sweep.axes) == 2 else ""
+
+
+def _axis_title(sweep: Sweep) -> str:
+    titles = {
+        "rank_temperature": "rank temperature τ₂",
+        "k_temperature": "k temperature τ₁",
+        "ks": "cut-offs K",
+        "per_class": "images of a class in a batch",
+    }
+    axis = _axis(sweep)
+    return titles.get(axis, axis.replace("_", " "))
+
+
+def _label(value: Any) -> Any:
+    """Return a number as it is, anything else in words."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number else as_text(value)
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    return not any(isinstance(value, str) for value in values)
+
+
+def _in_order(values: Iterable[Any]) -> list[Any]:
+    values = list(dict.fromkeys(values))
+    return sorted(values) if _is_numeric(values) else values
+
+
+def _nested(table: pd.DataFrame, levels: Sequence[str], leaf: Callable[[Any], Any]) -> dict:
+    """Return a mapping of mappings: a level a column, and ``leaf`` of the rows at its end."""
+    if table.empty:
+        return {}
+    groups = table.groupby(levels[0], sort=False)
+    if len(levels) == 1:
+        return {value: leaf(rows) for value, rows in groups}
+    return {value: _nested(rows, levels[1:], leaf) for value, rows in groups}
+
+
+def _mean(mean: str, margin: str) -> Callable[[pd.DataFrame], tuple[float, float]]:
+    return lambda row: (row[mean].iloc[0], row[margin].iloc[0])
+
+
+def _slant(ax: "Axes", room: int) -> None:
+    """Turn the words below the axis where there is no room for so many letters."""
+    texts = [text.get_text() for text in ax.get_xticklabels()]
     if max(map(len, texts)) * len(texts) > room:
         ax.tick_params(axis="x", rotation=30, labelsize=8)
         for text in ax.get_xticklabels():
             text.set_horizontalalignment("right")
 
 
-def has_rates(sweep: Sweep, points: Sequence[Point]) -> bool:
-    """Whether :func:`draw_rates` has what to draw: one tuned number, along an axis of numbers."""
-    numbers = _is_numeric(sweep) and len(sweep.tuned) == 1
-    return numbers and len(_series(sweep, points)) < 4 and any(point.tried for point in points)
+def _frame(fig: "Figure", sweep: Sweep, summary: pd.DataFrame) -> None:
+    width = int(fig.get_figwidth() * 11)
+    fig.suptitle("\n".join(textwrap.wrap(sweep.question, width)), fontsize=11)
+    notes = footnotes(sweep, summary)
+    if why := _why_no_seconds(summary):
+        notes.append(f"seconds are not compared: {why}")
+    _write_below(fig, [line for note in notes for line in textwrap.wrap(note, 2 * width)])
 
 
-def draw_rates(sweep: Sweep, points: Sequence[Point]) -> "Figure":
-    """The comparison at each common rate, on validation classes, from the runs that tuned."""
-    panels: dict[str, dict[Any, dict[Any, float]]] = {}
-    for point in _in_order(sweep, points):
-        value, series = _place(sweep, point)
-        for (rate,), recall in point.tried.items():
-            panels.setdefault(series, {}).setdefault(rate, {})[value] = recall
-    [tuned] = sweep.tuned
-    values = _values(sweep, points)
-    fig, _ = plots.plot_rates(panels, _xlabel(sweep), values, tuned.replace("_", " "))
-    fig.suptitle("One rate for all, or for each its own (one run each)", fontsize=11)
-    return fig
+def _write_below(fig: "Figure", lines: Sequence[str]) -> None:
+    if lines:
+        fig.supxlabel("\n".join(lines), fontsize=7, x=0.02, ha="left", color="#444444")
 
 
-def has_equal_updates(sweep: Sweep, points: Sequence[Point]) -> bool:
-    """Whether :func:`draw_equal_updates` has what to draw: two batch sizes of one series."""
-    return sweep.axes[:1] == ("batch_size",) and any(_equal_updates(sweep, points).values())
+def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
+    """List what a reader of the numbers must know: curves not flat, edges, settings not run.
 
-
-def draw_equal_updates(sweep: Sweep, points: Sequence[Point]) -> "Figure":
-    """The same final runs after equal numbers of updates: the plot that misleads."""
-    panels: dict[str, dict[Any, dict[Any, float]]] = {}
-    ends: dict[str, dict[Any, float]] = {}
-    for series, rows in _equal_updates(sweep, points).items():
-        for row in rows:
-            panels.setdefault(series, {}).setdefault(row["updates"], {})
-            panels[series][row["updates"]][row["batch_size"]] = row["validation R@1"]
-    for point in _in_order(sweep, points):
-        value, series = _place(sweep, point)
-        if point.looks and series in panels:
-            ends.setdefault(series, {})[value] = point.looks[-1].recall.mean
-    values = _values(sweep, points)
-    fig, _ = plots.plot_equal_updates(panels, ends, _xlabel(sweep), values)
-    fig.suptitle("Equal updates, or equal images? The same runs", fontsize=11)
-    return fig
-
-
-def say_equal_updates(sweep: Sweep, points: Sequence[Point]) -> str:
-    """How often the larger of two batches is ahead at equal updates, and how often at equal images.
-
-    The same pairs of runs, on validation classes.
+    Args:
+        sweep: what is compared.
+        summary: of :func:`.sweep_summary`.
     """
-    pairs: dict[tuple[str, int], list[Row]] = {}
-    for rows in _equal_updates(sweep, points).values():
-        for row in rows:
-            pairs.setdefault((row["series"], row["updates"]), []).append(row)
-    ahead = {
-        name: sum(rows[-1][name] > rows[0][name] for rows in pairs.values())
-        for name in ("validation R@1", "at its end")
+    stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
+    rising = f"still rising (by more than {100 * FLAT:g} points at the last evaluation)"
+    tuned = " or ".join(sweep.tuned).replace("_", " ")
+    which = {
+        rising: summary["rise"] > FLAT,
+        "no interval (one seed)": summary["seeds"] == 1,
+        f"{tuned} at the edge of its candidates": stored & (summary["edges"] != ""),
+        "diverged": diverged,
+        "not run": ~stored & ~diverged,
     }
+    settings = [{name: row[name] for name in sweep.axes} for row in summary.to_dict("records")]
+    return [
+        f"{note}: {_listed([settings[i] for i in holds.to_numpy().nonzero()[0]], len(settings))}"
+        for note, holds in which.items()
+        if holds.any()
+    ]
+
+
+def _listed(settings: Sequence[Setting], of: int) -> str:
+    if len(settings) == of > 1:
+        return "all"
     return (
-        f"the larger of two batches is ahead in {ahead['validation R@1']} of {len(pairs)} pairs at "
-        f"equal updates, and in {ahead['at its end']} of the same pairs at equal images"
+        f"{len(settings)} of {of}" if len(settings) > NAMED else "; ".join(map(in_words, settings))
     )
 
 
-def say_rates(sweep: Sweep, points: Sequence[Point]) -> str:
-    """Which setting is best at each rate that all of a series have tried, on validation classes."""
-    said = []
-    for series, members in _series(sweep, points).items():
-        common = set.intersection(*(set(point.tried) for point in members))
-        for tried in sorted(common):
-            best = max(members, key=lambda point, tried=tried: point.tried[tried])
-            rate, value = ", ".join(f"{v:g}" for v in tried), as_text(_place(sweep, best)[0])
-            said.append(f"{series}, {rate} for all: best is {value}")
-    return "\n".join(said) or "no rate was tried with all settings yet"
+def _devices(summary: pd.DataFrame) -> list[str]:
+    return sorted({name for names in summary["device"] for name in names.split(" and ") if name})
 
 
-def _equal_updates(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Row]]:
-    """For each series: where all stood when a larger batch had ended, if another was there too."""
-    found: dict[str, list[Row]] = {}
-    for series, members in _series(sweep, points).items():
-        rows = []
-        for count in sorted({point.looks[-1].updates for point in members if point.looks}):
-            there = [(point, at_updates(point, count)) for point in members]
-            known = [(point, recall) for point, recall in there if recall is not None]
-            if len(known) > 1:
-                rows += [_reading(series, count, *reading) for reading in known]
-        found[series] = rows
-    return found
+def _why_no_seconds(summary: pd.DataFrame) -> str:
+    """Return why the seconds of runs cannot be compared; nothing if they can."""
+    if len(devices := _devices(summary)) > 1:
+        return f"runs were made on {' and '.join(devices)}"
+    return "several runs shared the GPU" if summary["shared"].any() else ""
 
 
-def _reading(series: str, updates: int, point: Point, recall: float) -> Row:
-    row = {"series": series, "updates": updates, "batch_size": point.values["batch_size"]}
-    ends = round(point.looks[-1].recall.mean, 6)
-    return row | {"validation R@1": round(recall, 6), "at its end": ends}
+def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
+    """Draw all stored sweeps over batch sizes side by side, each on its own scale."""
+    import matplotlib.pyplot as plt
 
-
-def _series(sweep: Sweep, points: Sequence[Point]) -> dict[str, list[Point]]:
-    found: dict[str, list[Point]] = {}
-    for point in _in_order(sweep, points):
-        found.setdefault(_place(sweep, point)[1], []).append(point)
-    return found
-
-
-def _values(sweep: Sweep, points: Sequence[Point]) -> list[Any]:
-    return list(dict.fromkeys(_place(sweep, point)[0] for point in _in_order(sweep, points)))
-
-
-def _is_numeric(sweep: Sweep) -> bool:
-    values = [setting.get(sweep.axes[0]) for setting in sweep.compared] if sweep.axes else []
-    numbers = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in values]
-    return bool(numbers) and all(numbers) and len(sweep.axes) < 3
-
-
-def draw_costs(sweep: Sweep, points: Sequence[Point]) -> "Figure":
-    """R@1 on validation classes on the way, against images seen, updates and seconds."""
-    rows: dict[str, dict[str, tuple[Look, ...]]] = {}
-    for point in _in_order(sweep, points):
-        value, series = _place(sweep, point)
-        if point.looks:
-            rows.setdefault(series, {})[as_text(value)] = point.looks
-    legend = "" if len(sweep.axes) > 2 else _xlabel(sweep)
-    fig, _ = plots.plot_costs(rows, legend, seconds=not incomparable_seconds(points))
-    _frame(fig, sweep, points)
+    sweeps = [sweep for sweep in batch_sweeps() if len(sweep_runs(sweep, runs))]
+    sweeps = sweeps or [SWEEPS["batch-size"]]  # one at least, that says "not run"
+    columns = min(len(sweeps), 3)
+    count = math.ceil(len(sweeps) / columns)
+    size = (1 + 3.4 * columns, 0.7 + 3.2 * count)
+    fig, axes = plt.subplots(count, columns, figsize=size, squeeze=False, layout="constrained")
+    handles, notes = {}, []
+    for ax, sweep in zip(axes.flat, sweeps, strict=False):
+        draw_results(sweep, runs, ax=ax)
+        config = sweep.config({})
+        trained = [trained_on(config), f"{config.images:,} images seen"]
+        ax.set_title("\n".join(trained), fontsize=10)
+        drawn, names = ax.get_legend_handles_labels()
+        handles |= dict(zip(names, drawn, strict=True))
+        if len(devices := _devices(sweep_summary(sweep, runs))) > 1:
+            notes.append(f"{', '.join(trained)}: on {' and '.join(devices)}")
+    for ax in axes.flat[len(sweeps) :]:
+        ax.remove()
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    fig.legend(handles.values(), handles, loc="outside upper right", ncols=2)
+    fig.suptitle("Batch size at equal images seen, each with its own learning rate", fontsize=11)
+    _write_below(fig, notes)
     return fig
 
 
-def _place(sweep: Sweep, point: Point) -> tuple[Any, str]:
-    """Where a point stands: its value on the axis, and its series."""
-    values, axes = point.values, sweep.axes
-    if len(axes) > 2:
-        return _changes(sweep, point), "stored"
-    series = f"{axes[1].replace('_', ' ')} {as_text(values[axes[1]])}" if axes[1:] else "stored"
-    return values[axes[0]] if axes else "preset", series
+def draw_simix(runs: pd.DataFrame) -> "Figure":
+    """Draw R@1 with SiMix less R@1 without, at each batch size of each stored sweep."""
+    effects = simix_effects(runs)
+    rows = effects.to_dict("records")
+    effects["name"] = [f"{row['trained']}, {row['images']:,} images" for row in rows]
+    fig, ax = plots.plot_comparison(
+        _nested(effects, ["name", "batch_size"], _mean("change", "margin")),
+        {},
+        xlabel="batch size",
+        ylabel="R@1 with SiMix − without (points)",
+        values=sorted(set(effects.get("batch_size", [128]))),
+        log2=True,
+        styles=_family_styles(effects),
+    )
+    ax.axhline(0, color="black", linewidth=0.8)
+    fig.suptitle("What SiMix adds, on test classes (95 % intervals)", fontsize=11)
+    return fig
 
 
-def _changes(sweep: Sweep, point: Point) -> str:
-    """What a point has other than the common base."""
-    base = vars(sweep.config({}))
-    changed = {name: value for name, value in point.values.items() if value != base[name]}
-    return ",\n".join(f"{name} {as_text(value)}" for name, value in changed.items()) or "preset"
+def draw_lengths(runs: pd.DataFrame) -> "Figure":
+    """Draw R@1 of the larger of two batches less that of the smaller, by the length of training."""
+    effects = length_effects(runs)
+    rows = effects.to_dict("records")
+    effects["name"] = [
+        f"{row['trained']}, SiMix {as_text(row['simix'])}: {row['larger']:,} − {row['smaller']:,}"
+        for row in rows
+    ]
+    notes = [
+        f"{row['trained']}, {row['images']:,} images: the smaller on {row['smaller on']}, the "
+        f"larger on {row['larger on']}"
+        for row in rows
+        if row["smaller on"] != row["larger on"]
+    ]
+    means = _nested(effects, ["name", "images"], _mean("change", "margin"))
+    fig, _ = plots.plot_lengths(means, _family_styles(effects))
+    fig.suptitle("What the larger of two batches adds, on test classes", fontsize=11)
+    _write_below(fig, notes)
+    return fig
 
 
-def _in_order(sweep: Sweep, points: Sequence[Point]) -> list[Point]:
-    """Points by the first setting that varies, then the second; three or more as declared."""
-    if len(sweep.axes) > 2:
-        return list(points)
-    orders = {name: _sorted([point.values[name] for point in points]) for name in sweep.axes}
-    return sorted(points, key=lambda p: [orders[name].index(p.values[name]) for name in orders])
+def _family_styles(effects: pd.DataFrame) -> dict[str, Any]:
+    """Return the style of each "name": one for each thing "trained", the same in all figures."""
+    styles = plots.series_styles(trained_on(sweep.config({})) for sweep in batch_sweeps())
+    return _nested(effects, ["name"], lambda rows: styles[rows["trained"].iloc[0]])
 
 
-def _sorted(values: Sequence[Any]) -> list[Any]:
-    """Numbers by size, sets of cut-offs by length, words as they were declared."""
-    values = list(dict.fromkeys(values))
-    if all(isinstance(value, tuple) for value in values):
-        return sorted(values, key=lambda value: (len(value), value))
-    return values if any(isinstance(value, str) for value in values) else sorted(values)
+TOGETHER: Mapping[str, tuple[Callable[[pd.DataFrame], Any], Callable[[pd.DataFrame], Any]]] = {
+    "batch-sizes": (draw_batch_sizes, batch_summary),
+    "simix": (draw_simix, simix_effects),
+    "lengths": (draw_lengths, length_effects),
+}
+"""Name of a figure of several sweeps → what draws it, and the table of its numbers."""
 
 
-def _frame(fig: "Figure", sweep: Sweep, points: Sequence[Point]) -> None:
-    import textwrap
-
-    width = int(fig.get_figwidth() * 15)
-    fig.suptitle("\n".join(textwrap.wrap(sweep.question, width)), fontsize=11)
-    notes = "\n".join(line for said in remarks(points) for line in textwrap.wrap(said, width))
-    if notes:
-        fig.supxlabel(notes, fontsize=7, x=0.02, ha="left", color="#444444")
+def draw_together(name: str, runs: pd.DataFrame, folder: Path) -> list[Path]:
+    """Draw one of :data:`TOGETHER` into ``folder``; return the files, none if nothing is stored."""
+    draw, tabulate = TOGETHER[name]
+    table = tabulate(runs)
+    return save_figure(draw(runs), folder / name, table) if len(table) else []
 
 
-def save_figure(fig: "Figure", path: Path, rows: Sequence[Row]) -> list[Path]:
+def save_figure(fig: "Figure", path: Path, table: pd.DataFrame) -> list[Path]:
     """Write PATH.svg, .png and, with the numbers drawn, .csv; close the figure."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -277,16 +439,7 @@ def save_figure(fig: "Figure", path: Path, rows: Sequence[Row]) -> list[Path]:
     with mpl.rc_context({"svg.hashsalt": path.name}):  # the same runs, the same file
         write_atomically(files[0], lambda file: fig.savefig(file, metadata={"Date": None}))
     write_atomically(files[1], lambda file: fig.savefig(file, dpi=150))
-    write_atomically(files[2], lambda file: file.write_text(as_csv(rows), encoding="utf-8"))
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_atomically(files[2], lambda file: file.write_text(text, encoding="utf-8"))
     plt.close(fig)
     return files
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV, with all columns that any of them has; what is not known is empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

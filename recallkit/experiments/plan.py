@@ -1,43 +1,37 @@
-"""Which runs a sweep needs, which are stored, and what comes next: decided from files alone.
+"""Which runs a sweep needs, which are stored, and what comes next: decided from stored runs alone.
 
 For each compared setting, first its tuning: a run for each candidate, all with one seed that no
-final run has, judged by R@1 at the last look at the *validation* classes. Where the best candidate
-is the first or last, the candidates go on by a step, twice at most. Then the final runs at the best
-candidate, a seed each, measured on test classes at their end.
+final run has, judged by R@1 at the last evaluation on *validation* classes. Where the best
+candidate is the first or last, the candidates go on by a step, twice at most. Then the final runs
+at the best candidate, a seed each, measured on test classes at their end.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from recallkit.config import Config
-from recallkit.errors import RecallkitError
-from recallkit.experiments.store import FOLDER, config_of, load_results, run_key
+from recallkit.experiments.results import run_key
 from recallkit.experiments.sweeps import TUNING_SEED, Setting, Sweep
-from recallkit.files import read_json
-
-ABLATIONS = FOLDER / "ablations"
-
 
 EXTENSIONS = 2  # steps beyond the declared candidates, at most
 
-
-Stage = Literal["tuning", "final"]
-
-
-Result = dict[str, Any]
+RunStage = Literal["tuning", "final"]
 
 
 @dataclass(frozen=True)
 class Run:
     """One training of a sweep."""
 
-    stage: Stage
+    stage: RunStage
     config: Config
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its name, by which it is stored."""
         return run_key(self.config)
@@ -45,58 +39,36 @@ class Run:
 
 @dataclass(frozen=True)
 class Stored:
-    """What earlier runs have left, by their settings; of all sweeps, since some share settings.
+    """What earlier runs have left, by their keys; of all sweeps, since some share settings.
 
     Attributes:
-        tuning: runs that looked at validation classes alone.
-        final: runs measured on test classes.
-        diverged: runs of either stage that came to no end.
+        tuning: R@1 at the last evaluation on validation classes; −∞ of a run that diverged.
+        final: runs measured on test classes, and those that diverged.
     """
 
-    tuning: dict[Config, Result] = field(default_factory=dict)
-    final: dict[Config, Result] = field(default_factory=dict)
-    diverged: dict[Config, Result] = field(default_factory=dict)
+    tuning: Mapping[str, float] = field(default_factory=dict)
+    final: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, root: Path) -> "Stored":
-        """All runs below ``root``, as :func:`place` puts them.
+    def of(cls, results: pd.DataFrame) -> "Stored":
+        """Take what a plan needs from a table of :func:`.load_results`."""
 
-        Raises:
-            RecallkitError: naming a file that is no stored run.
-        """
-        folders = sorted(root.iterdir()) if root.is_dir() else []
-        parts: tuple[list[Result], list[Result], list[Result]] = [], [], []
-        for folder in filter(Path.is_dir, folders):
-            parts[0].extend(load_results(folder / "tuning", tested=False))
-            parts[1].extend(load_results(folder))
-            parts[2].extend(_diverged(folder / "diverged"))
-        return cls(*({config_of(result): result for result in part} for part in parts))
+        def recalls(stage: str) -> dict[str, float]:
+            runs = results[results["stage"] == stage]
+            return dict(zip(runs["key"], runs["validation R@1"], strict=True))
+
+        diverged = dict.fromkeys(recalls("diverged"), -math.inf)
+        return cls(recalls("tuning") | diverged, frozenset(recalls("final") | diverged))
 
     def has(self, run: Run) -> bool:
         """Whether the run is done, well or badly."""
-        return run.config in getattr(self, run.stage) or run.config in self.diverged
-
-    def score(self, config: Config) -> float:
-        """R@1 at the last look at validation classes of a run that tuned; −∞ if it diverged."""
-        if config in self.diverged:
-            return -math.inf
-        return self.tuning[config]["validation"][-1]["R@1"]
+        return run.key in (self.tuning if run.stage == "tuning" else self.final)
 
 
-def _diverged(folder: Path) -> list[Result]:
-    found = [(path, read_json(path)) for path in sorted(folder.glob("*.json"))]
-    for path, result in found:
-        try:
-            config_of(result)
-        except (TypeError, ValueError, KeyError) as error:
-            raise RecallkitError(f"{path} is not a run that diverged: {error}") from error
-    return [result for _, result in found]
-
-
-def place(root: Path, sweep: Sweep, run: Run, diverged: bool = False) -> Path:
-    """Where the result of a run is stored: ROOT/SWEEP/[tuning/ or diverged/]KEY.json."""
+def place(results: Path, sweep: Sweep, run: Run, diverged: bool = False) -> Path:
+    """Return where a run is stored: RESULTS/ablations/SWEEP/[tuning/ or diverged/]KEY.json."""
     part = "diverged" if diverged else "tuning" if run.stage == "tuning" else ""
-    return root / sweep.name / part / f"{run.key}.json"
+    return results / "ablations" / sweep.name / part / f"{run.key}.json"
 
 
 @dataclass(frozen=True)
@@ -105,8 +77,8 @@ class Tuning:
 
     Attributes:
         setting: what is compared.
-        config: all settings, with the best candidates so far; their seed is the one that tunes.
-        done: runs stored.
+        config: all settings, with the best candidates so far, and the seed of the tuning.
+        done: stored runs.
         due: runs to come; more may follow from their results.
         edges: names of what is best at its outermost candidate, after all steps beyond.
         failed: whether every candidate diverged.
@@ -121,7 +93,7 @@ class Tuning:
 
 
 def tune(sweep: Sweep, setting: Setting, stored: Stored) -> Tuning:
-    """Follow the tuning of a setting as far as the stored runs go."""
+    """Follow the tuning of a setting as far as stored runs go."""
     state = Tuning(setting, replace(sweep.config(setting), seed=TUNING_SEED))
     for name, candidates in sweep.tuned.items():
         state = _tune_one(state, name, tuple(candidates), stored)
@@ -130,19 +102,20 @@ def tune(sweep: Sweep, setting: Setting, stored: Stored) -> Tuning:
     return state
 
 
-def _tune_one(state: Tuning, name: str, values: tuple[Any, ...], stored: Stored) -> Tuning:
-    for left in reversed(range(EXTENSIONS + 1)):
-        runs = [Run("tuning", replace(state.config, **{name: value})) for value in values]
-        due = tuple(run for run in runs if not stored.has(run))
-        done = tuple(run for run in runs if stored.has(run))
-        if due:
-            return replace(state, done=state.done + done, due=due)
-        scores = [stored.score(run.config) for run in runs]
-        best = scores.index(max(scores))
-        wider = _extended(values, best)
-        if left == 0 or wider == values:
-            break
-        values = wider
+def _tune_one(
+    state: Tuning, name: str, values: tuple[Any, ...], stored: Stored, steps: int = EXTENSIONS
+) -> Tuning:
+    """Follow the tuning of one setting; ``steps`` candidates may still be added at an edge."""
+    runs = [Run("tuning", replace(state.config, **{name: value})) for value in values]
+    due = tuple(run for run in runs if not stored.has(run))
+    done = tuple(run for run in runs if stored.has(run))
+    if due:
+        return replace(state, done=state.done + done, due=due)
+    scores = [stored.tuning[run.key] for run in runs]
+    best = scores.index(max(scores))
+    wider = _extended(values, best)
+    if steps and wider != values:
+        return _tune_one(state, name, wider, stored, steps - 1)
     at_edge = len(values) > 1 and best in (0, len(values) - 1)
     return replace(
         state,
@@ -154,7 +127,7 @@ def _tune_one(state: Tuning, name: str, values: tuple[Any, ...], stored: Stored)
 
 
 def _extended(values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
-    """One more candidate, by the ratio of the last two, on the side where the best is outermost."""
+    """Add a candidate, by the ratio of the last two, on the side where the best is outermost."""
     if len(values) < 2 or not all(isinstance(value, float) and value > 0 for value in values):
         return values
     if best == 0:
@@ -174,9 +147,9 @@ class Plan:
 
     Attributes:
         tunings: one for each compared setting.
-        stored: known runs that are done.
-        due: known runs that can be done now, in their order.
-        later: for each final run that waits for its tuning, its settings but for what is tuned.
+        stored: runs that are done.
+        due: runs that can be done now, in their order.
+        later: for each final run that waits for its tuning, its settings before the tuning.
     """
 
     tunings: tuple[Tuning, ...]
@@ -186,7 +159,7 @@ class Plan:
 
 
 def make_plan(sweep: Sweep, stored: Stored) -> Plan:
-    """What is done and what comes next: all tuning, then the first seed of all settings, …"""
+    """Say what is done and what comes next: all tuning, then the first seed of all settings, …"""
     tunings = tuple(tune(sweep, setting, stored) for setting in sweep.compared)
     ready = [tuning for tuning in tunings if not tuning.due and not tuning.failed]
     finals = final_runs(ready, sweep.seeds)
@@ -204,5 +177,5 @@ def make_plan(sweep: Sweep, stored: Stored) -> Plan:
 
 
 def final_runs(tunings: Sequence[Tuning], seeds: Sequence[int]) -> list[Run]:
-    """The final runs of settings that are tuned, seed by seed."""
+    """Return the final runs of settings that are tuned, seed by seed."""
     return [Run("final", replace(t.config, seed=seed)) for seed in seeds for t in tunings]

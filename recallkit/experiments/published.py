@@ -1,24 +1,29 @@
-"""Published numbers, and the stored runs that may stand beside them."""
+"""Published numbers, data set by data set, beside the stored runs that have their settings."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from recallkit.config import Config
-from recallkit.errors import RecallkitError
+import pandas as pd
+
+from recallkit.experiments.statistics import NOT_RUN, with_values
 from recallkit.files import embedded, read_json
 from recallkit.tables import text_table
 
 STATUSES = ("published", "unverified", "reproduction")
-
-
-NOT_RUN = "not run"
+NOT_REPORTED = "–"
+LEGEND = (
+    "published: read in public text. unverified: from memory, compared with no text.\n"
+    "reproduction: by others than the authors. run here: a stored run, with seed and commit.\n"
+    f"{NOT_RUN}: no stored run has these settings. {NOT_REPORTED}: not in the source.\n"
+    "All values in percent; stored runs are at their last epoch."
+)
 
 
 @dataclass(frozen=True)
 class Published:
-    """A row of somebody's table of results.
+    """A row of a published table of results.
 
     Attributes:
         dataset: as the source calls it.
@@ -28,7 +33,7 @@ class Published:
         status: "published" (read in public text), "unverified" (from memory) or "reproduction"
             (measured by others than the authors).
         source: whose number it is.
-        settings: what a run's config must say to stand beside this row; None: no run can.
+        settings: those that a run must have to stand beside this row; None: no run can.
         note: what a reader should know, or nothing.
     """
 
@@ -42,91 +47,85 @@ class Published:
     note: str
 
 
-def load_published(path: Path | None = None) -> list[Published]:
-    """All published rows, in the order of the file.
-
-    Args:
-        path: of the file; by default the one of ``data/paper``.
-
-    Raises:
-        RecallkitError: naming the entry that is not as ``data/paper/README.md`` says.
-    """
-    path = embedded("paper") / "published.json" if path is None else path
-    entries = read_json(path)
-    if not isinstance(entries, list) or not entries:
-        raise RecallkitError(f"{path} must hold a list of published rows")
-    return [_checked(entry, f"{path}, entry {place}") for place, entry in enumerate(entries, 1)]
+def load_published() -> list[Published]:
+    """Load all published rows, in the order of ``data/paper/published.json``."""
+    return [Published(**entry) for entry in read_json(embedded("paper") / "published.json")]
 
 
-def _checked(entry: Any, where: str) -> Published:
-    names = [field.name for field in fields(Published)]
-    if not isinstance(entry, dict) or set(entry) != set(names):
-        raise RecallkitError(f"{where} must have the fields {', '.join(names)}, and no other")
-    row = Published(**entry)
-    texts = (row.dataset, row.method, row.network, row.source)
-    if not all(isinstance(text, str) and text for text in texts) or not isinstance(row.note, str):
-        raise RecallkitError(f"{where}: dataset, method, network and source must be words")
-    if row.status not in STATUSES:
-        raise RecallkitError(f"{where}: status must be one of {STATUSES}, not {row.status!r}")
-    if not _are_percent(row.metrics):
-        raise RecallkitError(f"{where}: metrics must be numbers in percent, not {row.metrics}")
-    if row.settings is not None and not _are_settings(row.settings):
-        raise RecallkitError(f"{where}: settings must be null or settings of a run")
-    return row
-
-
-def _are_percent(metrics: Any) -> bool:
-    return isinstance(metrics, dict) and bool(metrics) and all(map(_is_percent, metrics.values()))
-
-
-def _is_percent(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 100
-
-
-def _are_settings(settings: Any) -> bool:
-    known = {field.name for field in fields(Config)}
-    return isinstance(settings, dict) and bool(settings) and set(settings) <= known
-
-
-def runs_beside(row: Published, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The stored runs whose config says what the row's ``settings`` say.
+def runs_beside(row: Published, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored runs that have the settings of a row; none if no run can have them.
 
     Args:
         row: a published row.
-        results: as :func:`recallkit.experiments.store.load_results` returns.
+        runs: of :func:`.load_results`.
     """
-    if row.settings is None:
-        return []
-    return [run for run in results if row.settings.items() <= run["config"].items()]
+    measured = runs[runs["stage"].isin(["named", "final"])]
+    return measured.iloc[:0] if row.settings is None else with_values(measured, row.settings)
 
 
-def comparison_table(rows: Sequence[Published], results: Sequence[Mapping[str, Any]]) -> str:
-    """Published rows beside stored runs, with the status of every number, as a Markdown table.
+def comparison(
+    rows: Sequence[Published], runs: pd.DataFrame, datasets: Sequence[str] = ()
+) -> dict[str, str]:
+    """Make a Markdown table for each data set: what was published, and what was run here.
 
-    Values in percent. A row that no stored run may stand beside, or whose metrics the run did not
-    measure, says "not run".
+    Every cell says what its number is, as :data:`LEGEND` explains. Below each method come the
+    stored runs that have its settings.
+
+    Args:
+        rows: of :func:`load_published`.
+        runs: of :func:`.load_results`.
+        datasets: which, as ``rows`` call them, capitals or not; empty: all.
+
+    Returns:
+        Data set → table.
+
+    Raises:
+        ValueError: for a data set of which nothing was published.
     """
-    header = ["data set", "method", "network", "metrics", "value", "status", "run here"]
-    return text_table(header, [_cells(row, runs_beside(row, results)) for row in rows])
+    by_name = {row.dataset.lower(): row.dataset for row in rows}
+    if unknown := [name for name in datasets if name.lower() not in by_name]:
+        known = ", ".join(by_name.values())
+        raise ValueError(f"datasets must be among {known}, not {', '.join(unknown)}")
+    chosen = [by_name[name.lower()] for name in datasets] or by_name.values()
+    return {
+        name: _table(name, [row for row in rows if row.dataset == name], runs) for name in chosen
+    }
 
 
-def _cells(row: Published, runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    values = " / ".join(map(as_printed, row.metrics.values()))
-    here = [_here(row.metrics, run) for run in runs if row.metrics.keys() <= _measured(run).keys()]
-    metrics = " / ".join(row.metrics)
-    beside = "; ".join(here) or NOT_RUN
-    return [row.dataset, row.method, row.network, metrics, values, row.status, beside]
+def _table(dataset: str, rows: Sequence[Published], runs: pd.DataFrame) -> str:
+    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    methods: dict[tuple[str, str], list[Published]] = {}
+    for row in rows:
+        methods.setdefault((row.method, row.network), []).append(row)
+    lines = []
+    for (method, network), entries in methods.items():
+        lines.append([method, network, *(_published_cell(entries, name) for name in metrics)])
+        lines += [["  here", network, *cells] for cells in _cells_here(entries, metrics, runs)]
+    return text_table([dataset, "network", *metrics], lines)
+
+
+def _published_cell(entries: Sequence[Published], metric: str) -> str:
+    row = next((entry for entry in entries if metric in entry.metrics), None)
+    return NOT_REPORTED if row is None else f"{as_printed(row.metrics[metric])} {row.status}"
 
 
 def as_printed(value: float) -> str:
-    """A percentage with the one decimal of most tables, or two where there were two."""
+    """Return a percentage with one decimal, as in most tables, or two where there were two."""
     return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 
-def _here(names: Mapping[str, float], run: Mapping[str, Any]) -> str:
-    values = " / ".join(f"{100 * _measured(run)[name]:.1f}" for name in names)
-    return f"{values} (seed {run['seed']}, commit {run['commit'][:7]})"
+def _cells_here(
+    entries: Sequence[Published], metrics: Sequence[str], runs: pd.DataFrame
+) -> list[list[str]]:
+    """Return the cells of each stored run with these settings; none if no run can have them."""
+    if all(entry.settings is None for entry in entries):
+        return []
+    here = pd.concat([runs_beside(entry, runs) for entry in entries]).drop_duplicates("file")
+    cells = [[_cell_here(run, name) for name in metrics] for run in here.to_dict("records")]
+    return cells or [[NOT_RUN] * len(metrics)]
 
 
-def _measured(run: Mapping[str, Any]) -> Mapping[str, float]:
-    return run["test"]["trained"]
+def _cell_here(run: Mapping[Any, Any], metric: str) -> str:
+    value = run.get(metric, math.nan)
+    where = f"seed {run['seed']}, commit {run['commit'][:7]}"
+    return NOT_RUN if math.isnan(value) else f"{100 * value:.1f} run here ({where})"

@@ -1,58 +1,56 @@
-"""What is compared with what: every sweep as a small declaration over a preset.
+"""Sweeps: which settings are compared, on what, and which are tuned for each of them.
 
-A file of one's own says the same in TOML or JSON::
+A sweep is a TOML file. The sweeps of the project lie in the folder ``sweeps`` beside this module,
+and yours look the same::
 
     name = "augmentation"
     question = "How much may drawings turn?"
-    preset = "emoji"
-    [base]
+    preset = "emoji"            # all other settings come from here
+    [base]                      # what all runs change of the preset
     images = 65000
-    [grid]                      # every combination; or [[compared]] tables, one a setting
+    [grid]                      # every combination; or compared = [{…}, {…}], one table a setting
     rotation = [0.0, 15.0, 45.0]
-    [tuned]
+    [tuned]                     # candidates for each compared setting, ascending
     learning_rate = [0.0015, 0.003, 0.006]
 """
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from recallkit.config import PRESETS, Config
 from recallkit.errors import RecallkitError
 
 Setting = Mapping[str, Any]
 
-
-RATES = (0.0015, 0.003, 0.006)  # around the preset's; an edge that wins is moved
-
-
-GLYPH_RATES = (0.004, 0.008, 0.016)
-
-
-FINETUNING_RATES = (0.0003, 0.001, 0.003)
-
-
-TUNING_SEED = 1000  # of no final run: luck that chose a rate is not counted a second time
+LEARNING_RATES = (0.0015, 0.003, 0.006)  # around that of the preset emoji
+TUNING_SEED = 1000  # of no final run: luck that chose a learning rate is not counted again
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A comparison: which settings, on what, with what tuned for each of them.
+    """A comparison of settings.
 
     Attributes:
-        name: of its folder and its figures.
+        name: of its folder of results and of its figures.
         question: what it is to answer, in a sentence.
         preset: where all other settings come from; looked up only when it is needed.
-        compared: the settings compared, each as what it changes; the most telling first.
-        base: what all runs have other than the preset.
-        tuned: setting → candidates, ascending, for each compared setting anew: one run each,
-            judged on validation classes. Several are tuned one after the other.
+        compared: the compared settings, each as what it changes; they are run in this order.
+        base: what all runs change of the preset.
+        tuned: setting → candidates, ascending, for each compared setting: one run each, judged on
+            validation classes. Several are tuned one after the other.
         seeds: of the final runs.
         note: what a reader should know, or nothing.
+
+    Raises:
+        ValueError: naming what does not fit.
     """
 
     name: str
@@ -60,7 +58,9 @@ class Sweep:
     preset: str
     compared: tuple[Setting, ...]
     base: Setting = field(default_factory=dict)
-    tuned: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: {"learning_rate": RATES})
+    tuned: Mapping[str, tuple[Any, ...]] = field(
+        default_factory=lambda: {"learning_rate": LEARNING_RATES}
+    )
     seeds: tuple[int, ...] = (0, 1, 2)
     note: str = ""
 
@@ -73,18 +73,17 @@ class Sweep:
             raise ValueError("compared must not hold a setting twice")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or TUNING_SEED in self.seeds:
             raise ValueError(
-                f"seeds must be different numbers, at least one, without {TUNING_SEED}, "
-                f"with which is tuned, not {self.seeds}"
+                f"seeds must be different numbers, at least one, and not {TUNING_SEED}, the seed "
+                f"of the tuning: {self.seeds}"
             )
         self._check_settings()
 
     def _check_settings(self) -> None:
         known = {setting.name for setting in fields(Config)} - {"seed"}
-        for part in (self.base, self.tuned, *self.compared):
-            if unknown := sorted(set(part) - known):
+        for settings in (self.base, self.tuned, *self.compared):
+            if unknown := sorted(set(settings) - known):
                 raise ValueError(f"there is no setting {unknown[0]!r}; there are {sorted(known)}")
-        varied = set().union(*self.compared)
-        if both := varied & set(self.tuned):
+        if both := set(self.axes) & set(self.tuned):
             raise ValueError(f"{sorted(both)} cannot be compared and tuned at once")
         for name, candidates in self.tuned.items():
             if not candidates or list(candidates) != sorted(set(candidates)):
@@ -96,7 +95,7 @@ class Sweep:
         return tuple(dict.fromkeys(name for setting in self.compared for name in setting))
 
     def config(self, setting: Setting) -> Config:
-        """All settings of a run, with the preset's values of what is tuned, and seed 0.
+        """Return all settings of a run, with the preset's values of what is tuned, and seed 0.
 
         Raises:
             RecallkitError: if there is no such preset, or a value is refused.
@@ -111,168 +110,74 @@ class Sweep:
         except (TypeError, ValueError) as error:
             raise RecallkitError(f"sweep {self.name}, {dict(setting)}: {error}") from error
 
+    def values(self, setting: Setting) -> dict[str, Any]:
+        """Return the values of all axes in a compared setting; {} gives those of the preset."""
+        config = self.config(setting)
+        return {name: getattr(config, name) for name in self.axes}
+
+    def in_order(self) -> list[Setting]:
+        """Return the compared settings by their values: numbers by size, words as declared."""
+        orders = [_sorted([self.values(s)[name] for s in self.compared]) for name in self.axes]
+
+        def place(setting: Setting) -> list[int]:
+            values = self.values(setting).values()
+            return [order.index(value) for order, value in zip(orders, values, strict=True)]
+
+        return sorted(self.compared, key=place)
+
+
+def _sorted(values: Sequence[Any]) -> list[Any]:
+    """Numbers by size, sets of cut-offs by length, words as they were declared."""
+    values = list(dict.fromkeys(values))
+    if all(isinstance(value, tuple) for value in values):
+        return sorted(values, key=lambda value: (len(value), value))
+    return values if any(isinstance(value, str) for value in values) else sorted(values)
+
 
 def grid(**values: Sequence[Any]) -> tuple[Setting, ...]:
-    """Every combination of values, the last name varying fastest."""
+    """Return every combination of values, the last name varying fastest."""
     return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
 
 
-def cross_first(settings: Sequence[Setting], centre: Setting) -> tuple[Setting, ...]:
-    """Settings ordered by how many values differ from the centre: the slices through it first."""
-    return tuple(sorted(settings, key=lambda s: sum(s[name] != centre[name] for name in centre)))
-
-
-PAPERS_KS = (1, 2, 4, 8, 16)
-
-
-LONG_KS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)  # with SiMix; from memory, unverified
-
-
-_TEMPERATURES = cross_first(
-    grid(
-        rank_temperature=(0.001, 0.003, 0.01, 0.03, 0.1), k_temperature=(0.1, 0.3, 1.0, 3.0, 10.0)
-    ),
-    {"rank_temperature": 0.01, "k_temperature": 1.0},
-)
-
-
-_DECLARED = (
-    Sweep(
-        name="batch-size",
-        question="At equal images and tuned rates, does a larger batch retrieve better?",
-        preset="emoji",
-        compared=grid(batch_size=(128, 2048, 32, 512), simix=(False, True)),
-        base={"images": 100_000},
-        note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
-    ),
-    Sweep(
-        name="two-minutes",
-        question="In the two minutes that two cores take for emoji: which batch, at which rate?",
-        preset="emoji",
-        compared=grid(batch_size=(128, 512)),
-        tuned={"learning_rate": (0.003, 0.006, 0.012)},
-    ),
-    Sweep(
-        name="batch-size-frozen",
-        question="For a head on frozen pretrained features: does a larger batch retrieve better?",
-        preset="emoji-frozen",
-        compared=grid(batch_size=(512, 32, 2048, 128), simix=(False, True)),
-        tuned={"learning_rate": (0.001, 0.002, 0.004)},
-        note="600 classes of emoji in groups of 4 fill a batch of at most 2,400.",
-    ),
-    Sweep(
-        name="batch-size-finetuned",
-        question="For a pretrained network trained as a whole: does a larger batch help?",
-        preset="emoji-finetuned",
-        compared=grid(batch_size=(512, 32, 128)),
-        base={"images": 32_768},
-        tuned={"learning_rate": FINETUNING_RATES},
-    ),
-    Sweep(
-        name="two-minutes-finetuned",
-        question="In two minutes on two cores, from pretrained weights: which batch and rate?",
-        preset="emoji-finetuned",
-        compared=grid(batch_size=(512, 128)),
-        tuned={"learning_rate": FINETUNING_RATES},
-    ),
-    Sweep(
-        name="batch-size-glyphs",
-        question="With 17 times as many classes, glyphs: does a larger batch retrieve better?",
-        preset="glyphs-short",
-        compared=grid(batch_size=(512, 64, 4096)),
-        tuned={"learning_rate": GLYPH_RATES},
-        note="Under four epochs: the work of a laptop's evening, far from the end of learning.",
-    ),
-    Sweep(
-        name="batch-size-glyphs-1m",
-        question="Glyphs five times as long, on a GPU: does a larger batch retrieve better?",
-        preset="glyphs",
-        compared=grid(batch_size=(512, 4096, 16_384), simix=(False, True)),
-        base={"images": 1_000_000},
-        tuned={"learning_rate": GLYPH_RATES},
-    ),
-    Sweep(
-        name="batch-size-glyphs-4m",
-        question="Glyphs twenty times as long: does a larger batch retrieve better?",
-        preset="glyphs",
-        compared=grid(batch_size=(512, 4096, 16_384)),
-        tuned={"learning_rate": GLYPH_RATES},
-    ),
-    Sweep(
-        name="ten-minutes",
-        question="In what a GPU trains of glyphs within ten minutes: which batch, at which rate?",
-        preset="glyphs",
-        compared=grid(batch_size=(4096, 512, 16_384)),
-        base={"images": 30_000_000},
-        tuned={"learning_rate": GLYPH_RATES},
-    ),
-    Sweep(
-        name="temperatures",
-        question="Which temperatures of ranks and of cut-offs retrieve best?",
-        preset="emoji-frozen",
-        compared=_TEMPERATURES,
-        base={"simix": True},
-    ),
-    Sweep(
-        name="ks",
-        question="Which cut-offs retrieve best: one, the paper's five, or its ten for SiMix?",
-        preset="emoji-frozen",
-        compared=grid(ks=(PAPERS_KS, (1,), LONG_KS, (4,), (16,), (2,), (8,))),
-        base={"simix": True},
-    ),
-    Sweep(
-        name="definition",
-        question="Query in its own database or not, the cap and the normaliser: does it matter?",
-        preset="emoji-frozen",
-        compared=(
-            *grid(simix=(True, False), query_in_database=(False, True), loss=("recall@k",)),
-            *grid(
-                simix=(True,),
-                query_in_database=(False,),
-                loss=("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k"),
-            ),
-        ),
-    ),
-    Sweep(
-        name="losses",
-        question="RS@k and its peers, each at its own rate, with the same budget.",
-        preset="emoji-frozen",
-        compared=grid(
-            loss=(
-                "recall@k",
-                "nt-xent",
-                "multi-similarity",
-                "smooth-ap",
-                "contrastive",
-                "proxy-anchor",
-                "triplet",
-                "circle",
-            )
-        ),
-        base={"batch_size": 128, "simix": False},  # NT-Xent of the other library: B³ numbers
-        note="Margins and scales are their authors' or, for cosines, usual ones: not tuned.",
-    ),
-    Sweep(
-        name="per-class",
-        question="Two, four or all images of a class in a batch?",
-        preset="emoji-frozen",
-        compared=grid(per_class=(4, 2, 8), simix=(True, False)),
-        note="No class of emoji has more than 8 images: 8 is all.",
-    ),
-)
-
-
-SWEEPS: dict[str, Sweep] = {sweep.name: sweep for sweep in _DECLARED}
-
-
 def scaled(sweep: Sweep, images: int | None = None, seeds: Sequence[int] = ()) -> Sweep:
-    """The same comparison with other images in each run, or other seeds."""
-    base = sweep.base if images is None else {**sweep.base, "images": images}
+    """Return the same comparison with other images in each run, or other seeds."""
+    base = sweep.base if images is None else {**sweep.base, "images": images, "epochs": 0}
     return replace(sweep, base=base, seeds=tuple(seeds) or sweep.seeds)
 
 
+class SweepFolder(Mapping[str, Sweep]):
+    """The sweeps that a folder declares, by name; a file is read when its sweep is asked for.
+
+    Args:
+        folder: with a file NAME.toml for each sweep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names, in alphabetical order."""
+        return tuple(sorted(path.stem for path in self.folder.glob("*.toml")))
+
+    def __getitem__(self, name: str) -> Sweep:
+        if name not in self.names:
+            raise KeyError(name)
+        return read_sweep(self.folder / f"{name}.toml")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+SWEEPS = SweepFolder(Path(__file__).with_suffix(""))
+"""The sweeps of the project."""
+
+
 def find_sweep(name: str) -> Sweep:
-    """The sweep called ``name``, or the one that the TOML or JSON file of that path declares.
+    """Return the project's sweep called ``name``, or the one declared in the file of that path.
 
     Raises:
         RecallkitError: if there is neither, or the file does not declare a sweep.
@@ -285,10 +190,15 @@ def find_sweep(name: str) -> Sweep:
             f"there is no sweep {name!r}. There are {', '.join(SWEEPS)}; "
             f"or name a .toml or .json file of your own."
         )
-    return _read(path)
+    return read_sweep(path)
 
 
-def _read(path: Path) -> Sweep:
+def read_sweep(path: Path) -> Sweep:
+    """Read a sweep from a TOML or JSON file.
+
+    Raises:
+        RecallkitError: naming the file, if it is missing or does not declare a sweep.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -309,7 +219,52 @@ def _declared(values: dict[str, Any]) -> Sweep:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples, at any depth."""
+    """Return lists as tuples, at any depth."""
     if isinstance(value, dict):
         return {name: _frozen(item) for name, item in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+_WORDS = {
+    "batch_size": "batch {}",
+    "simix": "SiMix {}",
+    "ks": "K = {}",
+    "rank_temperature": "τ₂ = {}",
+    "k_temperature": "τ₁ = {}",
+    "loss": "{}",
+    "query_in_database": "query in its database {}",
+    "per_class": "{} images a class",
+}
+
+_LOSSES = {
+    "recall@k": "RS@k",
+    "recall@k-no-cap": "RS@k without cap",
+    "recall@k-over-positives": "RS@k over positives",
+    "recall@k-over-k": "RS@k over k",
+    "smooth-ap": "Smooth-AP",
+    "nt-xent": "NT-Xent",
+    "proxy-anchor": "ProxyAnchor",
+}
+
+
+def in_words(values: Setting) -> str:
+    """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
+    words = (_template(name).format(as_text(value)) for name, value in values.items())
+    return ", ".join(words) or "preset"
+
+
+def _template(setting: str) -> str:
+    return _WORDS.get(setting, setting.replace("_", " ") + " {}")
+
+
+def as_text(value: Any) -> str:
+    """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(as_text, value)) + "}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
+    return _LOSSES.get(value, str(value))

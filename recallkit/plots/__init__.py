@@ -11,10 +11,10 @@ from recallkit.plots.sweeps import (
     plot_comparison,
     plot_competition,
     plot_costs,
-    plot_equal_updates,
     plot_lengths,
-    plot_rates,
+    plot_lines,
     plot_three_views,
+    series_styles,
 )
 
 __all__ = [
@@ -22,13 +22,13 @@ __all__ = [
     "plot_competition",
     "plot_costs",
     "plot_engines",
-    "plot_equal_updates",
     "plot_image_search",
     "plot_learning_curve",
     "plot_lengths",
+    "plot_lines",
     "plot_neighbours",
-    "plot_rates",
     "plot_step_cost",
     "plot_three_views",
     "random_queries",
+    "series_styles",
 ]

@@ -1,29 +1,46 @@
-"""Comparisons of settings: the toy that misleads, what a batch holds, stored runs and one's own."""
+"""Comparisons of settings, drawn from plain numbers: means, intervals, curves.
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+SiMix has its two colours in every figure, and nothing else has them. Values that have an order,
+such as learning rates, have the colours of a scale from dark to light.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 
-from recallkit.experiments.summary import Estimate
 from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from recallkit.experiments.points import Look
-import math
+Means = Mapping[Any, tuple[float, float]]  # value → mean, half of its interval (NaN: none)
+Curve = Mapping[str, Sequence[float]]  # "recall", "margin", and costs: numbers of equal count
+Styles = Mapping[str, Mapping[str, Any]]  # name of a series → colour, line style, marker
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+RECALL = "R@1 on test classes (%)"
+VALIDATION = "R@1 on validation classes (%)"
+SIMIX = {"SiMix off": (BLUE, "-", "o"), "SiMix on": (VERMILION, "--", "s")}
+FAR = 0.15  # below the best: the least that is far below, and may lie outside the axis
+
+
+class _Mark(NamedTuple):
+    """A point, or the end of a curve, whose lowest point is ``low``; heights as shares."""
+
+    ax: "Axes"
+    x: float
+    height: float
+    colour: Any
+    low: float
 
 
 def plot_three_views(
     batch_sizes: Sequence[int], views: Mapping[str, Tensor]
 ) -> "tuple[Figure, Any]":
-    """The same batch sizes, compared in several ways.
+    """Draw the same batch sizes, compared in several ways.
 
     Args:
         batch_sizes: B of them.
@@ -37,11 +54,9 @@ def plot_three_views(
     fig, axes = plt.subplots(1, len(views), figsize=(9, 3.2), sharey=True)
     fig.subplots_adjust(0.09, 0.16, 0.99, 0.9, 0.06)  # by hand: twice as fast as a layout engine
     for i, (ax, (title, errors)) in enumerate(zip(axes, views.items(), strict=True)):
-        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i]}
-        ax.plot(batch_sizes, errors, **style)
+        ax.plot(batch_sizes, errors, color=CYCLE[i], ls=LINES[i], marker=MARKERS[i])
         ax.set(title=title, xlabel="batch size", yscale="log", ylim=(1e-3, 1.2))
-        _batch_axis(ax, batch_sizes)
-        ax.minorticks_off()
+        _batch_axis(ax, batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2])
     axes[0].set_ylabel("squared error of the guess")
     axes[0].set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
     return fig, axes
@@ -50,7 +65,7 @@ def plot_three_views(
 def plot_competition(
     batch_sizes: Sequence[int], recall: Sequence[float], loss: Sequence[float]
 ) -> "tuple[Figure, Any]":
-    """How hard the task within a batch is, against the size of the batch.
+    """Draw how hard the task within a batch is, against the size of the batch.
 
     Args:
         batch_sizes: B of them.
@@ -66,35 +81,44 @@ def plot_competition(
     ax.plot(batch_sizes, recall, color=BLUE, marker="o", label="R@1 within the batch")
     ax.plot(batch_sizes, loss, color=VERMILION, marker="s", linestyle="--", label="RS@k loss")
     ax.set(xlabel="batch size", ylim=(0, 1), title="The same images, in batches of any size")
-    _batch_axis(ax, batch_sizes)
+    _batch_axis(ax, batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2])
     ax.legend(loc="lower left")
     return fig, ax
 
 
 def plot_comparison(
-    stored: Mapping[str, Mapping[Any, Estimate]],
+    stored: Mapping[str, Means],
     own: Mapping[Any, float],
     *,
     xlabel: str,
     values: Sequence[Any],
-    ylabel: str = "R@1 on test classes (%)",
+    ylabel: str = RECALL,
     own_label: str = "just now, one seed",
+    missing: Mapping[str, Iterable[Any]] | None = None,
+    log2: bool = False,
+    ordered: bool = False,
+    styles: Styles | None = None,
     ax: "Axes | None" = None,
-) -> "tuple[Figure, Any]":
-    """Stored runs with their intervals, and the reader's own points among them.
+) -> "tuple[Figure, Axes]":
+    """Draw stored means with their intervals, and the reader's own runs among them.
 
-    A value without a point in a series, or in none, says "not run".
+    Points of a series are joined by lines only if all values are numbers. One far below all others
+    is marked at the foot with its number, so that the others can be told apart.
 
     Args:
-        stored: name of a series → value of the setting → mean and interval of R@1, as shares, or
-            of a difference between two. More than two series stand side by side at each value.
+        stored: name of a series → value of the setting → mean and half of its interval, of R@1 or
+            of a difference, as shares.
         own: value of the setting → R@1 of one run.
         xlabel: what the setting is called.
-        values: of the setting, in the order of the axis; spaced evenly. Points are joined by
-            lines only if all are numbers: between others there is nothing.
+        values: of the setting, in the order of the axis.
         ylabel: what is drawn, in percent or points.
-        own_label: what the reader's points are called.
-        ax: where to draw; None: in a figure of its own.
+        own_label: what the reader's runs are called.
+        missing: name of a series → values at which it says "not run".
+        log2: put the values, which are numbers, where they are on a logarithmic axis; else they
+            are evenly spaced.
+        ordered: whether the series are in an order, which their colours are to show.
+        styles: of each series; None: those of :func:`series_styles`.
+        ax: where to draw; None: in a figure of its own, with a legend.
 
     Returns:
         The figure, and its axis.
@@ -102,44 +126,51 @@ def plot_comparison(
     import matplotlib.pyplot as plt
 
     alone = ax is None
-    if alone:
+    if ax is None:
         width = 6.5 if len(stored) < 3 else 8.5  # room for a legend beside
         _, ax = plt.subplots(figsize=(width, 4), layout="constrained")
-    places = {value: place for place, value in enumerate(values)}
-    step = 0.09 if len(stored) > 2 else 0.0  # intervals side by side, not on top of each other
-    joined = {} if all(isinstance(v, (int, float)) for v in values) else {"linestyle": "none"}
-    for i, (name, points) in enumerate(stored.items()):
-        ax.errorbar(
-            [places[value] + step * (i - (len(stored) - 1) / 2) for value in points],
-            [100 * point.mean for point in points.values()],
-            yerr=[100 * point.margin if point.count > 1 else 0 for point in points.values()],
-            label=name,
-            capsize=3,
-            **(_series_style(i) | joined),
-        )
-    heights = [100 * value for value in own.values()]
-    style = {"color": GREY, "marker": "*", "markersize": 13, "markerfacecolor": "white"}
+    styles = styles or series_styles([*stored, *(missing or {})], ordered)
+    at = _value_axis(ax, values, log2)
+    numbers = all(isinstance(value, (int, float)) for value in values)
+    joined = {} if numbers else {"linestyle": "none"}
+    marks: list[_Mark] = []
+    for i, (name, means) in enumerate(stored.items()):
+        shift = 0.09 * (i - (len(stored) - 1) / 2)  # intervals side by side
+        points = {at[v] * 4**shift if log2 else at[v] + shift: m for v, m in means.items()}
+        _draw_means(ax, points, name, {**styles[name], **joined})
+        colour = styles[name]["color"]
+        marks += [_Mark(ax, x, mean, colour, mean) for x, (mean, _) in points.items()]
     if own:
-        style |= {"linestyle": "none", "label": own_label}
-        ax.plot([places[value] for value in own], heights, **style)
-    _say_not_run(ax, stored, own, values)
+        style: dict[str, Any] = {
+            "color": GREY,
+            "marker": "*",
+            "markersize": 13,
+            "linestyle": "none",
+        }
+        heights = [100 * recall for recall in own.values()]
+        ax.plot([at[v] for v in own], heights, markerfacecolor="white", label=own_label, **style)
+    _say_not_run(ax, at, missing or {}, styles)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.set_xticks(range(len(values)), [str(value) for value in values])
-    ax.set_xlim(-0.5, len(values) - 0.5)
-    ax.margins(y=0.3)
+    ax.margins(y=0.2)
     ax.grid(alpha=0.3, axis="y")
+    _clip(marks)
+    fig: Any = ax.figure
     if alone and len(stored) > 2:
-        ax.figure.legend(loc="outside right center")
-    elif own or sum(map(bool, stored.values())) > 1:
+        fig.legend(loc="outside right center")
+    elif alone and len(stored) + bool(own) > 1:
         ax.legend()
-    return ax.figure, ax
+    return fig, ax
 
 
-def plot_lengths(stored: Mapping[str, Mapping[int, Estimate]]) -> "tuple[Figure, Axes]":
-    """What one setting adds to another, against how long is trained.
+def plot_lengths(
+    stored: Mapping[str, Means], styles: Styles | None = None
+) -> "tuple[Figure, Axes]":
+    """Draw what one setting adds to another, against how long is trained.
 
     Args:
-        stored: name of a series → images seen in a whole training → the difference of R@1, a share.
+        stored: name of a series → images of a whole training → the difference of R@1 and half of
+            its interval, as shares.
+        styles: of each series; None: those of :func:`series_styles`.
 
     Returns:
         The figure, and its axis.
@@ -148,11 +179,9 @@ def plot_lengths(stored: Mapping[str, Mapping[int, Estimate]]) -> "tuple[Figure,
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for i, (name, changes) in enumerate(stored.items()):
-        means = [100 * change.mean for change in changes.values()]
-        margins = [100 * change.margin if change.count > 1 else 0 for change in changes.values()]
-        style = {"label": name, "capsize": 3} | _series_style(i)
-        ax.errorbar([*changes], means, yerr=margins, **style)
+    styles = styles or series_styles(stored)
+    for name, means in stored.items():
+        _draw_means(ax, means, name, styles[name])
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set(xscale="log", xlabel="images seen in the whole training")
     ax.set_ylabel("R@1, large − small (points)")
@@ -167,204 +196,220 @@ def plot_lengths(stored: Mapping[str, Mapping[int, Estimate]]) -> "tuple[Figure,
     return fig, ax
 
 
-def _series_style(i: int) -> dict[str, Any]:
-    """A look of its own for each number, beyond the seven colours too."""
-    turn = i // len(CYCLE)
-    return {
-        "color": CYCLE[i % len(CYCLE)],
-        "linestyle": LINES[(i + turn) % len(LINES)],
-        "marker": MARKERS[(i + 2 * turn) % len(MARKERS)],
-    }
-
-
-def _say_not_run(
-    ax: "Axes", stored: Mapping[str, Mapping[Any, Estimate]], own: Mapping[Any, float], values: Any
-) -> None:
-    """At the foot of each value that a series lacks, in the colour of the series."""
-    for place, value in enumerate(values):
-        lacking = [i for i, points in enumerate(stored.values()) if value not in points]
-        nowhere = len(lacking) == len(stored)
-        if nowhere and value in own:
-            continue
-        for line, i in enumerate([None] if nowhere else lacking):
-            colour = GREY if i is None else CYCLE[i % len(CYCLE)]
-            ax.annotate(
-                "not run",
-                (place, 0),
-                (0, 3 + 9 * line),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-                color=colour,
-            )
-
-
-COSTS = {"images": "images seen", "updates": "updates", "seconds": "seconds of training"}
-
-
 def plot_costs(
-    rows: "Mapping[str, Mapping[str, Sequence[Look]]]", legend: str = "", seconds: bool = True
+    rows: Mapping[str, Mapping[str, Curve]],
+    costs: Mapping[str, str],
+    legend: str = "",
+    ordered: bool = False,
 ) -> "tuple[Figure, Any]":
-    """The same runs on the way, against three costs: images seen, updates, seconds.
+    """Draw the same runs on the way, against several costs.
 
-    A point on the way is no shorter training: that would have lowered its rate earlier. Seconds are
-    the processor's where all runs have noted them: other programs hardly change those.
+    A point on the way is no shorter training: that would have lowered its learning rate earlier.
 
     Args:
-        rows: name of a row of panels → name of a curve → its looks at the validation classes.
+        rows: title of a row of panels → name of a curve → "recall" on validation classes and
+            "margin" (NaN: none), as shares, and each cost.
+        costs: a cost of the curves → what it is called below the axis.
         legend: what the names of curves are values of.
-        seconds: whether they can be compared; if not, they are left out.
+        ordered: whether the curves are in an order, which their colours are to show.
 
     Returns:
-        The figure, and axes, (rows, 3), or 2 without seconds.
+        The figure, and axes, (rows, costs).
     """
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     size = (10.5, 3.2 * len(rows) + 0.3)
-    options = {"figsize": size, "squeeze": False, "sharey": True, "layout": "constrained"}
-    costs = _costs(rows, seconds)
-    fig, axes = plt.subplots(len(rows), len(costs), **options)
-    names = list(dict.fromkeys(name for curves in rows.values() for name in curves))
-    for row, (title, curves) in zip(axes, rows.items(), strict=True):
-        for ax, (cost, xlabel) in zip(row, costs.items(), strict=True):
-            for name, looks in curves.items():
-                _curve(ax, looks, cost, name, names.index(name))
-            ax.set(xlabel=xlabel, xscale="log" if cost == "updates" else "linear")
-            if cost != "updates":
-                ax.xaxis.set_major_locator(MaxNLocator(5))
-                ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-            ax.grid(alpha=0.3)
-        row[0].set_ylabel("R@1 on validation classes (%)")
-        row[1].set_title(title if len(rows) > 1 else "")
-    drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes[:, 0]]
-    handles = {name: line for lines in drawn for line, name in lines}
-    if handles:
-        fig.legend(handles.values(), handles, loc="outside right center", title=legend)
+    options: dict[str, Any] = {"figsize": size, "squeeze": False, "layout": "constrained"}
+    fig, axes = plt.subplots(len(rows), len(costs), sharey=True, **options)
+    styles = series_styles(
+        dict.fromkeys(name for curves in rows.values() for name in curves), ordered
+    )
+    marks: list[_Mark] = []
+    for panels, (title, curves) in zip(axes, rows.items(), strict=True):
+        for ax, (cost, xlabel) in zip(panels, costs.items(), strict=True):
+            for name, curve in curves.items():
+                _draw_curve(ax, curve, cost, name, styles[name])
+                recall, colour = curve["recall"], styles[name]["color"]
+                marks.append(_Mark(ax, curve[cost][-1], recall[-1], colour, min(recall)))
+            _cost_axis(ax, xlabel, log=cost == "updates")
+        panels[0].set_ylabel(VALIDATION)
+        panels[len(panels) // 2].set_title(title if len(rows) > 1 else "")
+    _clip(marks)
+    _shared_legend(fig, axes.flat, legend)
     return fig, axes
 
 
-def _costs(rows: "Mapping[str, Mapping[str, Sequence[Look]]]", seconds: bool) -> dict[str, str]:
-    looks = [look for curves in rows.values() for curve in curves.values() for look in curve]
-    first = {name: words for name, words in COSTS.items() if name != "seconds"}
-    if not seconds:
-        return first
-    if not looks or any(look.processor_seconds is None for look in looks):
-        return COSTS
-    return first | {"processor_seconds": "processor seconds of training"}
-
-
-def _curve(ax: "Axes", looks: "Sequence[Look]", cost: str, name: str, number: int) -> None:
-    x = [getattr(look, cost) for look in looks]
-    means = [100 * look.recall.mean for look in looks]
-    style = _series_style(number)
-    ax.plot(x, means, markersize=4, label=name, **style)
-    if looks and looks[-1].recall.count > 1:
-        margins = [100 * look.recall.margin for look in looks]
-        low = [mean - margin for mean, margin in zip(means, margins, strict=True)]
-        high = [mean + margin for mean, margin in zip(means, margins, strict=True)]
-        ax.fill_between(x, low, high, color=style["color"], alpha=0.12, linewidth=0)
-
-
-def _batch_axis(ax: "Axes", batch_sizes: Sequence[int]) -> None:
-    ax.set_xscale("log", base=2)
-    shown = batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2]
-    ax.set_xticks(shown, [f"{size:,}" for size in shown])
-    ax.grid(alpha=0.3)
-
-
-VALIDATION = "R@1 on validation classes (%)"
-
-
-Panels = Mapping[str, Mapping[Any, Mapping[Any, float]]]
-
-
-def plot_rates(
-    panels: Panels, xlabel: str, values: Sequence[Any], tuned: str = "rate"
+def plot_lines(
+    panels: Mapping[str, Mapping[str, Mapping[Any, float]]],
+    behind: Mapping[str, Mapping[Any, float]],
+    *,
+    names: Sequence[str],
+    xlabel: str,
+    values: Sequence[Any],
+    behind_label: str,
+    legend: str,
+    log2: bool = False,
 ) -> "tuple[Figure, Any]":
-    """The comparison at each common value of what is tuned, and with each setting's own best.
+    """Draw lines over a setting, in panels side by side, with a broad one behind each.
+
+    A line stops where it has no value. A point far below all others is marked at the foot.
 
     Args:
-        panels: title of a panel → tuned value → value of the setting → R@1 as a share, one run.
+        panels: title of a panel → name of a line → value of the setting → R@1 on validation
+            classes, as a share.
+        behind: title of a panel → value of the setting → R@1 of the broad line.
+        names: of all lines, in their order, which their colours show.
         xlabel: what the setting is called.
-        values: of the setting, in the order of the axis; spaced evenly.
-        tuned: what is tuned.
+        values: of the setting, in the order of the axis.
+        behind_label: what the broad line is.
+        legend: what the names of lines are values of.
+        log2: see :func:`plot_comparison`.
 
     Returns:
         The figure, and an axis for each panel.
     """
-    rates = sorted({rate for lines in panels.values() for rate in lines})
-    styles = {rate: _style(i) for i, rate in enumerate(rates)}
-    fig, axes = _panels(panels, xlabel, values)
-    for ax, lines in zip(axes, panels.values(), strict=True):
-        for rate in sorted(lines):
-            ax.plot(*_line(lines[rate], values), label=f"{rate:g} for all", **styles[rate])
-        best = {v: max(r[v] for r in lines.values() if v in r) for r in lines.values() for v in r}
-        own = {"color": "black", "linewidth": 2.5, "alpha": 0.35, "label": "each its best"}
-        ax.plot(*_line(best, values), zorder=0, **own)
-    _shared_legend(fig, axes, tuned, [f"{rate:g} for all" for rate in rates])
-    return fig, axes
-
-
-def plot_equal_updates(
-    panels: Panels, ends: Mapping[str, Mapping[Any, float]], xlabel: str, values: Sequence[Any]
-) -> "tuple[Figure, Any]":
-    """The same runs read after equal numbers of updates, and at their ends.
-
-    Args:
-        panels: title of a panel → updates → value of the setting → R@1 as a share.
-        ends: title of a panel → value of the setting → R@1 as a share, at the end.
-        xlabel: what the setting is called.
-        values: of the setting, in the order of the axis; spaced evenly.
-
-    Returns:
-        The figure, and an axis for each panel.
-    """
-    counts = sorted({count for lines in panels.values() for count in lines})
-    styles = {count: _style(i) for i, count in enumerate(counts)}
-    fig, axes = _panels(panels, xlabel, values)
-    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
-        for count in sorted(lines):
-            line = _line(lines[count], values)
-            ax.plot(*line, label=f"{count:,} updates each", **styles[count])
-        end = {"color": GREY, "linewidth": 2.5, "alpha": 0.5, "label": "equal images (the ends)"}
-        ax.plot(*_line(ends[title], values), zorder=0, **end)
-    _shared_legend(fig, axes, "held equal", [f"{count:,} updates each" for count in counts])
-    return fig, axes
-
-
-def _panels(panels: Panels, xlabel: str, values: Sequence[Any]) -> "tuple[Figure, Sequence[Axes]]":
     import matplotlib.pyplot as plt
 
     count = max(1, len(panels))
-    options = {"squeeze": False, "sharey": True, "layout": "constrained"}
-    fig, axes = plt.subplots(1, count, figsize=(2.5 + 3.5 * count, 3.6), **options)
-    for ax, title in zip(axes[0], panels or [""], strict=True):
-        ax.set(title=title, xlabel=xlabel, xlim=(-0.5, len(values) - 0.5))
-        ax.set_xticks(range(len(values)), [str(value) for value in values])
+    options: dict[str, Any] = {"squeeze": False, "sharey": True, "layout": "constrained"}
+    fig, [axes] = plt.subplots(1, count, figsize=(2.5 + 3.5 * count, 3.6), **options)
+    styles = series_styles(names, ordered=True)
+    marks: list[_Mark] = []
+    for ax, (title, lines) in zip(axes, panels.items(), strict=False):
+        at = _value_axis(ax, values, log2)
+        broad = {"color": "black", "linewidth": 2.5, "alpha": 0.3, "zorder": 0}
+        ax.plot(*_line(behind[title], at), label=behind_label, **broad)
+        for name, line in lines.items():
+            ax.plot(*_line(line, at), label=name, **styles[name])
+            colour = styles[name]["color"]
+            marks += [_Mark(ax, at[v], recall, colour, recall) for v, recall in line.items()]
+        ax.set(title=title, xlabel=xlabel)
         ax.grid(alpha=0.3)
-    axes[0, 0].set_ylabel(VALIDATION)
-    return fig, axes[0]
+    axes[0].set_ylabel(VALIDATION)
+    _clip(marks)
+    _shared_legend(fig, axes, legend, names)
+    return fig, axes
 
 
-def _line(points: Mapping[Any, float], values: Sequence[Any]) -> tuple[list[int], list[float]]:
+def series_styles(names: Iterable[str], ordered: bool = False) -> dict[str, dict[str, Any]]:
+    """Return colour, line style and marker of each series.
+
+    SiMix has its own colours; ``ordered`` series have those of a scale from dark to light.
+    """
+    from matplotlib import colormaps
+
+    names = list(dict.fromkeys(names))
+    others = [colour for colour in CYCLE if colour not in (BLUE, VERMILION)]
+    found = {}
+    for i, name in enumerate(names):
+        scale = colormaps["viridis"](0.8 * i / max(1, len(names) - 1))
+        colour = scale if ordered else others[i % len(others)]
+        looks = SIMIX.get(name, (colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)]))
+        found[name] = dict(zip(("color", "linestyle", "marker"), looks, strict=True))
+    return found
+
+
+def _draw_means(
+    ax: "Axes", points: Mapping[float, tuple[float, float]], name: str, style: Mapping[str, Any]
+) -> None:
+    heights = [100 * mean for mean, _ in points.values()]
+    margins = [0.0 if math.isnan(margin) else 100 * margin for _, margin in points.values()]
+    ax.errorbar([*points], heights, yerr=margins, label=name, capsize=3, **style)
+
+
+def _draw_curve(ax: "Axes", curve: Curve, cost: str, name: str, style: Mapping[str, Any]) -> None:
+    heights = [100 * recall for recall in curve["recall"]]
+    ax.plot(curve[cost], heights, markersize=4, label=name, **style)
+    if not math.isnan(curve["margin"][-1]):
+        margins = [100 * margin for margin in curve["margin"]]
+        low, high = (
+            [h + sign * m for h, m in zip(heights, margins, strict=True)] for sign in (-1, 1)
+        )
+        ax.fill_between(curve[cost], low, high, color=style["color"], alpha=0.12, linewidth=0)
+
+
+def _line(points: Mapping[Any, float], at: Mapping[Any, float]) -> tuple[list[float], list[float]]:
     """Places and percentages in the order of the axis; a line stops where there is nothing."""
-    known = [place for place, value in enumerate(values) if value in points]
-    places = list(range(known[0], known[-1] + 1))
-    return places, [100 * points.get(values[place], math.nan) for place in places]
+    known = [value for value in at if value in points]
+    between = list(at)[list(at).index(known[0]) : list(at).index(known[-1]) + 1] if known else []
+    return [at[v] for v in between], [100 * points.get(v, math.nan) for v in between]
 
 
-def _style(i: int) -> dict[str, Any]:
-    cycles = {"color": CYCLE, "linestyle": LINES, "marker": MARKERS}
-    return {name: cycle[i % len(cycle)] for name, cycle in cycles.items()}
+def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, float]:
+    """Name the values below the axis; return where each stands."""
+    if log2:
+        _batch_axis(ax, values)
+        ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
+        return {value: float(value) for value in values}
+    ax.set_xticks(range(len(values)), [str(value) for value in values])
+    ax.set_xlim(-0.5, len(values) - 0.5)
+    return {value: float(place) for place, value in enumerate(values)}
 
 
-def _shared_legend(fig: "Figure", axes: "Sequence[Axes]", title: str, order: Sequence[str]) -> None:
-    """One legend for all panels: the names in ``order``, then the others."""
+def _batch_axis(ax: "Axes", shown: Sequence[int]) -> None:
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(shown, [f"{size:,}" for size in shown])
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+
+
+def _cost_axis(ax: "Axes", xlabel: str, log: bool) -> None:
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    ax.set(xlabel=xlabel, xscale="log" if log else "linear")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if log else MaxNLocator(5))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(alpha=0.3)
+
+
+def _say_not_run(
+    ax: "Axes",
+    at: Mapping[Any, float],
+    missing: Mapping[str, Iterable[Any]],
+    styles: Styles,
+) -> None:
+    """Write "not run" at the foot of each value, in the colour of the series that lacks it."""
+    lines: dict[Any, int] = {}
+    for name, values in missing.items():
+        for value in values:
+            _write_at_foot(ax, at[value], "not run", styles[name]["color"], lines.get(value, 0))
+            lines[value] = lines.get(value, 0) + 1
+
+
+def _write_at_foot(ax: "Axes", x: float, text: str, colour: Any, line: int = 0) -> None:
+    style = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": colour}
+    ax.annotate(text, (x, 0), (0, 3 + 9 * line), xycoords=("data", "axes fraction"), **style)
+
+
+def _clip(marks: Sequence[_Mark]) -> None:
+    """End axes of one height above what lies far below all else, and mark it with its number.
+
+    Far below the best is what lies at least :data:`FAR` below it, and four times as far as the
+    median.
+    """
+    if not marks:
+        return
+    heights = [mark.height for mark in marks]
+    floor = max(heights) - max(FAR, 4 * (max(heights) - median(heights)))
+    lows = [100 * mark.low for mark in marks if mark.height >= floor]
+    if len(lows) == len(marks):
+        return
+    low, best, top = min(lows), 100 * max(heights), marks[0].ax.get_ylim()[1]
+    top = min(top, 2 * best - low)
+    for mark in marks:
+        mark.ax.set_ylim(low - 0.15 * (top - low), top)
+        if mark.height < floor:
+            _write_at_foot(mark.ax, mark.x, f"▼ {100 * mark.height:.0f}", mark.colour)
+
+
+def _shared_legend(
+    fig: "Figure", axes: "Iterable[Axes]", title: str, order: Sequence[str] = ()
+) -> None:
+    """Draw one legend for all panels: the names in ``order``, then the others."""
     drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
-    found = {name: line for lines in drawn for line, name in lines}
-    names = [*order, *(name for name in found if name not in order)]
-    if found:
-        handles = [found[name] for name in names]
-        fig.legend(handles, names, loc="outside right center", title=title)
+    handles = {name: handle for lines in drawn for handle, name in lines}
+    names = list(dict.fromkeys([*(name for name in order if name in handles), *handles]))
+    if names:
+        shown = [handles[name] for name in names]
+        fig.legend(shown, names, loc="outside right center", title=title)

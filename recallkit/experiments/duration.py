@@ -1,0 +1,143 @@
+"""How long a sweep will take, by the speed of stored runs; nothing is trained or computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from recallkit.config import Config
+from recallkit.data import load
+from recallkit.data.prefetch import Reading
+from recallkit.experiments.plan import Stored, make_plan
+from recallkit.experiments.sweeps import Sweep
+from recallkit.training.environment import choose_device, environment
+
+# What decides the time of an image most, and what changes it too.
+_NETWORK = ["network", "frozen", "image_size", "precision"]
+_STEP = ["dataset", "embedding_dim", "simix", "loss", "batch_size", "per_class"]
+
+
+def total_images(config: Config) -> int:
+    """Return how many images a training sees; where epochs decide, the training images are counted.
+
+    Raises:
+        RecallkitError: if epochs decide, and the data set is missing.
+    """
+    size = _train_size(config.dataset, config.image_size, config.root) if config.epochs else 1
+    return config.total_images(size)
+
+
+@cache
+def _train_size(dataset: str, image_size: int, root: str) -> int:
+    files_stay_on_disk = Reading(workers=1)
+    return len(load(dataset, image_size, root, files_stay_on_disk).train)
+
+
+@dataclass(frozen=True)
+class Duration:
+    """How long trainings will take.
+
+    Attributes:
+        seconds: of training, one at a time; evaluations and starts come on top.
+        images: seen in those trainings whose speed is not known, and whose seconds are missing.
+        similar: whether some speeds are those of other batch sizes, losses or data sets.
+    """
+
+    seconds: float
+    images: int
+    similar: bool
+
+
+def duration(configs: Sequence[Config], runs: pd.DataFrame, device: str, threads: int) -> Duration:
+    """Say how long trainings will take, from stored runs of the same work on the same device.
+
+    Where none did the very same work, the speed is that of all that trained the same network on
+    images of the same size.
+
+    Args:
+        configs: of the trainings.
+        runs: of :func:`.load_results`.
+        device: its name, as in the column "device".
+        threads: of each training.
+    """
+    here = runs[(runs["device"] == device) & (runs["threads"] == threads)]
+    same, alike = _speeds(here, _NETWORK + _STEP), _speeds(here, _NETWORK)
+    seconds, images, similar = 0.0, 0, False
+    for config in configs:
+        work = tuple(getattr(config, name) for name in _NETWORK + _STEP)
+        speed = same.get(work) or alike.get(work[: len(_NETWORK)])
+        if speed is None:
+            images += total_images(config)
+        else:
+            seconds += total_images(config) / speed
+            similar |= work not in same
+    return Duration(seconds, images, similar)
+
+
+def _speeds(runs: pd.DataFrame, work: list[str]) -> dict[Any, float]:
+    """Return the images a second of each kind of work, over all runs of it."""
+    sums = runs.groupby(work)[["images_seen", "seconds"]].sum()
+    return (sums["images_seen"] / sums["seconds"]).to_dict()
+
+
+def describe_plan(
+    sweep: Sweep,
+    runs: pd.DataFrame,
+    jobs: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+) -> str:
+    """Return what ``recallkit ablate --dry-run`` prints: runs due, runs stored, duration.
+
+    Args:
+        sweep: what is compared.
+        runs: of :func:`.load_results`.
+        jobs: runs at a time.
+        device: where they are to run.
+        threads: of each run; None: as torch chooses.
+    """
+    plan = make_plan(sweep, Stored.of(runs))
+    tuned = " × ".join(f"{len(values)} of {name}" for name, values in sweep.tuned.items())
+    due = [*(run.config for run in plan.due), *plan.later]
+    lines = [
+        f"{sweep.name}: {sweep.question}",
+        f"{len(sweep.compared)} settings; each: tuning on validation classes over "
+        f"{tuned or 'nothing'}, then {len(sweep.seeds)} seeds, measured once on test classes",
+        f"{len(plan.stored)} runs stored, {len(due)} due; one or two more wherever the best "
+        f"candidate is the first or last",
+    ]
+    if sweep.note:
+        lines.append(f"note: {sweep.note}")
+    if due:
+        here = environment(choose_device(device))
+        count = here["threads"] if threads is None else threads
+        time = duration(due, runs, here["device"], count)
+        lines += _in_words(time, jobs, f"on {here['device']} with {count} threads")
+    return "\n".join(lines)
+
+
+def _in_words(duration: Duration, jobs: int, where: str) -> list[str]:
+    lines = []
+    if duration.seconds:
+        source = "similar work" if duration.similar else "the same work"
+        lines.append(
+            f"about {as_time(duration.seconds / jobs)} of training with --jobs {jobs}, by the "
+            f"speed of stored runs of {source} {where}; evaluations and starts come on top"
+        )
+    if duration.images:
+        lines.append(
+            f"duration not known for {duration.images:,} images to train: no stored run trained "
+            f"this network {where}"
+        )
+    return lines
+
+
+def as_time(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,195 @@
+"""The tables of the pages, from the project's results: ``python -m recallkit.experiments.report``.
+
+A table stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` and is written again from
+``data/results``; your own results do not count. A test proves that the pages have what the results
+say. Sentences around the tables are written by people.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recallkit.bench.cases import NOT_TRIED
+from recallkit.bench.precision import precision_table
+from recallkit.bench.ranks import ranks_table
+from recallkit.bench.skipping import skipping_table
+from recallkit.bench.step import step_table
+from recallkit.config import PRESETS
+from recallkit.experiments import report_tables as tables
+from recallkit.experiments.figures import TOGETHER, draw_results, draw_together, save_figure
+from recallkit.experiments.results import load_results
+from recallkit.experiments.statistics import sweep_summary
+from recallkit.experiments.sweeps import SWEEPS
+from recallkit.files import embedded, read_json, write_json
+
+Block = Callable[[Path], str]  # from a folder of results to Markdown
+
+SHOWN = ("batch-size", *TOGETHER)
+"""The figures that pages show."""
+
+_OUTDATED = ("fused, TF32",)  # measured before the engine rounded these factors, and not since
+
+
+def batch_cost(results: Path) -> str:
+    """Tabulate time and memory of the loss against batch size."""
+
+    def table(stored: dict[str, Any]) -> str:
+        tried = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
+        return ranks_table([case for case in tried if case["batch_size"] >= 1000])
+
+    return _benchmark(results, "ranks", table)
+
+
+def step_cost(results: Path) -> str:
+    """Tabulate time and memory of a training step against batch size."""
+    return _benchmark(results, "step", lambda stored: step_table(stored["cases"]))
+
+
+def precision(results: Path) -> str:
+    """Tabulate errors against float64, and how often work is skipped."""
+
+    def errors(stored: dict[str, Any]) -> str:
+        return precision_table([row for row in stored["rows"] if row["name"] not in _OUTDATED])
+
+    skipped = _benchmark(results, "skipping", lambda stored: skipping_table(stored["rows"]))
+    return f"{_benchmark(results, 'precision', errors)}\n\n{skipped}"
+
+
+def _benchmark(results: Path, name: str, table: Callable[[dict[str, Any]], str]) -> str:
+    """Return the table of a benchmark on each device where it is stored."""
+    paths = [results / "bench" / f"{name}-{kind}.json" for kind in ("cpu", "cuda")]
+    stored = [read_json(path) for path in paths if path.is_file()]
+    parts = [tables.with_source(table(each), _source(each, name)) for each in stored]
+    return "\n\n".join(parts) or tables.NOTHING
+
+
+def _source(stored: dict[str, Any], name: str) -> str:
+    where = stored["device"]
+    if stored.get("device_type", "cpu") == "cpu" and "threads" in stored:
+        where += f", {stored['threads']} thread" + ("s" if stored["threads"] > 1 else "")
+    made = f"torch {stored['libraries']['torch']}, commit {stored['commit']}"
+    return f"{where}, {made}; made by `recallkit bench {name}`."
+
+
+PAGES: Mapping[str, Mapping[str, Block]] = {
+    "README.md": {"first-light": tables.first_light},
+    "notebooks/guide/cost.md": {
+        "batch-cost": batch_cost,
+        "step-cost": step_cost,
+        "precision": precision,
+    },
+    "notebooks/guide/results.md": {
+        "benchmarks": tables.benchmarks,
+        "recipes": tables.recipes,
+        "batch-sizes": tables.batch_sizes,
+        "devices": tables.devices,
+        "sweeps": tables.sweeps,
+    },
+    **{
+        f"data/{card}/README.md": {"baselines": partial(tables.baselines, card)}
+        for card in tables.CARDS
+    },
+}
+"""Page → its blocks → what makes them."""
+
+
+def filled(page: str, text: str, results: Path) -> str:
+    """Return the text of a page with every block written again.
+
+    Args:
+        page: one of :data:`PAGES`.
+        text: of the page.
+        results: the folder of results.
+
+    Raises:
+        ValueError: naming the page and the block that is not there exactly once.
+    """
+    for name, make in PAGES[page].items():
+        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+        if (count := len(re.findall(pattern, text, re.DOTALL))) != 1:
+            raise ValueError(f"{page} must have the block {name!r} once, not {count} times")
+        body = f"\n{make(results)}\n\n"
+        text = re.sub(
+            pattern, lambda marks, body=body: marks[1] + body + marks[2], text, flags=re.S
+        )
+    return text
+
+
+def draw_shown(results: Path, folder: Path) -> list[Path]:
+    """Draw the figures that pages show into ``folder``; return the files."""
+    runs, files = load_results(results), []
+    for name in SHOWN:
+        if name in TOGETHER:
+            files += draw_together(name, runs, folder)
+        else:
+            sweep = SWEEPS[name]
+            files += save_figure(
+                draw_results(sweep, runs), folder / name, sweep_summary(sweep, runs)
+            )
+    return files
+
+
+def measure(dataset: str, results: Path, device: str = "auto") -> Path:
+    """Measure raw pixels and the untrained network of a data set's first preset, and store them.
+
+    Args:
+        dataset: a data set of :data:`.CARDS`.
+        results: the folder of results.
+        device: where the network runs; "auto" takes a GPU if there is one.
+
+    Returns:
+        The file: config, metrics on test classes, and the environment.
+
+    Raises:
+        ValueError: if no data card has the data set.
+    """
+    import torch
+
+    from recallkit.data import load
+    from recallkit.evaluation.embedding import evaluate, evaluate_pixels
+    from recallkit.training.build import make_network
+    from recallkit.training.environment import choose_device, environment
+
+    known = {name: presets for card in tables.CARDS.values() for name, presets in card.items()}
+    if dataset not in known:
+        raise ValueError(f"dataset must be one of {', '.join(sorted(known))}, not {dataset!r}")
+    config = replace(PRESETS[known[dataset][0]], dataset=dataset)
+    test = load(dataset, config.image_size).test
+    where = choose_device(device)
+    torch.manual_seed(config.seed)
+    network = make_network(config).to(where, memory_format=torch.channels_last)
+    metrics = {
+        "pixels": evaluate_pixels(test, config.image_size),
+        "untrained": evaluate(network, test, config.image_size),
+    }
+    path = results / "baselines" / f"{dataset}.json"
+    write_json(path, {"config": asdict(config), "test": metrics, **environment(where)})
+    return path
+
+
+def main(measure_first: tuple[str, ...] = (), figures: bool = False) -> None:
+    """Write the tables of the pages again.
+
+    Args:
+        measure_first: data sets whose raw pixels and untrained network are measured before.
+        figures: also draw the figures that pages show.
+    """
+    results = embedded("results")
+    root = results.parents[1]
+    for dataset in measure_first:
+        print(f"wrote {measure(dataset, results)}")
+    for page in PAGES:
+        path = root / page
+        path.write_text(filled(page, path.read_text(encoding="utf-8"), results), encoding="utf-8")
+        print(f"wrote {path}")
+    for path in draw_shown(results, results / "figures") if figures else ():
+        print(f"drew {path}")
+
+
+if __name__ == "__main__":
+    import tyro
+
+    tyro.cli(main)
