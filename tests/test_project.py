@@ -58,7 +58,7 @@ def test_style(command):
 
 def test_readme_has_its_two_commands_and_no_dead_links():
     readme = (ROOT / "README.md").read_text()
-    for name, end in (("train", "recallkit train"), ("test", "pytest -n 2 --dist loadfile")):
+    for name, end in (("train", "recallkit train"), ("test", "pytest -n 2 --dist loadfile --cov")):
         [command] = re.findall(rf"<!-- {name} command -->\n```sh\n(.*?)\n```", readme, re.DOTALL)
         assert command.strip().endswith(end)
         assert "python3 -m venv" in command
