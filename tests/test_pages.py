@@ -61,7 +61,9 @@ def is_alive(page, target):
 def section_of(text, title):
     """The section with this heading, up to the next heading of its level."""
     pattern = rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)"
-    return re.search(pattern, text, re.DOTALL | re.MULTILINE)[1]
+    section = re.search(pattern, text, re.DOTALL | re.MULTILINE)
+    assert section, title
+    return section[1]
 
 
 def items_of(section):
