@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from recallkit.data.image_files import ImageFiles, read_whole_photograph
-from recallkit.data.image_set import ImageSet, are_features
+from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.transforms import TestTransform, normalise
 from recallkit.errors import RecallkitError
 from recallkit.metrics import retrieval_metrics
@@ -31,9 +31,7 @@ _PIXELS_SIDE = 32  # of the squares whose pixels are compared: 3,072 numbers an 
 
 
 @torch.no_grad()
-def embed(
-    network: nn.Module, images: Tensor | ImageFiles, image_size: int, *, batch_size: int = 500
-) -> Tensor:
+def embed(network: nn.Module, images: Images, image_size: int, *, batch_size: int = 500) -> Tensor:
     """Embed images in evaluation mode, with a progress bar after two seconds.
 
     Args:
@@ -53,7 +51,7 @@ def embed(
 
 
 @torch.no_grad()
-def embed_pixels(images: Tensor | ImageFiles, image_size: int) -> Tensor:
+def embed_pixels(images: Images, image_size: int) -> Tensor:
     """Take the pixels as an embedding: the result of retrieval without a network.
 
     Args:
