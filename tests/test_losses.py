@@ -44,11 +44,11 @@ def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperatur
         "rank_temperature": temperature,
         "query_in_database": query_in_database,
     }
-    found = value_and_gradient(RecallAtKLoss(engine=engine, **options), embeddings, labels)
+    result = value_and_gradient(RecallAtKLoss(engine=engine, **options), embeddings, labels)
     expected = value_and_gradient(
         lambda e, y: reference.recall_at_k_loss(e, y, **options), embeddings, labels
     )
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("engine", ["blocks", "dense"])
@@ -56,9 +56,9 @@ def test_query_against_gallery_equals_loops(engine):
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     query_labels, gallery_labels = torch.tensor([0, 1, 7, 1, 0]), torch.arange(8) % 3
     arguments = queries, query_labels, gallery, gallery_labels
-    found = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
+    result = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
     expected = value_and_gradient(reference.recall_at_k_loss, *arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,21 +75,21 @@ def test_smooth_ap_equals_loops(labels, duplicate, temperature, engine):
     embeddings = unit(len(labels), len(labels), 3)
     if duplicate:
         embeddings[-1] = embeddings[0]
-    found = value_and_gradient(SmoothAPLoss(temperature, engine), embeddings, labels)
+    result = value_and_gradient(SmoothAPLoss(temperature, engine), embeddings, labels)
     expected = value_and_gradient(
         lambda e, y: reference.smooth_ap_loss(e, y, rank_temperature=temperature),
         embeddings,
         labels,
     )
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_smooth_ap_of_queries_against_a_gallery():
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     arguments = queries, torch.tensor([0, 1, 7, 1, 0]), gallery, torch.arange(8) % 3
-    found = value_and_gradient(SmoothAPLoss(), *arguments)
+    result = value_and_gradient(SmoothAPLoss(), *arguments)
     expected = value_and_gradient(reference.smooth_ap_loss, *arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_smooth_ap_of_a_perfect_ranking_is_0():
@@ -102,7 +102,7 @@ def test_smooth_ap_of_a_perfect_ranking_is_0():
     [(True, (1,), 0.4527), (True, (1, 2, 4, 8, 16), 0.2146), (False, (1, 2, 4, 8, 16), 0.1130)],
 )
 def test_two_collapsed_classes_of_four(query_in_database, ks, expected):
-    """Each class one point: with the query in its database, the soft rank is 1 + 3/2 = 2.5."""
+    """Each class is one point. With the query in its database, the soft rank is 1 + 3/2 = 2.5."""
     embeddings = torch.eye(2, dtype=torch.float64).repeat_interleave(4, dim=0)
     labels = torch.tensor([0, 1]).repeat_interleave(4)
     loss = RecallAtKLoss(ks=ks, query_in_database=query_in_database)
@@ -111,7 +111,7 @@ def test_two_collapsed_classes_of_four(query_in_database, ks, expected):
 
 @pytest.mark.parametrize(("offset", "expected"), [(1, 0.2851), (0, 0.1021)])
 def test_perfect_ranking_of_three_positives(offset, expected):
-    """Ranks 1, 2, 3, or one more each where the query stands first in its own ranking."""
+    """Ranks 1, 2, 3, or one more each where the query is first in its own ranking."""
     ranks = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64) + offset
     recall = soft_recall_at_k(ranks, (1, 2, 4, 8, 16))
     assert 1 - recall.mean().item() == pytest.approx(expected, abs=5e-5)
@@ -141,9 +141,7 @@ def test_queries_without_a_positive_are_left_out_of_the_mean_but_compete():
 def test_descent_finds_a_perfect_ranking():
     embeddings = unit(5, 32, 16).requires_grad_()
     labels = torch.arange(32) // 4
-    loss = RecallAtKLoss(
-        rank_temperature=0.1
-    )  # at 0.01 the farthest of random points are not heard
+    loss = RecallAtKLoss(rank_temperature=0.1)  # at 0.01 the farthest items have no gradient
     optimizer = torch.optim.Adam([embeddings], lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
