@@ -220,13 +220,17 @@ class LargeBatchStep:
         return output, storage_bytes(saved, besides=not_counted)
 
     def graph_bytes(self, images: Tensor) -> int:
-        """Measure the memory that the graph of one chunk takes, in bytes.
+        """Measure the memory that the graph of one chunk takes: the unit of ``keep_graphs``.
 
         Args:
-            images: (b, …), the images of the chunk. They are embedded once, and random numbers are
-                drawn for that.
+            images: (b, …), the images of the chunk. They are embedded once; random numbers are
+                afterwards as before.
+
+        Returns:
+            Bytes: on CUDA what the allocator gave out, elsewhere what autograd saved.
         """
-        return self._forward_measured((images, self._draw(len(images))))[1]
+        with RandomState(self._device()).restored():
+            return self._forward_measured((images, self._draw(len(images))))[1]
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         if self.autocast is None:
@@ -246,7 +250,12 @@ class LargeBatchStep:
         return largest_that_fits(lambda size: self.fits(images[:size]), len(images))
 
     def fits(self, images: Tensor) -> bool:
-        """Try whether a chunk, its graph and its backward pass fit beside ``keep_graphs``."""
+        """Try whether a chunk, its graph and its backward pass fit beside ``keep_graphs``.
+
+        Args:
+            images: (b, …), the images of the chunk. Gradients and random numbers are afterwards as
+                before.
+        """
         before, device = _Before(self._module(), self.mixup), self._device()
         try:
             spare = torch.empty(self.keep_graphs, dtype=torch.uint8, device=device)

@@ -1,4 +1,8 @@
-"""Losses on embeddings: small functions of the relaxed ranks, and thin modules over them."""
+"""Losses on embeddings: small functions of the relaxed ranks, and thin modules over them.
+
+The recall@k loss (RS@k), its variants for experiments, and Smooth-AP. Each begins with
+:func:`ranking_task`, which turns labels into queries and positives, and goes on with the ranks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,6 +133,49 @@ class RecallAtKLoss(nn.Module):
         )
 
 
+VARIANTS = ("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k")
+
+
+class RecallVariant(RecallAtKLoss):
+    r"""RS@k with one element of its definition changed, for experiments on that element.
+
+    RS@k takes recall[q,k] = min(c, k) / min(k, P_q), with the soft count c of positives among the
+    first k, c = Σ_p sigmoid((k − r[q,p]) / τ₁); see :func:`soft_recall_at_k`. The variants take
+
+        recall@k-no-cap            c / min(k, P_q), which may exceed 1: the loss may be negative
+        recall@k-over-positives    min(c, k) / P_q, which cannot reach 1 for k < P_q
+        recall@k-over-k            min(c, k) / k, which cannot reach 1 for k > P_q
+
+    Args:
+        variant: one of :data:`VARIANTS`.
+        settings, named: the arguments of :class:`RecallAtKLoss`, by position or by name.
+
+    Raises:
+        ValueError: for another variant, and as :class:`RecallAtKLoss`.
+    """
+
+    def __init__(self, variant: str, *settings: Any, **named: Any) -> None:
+        super().__init__(*settings, **named)
+        if variant not in VARIANTS:
+            raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
+        self.variant = variant
+
+    def recall(self, ranks: Tensor) -> Tensor:
+        """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
+        k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
+        count = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
+        positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
+        if self.variant != "recall@k-no-cap":
+            count = torch.minimum(count, k)
+        if self.variant == "recall@k-over-positives":
+            return count / positives
+        return count / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))
+
+    def extra_repr(self) -> str:
+        """Return the settings that ``print(loss)`` shows."""
+        return f"variant={self.variant!r}, {super().extra_repr()}"
+
+
 class SmoothAPLoss(nn.Module):
     r"""Smooth-AP (Brown et al., ECCV 2020): one minus the relaxed average precision.
 
@@ -242,10 +289,19 @@ def ranking_task(
     itself: Tensor | None = None,
     query_in_database: bool = False,
 ) -> RankingTask:
-    """Turn labels into the queries and positives to be ranked: every loss here begins with it.
+    """Turn labels into queries and positives to be ranked.
+
+    Args:
+        queries: (Q, D).
+        query_labels: (Q,) integers.
+        gallery: (N, D), or None: the queries are their own gallery.
+        gallery_labels: (N,) integers, given with ``gallery``.
+        itself: (Q,) int64, the place of each query in a gallery that is given; or None.
+        query_in_database: whether a query competes in its own ranking.
 
     Returns:
-        The queries that have a positive, Q' of them in their order, and what they are ranked in.
+        The Q' queries that have a positive, in their order, and the gallery that they are ranked
+        in.
 
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
@@ -282,38 +338,3 @@ def _check_batch(
         check_embeddings(gallery, "gallery")
         check_same_dimension(queries, gallery)
         check_labels(gallery_labels, len(gallery), "gallery_labels")
-
-
-VARIANTS = ("recall@k-no-cap", "recall@k-over-positives", "recall@k-over-k")
-
-
-class RecallVariant(RecallAtKLoss):
-    r"""RS@k with one element of its definition left out or changed, to see what it is for.
-
-    The recall of :func:`.soft_recall_at_k` is min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q).
-
-    Args:
-        variant: "recall@k-no-cap" leaves min(·, k) out; "recall@k-over-positives" divides by P_q,
-            "recall@k-over-k" by k.
-        settings: those of :class:`.RecallAtKLoss`.
-
-    Raises:
-        ValueError: for another variant, and as :class:`.RecallAtKLoss`.
-    """
-
-    def __init__(self, variant: str, *settings: Any) -> None:
-        super().__init__(*settings)
-        if variant not in VARIANTS:
-            raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
-        self.variant = variant
-
-    def recall(self, ranks: Tensor) -> Tensor:
-        """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
-        k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-        count = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
-        positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
-        if self.variant != "recall@k-no-cap":
-            count = torch.minimum(count, k)
-        if self.variant == "recall@k-over-positives":
-            return count / positives
-        return count / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))

@@ -192,7 +192,9 @@ def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) 
 
 def _check_sizes(batch_size: int, per_class: int, largest: int, whole_classes: bool) -> None:
     if largest < 2:
-        raise ValueError("labels must have a class of at least two images, so that one is positive")
+        raise ValueError(
+            "labels must have a class of at least two images: without one no query has a positive"
+        )
     if per_class < 2:
         raise ValueError(f"per_class must be at least 2, a query and its positive, not {per_class}")
     if batch_size < per_class and not whole_classes:

@@ -171,7 +171,7 @@ def test_nothing_to_train():
 
 
 class Everything(nn.Module):
-    """All that networks for retrieval are made of: each draws, or normalises, in its own way."""
+    """All layers of networks for retrieval that draw random numbers or normalise."""
 
     def __init__(self):
         super().__init__()
@@ -226,17 +226,17 @@ LOSSES = {
 }
 
 
-def close(found, expected, tolerance):
-    """Of all gradients as one vector, the relative distance."""
-    a, b = (torch.cat([g.flatten().double() for g in side]) for side in (found, expected))
+def close(gradient, expected, tolerance):
+    """Assert that all gradients as one vector are within a relative distance."""
+    a, b = (torch.cat([g.flatten().double() for g in side]) for side in (gradient, expected))
     assert (a - b).norm() <= tolerance * b.norm(), float((a - b).norm() / b.norm())
 
 
 def test_augmentation_is_drawn_for_the_batch_whatever_the_chunks():
-    """Without it, the gradient in chunks of five would be that of other pictures."""
+    """Without it, the gradient in chunks of five would be that of other images."""
     network, images, labels = make()
     images = torch.randint(0, 256, (26, 3, 12, 12), dtype=torch.uint8)
-    found = []
+    results = []
     for chunk_size in (5, 26):
         network.float().zero_grad()
         step = LargeBatchStep(
@@ -244,8 +244,8 @@ def test_augmentation_is_drawn_for_the_batch_whatever_the_chunks():
         )
         torch.manual_seed(5)
         step(images, labels)
-        found.append([g.clone() for g in gradients(network)])
-    close(*found, tolerance=1e-5)
+        results.append([g.clone() for g in gradients(network)])
+    close(*results, tolerance=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -270,32 +270,32 @@ def test_everything_at_once(precision, kept, loss):
     torch.manual_seed(5)
     expected = chunkwise(embed, images, labels, loss, 5)
     assert torch.equal(after, torch.rand(3))
-    found = gradients(network)
+    result = gradients(network)
     if scaler is not None:
-        found = [g / 1024 for g in found]
+        result = [g / 1024 for g in result]
     torch.testing.assert_close(value, expected, rtol=tolerance, atol=tolerance)
-    close(found, gradients(twin), tolerance)
+    close(result, gradients(twin), tolerance)
 
 
 def test_gradient_that_float16_would_lose_survives_by_scaling():
     def tiny(embeddings, labels):
         return 1e-6 * RecallAtKLoss(rank_temperature=0.1)(embeddings, labels)
 
-    found = {}
+    results = {}
     for name, scaler in {"plain": None, "scaled": torch.amp.GradScaler("cpu")}.items():
         network, images, labels = make(dtype=torch.float32)
         LargeBatchStep(network, tiny, 5, autocast=torch.float16, scaler=scaler)(images, labels)
-        found[name] = torch.cat([g.flatten() for g in gradients(network)])
+        results[name] = torch.cat([g.flatten() for g in gradients(network)])
     network, images, labels = make(dtype=torch.float32)
     plain(network, images, labels, tiny)
     exact = torch.cat([g.flatten() for g in gradients(network)])
-    scaled = found["scaled"] / 65536
+    scaled = results["scaled"] / 65536
     assert (scaled - exact).norm() < 0.05 * exact.norm()
-    assert (found["plain"] - exact).norm() > 2 * (scaled - exact).norm()
+    assert (results["plain"] - exact).norm() > 2 * (scaled - exact).norm()
 
 
 def test_steps_with_clipping_and_accumulation():
-    """Two batches added up, clipped, a step of the optimiser, twice: as without chunks."""
+    """Two batches added up, clipped, and a step of the optimiser, twice: equal without chunks."""
     network, images, labels = make()
     twin, loss = copy.deepcopy(network), RecallAtKLoss(rank_temperature=0.1)
     ways = {
@@ -328,7 +328,7 @@ def graph_bytes(network, chunk):
 
 @pytest.mark.parametrize("graphs", [0, 1, 3, 5, 100])
 def test_as_many_graphs_are_kept_as_fit(graphs):
-    """26 images in six chunks of five; that of the last is kept for nothing."""
+    """26 images in six chunks of five; the last graph is kept without a budget."""
     network, images, labels = make()
     budget = graphs * graph_bytes(network, images[:5])
     sizes = count_forward_passes(network)
@@ -338,8 +338,8 @@ def test_as_many_graphs_are_kept_as_fit(graphs):
 
 
 @pytest.mark.parametrize("graphs", [0, 1, 32, 33, 100])
-def test_of_many_chunks_the_last_has_no_graph_for_nothing(graphs):
-    """66 images in 33 chunks of two: the memory of a graph is worth more than its hundredth."""
+def test_of_many_chunks_the_last_graph_counts_in_the_budget(graphs):
+    """66 images in 33 chunks of two: one graph would save only a hundredth of the time."""
     images, labels = torch.randn(66, 3, 4, 4), torch.arange(66) // 3
     network = nn.Sequential(nn.Flatten(), nn.Linear(48, 8), nn.Sigmoid(), nn.Linear(8, 4))
     budget = graphs * graph_bytes(network, images[:2])
@@ -358,6 +358,16 @@ def test_a_budget_below_one_graph_keeps_none_and_holds():
     sizes = count_forward_passes(network)
     LargeBatchStep(network, RecallAtKLoss(), 5, keep_graphs=one - 1)(images, labels)
     assert len(sizes) == 11
+
+
+def test_measuring_a_graph_leaves_no_trace():
+    network, images, _ = make(dropout=0.5)
+    torch.manual_seed(5)
+    graph_bytes(network, images[:5])
+    after = torch.rand(3)
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(3))
+    assert gradients(network) == [None] * 6
 
 
 def test_bytes_of_a_graph_are_those_that_autograd_saves():
@@ -380,7 +390,7 @@ def test_the_budget_is_what_memory_grows_by():
 
 
 class OutOfMemory(nn.Module):
-    """Fits ``limit`` images at once, and on the CPU says it as a card does."""
+    """Fits ``limit`` images at once, and fails on the CPU as a GPU does."""
 
     def __init__(self, network, limit, only_with_graph=False):
         super().__init__()
@@ -393,14 +403,14 @@ class OutOfMemory(nn.Module):
 
 
 @pytest.mark.parametrize("only_with_graph", [False, True])
-@pytest.mark.parametrize("there", [False, True])
-def test_out_of_memory_repeats_the_step_and_loses_nothing(only_with_graph, there):
+@pytest.mark.parametrize("accumulated", [False, True])
+def test_out_of_memory_repeats_the_step_and_loses_nothing(only_with_graph, accumulated):
     """The result is that of a step which began with the smaller chunks, random numbers included."""
-    found = {}
+    results = {}
     for chunk_size in (20, 5):
         network, images, labels = make(dropout=0.5)
         mixup = SimilarityMixup(torch.Generator().manual_seed(1))
-        if there:
+        if accumulated:
             for parameter in network.parameters():
                 parameter.grad = torch.ones_like(parameter)
         limited = OutOfMemory(network, 7, only_with_graph)
@@ -409,8 +419,8 @@ def test_out_of_memory_repeats_the_step_and_loses_nothing(only_with_graph, there
         with pytest.warns(UserWarning, match="out of memory") if chunk_size > 7 else nullcontext():
             value = step(images, labels)
         assert step.chunk_size == 5
-        found[chunk_size] = [value, *gradients(network), torch.rand(3)]
-    torch.testing.assert_close(found[20], found[5], rtol=0, atol=0)
+        results[chunk_size] = [value, *gradients(network), torch.rand(3)]
+    torch.testing.assert_close(results[20], results[5], rtol=0, atol=0)
 
 
 def test_out_of_memory_in_the_loss_repeats_the_step():
@@ -474,7 +484,7 @@ def test_trying_a_chunk_leaves_no_trace():
     assert torch.equal(after, torch.rand(3))
 
 
-def test_auto_without_a_card():
+def test_auto_without_a_gpu():
     network, images, labels = make()
     step = LargeBatchStep(network, RecallAtKLoss(), "auto")
     step(images, labels)
@@ -482,7 +492,7 @@ def test_auto_without_a_card():
 
 
 @pytest.mark.gpu
-def test_auto_and_budget_on_a_card():
+def test_auto_and_budget_on_a_gpu():
     """The chunk found is one whose double does not fit; kept graphs fill the budget."""
     if not torch.cuda.is_available():
         pytest.skip("needs CUDA")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from recallkit import RecallAtKLoss, SmoothAPLoss
-from recallkit.losses import soft_recall_at_k
+from recallkit import RecallAtKLoss, SmoothAPLoss, relaxed_ranks
+from recallkit.losses import VARIANTS, RecallVariant, ranking_task, soft_recall_at_k
 
 
 def unit(seed, *shape):
@@ -44,11 +44,11 @@ def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperatur
         "rank_temperature": temperature,
         "query_in_database": query_in_database,
     }
-    found = value_and_gradient(RecallAtKLoss(engine=engine, **options), embeddings, labels)
+    result = value_and_gradient(RecallAtKLoss(engine=engine, **options), embeddings, labels)
     expected = value_and_gradient(
         lambda e, y: reference.recall_at_k_loss(e, y, **options), embeddings, labels
     )
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("engine", ["blocks", "dense"])
@@ -56,9 +56,9 @@ def test_query_against_gallery_equals_loops(engine):
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     query_labels, gallery_labels = torch.tensor([0, 1, 7, 1, 0]), torch.arange(8) % 3
     arguments = queries, query_labels, gallery, gallery_labels
-    found = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
+    result = value_and_gradient(RecallAtKLoss(engine=engine), *arguments)
     expected = value_and_gradient(reference.recall_at_k_loss, *arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,21 +75,21 @@ def test_smooth_ap_equals_loops(labels, duplicate, temperature, engine):
     embeddings = unit(len(labels), len(labels), 3)
     if duplicate:
         embeddings[-1] = embeddings[0]
-    found = value_and_gradient(SmoothAPLoss(temperature, engine), embeddings, labels)
+    result = value_and_gradient(SmoothAPLoss(temperature, engine), embeddings, labels)
     expected = value_and_gradient(
         lambda e, y: reference.smooth_ap_loss(e, y, rank_temperature=temperature),
         embeddings,
         labels,
     )
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_smooth_ap_of_queries_against_a_gallery():
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     arguments = queries, torch.tensor([0, 1, 7, 1, 0]), gallery, torch.arange(8) % 3
-    found = value_and_gradient(SmoothAPLoss(), *arguments)
+    result = value_and_gradient(SmoothAPLoss(), *arguments)
     expected = value_and_gradient(reference.smooth_ap_loss, *arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_smooth_ap_of_a_perfect_ranking_is_0():
@@ -102,7 +102,7 @@ def test_smooth_ap_of_a_perfect_ranking_is_0():
     [(True, (1,), 0.4527), (True, (1, 2, 4, 8, 16), 0.2146), (False, (1, 2, 4, 8, 16), 0.1130)],
 )
 def test_two_collapsed_classes_of_four(query_in_database, ks, expected):
-    """Each class one point: with the query in its database, the soft rank is 1 + 3/2 = 2.5."""
+    """Each class is one point. With the query in its database, the soft rank is 1 + 3/2 = 2.5."""
     embeddings = torch.eye(2, dtype=torch.float64).repeat_interleave(4, dim=0)
     labels = torch.tensor([0, 1]).repeat_interleave(4)
     loss = RecallAtKLoss(ks=ks, query_in_database=query_in_database)
@@ -111,7 +111,7 @@ def test_two_collapsed_classes_of_four(query_in_database, ks, expected):
 
 @pytest.mark.parametrize(("offset", "expected"), [(1, 0.2851), (0, 0.1021)])
 def test_perfect_ranking_of_three_positives(offset, expected):
-    """Ranks 1, 2, 3, or one more each where the query stands first in its own ranking."""
+    """Ranks 1, 2, 3, or one more each where the query is first in its own ranking."""
     ranks = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64) + offset
     recall = soft_recall_at_k(ranks, (1, 2, 4, 8, 16))
     assert 1 - recall.mean().item() == pytest.approx(expected, abs=5e-5)
@@ -141,9 +141,7 @@ def test_queries_without_a_positive_are_left_out_of_the_mean_but_compete():
 def test_descent_finds_a_perfect_ranking():
     embeddings = unit(5, 32, 16).requires_grad_()
     labels = torch.arange(32) // 4
-    loss = RecallAtKLoss(
-        rank_temperature=0.1
-    )  # at 0.01 the farthest of random points are not heard
+    loss = RecallAtKLoss(rank_temperature=0.1)  # at 0.01 the farthest items have no gradient
     optimizer = torch.optim.Adam([embeddings], lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
@@ -188,3 +186,72 @@ def test_bad_settings_are_refused_by_name(options, message):
 def test_bad_batches_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         RecallAtKLoss()(*arguments)
+
+
+def variant_by_hand(variant, s, labels, ks):
+    total = []
+    for q in range(len(labels)):
+        others = [z for z in range(len(labels)) if z != q]
+        own = [z for z in others if labels[z] == labels[q]]
+        ranks = [
+            1 + sum(torch.sigmoid((s[q, z] - s[q, p]) / 0.05) for z in others if z != p)
+            for p in own
+        ]
+        for k in ks:
+            count = sum(torch.sigmoid(k - rank) for rank in ranks)
+            count = count if variant == VARIANTS[0] else min(count, torch.tensor(float(k)))
+            total.append(count / {1: len(own), 2: k}.get(VARIANTS.index(variant), min(k, len(own))))
+    return 1 - sum(total) / len(total)
+
+
+@given(st.sampled_from(VARIANTS), st.integers(0, 999))
+def test_variants_are_what_they_say(variant, seed):
+    embeddings, labels = unit(seed, 8, 8), torch.tensor([70, 3, 70, 3, 41, 41, 3, 41])
+    loss = RecallVariant(variant, (1, 2, 5), 1.0, 0.05)
+    expected = variant_by_hand(variant, embeddings @ embeddings.T, labels, (1, 2, 5))
+    torch.testing.assert_close(loss(embeddings, labels), expected.to(torch.float64))
+
+
+def test_the_cap_makes_a_difference_where_many_positives_tie():
+    embeddings = torch.ones(10, 1)  # nine positives at one point: soft rank 5
+    labels = torch.zeros(10, dtype=torch.int64)
+    capped = RecallAtKLoss((8,))(embeddings, labels)
+    assert capped == 0
+    assert RecallVariant(VARIANTS[0], (8,))(embeddings, labels) < -0.05
+
+
+def test_an_unknown_variant_is_named():
+    with pytest.raises(ValueError, match=r"variant must be one of .*not 'recall'"):
+        RecallVariant("recall")
+
+
+def test_a_variant_takes_the_settings_by_name_and_shows_itself():
+    loss = RecallVariant("recall@k-over-k", ks=(1, 3), rank_temperature=0.2)
+    assert (loss.ks, loss.rank_temperature) == ((1, 3), 0.2)
+    assert "variant='recall@k-over-k', ks=(1, 3)" in repr(loss)
+
+
+def test_a_task_holds_the_queries_that_have_a_positive():
+    embeddings, labels = unit(6, 6, 4), torch.tensor([5, 9, 5, 9, 9, -1])
+    task = ranking_task(embeddings, labels)
+    assert torch.equal(task.queries, embeddings[:5])
+    assert task.gallery is embeddings
+    assert task.positives.tolist() == [[2, -1], [3, 4], [0, -1], [1, 4], [1, 3]]
+    assert task.left_out.tolist() == [0, 1, 2, 3, 4]
+    expected = relaxed_ranks(
+        task.queries, embeddings, task.positives, left_out=task.left_out, temperature=0.3
+    )
+    assert torch.equal(task.ranks(0.3), expected)
+
+
+def test_a_task_against_a_gallery_that_holds_the_queries():
+    gallery, labels = unit(7, 6, 4), torch.tensor([0, 1, 0, 1, 1, 2])
+    itself = torch.tensor([4, 5, 0])
+    task = ranking_task(gallery[itself], labels[itself], gallery, labels, itself)
+    assert torch.equal(task.queries, gallery[[4, 0]])
+    assert task.positives.tolist() == [[1, 3, -1], [-1, 2, -1]]
+    assert task.left_out.tolist() == [4, 0]
+    elsewhere = ranking_task(gallery[itself], labels[itself], gallery, labels)
+    assert elsewhere.left_out is None
+    inside = ranking_task(gallery, labels, query_in_database=True)
+    assert inside.left_out is None

@@ -84,8 +84,8 @@ def test_serves_a_data_loader():
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
-        ([0, 1, 2], {"batch_size": 4}, "so that one is positive"),
-        ([], {"batch_size": 4}, "so that one is positive"),
+        ([0, 1, 2], {"batch_size": 4}, "no query has a positive"),
+        ([], {"batch_size": 4}, "no query has a positive"),
         ([0, 0], {"batch_size": 4, "per_class": 1}, "per_class must be at least 2"),
         ([0, 0], {"batch_size": 3}, "batch_size must be at least per_class = 4"),
         ([0.5, 0.5], {"batch_size": 4}, "labels must be integers"),

@@ -14,14 +14,14 @@ from recallkit.simix import same_class_pairs
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=24))
 def test_pairs_are_those_of_a_double_loop(labels):
     first, second = same_class_pairs(torch.tensor(labels))
-    found = [frozenset(pair) for pair in zip(first.tolist(), second.tolist(), strict=True)]
+    pairs = [frozenset(pair) for pair in zip(first.tolist(), second.tolist(), strict=True)]
     expected = {
         frozenset(pair)
         for pair in combinations(range(len(labels)), 2)
         if labels[pair[0]] == labels[pair[1]]
     }
-    assert len(found) == len(expected)
-    assert set(found) == expected
+    assert len(pairs) == len(expected)
+    assert set(pairs) == expected
 
 
 def test_four_a_class_become_ten():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from recallkit.bench import precision, ranks, search, skipping, step
+from recallkit.errors import RecallkitError
 from recallkit.training.environment import environment
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _precision(options: BenchOptions) -> Report:
 
 def _skipping(options: BenchOptions) -> Report:
     if options.run is None:
-        raise ValueError("run must name a run folder: the benchmark embeds its training images")
+        raise RecallkitError("the benchmark of skipping needs the folder of a run: give --run")
     sizes = options.batch_sizes or (512, 1024, 2048, 4096)
     measured = skipping.bench_skipping(options.run, sizes, options.device)
     return Report(measured, skipping.skipping_table(measured["rows"]))

@@ -24,8 +24,6 @@ from recallkit.training.environment import environment
 REPEATS = 3
 PER_CLASS = 4
 NETWORKS = {"cpu": ("small",), "cuda": ("resnet50", "timm/vit_base_patch16_224")}
-
-
 CHUNK = 256  # large enough to be fast, small enough for any GPU
 KEPT = (0.25, 0.5, 0.75, 1.0)  # shares of a batch's graphs
 SIDES = {"small": 32}

@@ -42,8 +42,11 @@ def blocks_ranks(
 ) -> Tensor:
     """Compute relaxed ranks block by block; see :func:`.relaxed_ranks`.
 
-    Memory besides inputs and their gradients: O(Q·P) and three blocks. Differentiable once. With
-    ``skip``, segments that change nothing are left out where that pays; the result is the same.
+    Memory besides inputs and their gradients: O(Q·P) and three blocks. Differentiable once.
+
+    With ``skip``, segments whose items are all far behind every positive are left out, in blocks
+    where that saves time. The result is the same up to rounding. Without it nothing is left out, to
+    measure what skipping saves.
     """
     return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature, precision, skip)
 
@@ -180,7 +183,7 @@ def share_alive(
 def _block_gradient(
     alive: _Alive, block: Tensor, own: Tensor, positives: Tensor, grad_ranks: Tensor
 ) -> Tensor:
-    """The derivative by the similarities of one block (q, ≥ N), from dL/dr over τ (q, P)."""
+    """Derivative with respect to the similarities of a block (q, ≥ N), from dL/dr over τ (q, P)."""
     weights, slope = torch.zeros_like(alive.segments), torch.empty_like(alive.segments)
     back = torch.zeros_like(grad_ranks)  # (q, P): what each positive gets from its own rank
     for p in range(own.shape[1]):

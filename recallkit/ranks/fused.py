@@ -44,8 +44,6 @@ TILES = (
     {"QUERIES": 128, "ITEMS": 128, "DEPTH": 32, "num_warps": 8, "num_stages": 4},
     {"QUERIES": 64, "ITEMS": 64, "DEPTH": 64, "num_warps": 4, "num_stages": 2},
 )
-
-
 _TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
 FASTEST_TILES: dict[tuple, dict[str, int]] = {}  # filled at the first call of each kind
 _POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 
 import torch
 
-# torch's stubs lack the second.
-_BACKENDS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # pyright: ignore
 PRECISIONS = ("float32", "tf32")
+_BACKENDS = (
+    torch.backends.cuda.matmul,
+    torch.backends.mkldnn.matmul,  # pyright: ignore[reportAttributeAccessIssue]  # torch's stubs
+)
 
 
 @contextmanager

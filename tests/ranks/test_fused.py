@@ -19,7 +19,7 @@ from recallkit.bench.precision import round_fraction  # noqa: E402
 from recallkit.ranks import fused  # noqa: E402
 from recallkit.ranks.fused import rounded_factors  # noqa: E402
 
-# Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets, remarks on it.
+# Of e^1000 the kernels make 1/(1 + ∞) = 0, as they should; numpy, which interprets them, warns.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in exp")
 DEVICE = "cuda" if ON_GPU else "cpu"
 
@@ -35,16 +35,16 @@ def compare(queries, gallery, positives, left_out=None, temperature=0.05):
     results = []
     for engine, dtype in (("fused", torch.float32), ("dense", torch.float64)):
         leaves = [x.to(DEVICE, dtype, copy=True).requires_grad_() for x in (queries, gallery)]
-        found = relaxed_ranks(
+        ranks = relaxed_ranks(
             *leaves,
             positives.to(DEVICE),
             temperature=temperature,
             left_out=None if left_out is None else left_out.to(DEVICE),
             engine=engine,
         )
-        assert found.dtype == dtype
-        (found.cpu() * weights)[finite].sum().backward()
-        results.append([found.detach().cpu()] + [leaf.grad.cpu() for leaf in leaves])
+        assert ranks.dtype == dtype
+        (ranks.cpu() * weights)[finite].sum().backward()
+        results.append([ranks.detach().cpu()] + [leaf.grad.cpu() for leaf in leaves])
     (fused, *gradients), (dense, *expected) = results
     assert torch.equal(fused.isinf(), ~finite)
     torch.testing.assert_close(fused[finite].double(), dense[finite], rtol=2e-5, atol=0)
@@ -79,8 +79,6 @@ def test_hundreds_of_positives():
 
 @pytest.mark.parametrize("number", range(6))
 def test_every_tile_gives_the_same(number, monkeypatch):
-    from recallkit.ranks import fused
-
     assert len(fused.TILES) == 6
     monkeypatch.setattr(fused, "TILES", fused.TILES[number : number + 1])
     monkeypatch.setattr(fused, "FASTEST_TILES", {})
@@ -88,8 +86,6 @@ def test_every_tile_gives_the_same(number, monkeypatch):
 
 
 def test_the_fastest_tile_is_taken_and_one_that_does_not_fit_is_not(monkeypatch):
-    from recallkit.ranks import fused
-
     def run(tile):
         if tile["num_stages"] == 4:
             raise fused.triton.OutOfResources(2, 1, "shared memory")
@@ -101,8 +97,6 @@ def test_the_fastest_tile_is_taken_and_one_that_does_not_fit_is_not(monkeypatch)
 
 
 def test_blocks_of_the_backward_pass(monkeypatch):
-    from recallkit.ranks import fused
-
     monkeypatch.setattr(fused, "BLOCK_BYTES", 4 * 70 * 20)  # twenty queries at a time
     test_a_batch_against_itself(70, 20, 15, True)
 
@@ -152,11 +146,11 @@ def test_tf32_is_that_of_rounded_embeddings():
     embeddings = unit(12, 40, 33).to(DEVICE)
     positives = find_positives((torch.arange(40) // 4).to(DEVICE))
     settings = {"positives": positives, "temperature": 0.01}
-    found = relaxed_ranks(embeddings, embeddings, engine="fused", precision="tf32", **settings)
+    values = relaxed_ranks(embeddings, embeddings, engine="fused", precision="tf32", **settings)
     rounded = round_fraction(embeddings, 10).double()
     expected = relaxed_ranks(rounded, rounded, engine="dense", **settings)
     assert torch.equal(rounded.float(), rounded_factors(embeddings, "tf32"))
-    torch.testing.assert_close(found.double(), expected, rtol=2e-5, atol=0)
+    torch.testing.assert_close(values.double(), expected, rtol=2e-5, atol=0)
     exact = relaxed_ranks(embeddings, embeddings, engine="fused", **settings)
     assert not torch.allclose(exact.double(), expected, rtol=2e-5, atol=0)
 
@@ -180,13 +174,13 @@ def test_blocks_takes_its_place_and_says_so_once(why, monkeypatch):
         monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
     positives = find_positives(torch.arange(12) % 3).to(DEVICE)
     with pytest.warns(UserWarning, match=f"'fused' cannot run, so 'blocks' is used.*{why}"):
-        found = relaxed_ranks(embeddings, embeddings, positives, engine="fused")
+        first = relaxed_ranks(embeddings, embeddings, positives, engine="fused")
     again = relaxed_ranks(
         embeddings, embeddings, positives, engine="fused"
     )  # a warning would raise
     blocks = relaxed_ranks(embeddings, embeddings, positives, engine="blocks")
-    assert torch.equal(found, again)
-    assert torch.equal(found, blocks)
+    assert torch.equal(first, again)
+    assert torch.equal(first, blocks)
 
 
 @pytest.mark.gpu

@@ -7,11 +7,9 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recallkit.config import Config, Loss
-from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
+from recallkit.losses import VARIANTS, RecallAtKLoss, SmoothAPLoss
 from recallkit.training import BASELINE_LOSSES, Stopped, Training, make_loss, train
 from recallkit.training.distributed import Processes
 
@@ -175,40 +173,3 @@ def test_a_baseline_loss_is_refused_in_several_processes(toy_splits):
     processes, config = Processes(rank=0, world=2), replace(CONFIG, loss="triplet")
     with pytest.raises(ValueError, match="loss 'triplet' trains in one process"):
         Training(config, toy_splits.train, torch.device("cpu"), processes)
-
-
-def variant_by_hand(variant, s, labels, ks):
-    total = []
-    for q in range(len(labels)):
-        others = [z for z in range(len(labels)) if z != q]
-        own = [z for z in others if labels[z] == labels[q]]
-        ranks = [
-            1 + sum(torch.sigmoid((s[q, z] - s[q, p]) / 0.05) for z in others if z != p)
-            for p in own
-        ]
-        for k in ks:
-            count = sum(torch.sigmoid(k - rank) for rank in ranks)
-            count = count if variant == VARIANTS[0] else min(count, torch.tensor(float(k)))
-            total.append(count / {1: len(own), 2: k}.get(VARIANTS.index(variant), min(k, len(own))))
-    return 1 - sum(total) / len(total)
-
-
-@given(st.sampled_from(VARIANTS), st.integers(0, 999))
-def test_variants_are_what_they_say(variant, seed):
-    embeddings, labels = batch(seed)
-    loss = RecallVariant(variant, (1, 2, 5), 1.0, 0.05)
-    expected = variant_by_hand(variant, embeddings @ embeddings.T, labels, (1, 2, 5))
-    torch.testing.assert_close(loss(embeddings, labels), expected.to(torch.float64))
-
-
-def test_the_cap_makes_a_difference_where_many_positives_tie():
-    embeddings = torch.ones(10, 1)  # nine positives at one point: soft rank 5
-    labels = torch.zeros(10, dtype=torch.int64)
-    capped = RecallAtKLoss((8,))(embeddings, labels)
-    assert capped == 0
-    assert RecallVariant(VARIANTS[0], (8,))(embeddings, labels) < -0.05
-
-
-def test_an_unknown_variant_is_named():
-    with pytest.raises(ValueError, match=r"variant must be one of .*not 'recall'"):
-        RecallVariant("recall")

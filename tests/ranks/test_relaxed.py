@@ -1,4 +1,4 @@
-"""Ranks: each engine against loops in float64, and against each other where loops are too slow."""
+"""Ranks: each engine against loops in float64, and engines against each other for larger sizes."""
 
 import pytest
 import torch
@@ -123,7 +123,7 @@ def test_autocast_does_not_reach_the_similarities(engine, generator):
 def test_precision_of_products_is_restored():
     backend = torch.backends.mkldnn.matmul
     before = backend.fp32_precision
-    with products_in("tf32", "cpu"):  # which has none
+    with products_in("tf32", "cpu"):  # a CPU has no TF32
         assert backend.fp32_precision == "ieee"
     assert backend.fp32_precision == before
 
