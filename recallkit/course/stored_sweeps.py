@@ -30,10 +30,10 @@ def against_preset(sweep: str | Sweep, runs: "pd.DataFrame") -> "pd.DataFrame":
     """
     sweep = find_sweep(sweep) if isinstance(sweep, str) else sweep
     summary = sweep_summary(sweep, runs)
-    stored = summary[summary["seeds"] > 0]
+    stored = summary.loc[summary["seeds"] > 0]
     names = [*sweep.axes, *sweep.tuned]
-    table = stored[names].assign(**{"R@1": 100 * stored["R@1"], "±": 100 * stored["R@1 ±"]})
-    settings = stored[[*sweep.axes]].to_dict("records")
+    table = stored.loc[:, names].assign(**{"R@1": 100 * stored["R@1"], "±": 100 * stored["R@1 ±"]})
+    settings = stored.loc[:, [*sweep.axes]].to_dict("records")
     changes = [_change(sweep, setting, runs) for setting in settings]
     columns = {name: [change[name] for change in changes] for name in ("change", "change ±")}
     verdicts = [change["verdict"] for change in changes]
