@@ -7,12 +7,14 @@ from its module when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from recallkit.errors import needs_extra
+
 if TYPE_CHECKING:
     from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
+    from recallkit.constants import PAPERS_KS
     from recallkit.course import figures, pair_gradients, widgets
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
     from recallkit.course.loss_surface import (
-        PAPERS_KS,
         PAPERS_SETTINGS,
         loss_and_pull,
         pull,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from recallkit.course.measurements import stored_measurement
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
+    from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
     from recallkit.course.widgets.simix import on_circle
     from recallkit.metrics import positive_ranks
@@ -32,6 +35,7 @@ __all__ = [
     "PAPERS_KS",
     "PAPERS_SETTINGS",
     "StepMemory",
+    "against_preset",
     "arc_losses",
     "expected_error",
     "figures",
@@ -58,9 +62,9 @@ __all__ = [
 
 _NAMES = {
     "recallkit.bench.memory": ["StepMemory", "memory_trace", "peak_bytes"],
+    "recallkit.constants": ["PAPERS_KS"],
     "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
     "recallkit.course.loss_surface": [
-        "PAPERS_KS",
         "PAPERS_SETTINGS",
         "loss_and_pull",
         "pull",
@@ -70,6 +74,7 @@ _NAMES = {
     "recallkit.course.measurements": ["stored_measurement"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
+    "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
     "recallkit.course.widgets.simix": ["on_circle"],
     "recallkit.metrics": ["positive_ranks"],
@@ -85,9 +90,11 @@ def __getattr__(name: str) -> Any:
 
     Raises:
         AttributeError: if there is none of that name.
+        RecallkitError: if the extra "course" is not installed.
     """
-    if name in _PACKAGES:
-        return import_module(f"recallkit.course.{name}")
-    if name not in _MODULES:
+    if name not in _MODULES and name not in _PACKAGES:
         raise AttributeError(f"module 'recallkit.course' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    with needs_extra(f"recallkit.course.{name}"):
+        if name in _PACKAGES:
+            return import_module(f"recallkit.course.{name}")
+        return getattr(import_module(_MODULES[name]), name)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recallkit.constants import PAPERS_KS
 from recallkit.losses import soft_recall_at_k
 from recallkit.ranks import relaxed_ranks
 
-PAPERS_KS = (1, 2, 4, 8, 16)
 PAPERS_SETTINGS: dict[str, Any] = {
     "ks": PAPERS_KS,
     "k_temperature": 1.0,

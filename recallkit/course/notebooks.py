@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from recallkit.course.stored_form import KERNEL, code_cells, failure, normalise, write_thumbnail
 from recallkit.errors import RecallkitError
-from recallkit.files import write_atomically
+from recallkit.files import embedded, write_atomically
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -19,29 +19,17 @@ if TYPE_CHECKING:
 CELL_SECONDS = 1800  # a cell that takes longer hangs
 
 
-def course_folder() -> Path:
-    """The folder of the notebooks.
-
-    Raises:
-        RecallkitError: if recallkit was installed without them.
-    """
-    folder = Path(__file__).resolve().parents[2] / "notebooks"
-    if not folder.is_dir():
-        raise RecallkitError(f"the notebooks are not installed: no {folder}. Use a checkout.")
-    return folder
-
-
 def find_notebooks(names: Sequence[str] = (), folder: Path | None = None) -> list[Path]:
     """Find the notebooks called ``names``, in the order of the course; without names, all of them.
 
     Args:
         names: the beginning of a notebook's file name ("06"), its whole name, or a path.
-        folder: the folder to search, by default that of the course.
+        folder: the folder to search. None: the notebooks that come with recallkit.
 
     Raises:
         RecallkitError: if a name fits no notebook.
     """
-    folder = course_folder() if folder is None else folder
+    folder = embedded("notebooks") if folder is None else folder
     known = sorted(folder.glob("[0-9]*.ipynb"))
     chosen = {path for name in names for path in _called(name, known)}
     return sorted(chosen, key=lambda path: path.name) if names else known
@@ -133,5 +121,5 @@ def _read(path: Path) -> "NotebookNode":
 def _write(notebook: "NotebookNode", path: Path) -> None:
     import nbformat
 
-    text = nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
+    text = nbformat.writes(notebook).rstrip("\n") + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

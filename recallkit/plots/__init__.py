@@ -9,17 +9,14 @@ from recallkit.plots.retrieval import (
 )
 from recallkit.plots.sweeps import (
     plot_comparison,
-    plot_competition,
     plot_costs,
     plot_lengths,
     plot_lines,
-    plot_three_views,
     series_styles,
 )
 
 __all__ = [
     "plot_comparison",
-    "plot_competition",
     "plot_costs",
     "plot_engines",
     "plot_image_search",
@@ -28,7 +25,6 @@ __all__ = [
     "plot_lines",
     "plot_neighbours",
     "plot_step_cost",
-    "plot_three_views",
     "random_queries",
     "series_styles",
 ]

@@ -67,7 +67,7 @@ def plot_neighbours(
             right = bool(gallery.labels[item] == queries.labels[query])
             sign, colour, style = ("✓", BLUE, "-") if right else ("✗", VERMILION, "--")
             caption = f"{sign} {similarities[row, rank]:.2f}"
-            _show(axes[row, rank + 1], gallery.images[item], caption, colour, style)
+            _show(axes[row, rank + 1], gallery.images[int(item)], caption, colour, style)
     return fig, axes
 
 
@@ -90,7 +90,7 @@ def plot_image_search(
     _show(axes[0, 0], query, name, GREY)
     for rank, item in enumerate(neighbours.tolist()):
         caption = f"{gallery.name(item)}\n{similarities[rank]:.2f}"
-        _show(axes[0, rank + 1], gallery.images[item], caption, GREY)
+        _show(axes[0, rank + 1], gallery.images[int(item)], caption, GREY)
     return fig, axes
 
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import Tensor
-
 from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
 
 if TYPE_CHECKING:
@@ -35,55 +33,6 @@ class _Mark(NamedTuple):
     height: float
     colour: Any
     low: float
-
-
-def plot_three_views(
-    batch_sizes: Sequence[int], views: Mapping[str, Tensor]
-) -> "tuple[Figure, Any]":
-    """Draw the same batch sizes, compared in several ways.
-
-    Args:
-        batch_sizes: B of them.
-        views: what is held equal → (B,) errors.
-
-    Returns:
-        The figure, and an axis for each way.
-    """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, len(views), figsize=(9, 3.2), sharey=True)
-    fig.subplots_adjust(0.09, 0.16, 0.99, 0.9, 0.06)  # by hand: twice as fast as a layout engine
-    for i, (ax, (title, errors)) in enumerate(zip(axes, views.items(), strict=True)):
-        ax.plot(batch_sizes, errors, color=CYCLE[i], ls=LINES[i], marker=MARKERS[i])
-        ax.set(title=title, xlabel="batch size", yscale="log", ylim=(1e-3, 1.2))
-        _batch_axis(ax, batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2])
-    axes[0].set_ylabel("squared error of the guess")
-    axes[0].set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
-    return fig, axes
-
-
-def plot_competition(
-    batch_sizes: Sequence[int], recall: Sequence[float], loss: Sequence[float]
-) -> "tuple[Figure, Any]":
-    """Draw how hard the task within a batch is, against the size of the batch.
-
-    Args:
-        batch_sizes: B of them.
-        recall: (B,) share of queries whose nearest in the batch is right.
-        loss: (B,) RS@k.
-
-    Returns:
-        The figure, and its axis.
-    """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-    ax.plot(batch_sizes, recall, color=BLUE, marker="o", label="R@1 within the batch")
-    ax.plot(batch_sizes, loss, color=VERMILION, marker="s", linestyle="--", label="RS@k loss")
-    ax.set(xlabel="batch size", ylim=(0, 1), title="The same images, in batches of any size")
-    _batch_axis(ax, batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2])
-    ax.legend(loc="lower left")
-    return fig, ax
 
 
 def plot_comparison(

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from recallkit.course import notebooks as course
+from recallkit.files import embedded
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -50,7 +50,7 @@ def artefacts():
 def lab(tmp_path_factory):
     """JupyterLab on a copy of the notebooks, smoke profile: a function from a name to its URL."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(course.course_folder(), folder / "notebooks")
+    shutil.copytree(embedded("notebooks"), folder / "notebooks")
     _write_settings(folder / "settings")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

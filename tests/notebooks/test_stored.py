@@ -7,9 +7,10 @@ import nbformat
 import pytest
 from PIL import Image
 
-from recallkit.course import notebooks as course
 from recallkit.course import stored_form
+from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import code_cells
+from recallkit.files import embedded
 
 COURSE = (
     "00_quickstart",
@@ -23,9 +24,10 @@ COURSE = (
     "08_benchmarks",
     "09_your_images",
 )
-FOLDER = course.course_folder()
-PATHS = course.find_notebooks()
+FOLDER = embedded("notebooks")
+PATHS = find_notebooks()
 ALL_BYTES = 8_000_000
+DATED = r"\*\*\d+ \w+ 20\d\d\.\*\*"  # how a sentence on stored runs begins
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
@@ -86,12 +88,24 @@ def test_the_first_code_cell_is_the_same_everywhere(path):
 @each
 def test_there_are_exercises_with_checks_and_folded_solutions(path):
     notebook = read(path)
-    exercises = re.findall(r"^#+ .*Exercise", "\n".join(prose(notebook)), re.MULTILINE)
+    exercises = re.findall(r"^#+ Exercise (\d)", "\n".join(prose(notebook)), re.MULTILINE)
+    assert exercises == [str(number) for number in range(1, len(exercises) + 1)]
     assert 2 <= len(exercises) <= 4
+    checks = [cell for cell in code_cells(notebook) if "def check_" in cell.source]
+    assert len(checks) == len(exercises)
     solutions = sum("<details>" in text for text in prose(notebook))
     hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
     assert solutions + len(hidden) >= len(exercises)
     assert sum("not yet" in cell.source for cell in code_cells(notebook)) >= 2
+
+
+@each
+def test_a_dated_sentence_stands_beside_an_assertion(path):
+    cells = read(path).cells
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and re.search(DATED, cell.source):
+            following = next(c for c in cells[place:] if c.cell_type == "code")
+            assert "assert " in following.source, cell.id
 
 
 @each

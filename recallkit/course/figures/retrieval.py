@@ -37,7 +37,7 @@ def plot_classes(images: ImageSet, classes: Sequence[int], most: int = 8) -> "tu
     sources = sorted({images.sources[i] for row in members for i in row}) if images.sources else []
     width = len(sources) or max(len(row) for row in members)
     shown = {
-        (row, sources.index(images.sources[item]) if sources else place): images.images[item]
+        (row, sources.index(images.sources[item]) if sources else place): images.images[int(item)]
         for row, items in enumerate(members)
         for place, item in enumerate(items)
     }
@@ -69,7 +69,7 @@ def plot_neighbours_by_embedding(
     rows = [(query, name) for query in queries for name in neighbours]
     nearest = torch.stack([neighbours[name][query, :k] for query, name in rows])  # (rows, k)
     shown = {
-        (row, place + 1): images.images[item]
+        (row, place + 1): images.images[int(item)]
         for row, items in enumerate(nearest.tolist())
         for place, item in enumerate(items)
     }
@@ -105,7 +105,7 @@ def plot_image_search_by_embedding(
     """
     shown = {(0, 0): query}
     for row, items in enumerate(neighbours.values()):
-        shown |= {(row, p + 1): gallery.images[item] for p, item in enumerate(items.tolist())}
+        shown |= {(row, p + 1): gallery.images[int(item)] for p, item in enumerate(items.tolist())}
     k = max(len(items) for items in neighbours.values())
     fig, ax = _mosaic(shown, rows=len(neighbours), columns=k + 1, below=_BELOW)
     heights = [row * (1 + _BELOW) for row in range(len(neighbours))]
@@ -173,7 +173,7 @@ def _mark(ax: "Axes", rights: Tensor) -> None:
         row, column = (rights == right).nonzero().T
         centres = torch.stack([column + 1, row], dim=1)  # (n, 2)
         line: dict[str, Any] = {"edgecolor": colour, "linestyle": style, "linewidth": 2}
-        frames = (centres[:, None] + corners).numpy()  # (n, 4, 2)
+        frames = list((centres[:, None] + corners).numpy())  # n of (4, 2)
         ax.add_collection(PolyCollection(frames, facecolor="none", **line))
         where = (centres + 0.31).T.tolist()
         ax.plot(*where, marker="s", color="white", alpha=0.85, markersize=11, linestyle="none")

@@ -81,7 +81,7 @@ def _draw_chord(
     for point, name in ((first, "x"), (second, "z"), (query, "w")):
         colour, marker = (BLUE, "s") if name == "w" else (GREEN, "o")
         ax.plot(*point.tolist(), marker=marker, color=colour, markersize=8)
-        ax.annotate(name, (1.13 * point).tolist(), ha="center", va="center")
+        ax.annotate(name, tuple((1.13 * point).tolist()), ha="center", va="center")
     for point in virtual:
         ax.plot(*point.tolist(), marker="D", color="white", markeredgecolor=GREEN, markersize=8)
 
@@ -125,7 +125,7 @@ def plot_virtual_sphere(embeddings: Tensor, virtual: Tensor) -> "tuple[Figure, A
     import matplotlib.pyplot as plt
 
     fig = plt.figure(figsize=(5.2, 4.4))
-    ax = fig.add_axes((0, 0, 1, 0.97), projection="3d", computed_zorder=False)
+    ax: Any = fig.add_axes((0, 0, 1, 0.97), projection="3d", computed_zorder=False)
     u, v = np.mgrid[0 : 2 * np.pi : 25j, 0 : np.pi : 13j]
     sphere = np.cos(u) * np.sin(v), np.sin(u) * np.sin(v), np.cos(v)
     ax.plot_wireframe(*sphere, color=GREY, linewidth=0.3, alpha=0.6)

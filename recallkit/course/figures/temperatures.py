@@ -86,7 +86,7 @@ def plot_surfaces(
     margins = {"left": 0.17, "bottom": 0.16, "right": 0.9, "top": 0.91}
     alone = len(surfaces) == 1  # as a slider redraws it
     fig, axes = panels(rows, columns, size, margins if alone else None, sharex=True, sharey=True)
-    filled = None
+    filled: Any = None
     for ax, (title, (loss, pull)) in zip(axes.flat, surfaces.items(), strict=True):
         filled = _draw_surface(ax, grid, loss, pull)
         ax.set_title(title, fontsize=9)

@@ -1,7 +1,7 @@
 """The frame of every widget: labelled controls above one figure of fixed height."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -22,19 +22,19 @@ class LivePlot(widgets.VBox):
 
     def __init__(
         self,
-        controls: dict[str, widgets.Widget],
+        controls: Mapping[str, widgets.Widget],
         image: widgets.Image,
         output: widgets.Output,
         height: int,
     ) -> None:
-        self.controls, self.image, self.output = controls, image, output
+        self.controls, self.image, self.output = dict(controls), image, output
         layout = {"height": f"{height}px", "align_items": "flex-start"}  # not stretched
         figure = widgets.Box([image], layout=layout)
         super().__init__([widgets.VBox(list(controls.values())), figure, output])
 
 
 def live_plot(
-    draw: Callable[..., Any], controls: dict[str, widgets.Widget], height: int
+    draw: Callable[..., Any], controls: Mapping[str, widgets.Widget], height: int
 ) -> LivePlot:
     """Redraw a figure whenever a control moves.
 
@@ -56,7 +56,7 @@ def live_plot(
     return LivePlot(controls, image, output, height)
 
 
-def _label(control: widgets.Widget) -> None:
+def _label(control: Any) -> None:
     """Give the control a tooltip, which the browser reads out, and room for its description."""
     control.tooltip = control.tooltip or control.description
     control.style.description_width = "14em"

@@ -2,9 +2,9 @@
 
 import ipywidgets as widgets
 
+from recallkit.constants import PAPERS_KS
 from recallkit.course import figures
 from recallkit.course.class_collapse import arc_classes, arc_losses
-from recallkit.course.loss_surface import PAPERS_KS
 from recallkit.course.widgets.base import LivePlot, live_plot
 
 WIDTHS = tuple(3.0 * i for i in range(21))  # degrees

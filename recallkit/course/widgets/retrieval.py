@@ -63,4 +63,4 @@ def explore_drawing(
         image = fit_image(draw_image(**values), side)
         return figures.plot_image_search_by_embedding(image, gallery, find(image))
 
-    return live_plot(draw, dict(controls), height=320)
+    return live_plot(draw, controls, height=320)

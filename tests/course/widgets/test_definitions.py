@@ -3,9 +3,9 @@
 import pytest
 from matplotlib.figure import Figure
 
+from recallkit.constants import PAPERS_KS
 from recallkit.course import figures
 from recallkit.course.class_collapse import arc_losses
-from recallkit.course.loss_surface import PAPERS_KS
 from recallkit.course.widgets import explore_arc
 
 
