@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from recallkit.config import Config
+from recallkit.config import Config, config_from
 from recallkit.course.quick_runs import train_each
-from recallkit.experiments.store import config_of
 
 
 def test_a_result_for_each_setting_and_nothing_left_behind(toy_splits, tmp_path, monkeypatch):
@@ -12,5 +11,5 @@ def test_a_result_for_each_setting_and_nothing_left_behind(toy_splits, tmp_path,
     base = Config(images=16, batch_size=8, evaluations=1, image_size=16, embedding_dim=4)
     configs = [base, replace(base, ks=(1,))]
     results = train_each(configs, toy_splits, device="cpu")
-    assert [config_of(result) for result in results] == configs
+    assert [config_from(result["config"]) for result in results] == configs
     assert list(tmp_path.iterdir()) == []
