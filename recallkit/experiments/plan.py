@@ -60,6 +60,9 @@ class Stored:
         diverged = dict.fromkeys(recalls("diverged"), -math.inf)
         return cls(recalls("tuning") | diverged, frozenset(recalls("final") | diverged))
 
+    def __or__(self, other: "Stored") -> "Stored":
+        return Stored({**self.tuning, **other.tuning}, self.final | other.final)
+
     def has(self, run: Run) -> bool:
         """Whether the run is done, well or badly."""
         return run.key in (self.tuning if run.stage == "tuning" else self.final)

@@ -149,8 +149,8 @@ def measure(dataset: str, results: Path, device: str = "auto") -> Path:
     import torch
 
     from recallkit.data import load
-    from recallkit.evaluation.embedding import evaluate, evaluate_pixels
-    from recallkit.training.build import make_network
+    from recallkit.evaluation import evaluate, evaluate_pixels
+    from recallkit.training.build import make_network, on_device
     from recallkit.training.environment import choose_device, environment
 
     known = {name: presets for card in tables.CARDS.values() for name, presets in card.items()}
@@ -160,7 +160,7 @@ def measure(dataset: str, results: Path, device: str = "auto") -> Path:
     test = load(dataset, config.image_size).test
     where = choose_device(device)
     torch.manual_seed(config.seed)
-    network = make_network(config).to(where, memory_format=torch.channels_last)
+    network = on_device(make_network(config), where)
     metrics = {
         "pixels": evaluate_pixels(test, config.image_size),
         "untrained": evaluate(network, test, config.image_size),

@@ -202,6 +202,7 @@ class _Session:
     """A sweep while it runs.
 
     Attributes:
+        earlier: what was stored anywhere when the session began.
         plan: what is stored, and what comes next.
         running: runs on their way.
         failed: why runs failed.
@@ -213,12 +214,13 @@ class _Session:
         self.running: dict[Run, Job] = {}
         self.failed: dict[Run, str] = {}
         self.finished = 0
-        self.began = time.monotonic()
+        self.earlier = Stored.of(options.known())
         self.plan = self.read_plan()
+        self.began = time.monotonic()
 
     def read_plan(self) -> Plan:
-        """Read what is stored by now."""
-        return make_plan(self.sweep, Stored.of(self.options.known()))
+        """Read what is stored by now, by this session and by others beside it."""
+        return make_plan(self.sweep, self.earlier | Stored.of(load_results(self.options.results)))
 
     def start_due(self) -> None:
         """Start what comes next, as far as there is room and time."""

@@ -10,7 +10,7 @@ from recallkit.errors import RecallkitError
 from recallkit.experiments.sweeps import as_text
 from recallkit.files import read_json
 from recallkit.tables import text_table
-from recallkit.training.run_folder import read_config
+from recallkit.training import read_config
 
 HEADER = ("run", "state", "step", "R@1 val", "R@1 test", "seconds")
 WIDTH = 100  # characters that a line may have

@@ -18,7 +18,6 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -155,7 +154,7 @@ class SweepFolder(Mapping[str, Sweep]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """The names, in alphabetical order."""
         return tuple(sorted(path.stem for path in self.folder.glob("*.toml")))

@@ -1,18 +1,16 @@
-"""What comes next is decided by what is stored: order, tuning, edges; and keys stay the same."""
+"""What comes next is decided by what is stored: order, tuning, edges."""
 
-import json
-import random
-from dataclasses import asdict, field, make_dataclass, replace
+import math
+from dataclasses import replace
 
 import pytest
+from helpers.made_up_runs import made_up_result
 
 from recallkit.config import Config
-from recallkit.errors import RecallkitError
-from recallkit.experiments import plan as planning
+from recallkit.experiments import load_results
 from recallkit.experiments.plan import Run, Stored, make_plan, place, tune
-from recallkit.experiments.store import FOLDER, config_of, load_results, run_key
 from recallkit.experiments.sweeps import TUNING_SEED, Sweep, grid
-from recallkit.files import read_json
+from recallkit.files import write_json
 
 RATES = (0.001, 0.002, 0.004)
 SWEEP = Sweep(
@@ -20,75 +18,22 @@ SWEEP = Sweep(
 )
 
 
-def result(config, validation, test=None):
-    return {
-        "config": asdict(config),
-        "seed": config.seed,
-        "test": {} if test is None else {"trained": {"R@1": test, "mAP@R": test / 2}},
-        "validation": [
-            {"step": 5, "images": 640, "seconds": 1.0, "R@1": validation - 0.1},
-            {"step": 10, "images": 1280, "seconds": 2.0, "R@1": validation},
-        ],
-        "seconds": 2.0,
-        "threads": 1,
-        "device": "a processor",
-        "commit": "abc",
-    }
-
-
-def follow(sweep, score, stored=None):
+def follow(sweep, score):
     """Do what the plan says is next until nothing is; return the runs in their order."""
-    stored, order = Stored() if stored is None else stored, []
-    while due := make_plan(sweep, stored).due:
+    tuning, final, order = {}, set(), []
+    while due := make_plan(sweep, Stored(tuning, frozenset(final))).due:
         run = due[0]
         value = score(run.config)
-        if value is None:
-            stored.diverged[run.config] = {"diverged": "the loss is nan"}
+        if run.stage == "tuning":
+            tuning[run.key] = -math.inf if value is None else value
         else:
-            done = result(run.config, value, None if run.stage == "tuning" else value)
-            getattr(stored, run.stage)[run.config] = done
+            final.add(run.key)
         order.append(run)
-    return order, stored
+    return order, Stored(tuning, frozenset(final))
 
 
 def peak_at(best):
     return lambda config: 0.9 - abs(config.learning_rate - best)
-
-
-def test_a_key_is_of_the_values_and_not_of_their_order_or_type():
-    config = Config(k_temperature=2.0, ks=(1, 3))
-    names = list(vars(config))
-    random.Random(0).shuffle(names)
-    shuffled = make_dataclass("Shuffled", [(n, object, field(default=None)) for n in names])
-    for f in shuffled.__dataclass_fields__.values():
-        f.default = Config.__dataclass_fields__[f.name].default
-    assert run_key(shuffled(**vars(config))) == run_key(config)
-    assert run_key(replace(config, k_temperature=2)) == run_key(config)
-    assert run_key(config_of(json.loads(json.dumps(result(config, 0.5))))) == run_key(config)
-
-
-def test_every_setting_counts_in_a_key():
-    keys = {run_key(Config())}
-    for name in vars(Config()):
-        other = Config()
-        object.__setattr__(other, name, "another")  # past what is checked: any value will do
-        keys.add(run_key(other))
-    assert len(keys) == 1 + len(vars(Config()))
-
-
-def test_a_field_that_comes_later_leaves_old_keys_alone():
-    later = make_dataclass(
-        "Later", [("weather", str, field(default="fair"))], bases=(Config,), frozen=True
-    )
-    assert run_key(later()) == run_key(Config())
-    assert run_key(later(weather="foul")) != run_key(Config())
-
-
-def test_a_key_of_today_is_that_of_tomorrow():
-    """Written down: if this fails, stored runs are no longer found by their names."""
-    known = read_json(FOLDER / "first-light-seed0.json")["config"]
-    assert run_key(config_of({"config": known})) == "462c2d7ab883"
-    assert run_key(config_of({"config": known | {"ks": [1], "simix": False}})) == "75eaca583566"
 
 
 def test_order_tuning_of_all_then_seed_by_seed():
@@ -108,11 +53,14 @@ def test_later_counts_what_waits_for_its_tuning():
     assert (len(plan.due), len(plan.later), plan.stored) == (6, 6, ())
 
 
-def test_the_choice_is_by_validation_and_test_metrics_cannot_change_it():
+def test_the_choice_is_by_validation_and_test_metrics_cannot_change_it(tmp_path):
     """Metrics on test classes, though in the files, are not what chooses."""
-    _, stored = follow(SWEEP, peak_at(0.002))
-    for config, value in stored.tuning.items():
-        value["test"] = {"trained": {"R@1": float(config.learning_rate == 0.004)}}
+    for setting in SWEEP.compared:
+        for rate in RATES:
+            run = Run("tuning", replace(SWEEP.config(setting), learning_rate=rate, seed=1000))
+            result = made_up_result(run.config, peak_at(0.002)(run.config), float(rate == 0.004))
+            write_json(place(tmp_path, SWEEP, run), result)
+    stored = Stored.of(load_results(tmp_path))
     assert tune(SWEEP, SWEEP.compared[0], stored).config.learning_rate == 0.002
 
 
@@ -166,14 +114,22 @@ def test_what_another_sweep_has_stored_is_not_run_again(tmp_path):
     order, _ = follow(SWEEP, peak_at(0.002))
     other = replace(SWEEP, name="other", compared=SWEEP.compared[:1])
     for run in order:
-        path = place(tmp_path, SWEEP, run)
-        path.parent.mkdir(parents=True, exist_ok=True)
         test = None if run.stage == "tuning" else 0.5
-        path.write_text(json.dumps(result(run.config, peak_at(0.002)(run.config), test)))
-    stored = Stored.read(tmp_path)
+        result = made_up_result(run.config, peak_at(0.002)(run.config), test)
+        write_json(place(tmp_path, SWEEP, run), result)
+    stored = Stored.of(load_results(tmp_path))
     assert make_plan(other, stored).due == ()
     assert len(make_plan(replace(other, seeds=(0, 7)), stored).due) == 1
-    assert len(load_results(tmp_path / "toy")) == 6  # the form of every stored run
+
+
+def test_a_run_that_diverged_is_done(tmp_path):
+    runs = [Run(stage, Config()) for stage in ("tuning", "final")]
+    assert not any(map(Stored().has, runs))
+    path = place(tmp_path, SWEEP, runs[0], diverged=True)
+    write_json(path, {"config": vars(Config()), "seed": 0, "diverged": "the loss is nan"})
+    stored = Stored.of(load_results(tmp_path))
+    assert all(map(stored.has, runs))
+    assert stored.tuning == {runs[0].key: -math.inf}
 
 
 def test_places_are_apart_for_tuning_finals_and_what_diverged(tmp_path):
@@ -185,11 +141,3 @@ def test_places_are_apart_for_tuning_finals_and_what_diverged(tmp_path):
     }
     assert len(paths) == 3
     assert {path.name for path in paths} == {f"{run.key}.json"}
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    (tmp_path / "toy" / "diverged").mkdir(parents=True)
-    (tmp_path / "toy" / "diverged" / "a.json").write_text('{"config": {"ks": [1], "sky": 1}}')
-    with pytest.raises(RecallkitError, match=r"a\.json is not a run that diverged.*sky"):
-        Stored.read(tmp_path)
-    assert planning.Stored.read(tmp_path / "gone") == Stored()

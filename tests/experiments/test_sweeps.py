@@ -6,7 +6,15 @@ import pytest
 
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
-from recallkit.experiments.sweeps import SWEEPS, Sweep, cross_first, find_sweep, grid, scaled
+from recallkit.experiments.sweeps import (
+    SWEEPS,
+    Sweep,
+    SweepFolder,
+    find_sweep,
+    grid,
+    in_words,
+    scaled,
+)
 
 TOML = """
 name = "turning"
@@ -23,9 +31,10 @@ learning_rate = [0.001, 0.002]
 """
 
 
-@pytest.mark.parametrize("name", [n for n, s in SWEEPS.items() if s.preset in PRESETS])
+@pytest.mark.parametrize("name", SWEEPS)
 def test_every_declared_setting_is_a_config_of_its_own(name):
     sweep = find_sweep(name)
+    assert sweep.name == name
     configs = [sweep.config(setting) for setting in sweep.compared]
     assert len(set(configs)) == len(configs)
     assert len(sweep.seeds) >= 3
@@ -67,7 +76,7 @@ def test_a_file_of_ones_own(tmp_path):
         (TOML.replace("0.001, 0.002", "0.002, 0.001"), "candidates, ascending"),
         (TOML.replace("rotation = [0.0, 45.0]", "learning_rate = [1.0]"), "compared and tuned"),
         (TOML.replace("seeds = [0, 1]", "seeds = [0, 0]"), "seeds must be different"),
-        (TOML.replace("seeds = [0, 1]", "seeds = [1000]"), "without 1000, with which is tuned"),
+        (TOML.replace("seeds = [0, 1]", "seeds = [1000]"), "not 1000, the seed of the tuning"),
         (TOML.replace('"turning"', '"../up"'), "name must be of small letters"),
         (TOML.replace("question", "qestion"), "qestion"),
     ],
@@ -99,8 +108,36 @@ def test_scaled_changes_images_and_seeds_alone():
     assert scaled(sweep) == sweep
 
 
-def test_slices_through_the_centre_come_first():
-    ordered = cross_first(grid(x=(0, 1, 2), y=(0, 1, 2)), {"x": 1, "y": 1})
-    assert ordered[0] == {"x": 1, "y": 1}
-    assert all(1 in setting.values() for setting in ordered[:5])
-    assert not any(1 in setting.values() for setting in ordered[5:])
+def test_a_file_more_is_a_sweep_more(tmp_path):
+    sweeps = SweepFolder(tmp_path)
+    assert len(sweeps) == 0
+    (tmp_path / "turning.toml").write_text(TOML)
+    assert list(sweeps) == ["turning"]
+    assert sweeps["turning"].question == "How far?"
+    with pytest.raises(KeyError):
+        sweeps["size"]
+    (tmp_path / "bad.toml").write_text("name = ")
+    assert len(sweeps) == 2  # which is read when it is asked for
+    with pytest.raises(RecallkitError, match=r"bad\.toml"):
+        sweeps["bad"]
+
+
+def test_settings_stand_in_the_order_of_their_values():
+    sizes = Sweep("a", "?", "emoji", grid(batch_size=(128, 2048, 32, 512), simix=(True, False)))
+    assert [s["batch_size"] for s in sizes.in_order()] == [32, 32, 128, 128, 512, 512, 2048, 2048]
+    assert [s["simix"] for s in sizes.in_order()] == [False, True] * 4
+    cut_offs = Sweep("a", "?", "emoji", grid(ks=((1, 2, 4), (16,), (1, 2), (2,))))
+    assert [s["ks"] for s in cut_offs.in_order()] == [(2,), (16,), (1, 2), (1, 2, 4)]
+    words = Sweep("a", "?", "emoji", grid(loss=("recall@k", "circle", "nt-xent")))
+    assert words.in_order() == list(words.compared)
+    lacking = Sweep("a", "?", "emoji", ({"flip": True}, {}, {"flip": True, "per_class": 2}))
+    assert lacking.in_order() == [{}, {"flip": True, "per_class": 2}, {"flip": True}]
+
+
+def test_settings_in_words():
+    assert in_words({"batch_size": 2048, "simix": False}) == "batch 2,048, SiMix off"
+    assert in_words({"ks": (1, 2), "loss": "recall@k"}) == "K = {1, 2}, RS@k"
+    assert in_words({"learning_rate": 0.00009, "rank_temperature": 1.0}) == (
+        "learning rate 0.00009, τ₂ = 1"
+    )
+    assert in_words({}) == "preset"

@@ -17,7 +17,7 @@ from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
-from recallkit.experiments.store import run_key
+from recallkit.experiments import run_key
 from recallkit.networks import build_network
 from recallkit.training import (
     Stopped,

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from PIL import Image
@@ -17,38 +17,44 @@ from PIL import Image
 from recallkit import cli
 from recallkit import config as presets
 from recallkit.errors import RecallkitError
-from recallkit.experiments import ablate as running
-from recallkit.experiments import sweeps
-from recallkit.experiments.ablate import Options, ablate
-from recallkit.experiments.estimate import describe
-from recallkit.experiments.one_run import STOPPED, do_run
+from recallkit.experiments import (
+    SweepOptions,
+    ablate,
+    default_jobs,
+    find_sweep,
+    load_results,
+    threads_of_each,
+)
 from recallkit.experiments.plan import Stored, make_plan
-from recallkit.experiments.sweeps import Sweep
-from recallkit.files import read_json
-from recallkit.training import Stopped
-from recallkit.training.trainer import Diverged, Training
+from recallkit.experiments.run import STOPPED, do_run
+from recallkit.files import embedded, read_json
+from recallkit.training import Diverged, Stopped, Training
 
 TOY = presets.Config(
     images=160, batch_size=16, evaluations=2, image_size=16, embedding_dim=4, simix=False
 )
-SWEEP = Sweep(
-    "toy-ks",
-    "Which k?",
-    "toy",
-    ({"ks": (1,)}, {"ks": (1, 2)}),
-    seeds=(0, 1),
-    tuned={"learning_rate": (0.001, 0.01)},
-)
+TOML = """
+name = "toy-ks"
+question = "Which k?"
+preset = "toy"
+compared = [{ ks = [1] }, { ks = [1, 2] }]
+seeds = [0, 1]
+[tuned]
+learning_rate = [0.001, 0.01]
+"""
 
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch, tmp_path):
     monkeypatch.setitem(presets.PRESETS, "toy", TOY)
-    monkeypatch.setitem(sweeps.SWEEPS, "toy-ks", SWEEP)
-    monkeypatch.setattr(running, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
     monkeypatch.chdir(tmp_path)
-    yield
-    plt.close("all")
+    (tmp_path / "toy.toml").write_text(TOML)
+
+
+@pytest.fixture
+def sweep():
+    return find_sweep("toy.toml")
 
 
 class Untouchable:
@@ -85,48 +91,53 @@ def inline(toy_splits):
 
 
 def options(tmp_path, **others):
-    return Options(tmp_path / "results", tmp_path / "work", device="cpu", **others)
+    return SweepOptions(tmp_path / "results", tmp_path / "work", device="cpu", **others)
 
 
-def test_a_sweep_stores_tuning_without_test_classes_and_finals_with(tmp_path, inline):
-    plan = ablate(SWEEP, options(tmp_path), inline, progress=False)
+def test_a_sweep_stores_tuning_without_test_classes_and_finals_with(tmp_path, inline, sweep):
+    plan = ablate(sweep, options(tmp_path), inline, progress=False)
     assert plan.due == plan.later == ()
-    stored = Stored.read(tmp_path / "results")
-    assert len(stored.final) == 4
-    assert all(value["test"] == {} for value in stored.tuning.values())
-    assert all("R@1" in value["test"]["trained"] for value in stored.final.values())
-    assert all(len(value["validation"]) == 2 for value in stored.final.values())
-    assert {value["side_by_side"] for value in stored.final.values()} == {1}
+    runs = load_results(tmp_path / "results")
+    finals, tuning = (runs[runs["stage"] == stage] for stage in ("final", "tuning"))
+    assert len(finals) == 4
+    assert finals["R@1"].notna().all()
+    assert tuning["R@1"].isna().all()
+    assert set(finals["side_by_side"]) == {1}
+    assert set(finals["steps"]) == {10}
     stages = [task["stage"] for task in inline.tasks]
     assert stages == sorted(stages, reverse=True)
 
 
-def test_tuning_is_the_same_whatever_the_test_classes(tmp_path, inline, toy_splits):
+def test_tuning_is_the_same_whatever_the_test_classes(tmp_path, inline, toy_splits, sweep):
     """And a final run does look at them: the proof above could fail."""
-    ablate(SWEEP, options(tmp_path), inline, progress=False)
+    ablate(sweep, options(tmp_path), inline, progress=False)
     final = next(task for task in inline.tasks if task["stage"] == "final")
     with pytest.raises(AssertionError, match="test classes were touched"):
         do_run(final | {"folder": str(tmp_path / "again")}, replace(toy_splits, test=Untouchable()))
 
 
-def test_stored_runs_are_skipped(tmp_path, inline):
-    ablate(SWEEP, options(tmp_path), inline, progress=False)
+def test_stored_runs_are_skipped(tmp_path, inline, sweep):
+    ablate(sweep, options(tmp_path), inline, progress=False)
     count = len(inline.tasks)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("results/**/*.json")}
-    ablate(SWEEP, options(tmp_path), inline, progress=False)
+    ablate(sweep, options(tmp_path), inline, progress=False)
     assert len(inline.tasks) == count
-    ablate(replace(SWEEP, seeds=(0, 1, 2)), options(tmp_path), inline, progress=False)
+    ablate(replace(sweep, seeds=(0, 1, 2)), options(tmp_path), inline, progress=False)
     assert [task["config"]["seed"] for task in inline.tasks[count:]] == [2, 2]
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
 
 
-def test_no_run_is_started_when_time_is_up(tmp_path, inline, monkeypatch):
-    plan = ablate(SWEEP, options(tmp_path, budget=0.0), inline, progress=False)
+def test_no_run_is_started_when_time_is_up(tmp_path, inline, sweep):
+    plan = ablate(sweep, options(tmp_path, budget=0.0), inline, progress=False)
     assert inline.tasks == []
     assert len(plan.due) == 4
-    clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(running._Sitting, "elapsed", lambda self: next(clock))
-    ablate(SWEEP, options(tmp_path, budget=15.0), inline, progress=False)
+
+    class Slow(inline):
+        def __init__(self, task):
+            super().__init__(task)
+            time.sleep(1)
+
+    ablate(sweep, options(tmp_path, budget=0.9), Slow, progress=False)
     assert len(inline.tasks) == 1
 
 
@@ -142,8 +153,10 @@ def interrupt_in_step(monkeypatch, number):
     monkeypatch.setattr(Training, "step", step)
 
 
-def test_an_interrupted_run_goes_on_to_the_same_result(tmp_path, inline, monkeypatch, toy_splits):
-    ablate(SWEEP, options(tmp_path), inline, progress=False)
+def test_an_interrupted_run_goes_on_to_the_same_result(
+    tmp_path, inline, monkeypatch, toy_splits, sweep
+):
+    ablate(sweep, options(tmp_path), inline, progress=False)
     task = inline.tasks[-1]
     again = task | {name: str(tmp_path / "again" / name) for name in ("folder", "result")}
     with monkeypatch.context() as patch:
@@ -159,11 +172,11 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tmp_path, inline, monkeyp
     assert whole["test"] == resumed["test"]
 
 
-def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_begins_anew(
-    tmp_path, inline, monkeypatch, toy_splits, capsys
+def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_starts_again(
+    tmp_path, inline, monkeypatch, toy_splits, capsys, sweep
 ):
     task = inline.tasks
-    ablate(replace(SWEEP, compared=({"ks": (1,)},)), options(tmp_path), inline, progress=False)
+    ablate(replace(sweep, compared=({"ks": (1,)},)), options(tmp_path), inline, progress=False)
     task = inline.tasks[-1] | {n: str(tmp_path / "b" / n) for n in ("folder", "result")}
     with monkeypatch.context() as patch:
         interrupt_in_step(patch, 3)
@@ -171,12 +184,14 @@ def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_begins_anew(
             do_run(task, toy_splits)
     (tmp_path / "b" / "folder" / "state.pt").write_bytes(b"cut")
     do_run(task, toy_splits)
-    assert "begins anew" in capsys.readouterr().err
+    assert "starts again" in capsys.readouterr().err
     assert (tmp_path / "b" / "folder.damaged").is_dir()
     assert (tmp_path / "b" / "result").exists()
 
 
-def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(tmp_path, inline, monkeypatch):
+def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(
+    tmp_path, inline, monkeypatch, sweep
+):
     original = Training.step
 
     def step(self):
@@ -185,11 +200,11 @@ def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(tmp_path, inl
         return original(self)
 
     monkeypatch.setattr(Training, "step", step)
-    plan = ablate(SWEEP, options(tmp_path), inline, progress=False)
+    plan = ablate(sweep, options(tmp_path), inline, progress=False)
     assert plan.due == ()
-    stored = Stored.read(tmp_path / "results")
-    assert {config.learning_rate for config in stored.diverged} == {0.01}
-    assert len(stored.final) == 4
+    runs = load_results(tmp_path / "results").set_index("stage")
+    assert set(runs.loc["diverged", "learning_rate"]) == {0.01}
+    assert len(runs.loc["final"]) == 4
 
 
 class Failing:
@@ -207,14 +222,14 @@ class Failing:
         pass
 
 
-def test_failures_are_named_and_a_first_one_ends_the_sweep(tmp_path):
+def test_failures_are_named_and_a_first_one_ends_the_sweep(tmp_path, sweep):
     Failing.tasks = ()
     with pytest.raises(RecallkitError, match=r"1 runs of toy-ks failed(.|\n)*ended with status 1"):
-        ablate(SWEEP, options(tmp_path), Failing, progress=False)
+        ablate(sweep, options(tmp_path), Failing, progress=False)
     assert len(Failing.tasks) == 1
 
 
-def test_others_go_on_after_a_failure(tmp_path, inline):
+def test_others_go_on_after_a_failure(tmp_path, inline, sweep):
     class Second(inline):
         def __init__(self, task):
             self.status = 0
@@ -226,12 +241,12 @@ def test_others_go_on_after_a_failure(tmp_path, inline):
         def poll(self):
             return self.status
 
-    with pytest.raises(RecallkitError, match=r"2 runs of toy-ks failed(.|\n)*next sitting"):
-        ablate(SWEEP, options(tmp_path), Second, progress=False)
+    with pytest.raises(RecallkitError, match=r"2 runs of toy-ks failed(.|\n)*next session"):
+        ablate(sweep, options(tmp_path), Second, progress=False)
     assert len(inline.tasks) == 2
 
 
-def test_ctrl_c_stops_running_jobs_and_says_what_is_stored(tmp_path):
+def test_ctrl_c_stops_running_jobs_and_says_what_is_stored(tmp_path, sweep):
     stopped = []
 
     class Endless:
@@ -249,11 +264,11 @@ def test_ctrl_c_stops_running_jobs_and_says_what_is_stored(tmp_path):
             stopped.append("stopped")
 
     with pytest.raises(Stopped, match=r"0 of 8 runs are stored; the same command goes on"):
-        ablate(SWEEP, options(tmp_path, jobs=2), Endless, progress=False)
+        ablate(sweep, options(tmp_path, jobs=2), Endless, progress=False)
     assert stopped == ["asked", "stopped", "stopped"]
 
 
-def test_jobs_run_side_by_side_and_no_more_than_asked(tmp_path):
+def test_jobs_run_side_by_side_and_no_more_than_asked(tmp_path, sweep):
     most, alive = [], []
 
     class Slow:
@@ -272,95 +287,95 @@ def test_jobs_run_side_by_side_and_no_more_than_asked(tmp_path):
             pass
 
     with pytest.raises(RecallkitError, match="3 runs of toy-ks failed"):
-        ablate(SWEEP, options(tmp_path, jobs=3), Slow, progress=False)
+        ablate(sweep, options(tmp_path, jobs=3), Slow, progress=False)
     assert max(most) == 3
 
 
 def test_cores_are_shared(monkeypatch):
-    assert running.threads_of_each(1) is None
-    monkeypatch.setattr(running, "_cores", lambda: 16)
-    assert [running.default_jobs("cpu"), running.default_jobs("cuda")] == [4, 1]
-    assert running.threads_of_each(4) == 4
-    monkeypatch.setattr(running, "_cores", lambda: 2)
-    assert running.default_jobs("cpu") == 1
-    assert running.threads_of_each(8) == 1
+    def use(cores):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+
+    assert threads_of_each(1) is None
+    use(16)
+    assert [default_jobs("cpu"), default_jobs("cuda")] == [4, 1]
+    assert threads_of_each(4) == 4
+    use(2)
+    assert default_jobs("cpu") == 1
+    assert threads_of_each(8) == 1
 
 
-def test_the_bar_shows_runs_and_time_left(tmp_path, inline, capsys):
-    ablate(SWEEP, options(tmp_path), inline)
+def test_the_bar_shows_runs_and_time_left(tmp_path, inline, capsys, sweep):
+    ablate(sweep, options(tmp_path), inline)
     shown = capsys.readouterr().err
     assert "toy-ks, " in shown
     assert "runs are stored" in shown
     assert "images/s" in shown
 
 
-def test_dry_run_says_how_many_and_how_long_and_from_what(tmp_path, inline, toy_splits):
-    text = describe(SWEEP, Stored(), device="cpu", splits=toy_splits)
-    assert "2 settings" in text
-    assert "2 of learning_rate, then 2 seeds" in text
-    assert "0 runs stored, 8 due" in text
-    assert "stored runs for 0 kinds of work, from steps taken now for 1" in text
-    ablate(replace(SWEEP, compared=SWEEP.compared[:1]), options(tmp_path), inline, progress=False)
-    stored = Stored.read(tmp_path / "results")
-    text = describe(SWEEP, stored, device="cpu")
-    assert f"{len(stored.tuning) + 2} runs stored, 4 due" in text
-    assert "from stored runs for 1 kinds of work, from steps taken now for 0" in text
-    assert "--jobs 1" in text
-    seconds = [r["seconds"] for r in (*stored.tuning.values(), *stored.final.values())]
-    assert f"about {4 * sum(seconds) / len(seconds):.0f} s" in text
+def test_runs_of_the_project_and_of_the_user_are_skipped(inline, user_results, monkeypatch, sweep):
+    done = replace(sweep, compared=sweep.compared[:1])
+    ablate(done, SweepOptions(device="cpu"), inline, progress=False)
+    assert len(list(user_results.glob("ablations/toy-ks/*.json"))) == 2
+    plan = ablate(sweep, SweepOptions(results=Path("other"), device="cpu", budget=0.0), inline)
+    assert {tuple(run.config.ks) for run in plan.due} == {(1, 2)}
+    presets = find_sweep("two-minutes")  # all of it is stored with the project
+    plan = ablate(presets, SweepOptions(device="cpu"), inline, progress=False)
+    assert plan.due == plan.later == ()
+    assert all(task["config"]["dataset"] == "emoji" for task in inline.tasks)
+    assert not any("two-minutes" in task["folder"] for task in inline.tasks)
 
 
-def test_dry_run_trains_nothing(monkeypatch, capsys, tmp_path, toy_splits):
-    from recallkit import data
-
-    monkeypatch.setitem(data.LOADERS, "emoji", lambda: toy_splits)
-    cli.main(["ablate", "toy-ks", "--dry-run", "--results", "r", "--device", "cpu"])
-    assert "0 runs stored, 8 due" in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
+def test_the_checkout_stays_as_it_is(inline, sweep, capsys):
+    """What is run and drawn goes to the user's results."""
+    before = {path: path.stat().st_mtime_ns for path in embedded("results").rglob("*")}
+    ablate(sweep, SweepOptions(device="cpu"), inline, progress=False)
+    cli.main(["plot", "toy.toml"])
+    assert "toy-ks.svg" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in embedded("results").rglob("*")} == before
 
 
 def rows(path):
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_plot_draws_from_stored_runs_alone(tmp_path, inline, monkeypatch, capsys):
-    ablate(SWEEP, options(tmp_path), inline, progress=False)
+def test_plot_draws_from_stored_runs_alone(tmp_path, inline, monkeypatch, capsys, sweep):
+    ablate(sweep, SweepOptions(device="cpu"), inline, progress=False)
     monkeypatch.setattr(Training, "__init__", lambda *a, **k: pytest.fail("trained"))
-    arguments = ["plot", "toy-ks", "--results", "results", "--out", "figures"]
+    arguments = ["plot", "toy.toml", "--out", "figures"]
     cli.main(arguments)
     shown = capsys.readouterr().out
     assert "drew figures/toy-ks.svg" in shown
     names = {f"toy-ks{part}.{kind}" for part in ("", "-cost") for kind in ("svg", "png", "csv")}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == names
-    stored = Stored.read(tmp_path / "results")
+    runs = load_results()
     for row in rows(tmp_path / "figures" / "toy-ks.csv"):
-        finals = [r for c, r in stored.final.items() if ", ".join(map(str, c.ks)) == row["ks"]]
-        assert {r["config"]["learning_rate"] for r in finals} == {float(row["tuned learning_rate"])}
-        recalls = [r["test"]["trained"]["R@1"] for r in finals]
-        assert float(row["test R@1"]) == pytest.approx(sum(recalls) / 2, abs=1e-6)
-        spread = abs(recalls[0] - recalls[1]) / 2
-        assert float(row["test R@1 ± 95 %"]) == pytest.approx(12.706 * spread, abs=1e-5)
-    looks = rows(tmp_path / "figures" / "toy-ks-cost.csv")
-    assert [(row["images"], row["updates"]) for row in looks] == [("80", "5"), ("160", "10")] * 2
+        of_row = (runs["sweep"] == "toy-ks") & (runs["ks"].map(str) == row["ks"])
+        finals = runs[of_row & (runs["stage"] == "final")]
+        assert set(finals["learning_rate"]) == {float(row["learning_rate"])}
+        first, second = finals["R@1"]
+        assert float(row["R@1"]) == pytest.approx((first + second) / 2, abs=1e-6)
+        assert float(row["R@1 ±"]) == pytest.approx(12.7062 * abs(first - second) / 2, abs=1e-5)
+    lines = rows(tmp_path / "figures" / "toy-ks-cost.csv")
+    assert [(row["images"], row["updates"]) for row in lines] == [("80", "5"), ("160", "10")] * 2
     first = {p: p.read_bytes() for p in (tmp_path / "figures").glob("*.svg")}
     cli.main(arguments)
     assert all(path.read_bytes() == content for path, content in first.items())
 
 
 def test_plot_says_what_was_not_run(tmp_path, capsys):
-    cli.main(["plot", "toy-ks", "--results", "nothing", "--out", "figures"])
+    cli.main(["plot", "toy.toml", "--out", "figures"])
     assert capsys.readouterr().out.count("not run") == 2
-    assert {row["status"] for row in rows(tmp_path / "figures" / "toy-ks.csv")} == {"not run"}
+    assert {row["seeds"] for row in rows(tmp_path / "figures" / "toy-ks.csv")} == {"0"}
     assert "not run" in (tmp_path / "figures" / "toy-ks.svg").read_text()
     assert not (tmp_path / "figures" / "toy-ks-cost.svg").exists()
 
 
-def test_bad_names_end_with_a_remedy():
+def test_bad_names_end_with_a_remedy(sweep):
     for command in ("ablate", "plot"):
         with pytest.raises(SystemExit, match=r"no sweep 'size'. There are batch-size"):
             cli.main([command, "size"])
     with pytest.raises(SystemExit, match="jobs must be at least 1"):
-        cli.main(["ablate", "toy-ks", "--jobs", "0"])
+        cli.main(["ablate", "toy.toml", "--jobs", "0"])
 
 
 OWN = """
@@ -369,7 +384,7 @@ question = "Does it turn?"
 preset = "emoji"
 seeds = [0]
 [base]
-dataset = "pictures"
+dataset = "images"
 images = 96
 batch_size = 16
 image_size = 16
@@ -386,13 +401,13 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     """Ctrl-C to the command while a run is on its way, in processes of their own."""
     generator = torch.Generator().manual_seed(0)
     for c in range(12):
-        (tmp_path / "pictures" / f"class {c}").mkdir(parents=True)
+        (tmp_path / "images" / f"class {c}").mkdir(parents=True)
         for i in range(3):
             pixels = torch.randint(0, 256, (8, 9, 3), generator=generator, dtype=torch.uint8)
-            Image.fromarray(pixels.numpy()).save(tmp_path / "pictures" / f"class {c}" / f"{i}.png")
+            Image.fromarray(pixels.numpy()).save(tmp_path / "images" / f"class {c}" / f"{i}.png")
     endless = OWN.replace("images = 96", "images = 16000000")
     (tmp_path / "own.toml").write_text(endless.replace("ions = 2", "ions = 500000"))
-    command = [sys.executable, "-m", "recallkit", "ablate", "own.toml", "--results", "results"]
+    command = [sys.executable, "-m", "recallkit", "ablate", "own.toml"]
     process = subprocess.Popen(
         [*command, "--device", "cpu"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -406,7 +421,7 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     assert list(config.glob("*/state.pt"))
     [log] = config.glob("*.log")
     assert "steps; nothing is lost" in log.read_text()
-    assert not list(tmp_path.glob("results/**/*.json"))
+    assert not list(tmp_path.glob("user/**/*.json"))
 
     (tmp_path / "own.toml").write_text(OWN)
     done = subprocess.run(
@@ -414,7 +429,7 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "one seed" in done.stdout
-    assert len(list(tmp_path.glob("results/own/*.json"))) == 1
-    [tuning] = tmp_path.glob("results/own/tuning/*.json")
+    assert len(list(tmp_path.glob("user/ablations/own/*.json"))) == 1
+    [tuning] = tmp_path.glob("user/ablations/own/tuning/*.json")
     assert json.loads(tuning.read_text())["test"] == {}
-    assert make_plan(sweeps.find_sweep("own.toml"), Stored.read(tmp_path / "results")).due == ()
+    assert make_plan(find_sweep("own.toml"), Stored.of(load_results())).due == ()

@@ -1,0 +1,250 @@
+"""Means, intervals and verdicts: against other computations, and of runs that nobody ran."""
+
+import itertools
+import math
+import statistics
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.made_up_runs import made_up_result, made_up_runs
+from scipy import stats
+
+from recallkit.config import PRESETS
+from recallkit.experiments import (
+    SWEEPS,
+    Sweep,
+    compare,
+    contrast,
+    interval,
+    load_histories,
+    load_results,
+    project_results,
+    summarise,
+    sweep_history,
+    sweep_runs,
+    sweep_summary,
+    tuning_runs,
+    verdict,
+)
+from recallkit.experiments.sweeps import grid
+from recallkit.files import write_json
+
+SWEEP = Sweep(
+    "toy", "?", "emoji", grid(batch_size=(256, 64, 128), simix=(True, False)),
+    tuned={"learning_rate": (0.001, 0.002, 0.004)},
+)  # fmt: skip
+
+
+def recall(config):
+    return 0.3 + config.batch_size / 1000 + 0.1 * config.simix + 0.01 * config.seed % 1
+
+
+def row_of(table, **values):
+    [row] = [r for r in table.to_dict("records") if all(r[k] == v for k, v in values.items())]
+    return row
+
+
+# Student's t for 95 %, two-sided, of any table: by degrees of freedom.
+T95 = {1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764, 9: 2.2622, 11: 2.2010, 23: 2.0687}
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 12, 24])
+def test_an_interval_is_that_of_students_t(count):
+    values = np.random.default_rng(count).normal(0.5, 0.1, count).tolist()
+    mean, margin = interval(values)
+    assert mean == pytest.approx(statistics.fmean(values))
+    expected = T95[count - 1] * statistics.stdev(values) / math.sqrt(count)
+    assert margin == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_value_has_no_interval_and_none_has_no_mean():
+    assert interval([0.5]).mean == 0.5
+    assert math.isnan(interval([0.5]).margin)
+    assert interval([0.5, 0.5]).margin == 0
+    with pytest.raises(ValueError, match="at least one number"):
+        interval([])
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 3), (3, 12), (12, 2)])
+def test_a_difference_is_that_of_welch(n, m):
+    random = np.random.default_rng(n + m)
+    before, after = random.normal(0.5, 0.01, n), random.normal(0.51, 0.05, m)
+    found = compare(before.tolist(), after.tolist())
+    test = stats.ttest_ind(after, before, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    assert found.change == pytest.approx(after.mean() - before.mean())
+    assert found.margin == pytest.approx((high - low) / 2)
+    assert (found.verdict == "no difference seen") == (test.pvalue > 0.05)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ([0.5, 0.51, 0.49], [0.6, 0.61, 0.59], "rises"),
+        ([0.6, 0.61, 0.59], [0.5, 0.51, 0.49], "falls"),
+        ([0.5, 0.51, 0.49], [0.5, 0.52, 0.5], "no difference seen"),
+        ([0.5, 0.5], [0.6, 0.6], "rises"),
+        ([0.5, 0.5], [0.5, 0.5], "no difference seen"),
+        ([0.5], [0.6, 0.61], "one seed"),
+        ([], [0.6, 0.61], "not run"),
+    ],
+)
+def test_a_verdict_needs_an_interval_without_zero(before, after, said):
+    assert compare(before, after).verdict == said
+
+
+def test_every_stored_mean_and_interval_is_that_of_another_computation():
+    """Every setting of every sweep: all that the tables of the pages stand on."""
+    runs, checked = project_results(), 0
+    for sweep in SWEEPS.values():
+        finals = sweep_runs(sweep, runs).to_dict("records")
+        for row in sweep_summary(sweep, runs).to_dict("records"):
+            own = [run for run in finals if all(run[name] == row[name] for name in sweep.axes)]
+            assert len({run["learning_rate"] for run in own}) <= 1
+            assert row["seeds"] == len(own)
+            if own:
+                assert sorted(run["seed"] for run in own) == [0, 1, 2]
+                for metric in ("R@1", "mAP@R", "validation R@1"):
+                    values = [run[metric] for run in own]
+                    margin = T95[2] * statistics.stdev(values) / math.sqrt(3)
+                    assert row[metric] == pytest.approx(statistics.fmean(values), abs=1e-12)
+                    assert row[f"{metric} ±"] == pytest.approx(margin, rel=1e-4)
+                checked += 1
+    assert checked >= 86
+
+
+def test_every_stored_final_run_belongs_to_a_sweep():
+    runs = project_results()
+    finals = set(runs.loc[runs["stage"] == "final", "key"])
+    assert finals == {key for s in SWEEPS.values() for key in sweep_runs(s, runs)["key"]}
+
+
+def test_twelve_seeds_are_no_limit(tmp_path):
+    sweep = replace(SWEEP, seeds=tuple(range(12)), compared=SWEEP.compared[:2])
+    noise = np.random.default_rng(0).normal(0, 0.01, 2000)
+    runs = made_up_runs(tmp_path, sweep, lambda c: 0.5 + 0.1 * c.simix + noise[c.seed])
+    summary = sweep_summary(sweep, runs)
+    assert summary["seeds"].tolist() == [12, 12]
+    margin = T95[11] * np.std(noise[:12], ddof=1) / math.sqrt(12)
+    assert summary["R@1 ±"].to_numpy() == pytest.approx(margin, rel=1e-4)
+    off, on = ({"batch_size": 256, "simix": mixed} for mixed in (False, True))
+    assert verdict(sweep, off, on, runs) == "rises"
+
+
+def test_a_summary_over_seeds(tmp_path):
+    config = PRESETS["emoji"]
+    for number, (size, value) in enumerate([(128, 0.4), (128, 0.6), (64, 0.3)]):
+        run = replace(config, batch_size=size, seed=number)
+        device = {"device": f"machine {number % 2}"}
+        write_json(tmp_path / f"{number}.json", made_up_result(run, 0.5, value, **device))
+    write_json(tmp_path / "ablations/x/tuning/a.json", made_up_result(config, 0.9))
+    table = summarise(load_results(tmp_path), "batch_size")
+    assert table.index.tolist() == [64, 128]
+    assert table["mean"].tolist() == pytest.approx([0.3, 0.5])
+    assert table["count"].tolist() == [1, 2]
+    assert math.isnan(table["margin"][64])
+    assert table["margin"][128] == pytest.approx(T95[1] * 0.1, rel=1e-4)
+    assert table["device"].tolist() == ["machine 0", "machine 0 and machine 1"]
+    by_both = summarise(load_results(tmp_path), ["batch_size", "ks"], metric="validation R@1")
+    assert by_both.loc[(128, (1, 2, 4, 8, 16)), "count"] == 3
+
+
+def test_a_row_of_a_sweep_has_what_was_tuned_and_the_mean_of_its_seeds(tmp_path):
+    table = sweep_summary(SWEEP, made_up_runs(tmp_path, SWEEP, recall))
+    assert table["batch_size"].tolist() == [64, 64, 128, 128, 256, 256]
+    assert table["simix"].tolist() == [False, True] * 3
+    row = row_of(table, batch_size=256, simix=True)
+    assert (row["learning_rate"], row["seeds"], row["diverged"]) == (0.002, 3, 0)
+    assert row["R@1"] == pytest.approx(0.3 + 0.256 + 0.1 + 0.01)
+    assert row["mAP@R"] == pytest.approx(row["R@1"] / 2)
+    assert row["R@1 ±"] == pytest.approx(T95[2] * 0.01 / math.sqrt(3), rel=1e-4)
+    assert (row["rise"], row["seconds"], row["processor_seconds"]) == (
+        pytest.approx(0.001), pytest.approx(11.0), pytest.approx(22.0),
+    )  # fmt: skip
+    assert (row["device"], row["shared"], row["edges"]) == ("a processor", False, "")
+
+
+def test_what_lacks_or_diverged_is_seen(tmp_path):
+    def value(config):
+        if config.batch_size == 64 or (config.batch_size == 128 and config.seed == 2):
+            return None
+        return recall(config)
+
+    def lacks(config):
+        return config.batch_size == 256 and config.seed == 1000
+
+    table = sweep_summary(SWEEP, made_up_runs(tmp_path, SWEEP, value, lacks=lacks))
+    for size, seeds, diverged, failed in [(64, 0, 0, True), (128, 2, 1, False), (256, 0, 0, False)]:
+        row = row_of(table, batch_size=size, simix=True)
+        assert (row["seeds"], row["diverged"], row["failed"]) == (seeds, diverged, failed)
+        assert math.isnan(row["R@1"]) == math.isnan(row["learning_rate"]) == (seeds == 0)
+
+
+def test_seconds_of_a_shared_gpu_are_marked(tmp_path):
+    def others(config):
+        shared = {"side_by_side": 8} if config.batch_size == 256 else {}
+        return {"device_type": "cuda", "device": "a GPU"} | shared
+
+    table = sweep_summary(SWEEP, made_up_runs(tmp_path, SWEEP, recall, others=others))
+    assert table["shared"].tolist() == [False] * 4 + [True] * 2
+    assert table["processor_seconds"].isna().all()
+
+
+def test_tuning_runs_are_those_of_the_sweep_in_its_order(tmp_path):
+    made_up_runs(tmp_path, SWEEP, recall)
+    other = replace(SWEEP, name="other", compared=({"per_class": 2},))
+    runs = made_up_runs(tmp_path, other, lambda c: None if c.learning_rate == 0.004 else 0.5)
+    tried = tuning_runs(SWEEP, runs)
+    assert tried["batch_size"].tolist() == [64] * 6 + [128] * 6 + [256] * 6
+    assert sorted(set(tried["learning_rate"])) == [0.001, 0.002, 0.004]
+    assert set(tuning_runs(other, runs)["learning_rate"]) == {0.001, 0.002}
+
+
+def test_a_history_is_the_mean_of_each_evaluation(tmp_path):
+    runs = made_up_runs(tmp_path, SWEEP, recall, rise=0.1)
+    history = sweep_history(SWEEP, runs, load_histories(tmp_path))
+    rows = [r for r in history.to_dict("records") if (r["batch_size"], r["simix"]) == (64, False)]
+    steps = 260_000 // 64
+    assert [row["updates"] for row in rows] == [steps // 2, steps]
+    assert [row["images"] for row in rows] == [steps // 2 * 64, steps * 64]
+    assert [row["seconds"] for row in rows] == [5.0, pytest.approx(11.0)]
+    assert [row["R@1"] for row in rows] == [pytest.approx(0.274), pytest.approx(0.374)]
+    assert {row["seeds"] for row in rows} == {3}
+    assert len(sweep_history(SWEEP, load_results(tmp_path / "x"), load_histories(tmp_path))) == 0
+
+
+def test_a_verdict_of_each_pair_is_that_of_its_runs(tmp_path):
+    runs = made_up_runs(tmp_path, SWEEP, recall)
+    settings = [SWEEP.values(setting) for setting in SWEEP.compared]
+    for before, after in itertools.permutations(settings, 2):
+        change = 0.001 * (after["batch_size"] - before["batch_size"])
+        change += 0.1 * (after["simix"] - before["simix"])
+        found = contrast(SWEEP, before, after, runs)
+        assert found.change == pytest.approx(change)
+        assert found.verdict == verdict(SWEEP, before, after, runs)
+        assert found.verdict == ("rises" if change > 0 else "falls")
+
+
+def test_a_verdict_stands_on_the_projects_runs_alone(user_results):
+    before, after = {"batch_size": 512}, {"batch_size": 4096}
+    assert verdict("ten-minutes", before, after) == "not run"
+    runs = made_up_runs(user_results, SWEEPS["ten-minutes"], recall)
+    assert verdict("ten-minutes", before, after) == "not run"
+    assert verdict("ten-minutes", before, after, load_results()) == "rises"
+    assert verdict("ten-minutes", before, after, runs) == "rises"
+
+
+def test_a_setting_that_a_sweep_does_not_compare_is_an_error():
+    message = r"compares no .*512.*name a value of each of batch_size, simix"
+    with pytest.raises(ValueError, match=message):
+        verdict("batch-size", {"batch_size": 512}, {"batch_size": 128})
+    with pytest.raises(ValueError, match="'batch_size': 7"):
+        verdict("ten-minutes", {"batch_size": 512}, {"batch_size": 7})
+
+
+def test_the_table_of_a_sweep_without_runs_is_whole():
+    table = sweep_summary(SWEEP, pd.DataFrame(columns=project_results().columns))
+    assert len(table) == 6
+    assert table["seeds"].sum() == 0
