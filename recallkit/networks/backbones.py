@@ -1,6 +1,5 @@
 """Backbones of torchvision and timm, cut before their global pooling."""
 
-import difflib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.networks.weights import built_with_weights
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
@@ -148,6 +147,5 @@ class _TimmFeatures(nn.Module):
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:
     """Describe a name that no network has, with the nearest known ones."""
-    near = difflib.get_close_matches(name, known)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are small, {where}"
+    hint = did_you_mean(name, known) or f"known are small, {where}"
     return f"name {name!r} is not a network: {hint}"
