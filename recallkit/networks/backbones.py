@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from recallkit.errors import RecallkitError, did_you_mean
+from recallkit.errors import did_you_mean, needs_extra
 from recallkit.networks.weights import built_with_weights
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
@@ -62,9 +62,10 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
 
     Raises:
         ValueError: an unknown name.
-        RecallkitError: its published weights cannot be loaded.
+        RecallkitError: torchvision is not installed, or its published weights cannot be loaded.
     """
-    from torchvision import models
+    with needs_extra(f'the network "{name}"'):
+        from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
@@ -109,10 +110,8 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
         ValueError: an unknown name.
         RecallkitError: timm is not installed, or its published weights cannot be loaded.
     """
-    try:
+    with needs_extra(f'the network "timm/{name}"'):
         import timm
-    except ImportError as error:
-        raise RecallkitError(f'the network "timm/{name}" needs timm: pip install timm') from error
     if not timm.is_model(name):
         raise ValueError(unknown_name(name, timm.list_models(), "timm.list_models() names them"))
     build = partial(timm.create_model, name, pretrained, num_classes=0, global_pool="")
