@@ -111,7 +111,7 @@ def test_load_by_name_wants_a_root(tree):
         load("sop")
     with pytest.raises(ValueError, match=r"known data sets are: emoji.*, cub, "):
         load("holidays")
-    with pytest.raises(ValueError, match=r"no data set or folder 'soup'; did you mean sop\?"):
+    with pytest.raises(ValueError, match=r"no data set or folder 'soup'; did you mean sop "):
         load("soup")
 
 
