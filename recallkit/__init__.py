@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from recallkit.config import PRESETS, Config
     from recallkit.data import load
     from recallkit.errors import RecallkitError
-    from recallkit.evaluation.embedding import embed, embed_pixels, evaluate
+    from recallkit.evaluation import embed, embed_pixels, evaluate
     from recallkit.experiments import load_results
     from recallkit.large_batch import LargeBatchStep
     from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
@@ -66,7 +66,7 @@ _CORE = {
 _WITH_EXTRAS = {
     "recallkit.config": ["PRESETS", "Config"],
     "recallkit.data": ["load"],
-    "recallkit.evaluation.embedding": ["embed", "embed_pixels", "evaluate"],
+    "recallkit.evaluation": ["embed", "embed_pixels", "evaluate"],
     "recallkit.experiments": ["load_results"],
     "recallkit.networks": ["build_network", "freeze_batch_norm"],
     "recallkit.training": ["Training", "choose_device", "load_run", "train"],

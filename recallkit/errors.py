@@ -1,4 +1,4 @@
-"""The exceptions for what a user can mend: a file, a folder, a setting, a package to install."""
+"""The exceptions for what a user can repair: a file, a folder, a setting, a package to install."""
 
 import difflib
 from collections.abc import Iterable, Iterator

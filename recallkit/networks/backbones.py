@@ -1,6 +1,5 @@
 """Backbones of torchvision and timm, cut before their global pooling."""
 
-import difflib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import did_you_mean, needs_extra
 from recallkit.networks.weights import built_with_weights
 
 _PROBE_SIZE = 64  # pixels; the smallest image that every torchvision family shrinks without error
@@ -63,9 +62,10 @@ def torchvision_backbone(name: str, pretrained: bool) -> Backbone:
 
     Raises:
         ValueError: an unknown name.
-        RecallkitError: its published weights cannot be loaded.
+        RecallkitError: torchvision is not installed, or its published weights cannot be loaded.
     """
-    from torchvision import models
+    with needs_extra(f'the network "{name}"'):
+        from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:
@@ -110,10 +110,8 @@ def timm_backbone(name: str, pretrained: bool) -> Backbone:
         ValueError: an unknown name.
         RecallkitError: timm is not installed, or its published weights cannot be loaded.
     """
-    try:
+    with needs_extra(f'the network "timm/{name}"'):
         import timm
-    except ImportError as error:
-        raise RecallkitError(f'the network "timm/{name}" needs timm: pip install timm') from error
     if not timm.is_model(name):
         raise ValueError(unknown_name(name, timm.list_models(), "timm.list_models() names them"))
     build = partial(timm.create_model, name, pretrained, num_classes=0, global_pool="")
@@ -148,6 +146,5 @@ class _TimmFeatures(nn.Module):
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:
     """Describe a name that no network has, with the nearest known ones."""
-    near = difflib.get_close_matches(name, known)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are small, {where}"
+    hint = did_you_mean(name, known) or f"known are small, {where}"
     return f"name {name!r} is not a network: {hint}"

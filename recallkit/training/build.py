@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recallkit.config import Config
 from recallkit.data.transforms import TrainTransform
+from recallkit.errors import needs_extra
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
 from recallkit.networks import RetrievalNetwork, build_network
 
@@ -77,7 +78,8 @@ def make_baseline_loss(name: str, **arguments: Any) -> nn.Module:
         name: a key of ``BASELINE_LOSSES``.
         arguments: further arguments of its class.
     """
-    from pytorch_metric_learning import losses
+    with needs_extra(f"the loss {name}"):
+        from pytorch_metric_learning import losses
 
     kind, settings = BASELINE_LOSSES[name]
     return getattr(losses, kind)(**settings, **arguments)
@@ -93,7 +95,8 @@ class _BaselineLoss(nn.Module):
     classes: Tensor  # (C,) labels in order
 
     def __init__(self, config: Config, labels: Tensor) -> None:
-        from pytorch_metric_learning.distances import CosineSimilarity
+        with needs_extra(f"the loss {config.loss}"):
+            from pytorch_metric_learning.distances import CosineSimilarity
 
         super().__init__()
         self.register_buffer("classes", labels.unique(), persistent=False)

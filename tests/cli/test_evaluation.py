@@ -39,6 +39,6 @@ def test_errors_are_one_line_and_name_the_remedy(tmp_path, failing):
     (tmp_path / "empty").mkdir()
     assert "Train one with: recallkit train" in failing("evaluate")
     assert "is not a run" in failing("evaluate", "empty")
-    assert "gone.png" in failing("search", "gone.png")
+    assert "there is no image gone.png" in failing("search", "gone.png")
     (tmp_path / "text.png").write_text("no image")
-    assert "text.png cannot be read as " in failing("search", "text.png")
+    assert "text.png cannot be read as an image" in failing("search", "text.png")

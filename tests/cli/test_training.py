@@ -97,7 +97,7 @@ def test_an_image_that_cannot_be_read(image_folder, tmp_path, capsys, failing, w
     options = ["--dataset", "images", "--batch-size", "8", "--workers", workers]
     options += ["--no-tensorboard", "--out", "mine"]
     message = failing("train", *options)
-    assert "class 3/1.jpg cannot be read as " in message
+    assert "class 3/1.jpg cannot be read as an image" in message
     assert "--on-bad-image skip" in message
     shutil.rmtree(tmp_path / "mine", ignore_errors=True)
     cli.main(["train", *options, "--on-bad-image", "skip"])

@@ -201,7 +201,7 @@ def test_patch_tokens_can_be_pooled_without_the_class_token():
 
 def test_without_timm_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(RecallkitError, match="pip install timm"):
+    with pytest.raises(RecallkitError, match=r"pip install \"recallkit\[train\]\""):
         build_network("timm/resnet10t")
 
 

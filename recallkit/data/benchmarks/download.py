@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, needs_extra
 
 __all__ = ["Archive", "fetch"]
 
@@ -44,12 +44,8 @@ def fetch(archive: Archive, folder: Path) -> Path:
         RecallkitError: torchvision is not installed; no connection; a file that is not the
             published one; a full disk; an entry that would be written outside of ``folder``.
     """
-    try:
+    with needs_extra("downloading"):
         from torchvision.datasets.utils import download_url
-    except ImportError as error:
-        raise RecallkitError(
-            'downloading needs torchvision: pip install "recallkit[train]"'
-        ) from error
     try:
         download_url(archive.url, folder, archive.name, archive.md5)
     except (OSError, HTTPException) as error:

@@ -13,7 +13,7 @@ from recallkit.data.benchmarks.list_files import (
     read_rows,
     read_words,
 )
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, needs_extra
 
 Entry = tuple[str, str, int]  # path, class, line of an image
 
@@ -78,10 +78,8 @@ def read_cars(root: Path) -> Lists:
 
 def _cars_annotations(file: Path) -> list[tuple[str, int]]:
     """Read path and class of each entry of the struct array ``annotations``."""
-    try:
+    with needs_extra(f"reading {file}"):
         from scipy.io import loadmat
-    except ImportError as error:
-        raise RecallkitError(f"reading {file} needs scipy: pip install scipy") from error
     if not file.is_file():
         raise RecallkitError(f"{file} is missing")
     try:

@@ -110,6 +110,8 @@ def test_load_by_name_wants_a_root(tree):
     with pytest.raises(ValueError, match="--root DIR"):
         load("sop")
     with pytest.raises(ValueError, match=r"known data sets are: emoji.*, cub, "):
+        load("holidays")
+    with pytest.raises(ValueError, match=r"no data set or folder 'soup'; did you mean sop "):
         load("soup")
 
 
@@ -242,7 +244,7 @@ def test_counts_from_memory_are_told_not_enforced(tree, monkeypatch):
 def test_without_scipy_the_remedy_is_named(tree, monkeypatch):
     root = tree("cars196")
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(RecallkitError, match="pip install scipy"):
+    with pytest.raises(RecallkitError, match=r"pip install \"recallkit\[train\]\""):
         load_benchmark("cars196", root)
 
 
