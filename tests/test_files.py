@@ -1,11 +1,9 @@
 """Files that are whole or not there, JSON, and the folders."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from recallkit import files
 from recallkit.errors import RecallkitError
 from recallkit.files import (
     cache_folder,
@@ -123,11 +121,12 @@ def test_folders_follow_the_environment(tmp_path, monkeypatch):
     assert cache_folder() == Path.home() / ".cache" / "recallkit"
 
 
-def test_what_comes_with_the_package_is_there(monkeypatch, tmp_path):
-    for name in ("emoji", "glyphs", "paper", "results"):
-        assert os.listdir(embedded(name))
-    monkeypatch.setattr(files, "PACKAGE", tmp_path / "site" / "recallkit")
-    with pytest.raises(RecallkitError, match=r"'emoji' .* missing.*embedded.emoji"):
-        embedded("emoji")
-    (tmp_path / "site" / "recallkit" / "embedded" / "emoji").mkdir(parents=True)
-    assert embedded("emoji") == tmp_path / "site" / "recallkit" / "embedded" / "emoji"
+@pytest.mark.parametrize("name", ["emoji", "glyphs", "paper", "results", "notebooks"])
+def test_what_comes_with_recallkit_is_there(name):
+    assert embedded(name).name == name
+    assert any(embedded(name).iterdir())
+
+
+def test_what_does_not_come_with_recallkit_is_named():
+    with pytest.raises(RecallkitError, match=r"'unheard of'.* is missing: there is no folder"):
+        embedded("unheard of")

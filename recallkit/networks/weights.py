@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, needs_extra
 
 
 def built_with_weights(build: Callable[[], nn.Module], name: str, pretrained: bool) -> nn.Module:
@@ -53,10 +53,10 @@ def load_backbone(backbone: nn.Module, path: Path) -> None:
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
+    with needs_extra("reading .safetensors"):
+        from safetensors.torch import load_file
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         return state.get("state_dict", state)

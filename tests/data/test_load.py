@@ -4,7 +4,7 @@ from recallkit.data import LOADERS, load
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no data set.* 'emojis'; .*emoji"):
+    with pytest.raises(ValueError, match=r"no data set.* 'emojis'; did you mean emoji\?"):
         load("emojis")
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from recallkit.data.emoji.archive import SIDE
 from recallkit.data.emoji.sources import IconSet
-from recallkit.errors import RecallkitError
+from recallkit.errors import needs_extra
 
 
 def renderer_version() -> str:
@@ -25,13 +25,8 @@ def renderer_version() -> str:
 
 def _resvg() -> ModuleType:
     """Import resvg_py, which only the builder needs."""
-    try:
+    with needs_extra("rendering the drawings"):
         import resvg_py
-    except ImportError:
-        raise RecallkitError(
-            "resvg_py is not installed: it renders the drawings. "
-            'Install it by `pip install "recallkit[prepare]"` or `pip install resvg-py`.'
-        ) from None
     return resvg_py
 
 

@@ -15,7 +15,7 @@ import PIL
 from PIL import Image, ImageDraw, ImageFont, features
 
 from recallkit.data.glyphs.archive import SIDE
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, needs_extra
 
 LEVELS = 16  # grey levels: 4 bits a pixel
 
@@ -64,13 +64,8 @@ def characters(path: Path) -> list[int]:
 
 def _tables() -> ModuleType:
     """Import fontTools.ttLib, which only the builder needs."""
-    try:
+    with needs_extra("reading which characters a typeface has"):
         from fontTools import ttLib
-    except ImportError:
-        raise RecallkitError(
-            "fontTools is not installed: it reads which characters a typeface has. "
-            'Install it by `pip install "recallkit[prepare]"` or `pip install fonttools`.'
-        ) from None
     return ttLib
 
 
