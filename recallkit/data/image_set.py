@@ -1,7 +1,7 @@
 """What every data set becomes: images with labels, split by class."""
 
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -26,11 +26,9 @@ class Images(typing.Protocol):
 
     def __len__(self) -> int: ...
 
-    @typing.overload
-    def __getitem__(self, index: int, /) -> Tensor: ...
-
-    @typing.overload
-    def __getitem__(self, index: slice | Sequence[int] | Tensor, /) -> "Images": ...
+    def __getitem__(self, index: typing.Any, /) -> typing.Any:
+        """Give one image for a number, and the like of this for a slice, a list or a tensor."""
+        ...
 
     def split(self, size: int, /) -> Iterable[Tensor]:
         """Give the images in order, ``size`` at a time; the last chunk may have fewer."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recallkit.networks.backbones import Backbone, timm_backbone, torchvision_backbone
 from recallkit.networks.model import InputScale, RetrievalNetwork, SmallConvNet, freeze_batch_norm
@@ -27,7 +27,7 @@ def build_network(
     pretrained: bool | str | Path = False,
     freeze_bn: bool = True,
     image_size: int | None = None,
-) -> nn.Module:
+) -> RetrievalNetwork:
     """Build a network by its name.
 
     Args:
@@ -53,7 +53,7 @@ def build_network(
             embeddings included. Default: the size it was published for.
 
     Returns:
-        A module from images (B, 3, H, W), normalised to (pixel − 0.5) / 0.25 whatever the backbone
+        A network from images (B, 3, H, W), normalised to (pixel − 0.5) / 0.25 whatever the backbone
         was trained with, to unit vectors (B, D).
 
     Raises:

@@ -130,7 +130,7 @@ def _convolution_block(before: int, after: int) -> nn.Sequential:
     )
 
 
-def freeze_batch_norm(network: nn.Module) -> nn.Module:
+def freeze_batch_norm(network: _Module) -> _Module:
     """Fix the statistics of every BatchNorm; scale and shift are still trained.
 
     The layers stay in evaluation mode whatever ``network.train()`` says, so that the embedding of

@@ -5,6 +5,7 @@ from itertools import islice
 
 from torch import Tensor
 
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import Images
 from recallkit.data.prefetch import Reading, decoded_batches
 from recallkit.sampling import ClassBalancedSampler
@@ -64,6 +65,7 @@ class Batches:
 
     def _load(self, batches: Iterator[list[int]]) -> Iterator[Batch]:
         rows = (batch[own_rows(self.labels[batch], self.processes)] for batch in batches)
-        if isinstance(self.images, Tensor):
-            return ((indices, self.images[indices]) for indices in rows)
-        return decoded_batches(self.images, rows, self.reading, self.pin)
+        images = self.images
+        if isinstance(images, ImageFiles):
+            return decoded_batches(images, rows, self.reading, self.pin)
+        return ((indices, images[indices]) for indices in rows)
