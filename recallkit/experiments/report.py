@@ -69,7 +69,7 @@ def _benchmark(results: Path, name: str, table: Callable[[dict[str, Any]], str])
 def _source(stored: dict[str, Any], name: str) -> str:
     where = stored["device"]
     if stored.get("device_type", "cpu") == "cpu" and "threads" in stored:
-        where += f", {stored['threads']} thread" + ("s" if stored["threads"] > 1 else "")
+        where += f", {tables.threads(stored['threads'])}"
     made = f"torch {stored['libraries']['torch']}, commit {stored['commit']}"
     return f"{where}, {made}; made by `recallkit bench {name}`."
 

@@ -71,8 +71,8 @@ def first_light(results: Path) -> str:
             ["test classes, %", *COLUMNS],
             [[name, *_percents(own, COLUMNS)] for name, own in runs.items()],
         ),
-        f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, {first['threads']} "
-        f"threads, {seconds.min()} to {seconds.max()} s of training a run, torch {first['torch']}, "
+        f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
+        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s of training a run, torch {first['torch']}, "
         f"commit {first['commit']}; `data/results/first-light-seed*.json`, made by "
         f"`recallkit train --seed N --store first-light --project`.",
     )
@@ -301,7 +301,12 @@ def _repeated(first: pd.DataFrame, other: pd.DataFrame) -> list[str]:
 def baselines(card: str, results: Path) -> str:
     """Tabulate the data sets of a data card: pixels, an untrained network, trained presets."""
     tables = [_baselines(dataset, presets, results) for dataset, presets in CARDS[card].items()]
-    return "\n\n".join(filter(None, tables)) or NOTHING
+    text = "\n\n".join(filter(None, tables))
+    return (
+        with_source(text, "Mean ± 95 % interval over seeds; from `data/results`.")
+        if text
+        else NOTHING
+    )
 
 
 def _baselines(dataset: str, presets: Sequence[str], results: Path) -> str:
@@ -330,6 +335,11 @@ def _measured(results: Path, dataset: str, row: Row) -> list[str]:
 def with_source(table: str, source: str) -> str:
     """Return a table, and below it in italics where its numbers are from."""
     return f"{table}\n\n{textwrap.fill(f'*{source}*', LINE, break_on_hyphens=False)}"
+
+
+def threads(count: int) -> str:
+    """Return a number of threads in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def percent(mean: float, margin: float = math.nan) -> str:

@@ -1,0 +1,215 @@
+"""The pages say what the project's results say, and the tables what their runs say."""
+
+import shutil
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers.made_up_runs import made_up_result, made_up_runs
+
+from recallkit import data
+from recallkit.config import PRESETS
+from recallkit.experiments import SWEEPS, Sweep, report_tables, sweep_summary
+from recallkit.experiments.report import PAGES, SHOWN, draw_shown, filled, measure
+from recallkit.experiments.report_tables import reference_of, summary_table
+from recallkit.experiments.sweeps import grid
+from recallkit.files import embedded, read_json, write_json
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = embedded("results")
+COUNTS = {"R@1": 0.5, "R@2": 0.6, "R@4": 0.7, "R@8": 0.8, "mAP@R": 0.25}
+
+
+def rows_of(text):
+    """The cells of all tables, without header and rule."""
+    tables = [part.splitlines()[2:] for part in text.split("\n\n") if part.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for lines in tables for line in lines
+    ]
+
+
+def blocks():
+    return [(page, name) for page, blocks in PAGES.items() for name in blocks]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).exists()])
+def test_a_page_is_what_the_stored_results_give(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert filled(page, text, RESULTS) == text
+
+
+@pytest.mark.parametrize(("page", "name"), blocks())
+def test_tables_are_narrow_and_say_where_they_are_from(page, name):
+    text = PAGES[page][name](RESULTS)
+    assert max(len(row) for row in rows_of(text)) <= 9
+    lines = [line for line in text.splitlines() if not line.startswith("|")]
+    assert max(map(len, lines)) <= 120
+    assert "commit" in text or "`data/results" in text
+
+
+@pytest.mark.parametrize(("page", "name"), blocks())
+def test_a_block_without_results_says_so(tmp_path, page, name):
+    assert PAGES[page][name](tmp_path).startswith("Nothing is stored.")
+
+
+def test_a_block_must_be_there_once():
+    marks = "<!-- begin first-light -->\nold\n<!-- end first-light -->"
+    assert "old" not in filled("README.md", f"before {marks} after", RESULTS)
+    for text, count in (("nothing", 0), (marks + marks, 2)):
+        with pytest.raises(ValueError, match=f"README.md .*'first-light' once, not {count} times"):
+            filled("README.md", text, RESULTS)
+
+
+def test_the_users_results_do_not_count(user_results):
+    before = PAGES["README.md"]["first-light"](RESULTS)
+    write_json(user_results / "mine.json", made_up_result(PRESETS["emoji"], 0.99, 0.99))
+    assert PAGES["README.md"]["first-light"](RESULTS) == before
+
+
+def store_named(folder, config, values, name="run", **others):
+    for seed, value in enumerate(values):
+        result = made_up_result(replace(config, seed=seed), 0.5, value, **others)
+        result["test"] |= {row: dict(COUNTS) for row in ("pixels", "untrained")}
+        result["test"]["trained"] = {**COUNTS, "R@1": value}
+        write_json(folder / f"{name}-{seed}.json", result)
+
+
+def test_first_light_has_mean_and_interval_of_its_seeds(tmp_path):
+    store_named(tmp_path, PRESETS["emoji"], [0.5, 0.6, 0.55], libraries={"torch": "9.9"})
+    text = report_tables.first_light(tmp_path)
+    pixels, untrained, trained = rows_of(text)
+    assert pixels == ["raw pixels", "50.0", "60.0", "70.0", "80.0", "25.0"]
+    assert untrained[0] == "network, untrained"
+    margin = 4.3027 * statistics.stdev([50, 60, 55]) / 3**0.5
+    assert trained == ["network, trained", f"55.0 ± {margin:.1f}", "60.0", "70.0", "80.0", "25.0"]
+    assert "3 seeds; a processor, 1 thread, 10 to 12 s" in text.replace("\n", " ")
+    assert "torch 9.9" in text
+
+
+def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
+    store_named(tmp_path, replace(PRESETS["sop-resnet50"], root="x"), [0.8], name="sop")
+    sweep = SWEEPS["two-minutes-finetuned"]
+    made_up_runs(tmp_path, replace(sweep, tuned={"learning_rate": (0.0005, 0.001, 0.002)}),
+                 lambda c: 0.5 + c.seed % 3 / 100 - 2 * abs(c.learning_rate - 0.001))  # fmt: skip
+    named, swept = rows_of(report_tables.benchmarks(tmp_path))
+    assert named[:6] == ["sop", "resnet50", "4,000", "55 epochs", "80.0", "25.0"]
+    assert named[6:] == ["0", "a processor", "abc1234"]
+    assert swept[1:4] == ["packaged/efficientnet_lite0", "512", "18,432 images"]
+    assert swept[6] == "0, 1, 2"
+    store_named(tmp_path, PRESETS["emoji-finetuned"], [0.9], name="again")
+    again = rows_of(report_tables.benchmarks(tmp_path))
+    assert sorted(row[6] for row in again) == ["0", "0, 1, 2"]
+
+
+def test_recipes_compare_a_preset_with_the_best_of_its_rivals(tmp_path):
+    sweep = SWEEPS["two-minutes"]
+    values = {128: 0.5, 512: 0.53}
+    made_up_runs(tmp_path, sweep, lambda c: values[c.batch_size] + c.seed % 3 / 1000
+                 - 2 * abs(c.learning_rate - 0.003))  # fmt: skip
+    [row] = rows_of(report_tables.recipes(tmp_path))
+    assert row[:4] == ["`emoji`", "128", "0.003", "`two-minutes`, 2 settings"]
+    assert row[5].startswith("batch 512: +3.0 ± ")
+    assert row[5].endswith(", rises")
+    assert row[7:] == ["22 s of one thread", "a processor"]
+
+
+def test_batch_sizes_stand_in_numeric_order(tmp_path):
+    made_up_runs(tmp_path, SWEEPS["batch-size"], lambda c: 0.5 + c.seed % 3 / 100,
+                 lacks=lambda c: c.batch_size == 512 and c.simix)  # fmt: skip
+    text = report_tables.batch_sizes(tmp_path)
+    header = [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
+    assert header[3:] == ["32", "128", "512", "2,048", "validation chooses"]
+    off, on = rows_of(text)
+    assert off[:3] == ["`emoji`", "100,000", "off"]
+    assert on[5] == ""  # what was not run is not in the table
+
+
+def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
+    def value(config):
+        worse = 0.1 * (config.loss == "circle") + 0.1 * (config.loss == "triplet") * config.seed
+        return 0.5 + config.seed % 3 / 1000 - worse % 1
+
+    made_up_runs(tmp_path, SWEEPS["losses"], value, lacks=lambda c: c.loss == "smooth-ap")
+    text = report_tables.sweeps(tmp_path)
+    assert text.count("**`") == 1
+    rows = {row[0]: row for row in rows_of(text)}
+    assert "Smooth-AP" not in rows
+    assert rows["RS@k"][4:7] == ["–", "", ""]
+    assert rows["circle"][4] == "RS@k"
+    assert rows["circle"][5].startswith("−10.0 ± ")
+    assert rows["circle"][6] == "falls"
+    assert rows["contrastive"][6] == "no difference seen"
+    assert "*not run: Smooth-AP*" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "reference"),
+    [
+        ({"batch_size": 512, "simix": False}, {"batch_size": 128, "simix": False}),
+        ({"batch_size": 512, "simix": True}, {"batch_size": 128, "simix": True}),
+        ({"batch_size": 128, "simix": False}, {"batch_size": 128, "simix": True}),
+        ({"batch_size": 128, "simix": True}, {"batch_size": 128, "simix": True}),
+    ],
+)
+def test_a_setting_is_compared_with_the_presets_at_the_same_simix(values, reference):
+    assert reference_of(SWEEPS["batch-size"], values) == reference
+
+
+def test_devices_stand_side_by_side(tmp_path):
+    sweep = replace(SWEEPS["two-minutes"], compared=({"batch_size": 512},))
+    runs = made_up_runs(tmp_path, sweep, lambda c: 0.5 + c.seed % 3 / 1000)
+    finals = runs[runs["stage"] == "final"]
+    for number, file in enumerate(finals["file"]):
+        result = read_json(Path(file))
+        result["test"]["trained"]["R@1"] += 0.1
+        write_json(tmp_path / "devices" / f"{number}.json", result | {"device": "a GPU"})
+    [row] = rows_of(report_tables.devices(tmp_path))
+    assert row[:4] == ["emoji", "512", "260,000", "a processor"]
+    assert row[5] == "a GPU"
+    assert row[7].startswith("+10.0 ± ")
+    assert row[8] == "rises"
+
+
+def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
+    write_json(tmp_path / "baselines" / "glyphs.json", {"test": {"pixels": COUNTS}})
+    [pixels] = rows_of(report_tables.baselines("glyphs", tmp_path))
+    assert pixels == ["raw pixels", "50.0", "60.0", "70.0", "80.0", "25.0"]
+    store_named(tmp_path, PRESETS["glyphs-cpu"], [0.8, 0.81, 0.82])
+    pixels, untrained, trained = rows_of(report_tables.baselines("glyphs", tmp_path))
+    assert (pixels[1], untrained[1]) == ("50.0", "50.0")
+    assert trained[0] == "preset `glyphs-cpu`, 3 seeds"
+    assert trained[1] == "81.0 ± 2.5"
+
+
+def test_measuring_stores_what_the_table_needs(tmp_path, monkeypatch, toy_splits):
+    monkeypatch.setitem(data.LOADERS, "glyphs", lambda: toy_splits)
+    path = measure("glyphs", tmp_path, device="cpu")
+    assert path == tmp_path / "baselines" / "glyphs.json"
+    names = [row[0] for row in rows_of(report_tables.baselines("glyphs", tmp_path))]
+    assert names == ["raw pixels", "network, untrained"]
+    with pytest.raises(ValueError, match="must be one of emoji, glyphs, glyphs-distorted, not 'l"):
+        measure("letters", tmp_path)
+
+
+def test_the_terminals_table_has_what_was_not_run(tmp_path):
+    sweep = Sweep("toy", "?", "emoji", grid(batch_size=(128, 64, 32)),
+                  tuned={"learning_rate": (0.001, 0.002, 0.004)})  # fmt: skip
+
+    def value(config):
+        return None if config.batch_size == 64 and config.seed in (2, 1000) else 0.5
+
+    def lacks(config):
+        return config.batch_size == 32 and config.seed != 1
+
+    runs = made_up_runs(tmp_path, sweep, value, lacks=lacks)
+    table = rows_of(summary_table(sweep, sweep_summary(sweep, runs)))
+    assert [row[0] for row in table] == ["batch 32", "batch 64", "batch 128"]
+    assert [row[-1] for row in table] == ["not run", "diverged", "3 seeds"]
+    assert table[2][1:3] == ["0.002", "50.0"]
+
+
+def test_the_figures_of_the_pages_can_be_drawn_again(tmp_path):
+    shutil.copytree(RESULTS / "ablations" / "batch-size", tmp_path / "ablations" / "batch-size")
+    files = draw_shown(tmp_path, tmp_path / "figures")
+    assert {file.stem for file in files} == set(SHOWN) - {"lengths"}  # one length alone is stored
