@@ -1,4 +1,7 @@
-"""The sweeps over batch sizes side by side: what SiMix adds, and what a longer training changes."""
+"""The sweeps over batch sizes side by side: what SiMix adds, and what a longer training changes.
+
+In all functions ``runs`` is a table of :func:`.load_results`. What was not run is left out.
+"""
 
 from collections.abc import Mapping
 
@@ -39,9 +42,6 @@ def trained_on(config: Config) -> str:
 def batch_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise all sweeps over batch sizes of which a final run is stored.
 
-    Args:
-        runs: of :func:`.load_results`.
-
     Returns:
         The columns of :func:`.sweep_summary`, and "sweep", "preset", "trained" in words, "images"
         of a whole training; "simix" also where a sweep does not vary it.
@@ -63,12 +63,9 @@ def _about(sweep: Sweep) -> dict[str, str | int]:
 def simix_effects(runs: pd.DataFrame) -> pd.DataFrame:
     """Compare SiMix on with SiMix off, at each batch size of each sweep that varies both.
 
-    Args:
-        runs: of :func:`.load_results`.
-
     Returns:
         "sweep", "preset", "trained" in words, "images" of a whole training, "batch_size"; "change"
-        of R@1 on test classes by SiMix, its "margin" and "verdict". What was not run is left out.
+        of R@1 on test classes by SiMix, its "margin" and "verdict".
     """
     rows = []
     for sweep in batch_sweeps():
@@ -85,9 +82,6 @@ def length_effects(runs: pd.DataFrame) -> pd.DataFrame:
     """Compare the larger of two batches with the smaller, after trainings of different length.
 
     The two are the smallest and the largest size that all lengths of a family have in common.
-
-    Args:
-        runs: of :func:`.load_results`.
 
     Returns:
         "trained" in words, "simix", "images" of a whole training, the "smaller" and "larger" batch;

@@ -117,15 +117,13 @@ def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Fi
     """
     summary = sweep_summary(sweep, runs)
     history = _placed(sweep, sweep_history(sweep, runs, histories))
-    costs = {"images": "images seen", "updates": "updates"}
+    costs = {"images_seen": "images seen", "updates": "updates"}
     if not _why_no_seconds(summary):
         known = summary.loc[summary["seeds"] > 0, "processor_seconds"].notna()
         name = "processor_seconds" if known.any() and known.all() else "seconds"
         costs[name] = f"{name.replace('_', ' ')} of training"
-    names = {"R@1": "recall", "R@1 ±": "margin"}
-    curves = history.assign(name=[as_text(value) for value in history["value"]]).rename(
-        columns=names
-    )
+    curves = history.rename(columns={"R@1": "recall", "R@1 ±": "margin"})
+    curves["name"] = [as_text(value) for value in history["value"]]
     fig, _ = plots.plot_costs(
         _nested(curves, ["series", "name"], lambda curve: curve.to_dict("list")),
         costs,

@@ -72,9 +72,9 @@ def first_light(results: Path) -> str:
             [[name, *_percents(own, COLUMNS)] for name, own in runs.items()],
         ),
         f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
-        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s of training a run, torch {first['torch']}, "
-        f"commit {first['commit']}; `data/results/first-light-seed*.json`, made by "
-        f"`recallkit train --seed N --store first-light --project`.",
+        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s of training a run, "
+        f"torch {first['torch']}, commit {first['commit']}; "
+        f"`data/results/first-light-seed*.json`, made by `recallkit train --seed N --store first-light --project`.",
     )
 
 

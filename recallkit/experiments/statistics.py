@@ -3,6 +3,9 @@
 A mean has the 95 % interval of Student's t, a difference that of Welch's t. A difference "rises" or
 "falls" if its interval leaves out 0; otherwise there is "no difference seen", and the interval says
 how large one could be nevertheless. At 95 %, expect one false difference in twenty comparisons.
+
+In all functions ``runs`` is a table of :func:`.load_results`. A run counts for a sweep if it has
+the settings, in whatever sweep it is stored.
 """
 
 import math
@@ -119,12 +122,7 @@ def joined(names: Iterable[str]) -> str:
 
 
 def sweep_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the final runs of a sweep: each compared setting as it was tuned, its seeds.
-
-    Args:
-        sweep: what is compared.
-        runs: of :func:`.load_results`; a run counts in whatever sweep it is stored.
-    """
+    """Return the final runs of a sweep: the seeds of each compared setting, as it was tuned."""
     stored = Stored.of(runs)
     tunings = [tune(sweep, setting, stored) for setting in sweep.in_order()]
     return pd.concat([_finals(sweep, tuning, runs) for tuning in tunings])
@@ -145,10 +143,6 @@ def tuning_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
 
 def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise a sweep: a row a compared setting, in the order of its values.
-
-    Args:
-        sweep: what is compared.
-        runs: of :func:`.load_results`.
 
     Returns:
         The compared settings; the tuned ones, NaN while they are not tuned. Over the seeds, NaN
@@ -199,8 +193,8 @@ def contrast(
         sweep: the sweep, or its name.
         before: a value for each setting that the sweep varies.
         after: the same, of the other setting.
-        runs: of :func:`.load_results`. None: those that come with the project, on which its
-            sentences rest; your own do not count.
+        runs: stored runs. None: those that come with the project, on which its sentences rest;
+            yours do not count.
 
     Raises:
         ValueError: if the sweep does not compare such a setting.
@@ -216,19 +210,11 @@ def verdict(
 ) -> str:
     """Say what R@1 on test classes does from one setting of a sweep to another.
 
-    For example ``verdict("losses", {"loss": "smooth-ap"}, {"loss": "recall@k"})``.
-
-    Args:
-        sweep: the sweep, or its name.
-        before: a value for each setting that the sweep varies.
-        after: the same, of the other setting.
-        runs: as for :func:`contrast`.
+    For example ``verdict("losses", {"loss": "smooth-ap"}, {"loss": "recall@k"})``; for arguments
+    and errors see :func:`contrast`.
 
     Returns:
         "rises", "falls", "no difference seen", "one seed" or "not run".
-
-    Raises:
-        ValueError: if the sweep does not compare such a setting.
     """
     return contrast(sweep, before, after, runs).verdict
 
@@ -255,22 +241,23 @@ def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> 
 
     Args:
         sweep: what is compared.
-        runs: of :func:`.load_results`.
+        runs: stored runs.
         histories: of :func:`.load_histories`, from the same folders.
 
     Returns:
         A row for each evaluation of each compared setting, in the order of the values: the compared
-        settings; "images" seen, "updates" done, "seconds" and "processor_seconds" of training, the
+        settings; "updates" done, "images_seen"; "seconds" and "processor_seconds" of training, the
         mean over seeds; "R@1" on validation classes, "R@1 ±" and "seeds".
     """
-    rows = []
-    finals, lines = sweep_runs(sweep, runs), histories[histories["stage"] == "final"]
-    for setting in sweep.in_order():
-        values = sweep.values(setting)
-        own = lines[lines["key"].isin(with_values(finals, values)["key"])]
-        for step, line in own.drop_duplicates(["key", "step"]).groupby("step"):
-            costs = line[["images", "seconds", "processor_seconds"]].mean(skipna=False).to_dict()
-            recall = interval(line["R@1"])
-            means = {"R@1": recall.mean, "R@1 ±": recall.margin, "seeds": len(line)}
-            rows.append(values | {"updates": step} | costs | means)
-    return pd.DataFrame(rows)
+    names = {"step": "updates", "images": "images_seen"}
+    lines = histories[histories["stage"] == "final"].rename(columns=names)
+    costs = ["images_seen", "seconds", "processor_seconds"]
+    lines = lines[["key", "updates", *costs, "R@1"]].drop_duplicates(["key", "updates"])
+    finals = sweep_runs(sweep, runs)[["key", *sweep.axes]].merge(lines, on="key")
+    groups = finals.groupby([*sweep.axes, "updates"], sort=False, dropna=False)
+    table = groups["R@1"].agg(**{"R@1": "mean", "R@1 ±": _margin, "seeds": "count"})
+    return groups[costs].mean().join(table).reset_index()
+
+
+def _margin(values: pd.Series) -> float:
+    return interval(values).margin

@@ -356,7 +356,10 @@ def test_plot_draws_from_stored_runs_alone(tmp_path, inline, monkeypatch, capsys
         assert float(row["R@1"]) == pytest.approx((first + second) / 2, abs=1e-6)
         assert float(row["R@1 ±"]) == pytest.approx(12.7062 * abs(first - second) / 2, abs=1e-5)
     lines = rows(tmp_path / "figures" / "toy-ks-cost.csv")
-    assert [(row["images"], row["updates"]) for row in lines] == [("80", "5"), ("160", "10")] * 2
+    assert [(row["images_seen"], row["updates"]) for row in lines] == [
+        ("80", "5"),
+        ("160", "10"),
+    ] * 2
     first = {p: p.read_bytes() for p in (tmp_path / "figures").glob("*.svg")}
     cli.main(arguments)
     assert all(path.read_bytes() == content for path, content in first.items())

@@ -208,7 +208,7 @@ def test_a_history_is_the_mean_of_each_evaluation(tmp_path):
     rows = [r for r in history.to_dict("records") if (r["batch_size"], r["simix"]) == (64, False)]
     steps = 260_000 // 64
     assert [row["updates"] for row in rows] == [steps // 2, steps]
-    assert [row["images"] for row in rows] == [steps // 2 * 64, steps * 64]
+    assert [row["images_seen"] for row in rows] == [steps // 2 * 64, steps * 64]
     assert [row["seconds"] for row in rows] == [5.0, pytest.approx(11.0)]
     assert [row["R@1"] for row in rows] == [pytest.approx(0.274), pytest.approx(0.374)]
     assert {row["seeds"] for row in rows} == {3}
