@@ -1,31 +1,41 @@
 """The subcommands ``runs``, ``ablate``, ``plot`` and ``compare``."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
 from recallkit.cli.shared import RUNS, results_to_write
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, did_you_mean
+from recallkit.experiments import SWEEPS, TOGETHER
 
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
     """Show the runs of a folder side by side.
 
-    How far each is, R@1 on validation and test classes, seconds, and the settings in which the
-    runs differ.
+    A row a run: how far it is, R@1 on validation and test classes, seconds, and the settings in
+    which the runs differ.
 
     Examples:
       recallkit runs
       recallkit runs ~/experiments
 
     Args:
-        folder: with a run folder for each run, at any depth.
+        folder: a folder with run folders, at any depth.
     """
     from recallkit.experiments import run_table
 
     print(run_table(folder))
 
 
+def _naming_sweeps(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Put the names of the sweeps into the docstring of a subcommand."""
+    function.__doc__ = (function.__doc__ or "").replace("SWEEPS", ", ".join(SWEEPS))
+    return function
+
+
+@_naming_sweeps
 def ablate(
     name: Positional[str],
     dry_run: bool = False,
@@ -39,11 +49,11 @@ def ablate(
 ) -> None:
     """Compare settings by a protocol: tune, train, test.
 
-    Each setting is tuned with the same budget, then trained with several seeds at its best rate.
-    Stored runs are skipped, unfinished ones go on; Ctrl-C loses nothing. The sweeps: batch-size,
-    batch-size-frozen, batch-size-glyphs, batch-size-glyphs-1m, batch-size-glyphs-4m, temperatures,
-    ks, definition, losses, per-class; or a .toml or .json file with one of your own. The protocol
-    stands in data/results/README.md.
+    Each setting is tuned with the same budget on validation classes. Then it is trained with
+    several seeds at its best learning rate, and evaluated once on test classes. Stored runs are
+    skipped and unfinished runs go on, so Ctrl-C loses nothing.
+
+    The sweeps: SWEEPS. Or name a .toml or .json file that declares your own.
 
     Examples:
       recallkit ablate batch-size --dry-run
@@ -53,18 +63,19 @@ def ablate(
       recallkit plot batch-size
 
     Args:
-        name: of a sweep, or a file that declares one.
-        dry_run: only say how many runs are due, how many stored, and how long it will take.
-        jobs: runs at a time, which share the cores; by default one, or one for four cores.
-        budget: minutes after which no run is started; those on their way are finished.
-        images: seen in each run, in the place of what the sweep says; stored apart.
-        seeds: of the final runs, in the place of the sweep's.
+        name: a sweep, or a file that declares one.
+        dry_run: only show how many runs are due and stored, and how long the due ones will take.
+        jobs: runs at a time, which share the cores. The default: one on a GPU, one for four cores
+            on a CPU.
+        budget: minutes after which no run is started; running ones are finished.
+        images: images seen in each run, in place of the sweep's; such runs are stored apart.
+        seeds: seeds of the final runs, in place of the sweep's.
         device: "auto" takes a GPU if there is one.
-        results: where results are stored. The default: $RECALLKIT_RESULTS, or ./results.
+        results: the folder to store results in. The default: $RECALLKIT_RESULTS, or ./results.
         project: store in data/results of the checkout (for maintainers).
     """
     from recallkit import experiments
-    from recallkit.training.environment import choose_device
+    from recallkit.training import choose_device
 
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
@@ -86,6 +97,7 @@ def ablate(
     print("\n".join(experiments.footnotes(sweep, summary)))
 
 
+@_naming_sweeps
 def plot(
     names: Positional[tuple[str, ...]],
     images: int | None = None,
@@ -96,11 +108,14 @@ def plot(
 ) -> None:
     """Draw sweeps from their stored runs.
 
-    One figure has R@1 on test classes with 95 % intervals; another the way there, against images
-    seen, updates and seconds; of batch sizes also what one common rate, or equal updates, would
-    have said. What is not stored says "not run". Three figures are of several
-    sweeps at once: batch-sizes (side by side), simix (what it adds to each) and lengths (what the
-    larger of two batches adds, by the length of training). "all" draws all that is stored.
+    Writes SVG and PNG, with the numbers of each figure as CSV. One figure of a sweep has R@1 on
+    test classes with 95 % intervals. Another has the way there, against images seen, updates and
+    seconds. Sweeps of batch sizes get two more: one learning rate for all, and equal updates.
+
+    Three figures compare sweeps: batch-sizes, side by side; simix, what SiMix adds to each;
+    lengths, what the larger of two batches adds, by the length of the training.
+
+    The sweeps: SWEEPS. Or name a .toml or .json file that declares your own.
 
     Examples:
       recallkit plot batch-size
@@ -110,25 +125,22 @@ def plot(
       recallkit plot ks --images 65000 --out figures
 
     Args:
-        names: of sweeps, files that declare one, batch-sizes, simix, lengths; or all.
+        names: sweeps, files that declare one, batch-sizes, simix, lengths; or all that is stored.
         images: as given to ablate.
         seeds: as given to ablate.
-        results: a folder of results to draw alone. The default: the project's, with yours.
-        out: where the figures go. The default: figures in $RECALLKIT_RESULTS, or in ./results.
+        results: draw the results of this folder alone. The default: the project's and yours.
+        out: the folder for the figures. The default: figures in $RECALLKIT_RESULTS, or in
+            ./results.
         project: draw into data/results/figures of the checkout (for maintainers).
     """
     from recallkit import experiments
-    from recallkit.experiments import SWEEPS, TOGETHER
 
-    if not names:
-        raise RecallkitError(
-            f"name what to draw: all, or some of {', '.join([*SWEEPS, *TOGETHER])}"
-        )
-    where = () if results is None else (results,)
-    runs, histories = experiments.load_results(*where), experiments.load_histories(*where)
+    _check_names(names)
+    folders = () if results is None else (results,)
+    runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
-        stored = [n for n, sweep in SWEEPS.items() if experiments.is_stored(sweep, runs)]
+        stored = [name for name, sweep in SWEEPS.items() if experiments.is_stored(sweep, runs)]
         names = (*stored, *TOGETHER)
     for name in names:
         if name in TOGETHER:
@@ -141,11 +153,23 @@ def plot(
     print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
 
 
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse names of nothing that can be drawn, before results are loaded."""
+    known = [*SWEEPS, *TOGETHER]
+    if not names:
+        raise RecallkitError(f"name what to draw: all, or some of {', '.join(known)}")
+    for name in names:
+        is_known = name in known or names == ("all",) or Path(name).suffix in (".toml", ".json")
+        if not is_known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise RecallkitError(f"there is no sweep {name!r}; {hint}")
+
+
 def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
     """Print the paper's tables beside stored runs.
 
-    Every number says what it is: published, unverified (from memory), a reproduction by others,
-    or run here, with seed and commit. What was not run says so.
+    Every number has its source: published, unverified (from memory), a reproduction by others, or
+    run here, with seed and commit. What was not run is "not run".
 
     Examples:
       recallkit compare
@@ -153,8 +177,8 @@ def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = N
       recallkit compare --results my-results
 
     Args:
-        datasets: which tables; by default all.
-        results: a folder of results to compare alone; by default the project's with yours.
+        datasets: which tables. The default: all.
+        results: compare the results of this folder alone. The default: the project's and yours.
     """
     from recallkit import experiments
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from recallkit.config import PRESETS, Config
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, did_you_mean
 
 Setting = Mapping[str, Any]
 
@@ -185,10 +185,8 @@ def find_sweep(name: str) -> Sweep:
         return SWEEPS[name]
     path = Path(name).expanduser()
     if path.suffix not in (".toml", ".json"):
-        raise RecallkitError(
-            f"there is no sweep {name!r}. There are {', '.join(SWEEPS)}; "
-            f"or name a .toml or .json file of your own."
-        )
+        others = f"there are {', '.join(SWEEPS)}; or name a .toml or .json file of your own"
+        raise RecallkitError(f"there is no sweep {name!r}; {did_you_mean(name, SWEEPS) or others}")
     return read_sweep(path)
 
 
