@@ -74,7 +74,8 @@ def first_light(results: Path) -> str:
         f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
         f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s of training a run, "
         f"torch {first['torch']}, commit {first['commit']}; "
-        f"`data/results/first-light-seed*.json`, made by `recallkit train --seed N --store first-light --project`.",
+        "`data/results/first-light-seed*.json`, made by "
+        "`recallkit train --seed N --store first-light --project`.",
     )
 
 
