@@ -6,8 +6,9 @@ Each of these calls takes less than ten minutes:
     python .ci/gpu.py out step emoji glyphs
     python .ci/gpu.py out sweep      (batch sizes on glyphs; the next call goes on with what is due)
 
-Needs torch, torchvision, triton, timm, safetensors, numpy, pillow and tqdm; the stage tests also
-needs pytest, pytest-xdist and hypothesis. A stage that takes too long is stopped.
+Needs torch, torchvision, triton, timm, safetensors, numpy, pillow and tqdm. The stage tests also
+needs pytest, pytest-xdist and hypothesis, the stage sweep pandas and scipy. A stage that takes too
+long is stopped.
 """
 
 import argparse
@@ -110,12 +111,11 @@ def sweep(folder: Path) -> None:
 
     Runs on their way at the end save their state, and are not stored.
     """
-    from recallkit.experiments.ablate import Options, ablate
-    from recallkit.experiments.plan import ABLATIONS
-    from recallkit.experiments.sweeps import SWEEPS
+    from recallkit.experiments import SWEEPS, SweepOptions, ablate
 
     # Several runs at a time: one of small images fills neither the GPU nor the cores.
-    options = Options(ABLATIONS, jobs=8, threads=2, device="cuda")
+    results = ROOT / "data" / "results"
+    options = SweepOptions(results, jobs=8, threads=2, device="cuda")
     short, long = SWEEPS["batch-size-glyphs-1m"], SWEEPS["batch-size-glyphs-4m"]
 
     def up_to(sweep, largest):
@@ -126,7 +126,7 @@ def sweep(folder: Path) -> None:
             ablate(part, options)
     finally:
         with tarfile.open(folder / "ablations.tgz", "w:gz") as archive:
-            archive.add(ABLATIONS, "ablations")
+            archive.add(results / "ablations", "ablations")
 
 
 RUN = {

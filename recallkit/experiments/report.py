@@ -18,12 +18,13 @@ from recallkit.bench.ranks import ranks_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
+from recallkit.errors import RecallkitError
 from recallkit.experiments import report_tables as tables
 from recallkit.experiments.figures import TOGETHER, draw_results, draw_together, save_figure
 from recallkit.experiments.results import load_results
 from recallkit.experiments.statistics import sweep_summary
 from recallkit.experiments.sweeps import SWEEPS
-from recallkit.files import embedded, read_json, write_json
+from recallkit.files import checkout, embedded, read_json, write_json
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 
@@ -176,9 +177,13 @@ def main(measure_first: tuple[str, ...] = (), figures: bool = False) -> None:
     Args:
         measure_first: data sets whose raw pixels and untrained network are measured before.
         figures: also draw the figures that pages show.
+
+    Raises:
+        RecallkitError: if recallkit does not run from a checkout.
     """
-    results = embedded("results")
-    root = results.parents[1]
+    root, results = checkout(), embedded("results")
+    if root is None:
+        raise RecallkitError("the pages are in a checkout, and recallkit is installed")
     for dataset in measure_first:
         print(f"wrote {measure(dataset, results)}")
     for page in PAGES:

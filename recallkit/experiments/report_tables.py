@@ -65,17 +65,14 @@ def first_light(results: Path) -> str:
     trained = runs["network, trained"]
     if trained.empty:
         return NOTHING
+    rows = [[name, *_percents(own, COLUMNS)] for name, own in runs.items()]
     first, seconds = trained.iloc[0], trained["seconds"].round().astype(int)
     return with_source(
-        text_table(
-            ["test classes, %", *COLUMNS],
-            [[name, *_percents(own, COLUMNS)] for name, own in runs.items()],
-        ),
+        text_table(["test classes, %", *COLUMNS], rows),
         f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
-        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s of training a run, "
-        f"torch {first['torch']}, commit {first['commit']}; "
-        "`data/results/first-light-seed*.json`, made by "
-        "`recallkit train --seed N --store first-light --project`.",
+        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s a run, torch "
+        f"{first['torch']}, commit {first['commit']}; made by `recallkit train --seed N --store "
+        "first-light --project` (`data/results/first-light-seed*.json`).",
     )
 
 
@@ -94,6 +91,7 @@ def _of_config(runs: pd.DataFrame, config: Config) -> pd.DataFrame:
 def benchmarks(results: Path) -> str:
     """Tabulate what was stored by name or trained with a preset's settings, over its seeds."""
     runs = runs_of_presets(load_results(results))
+    runs = runs.sort_values(["dataset", "pretrained", "frozen", "batch_size"], kind="stable")
     groups = runs.groupby([name for name in SETTINGS if name != "seed"], dropna=False, sort=False)
     rows = [_benchmark(group) for _, group in groups]
     header = ["data set", "network", "batch", "epochs or images", "R@1, %", "mAP@R, %"]

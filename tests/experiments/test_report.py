@@ -83,7 +83,7 @@ def test_first_light_has_mean_and_interval_of_its_seeds(tmp_path):
     assert untrained[0] == "network, untrained"
     margin = 4.3027 * statistics.stdev([50, 60, 55]) / 3**0.5
     assert trained == ["network, trained", f"55.0 ± {margin:.1f}", "60.0", "70.0", "80.0", "25.0"]
-    assert "3 seeds; a processor, 1 thread, 10 to 12 s" in text.replace("\n", " ")
+    assert "3 seeds; a processor, 1 thread, 10 to 12 s a run" in text.replace("\n", " ")
     assert "torch 9.9" in text
 
 
@@ -92,7 +92,7 @@ def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
     sweep = SWEEPS["two-minutes-finetuned"]
     made_up_runs(tmp_path, replace(sweep, tuned={"learning_rate": (0.0005, 0.001, 0.002)}),
                  lambda c: 0.5 + c.seed % 3 / 100 - 2 * abs(c.learning_rate - 0.001))  # fmt: skip
-    named, swept = rows_of(report_tables.benchmarks(tmp_path))
+    swept, named = rows_of(report_tables.benchmarks(tmp_path))
     assert named[:6] == ["sop", "resnet50", "4,000", "55 epochs", "80.0", "25.0"]
     assert named[6:] == ["0", "a processor", "abc1234"]
     assert swept[1:4] == ["packaged/efficientnet_lite0", "512", "18,432 images"]
