@@ -128,5 +128,5 @@ def test_what_comes_with_recallkit_is_there(name):
 
 
 def test_what_does_not_come_with_recallkit_is_named():
-    with pytest.raises(RecallkitError, match=r"'unheard of'.* is missing: there is no folder"):
+    with pytest.raises(RecallkitError, match=r"'unheard of'.* is missing: there is no "):
         embedded("unheard of")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import cast
 
 from torch import Tensor
 
-from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import Images
-from recallkit.data.prefetch import Reading, decoded_batches
+from recallkit.data.prefetch import Files, Reading, decoded_batches
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.distributed import Processes, own_rows
 
@@ -66,6 +66,6 @@ class Batches:
     def _load(self, batches: Iterator[list[int]]) -> Iterator[Batch]:
         rows = (batch[own_rows(self.labels[batch], self.processes)] for batch in batches)
         images = self.images
-        if isinstance(images, ImageFiles):
-            return decoded_batches(images, rows, self.reading, self.pin)
-        return ((indices, images[indices]) for indices in rows)
+        if isinstance(images, Tensor):
+            return ((indices, images[indices]) for indices in rows)
+        return decoded_batches(cast(Files, images), rows, self.reading, self.pin)

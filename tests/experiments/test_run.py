@@ -375,7 +375,7 @@ def test_plot_says_what_was_not_run(tmp_path, capsys):
 
 def test_bad_names_end_with_a_remedy(sweep):
     for command in ("ablate", "plot"):
-        with pytest.raises(SystemExit, match=r"no sweep 'size'. There are batch-size"):
+        with pytest.raises(SystemExit, match=r"no sweep 'size'; there are batch-size"):
             cli.main([command, "size"])
     with pytest.raises(SystemExit, match="jobs must be at least 1"):
         cli.main(["ablate", "toy.toml", "--jobs", "0"])

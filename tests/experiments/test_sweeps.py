@@ -95,7 +95,7 @@ def test_a_bad_value_is_named_when_it_is_used():
 
 
 def test_a_bad_name_has_its_remedy(tmp_path):
-    with pytest.raises(RecallkitError, match=r"no sweep 'size'. There are batch-size, .*own"):
+    with pytest.raises(RecallkitError, match=r"no sweep 'size'; there are batch-size, .*own"):
         find_sweep("size")
     with pytest.raises(RecallkitError, match="there is no file"):
         find_sweep(str(tmp_path / "gone.toml"))
