@@ -126,7 +126,7 @@ CORE_NAMES += ["find_positives", "relaxed_ranks", "retrieval_metrics", "search"]
         ("from recallkit import train", "recallkit.train", "train"),
         ("from recallkit import load_results", "recallkit.load_results", "train"),
         ("from recallkit import plots; plots.plot_learning_curve([])", "recallkit.plots", "train"),
-        ("from recallkit import course", "recallkit.course", "course"),
+        ("from recallkit.course import widgets", "recallkit.course.widgets", "course"),
     ],
 )
 def test_the_core_alone_names_the_missing_extra(core, code, user, extra):
