@@ -7,7 +7,7 @@ Each of these calls takes less than ten minutes:
     python .ci/gpu.py out sweep      (batch sizes on glyphs; the next call goes on with what is due)
 
 Needs torch, torchvision, triton, timm, safetensors, numpy, pillow and tqdm. The stage tests also
-needs pytest, pytest-xdist and hypothesis, the stage sweep pandas and scipy. A stage that takes too
+needs pytest, pytest-xdist and hypothesis, the stage sweep pandas. A stage that takes too
 long is stopped.
 """
 

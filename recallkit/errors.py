@@ -40,11 +40,13 @@ def missing_extra(user: str, extra: str, package: str) -> MissingExtraError:
 
 
 @contextmanager
-def needs_extra(user: str) -> Iterator[None]:
+def needs_extra(user: str, extra: str = "") -> Iterator[None]:
     """Turn the failed import of a package of an extra into one line that says how to install it.
 
     Args:
         user: what needs the package, as the message calls it.
+        extra: the extra to name. Default: that of the package; but what needs "course" needs
+            packages of "train", too, and one command shall install both.
 
     Raises:
         MissingExtraError: if a package of ``EXTRAS`` is not installed. Other failed imports pass
@@ -54,10 +56,10 @@ def needs_extra(user: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        for extra, packages in EXTRAS.items():
-            if package in packages:
-                raise missing_extra(user, extra, package) from error
-        raise
+        owner = next((name for name, packages in EXTRAS.items() if package in packages), None)
+        if owner is None:
+            raise
+        raise missing_extra(user, extra or owner, package) from error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -60,6 +60,9 @@ def test_a_missing_extra_is_one_line():
         "recallkit.train needs the extra [train] (PIL is not installed). "
         'Run: pip install "recallkit[train]"'
     )
+    with pytest.raises(MissingExtraError) as lab, needs_extra("recallkit lab", "course"):
+        raise ModuleNotFoundError("No module named 'tyro'", name="tyro")
+    assert "needs the extra [course] (tyro is not installed)" in str(lab.value)
     assert isinstance(error.value, RecallkitError)
     assert isinstance(error.value, ImportError)
     with pytest.raises(ModuleNotFoundError, match="elsewhere"), needs_extra("recallkit.train"):

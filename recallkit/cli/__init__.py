@@ -21,12 +21,14 @@ class Command(NamedTuple):
         summary: one sentence for the list of subcommands.
         parses_itself: its function takes the list of arguments; else tyro makes its parameters
             from them.
+        extra: the extra that it needs.
     """
 
     module: str
     function: str
     summary: str
     parses_itself: bool = False
+    extra: str = "train"
 
 
 COMMANDS = {
@@ -46,9 +48,15 @@ COMMANDS = {
         "data_sets", "prepare", "Check a benchmark's files, or build emoji or glyphs."
     ),
     "lab": Command(
-        "course", "lab", "Copy the notebooks to a folder, and open JupyterLab there.", True
+        "course",
+        "lab",
+        "Copy the notebooks to a folder, and open JupyterLab.",
+        True,
+        "course",
     ),
-    "notebooks": Command("course", "notebooks", "Execute notebooks, and store them with figures."),
+    "notebooks": Command(
+        "course", "notebooks", "Execute notebooks, and store them with figures.", extra="course"
+    ),
 }
 
 
@@ -101,7 +109,7 @@ def _overview() -> str:
 
 def _run(name: str, arguments: list[str]) -> None:
     command = COMMANDS[name]
-    with needs_extra(f"recallkit {name}"):
+    with needs_extra(f"recallkit {name}", command.extra):
         from recallkit.cli.shared import call
 
         function = getattr(import_module(f"recallkit.cli.{command.module}"), command.function)

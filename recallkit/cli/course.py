@@ -26,11 +26,11 @@ def lab_command(flags: list[str]) -> Callable[[Path], None]:
     """Make the subcommand ``lab`` with ``flags`` for JupyterLab."""
 
     def lab(folder: Positional[Path] = COURSE) -> None:
-        """Copy the notebooks to a folder, and open JupyterLab there.
+        """Copy the notebooks to a folder, and open JupyterLab.
 
-        The originals stay as they are. When the folder exists, new notebooks are added and
-        unchanged ones are updated. A file that you have changed is kept; rename it to get a
-        fresh copy. Flags after -- go to JupyterLab.
+        JupyterLab opens in that folder, and the originals stay as they are. When the folder
+        exists, new notebooks are added and unchanged ones are updated. A file that you have
+        changed is kept; rename it to get a fresh copy. Flags after -- go to JupyterLab.
 
         Examples:
           recallkit lab

@@ -94,7 +94,7 @@ def __getattr__(name: str) -> Any:
     """
     if name not in _MODULES and name not in _PACKAGES:
         raise AttributeError(f"module 'recallkit.course' has no attribute {name!r}")
-    with needs_extra(f"recallkit.course.{name}"):
+    with needs_extra(f"recallkit.course.{name}", "course"):
         if name in _PACKAGES:
             return import_module(f"recallkit.course.{name}")
         return getattr(import_module(_MODULES[name]), name)
