@@ -201,11 +201,13 @@ def _tried(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _readings(sweep: Sweep, history: pd.DataFrame) -> pd.DataFrame:
     """Return readings after equal updates, of each value of SiMix, of a sweep over batch sizes."""
+    columns = ["simix", "updates", "batch_size", "validation R@1", "at its end"]
     if _axis(sweep) != "batch_size" or history.empty:
-        return pd.DataFrame()
+        return pd.DataFrame(columns=columns)
     mixed = history.get("simix", pd.Series(sweep.config({}).simix, history.index))
     tables = [equal_updates(own).assign(simix=on) for on, own in history.groupby(mixed)]
-    return pd.concat(tables, ignore_index=True).rename(columns={"R@1": "validation R@1"})
+    readings = pd.concat(tables, ignore_index=True).rename(columns={"R@1": "validation R@1"})
+    return readings.reindex(columns=columns)
 
 
 def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
@@ -321,9 +323,9 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
 def _listed(settings: Sequence[Setting], of: int) -> str:
     if len(settings) == of > 1:
         return "all"
-    return (
-        f"{len(settings)} of {of}" if len(settings) > NAMED else "; ".join(map(in_words, settings))
-    )
+    if len(settings) > NAMED:
+        return f"{len(settings)} of {of}"
+    return "; ".join(map(in_words, settings))
 
 
 def _devices(summary: pd.DataFrame) -> list[str]:
@@ -429,15 +431,21 @@ def draw_together(name: str, runs: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def save_figure(fig: "Figure", path: Path, table: pd.DataFrame) -> list[Path]:
-    """Write PATH.svg, .png and, with the numbers drawn, .csv; close the figure."""
+    """Write PATH.svg, .png and, with the numbers drawn, .csv; return the files."""
     import matplotlib as mpl
+
+    svg, png, csv = (path.with_name(f"{path.name}.{kind}") for kind in ("svg", "png", "csv"))
+    with mpl.rc_context({"svg.hashsalt": path.name}):  # the same runs, the same file
+        write_atomically(svg, lambda file: fig.savefig(file, metadata={"Date": None}))
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_atomically(csv, lambda file: file.write_text(text, encoding="utf-8"))
+    return [svg, save_png(fig, png), csv]
+
+
+def save_png(fig: "Figure", path: Path) -> Path:
+    """Write a figure to ``path``, and close it; return the path."""
     import matplotlib.pyplot as plt
 
-    files = [path.with_name(f"{path.name}.{kind}") for kind in ("svg", "png", "csv")]
-    with mpl.rc_context({"svg.hashsalt": path.name}):  # the same runs, the same file
-        write_atomically(files[0], lambda file: fig.savefig(file, metadata={"Date": None}))
-    write_atomically(files[1], lambda file: fig.savefig(file, dpi=150))
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_atomically(files[2], lambda file: file.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda file: fig.savefig(file, dpi=150))
     plt.close(fig)
-    return files
+    return path

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
@@ -20,16 +22,18 @@ from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments import report_tables as tables
-from recallkit.experiments.figures import TOGETHER, draw_results, draw_together, save_figure
+from recallkit.experiments.figures import (
+    draw_batch_sizes,
+    draw_lengths,
+    draw_results,
+    draw_simix,
+    save_png,
+)
 from recallkit.experiments.results import load_results
-from recallkit.experiments.statistics import sweep_summary
 from recallkit.experiments.sweeps import SWEEPS
 from recallkit.files import checkout, embedded, read_json, write_json
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
-
-SHOWN = ("batch-size", *TOGETHER)
-"""The figures that pages show."""
 
 _OUTDATED = ("fused, TF32",)  # measured before the engine rounded these factors, and not since
 
@@ -119,18 +123,19 @@ def filled(page: str, text: str, results: Path) -> str:
     return text
 
 
+SHOWN: Mapping[str, Callable[[pd.DataFrame], Any]] = {
+    "batch-size": partial(draw_results, SWEEPS["batch-size"]),
+    "batch-sizes": draw_batch_sizes,
+    "simix": draw_simix,
+    "lengths": draw_lengths,
+}
+"""The figures of stored sweeps that pages show → what draws them."""
+
+
 def draw_shown(results: Path, folder: Path) -> list[Path]:
-    """Draw the figures that pages show into ``folder``; return the files."""
-    runs, files = load_results(results), []
-    for name in SHOWN:
-        if name in TOGETHER:
-            files += draw_together(name, runs, folder)
-        else:
-            sweep = SWEEPS[name]
-            files += save_figure(
-                draw_results(sweep, runs), folder / name, sweep_summary(sweep, runs)
-            )
-    return files
+    """Draw the figures that pages show as PNG into ``folder``; return the files."""
+    runs = load_results(results)
+    return [save_png(draw(runs), folder / f"{name}.png") for name, draw in SHOWN.items()]
 
 
 def measure(dataset: str, results: Path, device: str = "auto") -> Path:

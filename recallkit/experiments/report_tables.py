@@ -38,6 +38,7 @@ ROWS: dict[str, Row] = {
 }
 COLUMNS = ("R@1", "R@2", "R@4", "R@8", "mAP@R")
 NOTHING = "Nothing is stored."
+_BUT_THE_SEED = [name for name in SETTINGS if name != "seed"]
 LINE = 118  # characters of a line below a table
 
 CARDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -83,26 +84,19 @@ def _named(results: Path, row: Row = "trained") -> pd.DataFrame:
 
 def _of_config(runs: pd.DataFrame, config: Config) -> pd.DataFrame:
     """Return the runs that have these settings, whatever their seed."""
-    return with_values(
-        runs, {name: value for name, value in vars(config).items() if name != "seed"}
-    )
+    return with_values(runs, {name: getattr(config, name) for name in _BUT_THE_SEED})
 
 
 def benchmarks(results: Path) -> str:
     """Tabulate what was stored by name or trained with a preset's settings, over its seeds."""
     runs = runs_of_presets(load_results(results))
     runs = runs.sort_values(["dataset", "pretrained", "frozen", "batch_size"], kind="stable")
-    groups = runs.groupby([name for name in SETTINGS if name != "seed"], dropna=False, sort=False)
-    rows = [_benchmark(group) for _, group in groups]
-    header = ["data set", "network", "batch", "epochs or images", "R@1, %", "mAP@R, %"]
-    return (
-        with_source(
-            text_table([*header, "seeds", "device", "commit"], rows),
-            "Test classes, last epoch, mean ± 95 % interval over seeds; from "
-            "`data/results/*.json` and `data/results/ablations`.",
-        )
-        if rows
-        else NOTHING
+    groups = runs.groupby(_BUT_THE_SEED, dropna=False, sort=False)
+    return _table(
+        "data set|network|batch|epochs or images|R@1, %|mAP@R, %|seeds|device|commit",
+        [_benchmark(group) for _, group in groups],
+        "Test classes, last epoch, mean ± 95 % interval over seeds; from `data/results/*.json` and "
+        "`data/results/ablations`.",
     )
 
 
@@ -130,14 +124,14 @@ def _benchmark(runs: pd.DataFrame) -> list[str]:
 
 def recipes(results: Path) -> str:
     """Tabulate presets worth training beside the best of their rivals of the same length."""
-    header = ["preset", "batch", "learning rate", "compared in", "R@1 validation, %"]
-    header += ["of the best there", "R@1 test, %", "a run", "device"]
     runs = load_results(results)
-    rows = [
-        row for preset, sweep in RECIPES.items() if (row := _recipe(preset, SWEEPS[sweep], runs))
-    ]
-    source = "From `data/results/ablations`; a run is its training alone."
-    return with_source(text_table(header, rows), source) if rows else NOTHING
+    rows = [_recipe(preset, SWEEPS[sweep], runs) for preset, sweep in RECIPES.items()]
+    return _table(
+        "preset|batch|learning rate|compared in|R@1 validation, %|of the best there|R@1 test, %|"
+        "a run|device",
+        [row for row in rows if row],
+        "From `data/results/ablations`; a run is its training alone.",
+    )
 
 
 def _recipe(preset: str, sweep: Sweep, runs: pd.DataFrame) -> list[str]:
@@ -183,7 +177,7 @@ def batch_sizes(results: Path) -> str:
     summary = batch_summary(load_results(results))
     if summary.empty:
         return NOTHING
-    datasets = summary["trained"].str.split(",").str[0]
+    datasets = [SWEEPS[name].config({}).dataset for name in summary["sweep"]]
     tables = [_by_batch_size(own) for _, own in summary.groupby(datasets)]
     source = "R@1 on test classes, mean ± 95 % interval over seeds; from `data/results/ablations`."
     return with_source("\n\n".join(tables), source)
@@ -220,24 +214,22 @@ def _sweep(sweep: Sweep, runs: pd.DataFrame) -> str:
     stored = summary[summary["seeds"] > 0].to_dict("records")
     if not stored:
         return ""
-    header = ["setting", "learning rate", "R@1, %", "mAP@R, %", "compared with", "Δ R@1"]
     finals = sweep_runs(sweep, runs)
     rows = [_setting(sweep, row, finals) for row in stored]
-    table = text_table([*header, "verdict", "seeds", "device"], rows)
+    header = "setting|learning rate|R@1, %|mAP@R, %|compared with|Δ R@1|verdict|seeds|device"
+    table = text_table(header.split("|"), rows)
     notes = "; ".join(footnotes(sweep, summary))
-    return "\n\n".join(
-        [f"**`{sweep.name}`**: {sweep.question}", table, *([f"*{notes}*"] if notes else [])]
-    )
+    parts = [f"**`{sweep.name}`**: {sweep.question}", table, f"*{notes}*" if notes else ""]
+    return "\n\n".join(filter(None, parts))
 
 
 def _setting(sweep: Sweep, row: Mapping[Any, Any], finals: pd.DataFrame) -> list[str]:
     values = {name: row[name] for name in sweep.axes}
     reference = reference_of(sweep, values)
-    compared = ["–", "", ""]
-    if reference != values:
-        sides = [with_values(finals, side)["R@1"] for side in (reference, values)]
-        change = compare(*sides)
-        compared = [_changed(values, reference), in_points(change), change.verdict]
+    change = compare(*(with_values(finals, side)["R@1"] for side in (reference, values)))
+    compared = [_changed(values, reference), in_points(change), change.verdict]
+    if reference == values:
+        compared = ["–", "", ""]
     tuned = ", ".join(as_text(row[name]) for name in sweep.tuned)
     metrics = [_percent(row, "R@1"), _percent(row, "mAP@R")]
     return [in_words(values), tuned, *metrics, *compared, str(row["seeds"]), row["device"]]
@@ -281,12 +273,13 @@ def devices(results: Path) -> str:
     runs = load_results(results)
     finals = runs[runs["stage"] == "final"]
     repeated = runs[(runs["stage"] == "device") & runs["key"].isin(finals["key"])]
-    groups = repeated.groupby([name for name in SETTINGS if name != "seed"], dropna=False)
-    rows = [_repeated(finals[finals["key"].isin(own["key"])], own) for _, own in groups]
-    header = ["data set", "batch", "images", "device", "R@1, %", "other device", "R@1, %"]
-    source = "The same settings and seeds on two devices, R@1 on test classes; from "
-    source += "`data/results/devices` and `data/results/ablations`."
-    return with_source(text_table([*header, "Δ R@1", "verdict"], rows), source) if rows else NOTHING
+    groups = repeated.groupby(_BUT_THE_SEED, dropna=False, sort=False)
+    return _table(
+        "data set|batch|images|device|R@1, %|other device|R@1, %|Δ R@1|verdict",
+        [_repeated(finals[finals["key"].isin(own["key"])], own) for _, own in groups],
+        "The same settings and seeds on two devices, R@1 on test classes; from "
+        "`data/results/devices` and `data/results/ablations`.",
+    )
 
 
 def _repeated(first: pd.DataFrame, other: pd.DataFrame) -> list[str]:
@@ -300,12 +293,8 @@ def _repeated(first: pd.DataFrame, other: pd.DataFrame) -> list[str]:
 def baselines(card: str, results: Path) -> str:
     """Tabulate the data sets of a data card: pixels, an untrained network, trained presets."""
     tables = [_baselines(dataset, presets, results) for dataset, presets in CARDS[card].items()]
-    text = "\n\n".join(filter(None, tables))
-    return (
-        with_source(text, "Mean ± 95 % interval over seeds; from `data/results`.")
-        if text
-        else NOTHING
-    )
+    text = "\n\n".join(filter(None, tables)) or NOTHING
+    return with_source(text, "Mean ± 95 % interval over seeds; from `data/results`.")
 
 
 def _baselines(dataset: str, presets: Sequence[str], results: Path) -> str:
@@ -331,6 +320,10 @@ def _measured(results: Path, dataset: str, row: Row) -> list[str]:
     return [] if metrics is None else [percent(metrics[name]) for name in COLUMNS]
 
 
+def _table(header: str, rows: Sequence[Sequence[str]], source: str) -> str:
+    return with_source(text_table(header.split("|"), rows) if rows else NOTHING, source)
+
+
 def with_source(table: str, source: str) -> str:
     """Return a table, and below it in italics where its numbers are from."""
     return f"{table}\n\n{textwrap.fill(f'*{source}*', LINE, break_on_hyphens=False)}"
@@ -349,7 +342,9 @@ def percent(mean: float, margin: float = math.nan) -> str:
 
 
 def in_points(change: Comparison) -> str:
-    """Return a difference in points, with half of its interval if that is known."""
+    """Return a difference in points, with half of its interval, as far as they are known."""
+    if math.isnan(change.change):
+        return ""
     margin = "" if math.isnan(change.margin) else f" ± {100 * change.margin:.1f}"
     return f"{100 * change.change:+.1f}{margin}".replace("-", "−")
 

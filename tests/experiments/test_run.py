@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit import cli
+from recallkit import cli, data
 from recallkit import config as presets
 from recallkit.errors import RecallkitError
 from recallkit.experiments import (
@@ -325,12 +325,16 @@ def test_runs_of_the_project_and_of_the_user_are_skipped(inline, user_results, m
     assert not any("two-minutes" in task["folder"] for task in inline.tasks)
 
 
-def test_the_checkout_stays_as_it_is(inline, sweep, capsys):
-    """What is run and drawn goes to the user's results."""
+def test_the_checkout_stays_as_it_is(inline, sweep, capsys, user_results, monkeypatch, toy_splits):
+    """What is run, drawn and kept goes to the user's results."""
+    monkeypatch.setitem(data.LOADERS, "emoji", lambda: toy_splits)
     before = {path: path.stat().st_mtime_ns for path in embedded("results").rglob("*")}
     ablate(sweep, SweepOptions(device="cpu"), inline, progress=False)
     cli.main(["plot", "toy.toml"])
     assert "toy-ks.svg" in capsys.readouterr().out
+    small = "--images 16 --batch-size 16 --evaluations 1 --image-size 16 --embedding-dim 4"
+    cli.main(["train", "--store", "mine", "--device", "cpu", "--out", "run", *small.split()])
+    assert (user_results / "mine-seed0.json").exists()
     assert {p: p.stat().st_mtime_ns for p in embedded("results").rglob("*")} == before
 
 
