@@ -74,7 +74,8 @@ _WITH_EXTRAS = {
 
 _MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}
 
-_PACKAGES = ("course", "data", "evaluation", "experiments", "metrics", "networks", "plots", "ranks")
+_PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "metrics", "networks")
+_PACKAGES += ("plots", "ranks", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -92,6 +92,8 @@ def train_command(chosen: str) -> Callable[..., None]:
         if show:
             print(f"preset {preset}\n{_settings_table(config)}")
             return
+        if project and store is None:
+            raise ValueError("--project says where the result is stored: add --store NAME")
         target = None if store is None else results_to_write(project)
         options = {
             "device": device,

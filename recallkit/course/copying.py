@@ -48,13 +48,14 @@ def copy_course(folder: Path, source: Path | None = None) -> Copied:
         source: what to copy. The default: the notebooks that come with recallkit.
 
     Raises:
-        RecallkitError: if ``folder`` is the source itself, or cannot be written.
+        RecallkitError: if ``folder`` is the source or inside it, or cannot be written.
     """
     source = embedded("notebooks") if source is None else source
-    if folder.resolve() == source.resolve():
+    if folder.resolve().is_relative_to(source.resolve()):
         raise RecallkitError(f"{folder} holds the originals. Name another folder for your copy.")
     record = folder / RECORD
-    came: dict[str, str] = read_json(record) if record.exists() else {}
+    stored = read_json(record) if record.exists() else {}
+    came: dict[str, str] = stored if isinstance(stored, dict) else {}  # else all is kept
     copied = Copied(folder)
     for name in _files(source):
         _copy(source / name, folder / name, came.get(name), copied)

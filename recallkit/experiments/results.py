@@ -11,6 +11,7 @@ A folder of results has files of these places, and the place is the stage of the
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -172,16 +173,25 @@ def read_runs(*folders: Path) -> list[StoredRun]:
     """Read stored runs as they are; see :func:`load_results` for folders and errors."""
     runs: list[StoredRun] = []
     for folder in folders or (embedded("results"), results_folder()):
-        new = list(_read_folder(folder))
+        new = list(_read_folder(folder, strict=bool(folders)))
         replaced = {(run.stage, run.config) for run in new}
         runs = [run for run in runs if (run.stage, run.config) not in replaced] + new
     return runs
 
 
-def _read_folder(folder: Path) -> Iterator[StoredRun]:
+def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
+    """Read a folder; unless ``strict``, a file that has nothing of a run is left out.
+
+    The default folder of a user's results is called ``results``, and may hold files of others.
+    """
     for pattern, stage in PLACES.items():
         for path in sorted(folder.glob(pattern)):
-            result = _checked(read_json(path), path, stage)
+            content = read_json(path)
+            is_run = isinstance(content, dict) and "config" in content
+            if not (strict or stage != "named" or is_run):
+                warnings.warn(f"{path} is not a stored run, and is left out", stacklevel=3)
+                continue
+            result = _checked(content, path, stage)
             yield StoredRun(path, stage, _config(result, path), result)
 
 

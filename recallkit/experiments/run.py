@@ -27,6 +27,7 @@ from tqdm import tqdm
 from recallkit.config import Config, config_from
 from recallkit.data import load
 from recallkit.data.image_set import Splits
+from recallkit.data.prefetch import BadImageError
 from recallkit.errors import RecallkitError
 from recallkit.experiments.duration import total_images
 from recallkit.experiments.plan import Plan, Run, Stored, make_plan, place
@@ -131,9 +132,11 @@ def _trained(config: Config, folder: Path, splits: Splits, device: str) -> dict[
         return run(resume=False)
     try:
         return run(resume=True)
-    except (Stopped, Diverged):
+    except (Stopped, Diverged, BadImageError):  # the state is sound: it is kept
         raise
     except RecallkitError as error:  # damaged, or of another version
+        if isinstance(error.__cause__, OSError):  # it cannot be written, such as on a full disk
+            raise
         print(f"{folder} starts again: {error}", file=sys.stderr)
         aside = folder.with_name(f"{folder.name}.damaged")
         shutil.rmtree(aside, ignore_errors=True)

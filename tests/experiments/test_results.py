@@ -171,3 +171,12 @@ def test_a_key_of_today_is_that_of_tomorrow():
     known = read_json(embedded("results") / "first-light-seed0.json")["config"]
     assert run_key(config_from(known)) == "462c2d7ab883"
     assert run_key(config_from(known | {"ks": [1], "simix": False})) == "75eaca583566"
+
+
+def test_a_file_of_others_among_a_users_results_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECALLKIT_RESULTS", str(tmp_path))
+    (tmp_path / "other.json").write_text('{"scores": [1, 2]}')
+    with pytest.warns(UserWarning, match=r"other\.json is not a stored run, and is left out"):
+        assert len(load_results()) == len(project_results())
+    with pytest.raises(RecallkitError, match=r"other\.json"):
+        load_results(tmp_path)
