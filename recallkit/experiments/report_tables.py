@@ -14,6 +14,7 @@ import pandas as pd
 
 from recallkit.config import PRESETS, Config
 from recallkit.experiments.batch_sizes import batch_summary
+from recallkit.experiments.duration import say_threads
 from recallkit.experiments.figures import footnotes
 from recallkit.experiments.results import SETTINGS, Row, load_results
 from recallkit.experiments.statistics import (
@@ -71,7 +72,7 @@ def first_light(results: Path) -> str:
     return with_source(
         text_table(["test classes, %", *COLUMNS], rows),
         f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
-        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s a run, torch "
+        f"{say_threads(first['threads'])}, {seconds.min()} to {seconds.max()} s a run, torch "
         f"{first['torch']}, commit {first['commit']}; made by `recallkit train --seed N --store "
         "first-light --project` (`data/results/first-light-seed*.json`).",
     )
@@ -329,11 +330,6 @@ def _table(header: str, rows: Sequence[Sequence[str]], source: str) -> str:
 def with_source(table: str, source: str) -> str:
     """Return a table, and below it in italics where its numbers are from."""
     return f"{table}\n\n{textwrap.fill(f'*{source}*', LINE, break_on_hyphens=False)}"
-
-
-def threads(count: int) -> str:
-    """Return a number of threads in words."""
-    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def percent(mean: float, margin: float = math.nan) -> str:
