@@ -99,7 +99,7 @@ def describe_plan(
         threads: of each run; None: as torch chooses.
     """
     plan = make_plan(sweep, Stored.of(runs))
-    tuned = " × ".join(f"{len(values)} of {name}" for name, values in sweep.tuned.items())
+    tuned = " × ".join(f"{len(v)} of {name.replace('_', ' ')}" for name, v in sweep.tuned.items())
     due = [*(run.config for run in plan.due), *plan.later]
     lines = [
         f"{sweep.name}: {sweep.question}",
@@ -114,7 +114,7 @@ def describe_plan(
         here = environment(choose_device(device))
         count = here["threads"] if threads is None else threads
         time = duration(due, runs, here["device"], count)
-        lines += _in_words(time, jobs, f"on {here['device']} with {count} threads")
+        lines += _in_words(time, jobs, f"on {here['device']} with {say_threads(count)}")
     return "\n".join(lines)
 
 
@@ -132,6 +132,11 @@ def _in_words(duration: Duration, jobs: int, where: str) -> list[str]:
             f"this network {where}"
         )
     return lines
+
+
+def say_threads(count: int) -> str:
+    """Return a number of threads in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def as_time(seconds: float) -> str:

@@ -205,7 +205,7 @@ def _readings(sweep: Sweep, history: pd.DataFrame) -> pd.DataFrame:
     if _axis(sweep) != "batch_size" or history.empty:
         return pd.DataFrame(columns=columns)
     mixed = history.get("simix", pd.Series(sweep.config({}).simix, history.index))
-    tables = [equal_updates(own).assign(simix=on) for on, own in history.groupby(mixed)]
+    tables = [equal_updates(lines).assign(simix=on) for on, lines in history.groupby(mixed)]
     readings = pd.concat(tables, ignore_index=True).rename(columns={"R@1": "validation R@1"})
     return readings.reindex(columns=columns)
 

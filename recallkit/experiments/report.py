@@ -22,6 +22,7 @@ from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments import report_tables as tables
+from recallkit.experiments.duration import say_threads
 from recallkit.experiments.figures import (
     draw_batch_sizes,
     draw_lengths,
@@ -74,7 +75,7 @@ def _benchmark(results: Path, name: str, table: Callable[[dict[str, Any]], str])
 def _source(stored: dict[str, Any], name: str) -> str:
     where = stored["device"]
     if stored.get("device_type", "cpu") == "cpu" and "threads" in stored:
-        where += f", {tables.threads(stored['threads'])}"
+        where += f", {say_threads(stored['threads'])}"
     made = f"torch {stored['libraries']['torch']}, commit {stored['commit']}"
     return f"{where}, {made}; made by `recallkit bench {name}`."
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from recallkit.config import PRESETS, Config
 from recallkit.experiments.batch_sizes import batch_summary
+from recallkit.experiments.duration import say_threads
 from recallkit.experiments.figures import footnotes
 from recallkit.experiments.results import SETTINGS, Row, load_results
 from recallkit.experiments.statistics import (
@@ -66,12 +67,12 @@ def first_light(results: Path) -> str:
     trained = runs["network, trained"]
     if trained.empty:
         return NOTHING
-    rows = [[name, *_percents(own, COLUMNS)] for name, own in runs.items()]
+    rows = [[name, *_percents(table, COLUMNS)] for name, table in runs.items()]
     first, seconds = trained.iloc[0], trained["seconds"].round().astype(int)
     return with_source(
         text_table(["test classes, %", *COLUMNS], rows),
         f"Mean ± 95 % interval of {len(trained)} seeds; {first['device']}, "
-        f"{threads(first['threads'])}, {seconds.min()} to {seconds.max()} s a run, torch "
+        f"{say_threads(first['threads'])}, {seconds.min()} to {seconds.max()} s a run, torch "
         f"{first['torch']}, commit {first['commit']}; made by `recallkit train --seed N --store "
         "first-light --project` (`data/results/first-light-seed*.json`).",
     )
@@ -138,10 +139,10 @@ def _recipe(preset: str, sweep: Sweep, runs: pd.DataFrame) -> list[str]:
     """Return the row of a preset; nothing if its learning rate is not the one that was tuned."""
     config, summary = sweep.config({}), sweep_summary(sweep, runs)
     stored = summary[summary["seeds"] > 0]
-    own = with_values(stored, {**sweep.values({}), "learning_rate": config.learning_rate})
-    if own.empty:
+    tuned = with_values(stored, {**sweep.values({}), "learning_rate": config.learning_rate})
+    if tuned.empty:
         return []
-    [row], [best, *_] = (_best_first(table).to_dict("records") for table in (own, stored))
+    [row], [best, *_] = (_best_first(table).to_dict("records") for table in (tuned, stored))
     sides = [{name: side[name] for name in sweep.axes} for side in (row, best)]
     finals = sweep_runs(sweep, runs)
     change = compare(*(with_values(finals, side)["validation R@1"] for side in sides))
@@ -178,7 +179,7 @@ def batch_sizes(results: Path) -> str:
     if summary.empty:
         return NOTHING
     datasets = [SWEEPS[name].config({}).dataset for name in summary["sweep"]]
-    tables = [_by_batch_size(own) for _, own in summary.groupby(datasets)]
+    tables = [_by_batch_size(group) for _, group in summary.groupby(datasets)]
     source = "R@1 on test classes, mean ± 95 % interval over seeds; from `data/results/ablations`."
     return with_source("\n\n".join(tables), source)
 
@@ -188,11 +189,11 @@ def _by_batch_size(summary: pd.DataFrame) -> str:
     sizes = sorted(stored["batch_size"].unique())
     header = ["R@1, %", "images seen", "SiMix", *(f"{size:,}" for size in sizes)]
     rows = []
-    for _, own in stored.groupby(["sweep", "simix"], sort=False):
-        mixed = bool(own["simix"].iloc[0])
-        cells = {row["batch_size"]: _percent(row, "R@1") for row in own.to_dict("records")}
-        best = _best_first(own)["batch_size"].iloc[0]
-        about = [f"`{own['preset'].iloc[0]}`", f"{own['images'].iloc[0]:,}", as_text(mixed)]
+    for _, group in stored.groupby(["sweep", "simix"], sort=False):
+        mixed = bool(group["simix"].iloc[0])
+        cells = {row["batch_size"]: _percent(row, "R@1") for row in group.to_dict("records")}
+        best = _best_first(group)["batch_size"].iloc[0]
+        about = [f"`{group['preset'].iloc[0]}`", f"{group['images'].iloc[0]:,}", as_text(mixed)]
         rows.append([*about, *(cells.get(size, "") for size in sizes), f"{best:,}"])
     return text_table([*header, "validation chooses"], rows)
 
@@ -276,7 +277,7 @@ def devices(results: Path) -> str:
     groups = repeated.groupby(_BUT_THE_SEED, dropna=False, sort=False)
     return _table(
         "data set|batch|images|device|R@1, %|other device|R@1, %|Δ R@1|verdict",
-        [_repeated(finals[finals["key"].isin(own["key"])], own) for _, own in groups],
+        [_repeated(finals[finals["key"].isin(group["key"])], group) for _, group in groups],
         "The same settings and seeds on two devices, R@1 on test classes; from "
         "`data/results/devices` and `data/results/ablations`.",
     )
@@ -303,8 +304,10 @@ def _baselines(dataset: str, presets: Sequence[str], results: Path) -> str:
     for name, row in list(ROWS.items())[:2]:
         named = _named(results, row)
         runs = [_of_config(named, config).dropna(subset=["R@1"]) for config in configs.values()]
-        own = next((table for table in runs if len(table)), None)
-        cells = _measured(results, dataset, row) if own is None else _percents(own, COLUMNS)
+        measured = next((table for table in runs if len(table)), None)
+        cells = (
+            _measured(results, dataset, row) if measured is None else _percents(measured, COLUMNS)
+        )
         rows += [[name, *cells]] if cells else []
     trained = runs_of_presets(load_results(results))
     for preset, config in configs.items():
@@ -329,11 +332,6 @@ def with_source(table: str, source: str) -> str:
     return f"{table}\n\n{textwrap.fill(f'*{source}*', LINE, break_on_hyphens=False)}"
 
 
-def threads(count: int) -> str:
-    """Return a number of threads in words."""
-    return "1 thread" if count == 1 else f"{count} threads"
-
-
 def percent(mean: float, margin: float = math.nan) -> str:
     """Return a mean and half of its interval in percent, without one that is not known or 0.0."""
     if math.isnan(margin) or margin < 5e-4:
@@ -356,4 +354,4 @@ def _percent(row: Mapping[Any, Any], metric: str) -> str:
 def _percents(runs: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     """Return the mean of each metric over runs in percent; "–" where it was not measured."""
     values = (runs[name].dropna().to_list() for name in metrics)
-    return [percent(*interval(own)) if own else "–" for own in values]
+    return [percent(*interval(numbers)) if numbers else "–" for numbers in values]

@@ -138,7 +138,7 @@ def tuning_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     stored = Stored.of(runs)
     tuning = runs[runs["stage"] == "tuning"].drop_duplicates("key")
     done = [tune(sweep, setting, stored).done for setting in sweep.in_order()]
-    return pd.concat([tuning[tuning["key"].isin([run.key for run in own])] for own in done])
+    return pd.concat([tuning[tuning["key"].isin([run.key for run in group])] for group in done])
 
 
 def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
@@ -232,7 +232,7 @@ def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Return the rows that have these values; a tuple of cut-offs is a value."""
     same = np.ones(len(runs), dtype=bool)
     for name, value in setting.items():
-        same &= np.array([own == value for own in runs[name]], dtype=bool)
+        same &= np.array([each == value for each in runs[name]], dtype=bool)
     return runs[same]
 
 

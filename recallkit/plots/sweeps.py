@@ -167,6 +167,7 @@ def plot_costs(
     """
     import matplotlib.pyplot as plt
 
+    rows = rows or {"": {}}
     size = (10.5, 3.2 * len(rows) + 0.3)
     options: dict[str, Any] = {"figsize": size, "squeeze": False, "layout": "constrained"}
     fig, axes = plt.subplots(len(rows), len(costs), sharey=True, **options)
@@ -249,13 +250,13 @@ def series_styles(names: Iterable[str], ordered: bool = False) -> dict[str, dict
 
     names = list(dict.fromkeys(names))
     others = [colour for colour in CYCLE if colour not in (BLUE, VERMILION)]
-    found = {}
+    styles = {}
     for i, name in enumerate(names):
         scale = colormaps["viridis"](0.8 * i / max(1, len(names) - 1))
         colour = scale if ordered else others[i % len(others)]
-        looks = SIMIX.get(name, (colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)]))
-        found[name] = dict(zip(("color", "linestyle", "marker"), looks, strict=True))
-    return found
+        style = SIMIX.get(name, (colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)]))
+        styles[name] = dict(zip(("color", "linestyle", "marker"), style, strict=True))
+    return styles
 
 
 def _draw_means(

@@ -84,7 +84,9 @@ def test_a_dry_run_says_what_is_due_and_how_long(tmp_path):
     )
     lines = describe_plan(SWEEP, runs, jobs=2, device="cpu", threads=1).splitlines()
     assert lines[0] == "toy: Which size?"
-    assert lines[1].startswith("2 settings; each: tuning on validation classes over 3 of learning")
+    assert lines[1].startswith(
+        "2 settings; each: tuning on validation classes over 3 of learning rate"
+    )
     assert lines[2].startswith("10 runs stored, 2 due")
     assert lines[3] == "note: A note."
     seconds = {size: [10.0, 11.0, *[1010.0] * 3] for size in (64, 128)}  # the tuning has seed 1000

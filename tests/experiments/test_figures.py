@@ -188,7 +188,11 @@ def test_what_is_drawn_depends_on_what_is_compared(tmp_path):
     assert stems(SWEEP) == {"x", "x-cost", "x-rates", "x-updates"}
     assert stems(replace(SWEEP, compared=grid(per_class=(2, 4)))) == {"x", "x-cost", "x-rates"}
     assert stems(replace(SWEEP, compared=grid(simix=(True, False)))) == {"x", "x-cost"}
-    assert not is_stored(SWEEP, load_results(tmp_path / "nothing"))
+    nothing = load_results(tmp_path / "nothing"), load_histories(tmp_path / "nothing")
+    assert not is_stored(SWEEP, nothing[0])
+    for draw in (draw_costs, draw_equal_updates):
+        assert all(not ax.lines for ax in draw(SWEEP, *nothing).axes)
+    assert not draw_learning_rates(SWEEP, nothing[0]).axes[0].lines
 
 
 @pytest.mark.parametrize(("rise", "rising"), [(0.0049, False), (-0.02, False), (0.0051, True)])
