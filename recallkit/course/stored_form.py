@@ -53,8 +53,8 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
         cell.outputs = [
             _normal(output, count) for output in cell.outputs if not _is_progress(output)
         ]
-        if trouble := _trouble(cell):
-            raise failure(path, count, trouble)
+        if problem := _problem(cell):
+            raise failure(path, count, problem)
 
 
 def failure(path: Path, cell: int, problem: str) -> RecallkitError:
@@ -76,7 +76,7 @@ def _is_progress(output: "NotebookNode") -> bool:
     return all(not line.strip() or PROGRESS.search(line) for line in lines)
 
 
-def _trouble(cell: "NotebookNode") -> str:
+def _problem(cell: "NotebookNode") -> str:
     """The problem with the outputs of a cell; empty if there is none."""
     for output in cell.outputs:
         if output.get("name") == "stderr":

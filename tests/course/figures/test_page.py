@@ -58,10 +58,10 @@ def test_right_and_wrong_are_marked_by_class_and_sign(searched):
         assert words in page.text
 
 
-def test_pictures_are_inside(searched):
-    pictures = Page(figures.search_page("Mine", *searched)).all("img")
-    assert all(p["src"].startswith("data:image/webp;base64,") for p in pictures)
-    decoded = Image.open(io.BytesIO(base64.b64decode(pictures[1]["src"].split(",")[1])))
+def test_images_are_inside(searched):
+    images = Page(figures.search_page("Mine", *searched)).all("img")
+    assert all(p["src"].startswith("data:image/webp;base64,") for p in images)
+    decoded = Image.open(io.BytesIO(base64.b64decode(images[1]["src"].split(",")[1])))
     original = searched[0].images[1].permute(1, 2, 0).numpy()
     assert decoded.size == (16, 16)
     assert np.abs(np.asarray(decoded, float) - original).mean() < 25  # WebP loses a little
