@@ -64,7 +64,7 @@ return row?.querySelector('.widget-label')?.textContent || '';
 
 def has_widgets(path):
     source = "\n".join(cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
-    return re.search(r"recallkit\.course import .*widgets|ipywidgets", source)
+    return re.search(r"\bwidgets\.explore_|\bipywidgets\.", source)
 
 
 @pytest.mark.browser
