@@ -118,7 +118,7 @@ def test_the_command_prints_tables_and_what_the_words_mean(user_results, capsys)
     cli.main(["compare"])
     shown = capsys.readouterr().out
     assert len(re.findall(r"\| +network \|", shown)) == len(comparison(ROWS, load_results()))
-    write_json(user_results / "bad.json", {"seed": 1})
+    write_json(user_results / "bad.json", {"config": {}, "seed": 1})
     with pytest.raises(SystemExit) as stop:
         cli.main(["compare"])
     assert "is not a stored run" in stop.value.code
