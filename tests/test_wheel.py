@@ -62,14 +62,14 @@ class Installed:
 
 def with_dependencies(names):
     """The distributions of these names, and those that they need in turn."""
-    found, due = {}, list(names)
+    needed, due = {}, list(names)
     while due:
         name = due.pop()
-        if name not in found:
-            found[name] = distribution(name)
-            required = map(Requirement, found[name].requires or [])
+        if name not in needed:
+            needed[name] = distribution(name)
+            required = map(Requirement, needed[name].requires or [])
             due += [r.name for r in required if not r.marker or r.marker.evaluate({"extra": ""})]
-    return found.values()
+    return needed.values()
 
 
 @pytest.fixture(scope="session")
