@@ -108,7 +108,7 @@ def _small_png(encoded: str) -> str:
 def _opened(encoded: str) -> "Image":
     from PIL import Image
 
-    return Image.open(io.BytesIO(base64.b64decode(encoded)))
+    return Image.open(io.BytesIO(base64.b64decode(encoded)), formats=["PNG"])
 
 
 def _decoded(encoded: str) -> "Image":

@@ -11,11 +11,14 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from recallkit.data.formats import FORMATS, SUFFIXES
 from recallkit.data.prefetch import DecodedChunks, Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 
 __all__ = [
+    "FORMATS",
+    "SUFFIXES",
     "Box",
     "ImageFiles",
     "fit_image",
@@ -26,14 +29,12 @@ __all__ = [
     "read_whole_photograph",
 ]
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
 
 def read_image(path: Path, side: int = 64) -> Tensor:
     """Read an image, as large as fits into a square, centred, the rest transparent.
 
     Args:
-        path: a file in any format Pillow reads; orientation tags are obeyed.
+        path: a file in one of :data:`FORMATS`; orientation tags are obeyed.
         side: of the square, in pixels.
 
     Returns:
@@ -55,7 +56,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         RecallkitError: naming the file, if it is missing, empty, or not a whole image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise RecallkitError(f"there is no image {path}") from None

@@ -35,7 +35,7 @@ def render(icons: IconSet, name: str) -> np.ndarray:
     change = icons.aliases.get(name, {})
     icon = icons.icons[name] if name in icons.icons else icons.icons[change["parent"]]
     png = _resvg().svg_to_bytes(svg_string=_svg(icon, icons.size), skip_system_fonts=True)
-    pixels = np.array(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
+    pixels = np.array(Image.open(io.BytesIO(bytes(png)), formats=["PNG"]).convert("RGBA"))
     pixels[pixels[..., 3] == 0] = 0
     return _turned(pixels, change)
 
