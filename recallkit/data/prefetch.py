@@ -9,7 +9,7 @@ B = 16,384 at 224 px, and 16 workers, that is 5.2 GB; as float32 the two batches
 19.7 GB.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, cast
@@ -76,6 +76,24 @@ class Reading:
                     f"{problem} To skip unreadable images, add --on-bad-image skip."
                 )
             self.bad.add(problem)
+
+    def note_all(self, problems: Sequence[str], images: int) -> None:
+        """Note the problems of a folder that was read whole; as an error it shows ten of them.
+
+        Args:
+            problems: one for each bad image.
+            images: number of all images.
+
+        Raises:
+            BadImageError: if bad images are not to be skipped, and there is one.
+        """
+        if problems and self.on_bad_image == "raise":
+            shown = "\n  ".join(problems[:10])
+            raise BadImageError(
+                f"{len(problems)} of {images} images cannot be read. Mend them, or add "
+                f"--on-bad-image skip:\n  {shown}"
+            )
+        self.note(problems)
 
 
 class Files(Protocol):

@@ -165,10 +165,12 @@ def flattened(images: Images) -> Images:
     Images with three channels are returned as they are. Done once for a whole data set, it spares
     every batch the work.
     """
-    if images.shape[1] == 3:
+    if not isinstance(images, Tensor) or images.shape[1] == 3:
         return images
-    blocks = [(over_white(block) * 255).round().to(torch.uint8) for block in images.split(1000)]
-    return torch.cat(blocks)
+    rgb = images.new_empty(len(images), 3, *images.shape[2:])
+    for block, result in zip(images.split(1000), rgb.split(1000), strict=True):
+        result.copy_((over_white(block) * 255).round())
+    return rgb
 
 
 def over_white(images: Tensor) -> Tensor:
