@@ -50,9 +50,8 @@ def plot_class_sizes(sizes: Mapping[str, Sequence[int]]) -> "tuple[Figure, Axes]
         counts = [list(of_split).count(size) for size in across]
         hatch = ("", "///", "...")[i % 3]
         style: dict[str, Any] = {"color": CYCLE[i], "hatch": hatch, "edgecolor": "white"}
-        bars = ax.bar(
-            places, counts, width, label=label, **style
-        )
+        label = line_label(f"{name}: {len(of_split)} classes")
+        bars = ax.bar(places, counts, width, label=label, **style)
         ax.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=7)
     ax.set_xticks(range(len(across)), [str(size) for size in across])
     ax.set(xlabel="images in a class", ylabel="classes", title="How large the classes are")
