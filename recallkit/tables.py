@@ -1,8 +1,11 @@
 """Tables of text that read well in a terminal and in Markdown alike."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 __all__ = ["metrics_table", "text_table"]
+
+ENDS_LINE = ("Cc", "Zl", "Zp")  # control characters, separators of lines and paragraphs
 
 
 def metrics_table(
@@ -21,7 +24,7 @@ def metrics_table(
         ValueError: if a row lacks a column.
     """
     body = [
-        [name, *(_percent(name, values, column) for column in columns)]
+        [name.replace("`", "\\`"), *(_percent(name, values, column) for column in columns)]
         for name, values in rows.items()
     ]
     return text_table([title, *columns], body)
@@ -36,10 +39,14 @@ def _percent(row: str, values: Mapping[str, float], column: str) -> str:
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Make a Markdown table, padded so that columns align: the first to the left, others right.
 
+    A ``|`` in a cell is escaped, and a line break or another control character becomes a blank, so
+    that no name from outside can end its cell.
+
     Args:
         header: the head of each column.
         rows: the cells of each row, as many as ``header`` has.
     """
+    header, *rows = [[*map(_cell, row)] for row in [header, *rows]]
     widths = [max(3, *(len(row[i]) for row in [header, *rows])) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -50,3 +57,8 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join([line(header), line(rule), *map(line, rows)])
+
+
+def _cell(text: str) -> str:
+    one_line = "".join(" " if unicodedata.category(c) in ENDS_LINE else c for c in text)
+    return one_line.replace("|", "\\|")

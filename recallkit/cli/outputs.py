@@ -1,6 +1,9 @@
 """What ``train`` shows and leaves at the end: a table, two figures, a stored result."""
 
 import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ from recallkit.files import read_json, write_atomically, write_json
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from recallkit.data.image_set import ImageSet
@@ -34,15 +38,37 @@ def store_result(folder: Path, name: str, target: Path) -> None:
     print(f"stored {target / name}-seed{result['seed']}.json")
 
 
-def draw_learning_curve(history: list[dict[str, Any]], folder: Path) -> None:
-    """Draw the evaluations on validation classes."""
+def draw_figures(history: list[dict[str, Any]], tested: Sequence[Any], folder: Path) -> None:
+    """Draw the learning curve, and some queries of the test images with their nearest.
+
+    A figure that cannot be drawn costs nothing else: its name and the cause are one line.
+
+    Args:
+        history: the evaluations on validation classes.
+        tested: the test images and their embeddings (N, D), or nothing.
+        folder: of the run.
+    """
     from recallkit import plots
 
-    fig, _ = plots.plot_learning_curve(history)
-    save_figure(fig, folder / "figures" / "learning_curve.png")
+    figures = {"learning_curve": lambda: plots.plot_learning_curve(history)[0]}
+    if tested:
+        figures["retrieval"] = lambda: _retrievals(*tested)
+    for name, draw in figures.items():
+        with warning_without(f"the figure {name}.png"):
+            save_figure(draw(), folder / "figures" / f"{name}.png")
 
 
-def draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> None:
+@contextmanager
+def warning_without(what: str) -> Iterator[None]:
+    """Turn an error inside into one line on stderr that says what is missing, and why."""
+    try:
+        yield
+    except Exception as error:  # of any kind: the numbers are worth more than a figure of them
+        cause = " ".join(str(error).split()) or type(error).__name__
+        print(f"recallkit: warning: {what} could not be drawn: {cause}", file=sys.stderr)
+
+
+def _retrievals(images: "ImageSet", embeddings: "Tensor") -> "Figure":
     """Draw some queries of the test images and their nearest; only these queries are searched."""
     import torch
 
@@ -52,5 +78,4 @@ def draw_retrievals(images: "ImageSet", embeddings: "Tensor", folder: Path) -> N
     similarities, neighbours = metrics.search(
         embeddings[chosen], embeddings, k, left_out=torch.tensor(chosen)
     )
-    fig, _ = plots.plot_neighbours(images, chosen, images, neighbours, similarities)
-    save_figure(fig, folder / "figures" / "retrieval.png")
+    return plots.plot_neighbours(images, chosen, images, neighbours, similarities)[0]

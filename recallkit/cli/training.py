@@ -4,11 +4,10 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from recallkit.cli.outputs import draw_learning_curve, draw_retrievals, print_result, store_result
+from recallkit.cli.outputs import draw_figures, print_result, store_result
 from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
@@ -110,7 +109,7 @@ def train_command(chosen: str) -> Callable[..., None]:
 def _train(
     config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
 ) -> Path | None:
-    """Train, draw and print; return the run folder, or None in all processes but the first."""
+    """Train, print and draw; return the run folder, or None in all processes but the first."""
     first = os.environ.get("RANK", "0") == "0"
     folder = resume or out or _new_folder(config)
     if first:  # before what takes seconds to load
@@ -120,12 +119,13 @@ def _train(
 
     if resume is not None:
         config = read_config(resume)
-    draw = partial(draw_retrievals, folder=folder)
-    result = train(config, folder, resume=resume is not None, on_test=draw, **options)
+    tested: list[Any] = []  # the test images, and their embeddings
+    options["on_test"] = lambda *test: tested.extend(test)
+    result = train(config, folder, resume=resume is not None, **options)
     if not first:
         return None
-    draw_learning_curve(result["validation"], folder)
     print_result(result, folder)
+    draw_figures(result["validation"], tested, folder)
     return folder
 
 

@@ -1,6 +1,6 @@
 """The learning curve of a training, and queries with their nearest images."""
 
-import textwrap
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,16 @@ from torch import Tensor
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
+from recallkit.plots.names import fitted, name_style
 from recallkit.plots.style import BLUE, GREY, VERMILION, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+CAPTION, HEAD = 7.0, 9.0  # sizes of letters, in points
+CELL, IMAGE, GAP = 84.0, 76.0, 6.0  # sides of a cell and of its image, and white between cells
+MOST_COLUMNS = 8  # results a row
 
 
 def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
@@ -60,14 +65,18 @@ def plot_neighbours(
     Returns:
         The figure, and its axes (R, k + 1).
     """
-    fig, axes = _grid(*neighbours.shape)
+    rows, k = neighbours.shape
+    captions = [_names(queries, query) for query in chosen]
+    fig, axes = _grid(rows, k, _most_lines(captions))
     for row, query in enumerate(chosen):
-        _show(axes[row, 0], queries.images[query], queries.name(query), GREY)
+        _show(axes[row, 0], queries.images[query], captions[row], GREY)
         for rank, item in enumerate(neighbours[row].tolist()):
             right = bool(gallery.labels[item] == queries.labels[query])
             sign, colour, style = ("✓", BLUE, "-") if right else ("✗", VERMILION, "--")
             caption = f"{sign} {similarities[row, rank]:.2f}"
             _show(axes[row, rank + 1], gallery.images[int(item)], caption, colour, style)
+    for column, ax in enumerate(axes[0]):
+        ax.set_title(f"{column}" if column else "query", fontsize=HEAD)
     return fig, axes
 
 
@@ -75,6 +84,8 @@ def plot_image_search(
     query: Tensor, name: str, gallery: ImageSet, neighbours: Tensor, similarities: Tensor
 ) -> "tuple[Figure, Any]":
     """An image without a label, and its nearest images with their names.
+
+    Names that are longer than their place are cut in the middle.
 
     Args:
         query: (C, H, W) uint8.
@@ -84,21 +95,59 @@ def plot_image_search(
         similarities: (k,).
 
     Returns:
-        The figure, and its axes (1, k + 1).
+        The figure, and its axes (rows, columns): the query first, and at most 8 images a row.
     """
-    fig, axes = _grid(1, len(neighbours))
-    _show(axes[0, 0], query, name, GREY)
-    for rank, item in enumerate(neighbours.tolist()):
-        caption = f"{gallery.name(item)}\n{similarities[rank]:.2f}"
-        _show(axes[0, rank + 1], gallery.images[int(item)], caption, GREY)
+    items = neighbours.tolist()
+    captions = [
+        f"{_names(gallery, item)}\n{value:.2f}"
+        for item, value in zip(items, similarities.tolist(), strict=True)
+    ]
+    caption = fitted(name, CELL, lines=2, size=CAPTION)
+    columns = max(1, min(len(items), MOST_COLUMNS))
+    rows = max(1, math.ceil(len(items) / columns))
+    fig, axes = _grid(rows, columns, _most_lines([caption, *captions]), rows)
+    _show(axes[0, 0], query, caption, GREY)
+    for ax in axes[1:, 0]:
+        ax.set_axis_off()
+    for rank, ax in enumerate(axes[:, 1:].flat):
+        if rank < len(items):
+            _show(ax, gallery.images[items[rank]], captions[rank], GREY)
+            ax.set_title(f"{rank + 1}", fontsize=HEAD)
+        else:
+            ax.set_axis_off()
+    axes[0, 0].set_title("query", fontsize=HEAD)
     return fig, axes
 
 
-def _grid(rows: int, k: int) -> "tuple[Figure, Any]":
-    fig, axes = panels(rows, k + 1, (1.15 * (k + 1), 1.4 * rows))
-    for column, ax in enumerate(axes[0]):
-        ax.set_title(f"{column}" if column else "query", fontsize=9)
-    return fig, axes
+def _names(images: ImageSet, index: int) -> str:
+    """The class of an image, and its source on a line of its own."""
+    name = images.class_names[int(images.labels[index])]
+    lines = [fitted(name, CELL, lines=2, size=CAPTION)]
+    if images.sources:
+        lines.append(fitted(images.sources[index], CELL, size=CAPTION))
+    return "\n".join(lines)
+
+
+def _most_lines(captions: Sequence[str]) -> int:
+    return max((caption.count("\n") + 1 for caption in captions), default=1)
+
+
+def _grid(rows: int, k: int, lines: int, numbered: int = 1) -> "tuple[Figure, Any]":
+    """Axes (rows, k + 1) with room for ``lines`` below each, and numbers above ``numbered`` rows.
+
+    Sizes are in points. All margins are set here, so no caption can move or shrink an image.
+    """
+    above, below = 1.9 * HEAD, 1.2 * CAPTION * (lines + 1)
+    between = below + (above if numbered > 1 else GAP)
+    wide = (CELL + GAP) * (k + 1) + GAP
+    high = above + rows * IMAGE + (rows - 1) * between + below
+    side = GAP + (CELL - IMAGE) / 2
+    margins = {
+        **{"left": side / wide, "right": 1 - side / wide},
+        **{"top": 1 - above / high, "bottom": below / high},
+        **{"wspace": (CELL + GAP - IMAGE) / IMAGE, "hspace": between / IMAGE},
+    }
+    return panels(rows, k + 1, (wide / 72, high / 72), margins)
 
 
 def _show(ax: "Axes", image: Tensor, caption: str, colour: str, style: str = "-") -> None:
@@ -106,8 +155,7 @@ def _show(ax: "Axes", image: Tensor, caption: str, colour: str, style: str = "-"
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(color=colour, linestyle=style, linewidth=2)
-    ax.set_xlabel(textwrap.shorten(caption, 40) if "\n" not in caption else caption, fontsize=7)
-    ax.xaxis.label.set(color=colour, wrap=True)
+    ax.set_xlabel(caption, fontsize=CAPTION, color=colour, **name_style(caption))
 
 
 def random_queries(images: ImageSet, count: int, seed: int = 0) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recallkit.plots.names import LONGEST, fitted, line_label, name_style, show_names
 from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def plot_comparison(
     _clip(marks)
     fig: Any = ax.figure
     if alone and len(stored) > 2:
-        fig.legend(loc="outside right center")
+        show_names(fig.legend(loc="outside right center"))
     elif alone and len(stored) + bool(own) > 1:
-        ax.legend()
+        show_names(ax.legend())
     return fig, ax
 
 
@@ -141,7 +142,7 @@ def plot_lengths(
     ax.grid(alpha=0.3)
     if stored:  # above, where it covers no interval
         place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-        ax.legend(fontsize=8, frameon=False, borderaxespad=0.3, **place)
+        show_names(ax.legend(fontsize=8, frameon=False, borderaxespad=0.3, **place))
     return fig, ax
 
 
@@ -183,7 +184,7 @@ def plot_costs(
                 marks.append(_Mark(ax, curve[cost][-1], recall[-1], colour, min(recall)))
             _cost_axis(ax, xlabel, log=cost == "updates")
         panels[0].set_ylabel(VALIDATION)
-        panels[len(panels) // 2].set_title(title if len(rows) > 1 else "")
+        panels[len(panels) // 2].set_title(title if len(rows) > 1 else "", **name_style(title))
     _clip(marks)
     _shared_legend(fig, axes.flat, legend)
     return fig, axes
@@ -230,10 +231,11 @@ def plot_lines(
         broad = {"color": "black", "linewidth": 2.5, "alpha": 0.3, "zorder": 0}
         ax.plot(*_line(behind[title], at), label=behind_label, **broad)
         for name, line in lines.items():
-            ax.plot(*_line(line, at), label=name, **styles[name])
+            ax.plot(*_line(line, at), label=line_label(name), **styles[name])
             colour = styles[name]["color"]
             marks += [_Mark(ax, at[v], recall, colour, recall) for v, recall in line.items()]
-        ax.set(title=title, xlabel=xlabel)
+        ax.set(xlabel=xlabel)
+        ax.set_title(title, **name_style(title))
         ax.grid(alpha=0.3)
     axes[0].set_ylabel(VALIDATION)
     _clip(marks)
@@ -264,12 +266,12 @@ def _draw_means(
 ) -> None:
     heights = [100 * mean for mean, _ in points.values()]
     margins = [0.0 if math.isnan(margin) else 100 * margin for _, margin in points.values()]
-    ax.errorbar([*points], heights, yerr=margins, label=name, capsize=3, **style)
+    ax.errorbar([*points], heights, yerr=margins, label=line_label(name), capsize=3, **style)
 
 
 def _draw_curve(ax: "Axes", curve: Curve, cost: str, name: str, style: Mapping[str, Any]) -> None:
     heights = [100 * recall for recall in curve["recall"]]
-    ax.plot(curve[cost], heights, markersize=4, label=name, **style)
+    ax.plot(curve[cost], heights, markersize=4, label=line_label(name), **style)
     if not math.isnan(curve["margin"][-1]):
         margins = [100 * margin for margin in curve["margin"]]
         low, high = (
@@ -291,7 +293,8 @@ def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, floa
         _batch_axis(ax, values)
         ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
         return {value: float(value) for value in values}
-    ax.set_xticks(range(len(values)), [str(value) for value in values])
+    shown = [fitted(str(value), LONGEST, size=10) for value in values]
+    ax.set_xticks(range(len(values)), shown, **name_style(*shown))
     ax.set_xlim(-0.5, len(values) - 0.5)
     return {value: float(place) for place, value in enumerate(values)}
 
@@ -359,7 +362,8 @@ def _shared_legend(
     """Draw one legend for all panels: the names in ``order``, then the others."""
     drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
     handles = {name: handle for lines in drawn for handle, name in lines}
-    names = list(dict.fromkeys([*(name for name in order if name in handles), *handles]))
+    first = [label for label in map(line_label, order) if label in handles]
+    names = list(dict.fromkeys([*first, *handles]))
     if names:
         shown = [handles[name] for name in names]
-        fig.legend(shown, names, loc="outside right center", title=title)
+        show_names(fig.legend(shown, names, loc="outside right center", title=title))

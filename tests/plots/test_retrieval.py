@@ -4,8 +4,10 @@ import matplotlib.colors as colors
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from helpers.user_names import NAMES
 
 from recallkit import plots
+from recallkit.data.image_set import ImageSet
 from recallkit.plots import style
 
 
@@ -50,6 +52,72 @@ def test_the_images_of_a_search_carry_their_names(toy_splits):
     )
     labels = [ax.get_xlabel() for ax in axes[0]]
     assert labels == ["mine.png", "pattern 14\n0.50", "pattern 16\n0.25"]
+    assert [ax.get_title() for ax in axes[0]] == ["query", "1", "2"]
+
+
+def named_images(count):
+    """Images whose classes and files have every name, the longest first."""
+    names = sorted(NAMES.values(), key=len, reverse=True)
+    images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+    sources = tuple(names[(3 * i) % len(names)] for i in range(count))
+    return ImageSet(images, torch.arange(count) % len(names), dict(enumerate(names)), sources)
+
+
+def assert_apart(fig, axes):
+    """Check that no caption, number or image touches another, and that none is cut off."""
+    fig.canvas.draw()
+    boxes = []
+    for ax in axes.flat:
+        if ax.axison:
+            boxes += [ax.get_window_extent(), ax.title.get_window_extent()]
+            boxes.append(ax.xaxis.label.get_window_extent())
+    boxes = [box for box in boxes if box.width > 0]
+    for i, box in enumerate(boxes):
+        assert fig.bbox.contains(*box.min)
+        assert fig.bbox.contains(*box.max)
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 8, 9, 32])
+@pytest.mark.parametrize("query", ["dollars", "long", "long without blanks", "chinese", "wide"])
+def test_captions_of_a_search_do_not_touch(k, query):
+    images = named_images(33)
+    fig, axes = plots.plot_image_search(
+        images.images[0], NAMES[query], images, torch.arange(k), -torch.rand(k)
+    )
+    assert sum(bool(ax.images) for ax in axes.flat) == k + 1
+    assert_apart(fig, axes)
+
+
+@pytest.mark.parametrize(("rows", "k"), [(1, 1), (1, 8), (8, 8), (3, 2), (27, 1), (2, 32)])
+def test_captions_of_neighbours_do_not_touch(rows, k):
+    images = named_images(33)
+    fig, axes = plots.plot_neighbours(
+        images, range(rows), images, torch.arange(k).expand(rows, k), torch.rand(rows, k)
+    )
+    assert_apart(fig, axes)
+
+
+def test_a_name_is_no_formula(toy_splits):
+    images = toy_splits.test
+    fig, axes = plots.plot_image_search(
+        images.images[0], NAMES["formula"], images, torch.tensor([3]), torch.tensor([0.5])
+    )
+    fig.canvas.draw()
+    assert axes[0, 0].get_xlabel() == NAMES["formula"]
+
+
+def test_more_results_than_columns_begin_a_row(toy_splits):
+    images = toy_splits.test
+    _, axes = plots.plot_image_search(
+        images.images[0], "mine", images, torch.arange(10), torch.rand(10)
+    )
+    assert axes.shape == (2, 9)
+    numbered = [
+        (row, column) for row in range(2) for column in range(9) if axes[row, column].axison
+    ]
+    assert numbered == [*((0, column) for column in range(9)), (1, 1), (1, 2)]
+    assert [axes[1, column].get_title() for column in (1, 2)] == ["9", "10"]
 
 
 def test_random_queries_are_fixed_by_the_seed(toy_splits):

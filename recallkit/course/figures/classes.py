@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from recallkit.plots.names import line_label, show_names
 from recallkit.plots.style import CYCLE, LINES, MARKERS, panels
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def plot_class_recalls(recalls: Mapping[str, Tensor]) -> "tuple[Figure, Axes]":
     for (name, values), colour, line in zip(recalls.items(), CYCLE, LINES, strict=False):
         ordered = values.sort(descending=True).values
         share = [100 * (place + 1) / len(ordered) for place in range(len(ordered))]
-        ax.plot(share, 100 * ordered, color=colour, linestyle=line, label=name)
+        ax.plot(share, 100 * ordered, color=colour, linestyle=line, label=line_label(name))
     ax.set(xlabel="classes, the easiest first (%)", ylabel="R@1 of the class (%)")
     ax.set(xlim=(0, 100), ylim=(-3, 103), title="Easy classes and hard ones")
-    ax.legend(loc="upper right")
+    show_names(ax.legend(loc="upper right"))
     return fig, ax
 
 
@@ -49,11 +50,12 @@ def plot_class_sizes(sizes: Mapping[str, Sequence[int]]) -> "tuple[Figure, Axes]
         counts = [list(of_split).count(size) for size in across]
         hatch = ("", "///", "...")[i % 3]
         style: dict[str, Any] = {"color": CYCLE[i], "hatch": hatch, "edgecolor": "white"}
-        bars = ax.bar(places, counts, width, label=f"{name}: {len(of_split)} classes", **style)
+        label = line_label(f"{name}: {len(of_split)} classes")
+        bars = ax.bar(places, counts, width, label=label, **style)
         ax.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=7)
     ax.set_xticks(range(len(across)), [str(size) for size in across])
     ax.set(xlabel="images in a class", ylabel="classes", title="How large the classes are")
-    ax.legend()
+    show_names(ax.legend())
     return fig, ax
 
 
@@ -75,8 +77,8 @@ def plot_class_use(
     for i, (name, counts) in enumerate(used.items()):
         beside = [place + 0.3 * (i - (len(used) - 1) / 2) for place in places]
         style: dict[str, Any] = {"color": CYCLE[i], "marker": MARKERS[i], "linestyle": "none"}
-        ax.plot(beside, counts, label=name, **style)
+        ax.plot(beside, counts, label=line_label(name), **style)
     ax.set(xlabel="class", ylabel="images", title="Which images a training sees")
     ax.set_xticks(places, [str(place) for place in places], fontsize=8)
-    ax.legend()
+    show_names(ax.legend())
     return fig, ax

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -13,16 +14,18 @@ from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
 from recallkit.plots.style import BLUE, VERMILION
 
-_STYLE = f"""
-.searches {{ font: 14px/1.4 system-ui, sans-serif; max-width: 60em; }}
-.searches ol {{ display: flex; flex-wrap: wrap; gap: 6px; padding: 0; list-style: none; }}
-.searches li {{ width: 84px; text-align: center; font-size: 11px; overflow-wrap: anywhere; }}
-.searches img {{ width: 72px; height: 72px; object-fit: contain; background: white; padding: 3px; }}
-.searches .query img {{ border: 3px solid transparent; }}
-.searches .right img {{ border: 3px solid {BLUE}; }}
-.searches .wrong img {{ border: 3px dashed {VERMILION}; }}
-.searches .misses:checked ~ .found {{ display: none; }}
+# A notebook that is not trusted drops the style sheet, disables boxes, and keeps inline styles. So
+# the page is laid out inline, and the box is hidden where nothing could make it work.
+_STYLE = """
+.searches .tick { display: inline !important; }
+.searches .misses:checked ~ .found { display: none !important; }
 """
+_PAGE = "font: 14px/1.4 sans-serif; max-width: 60em"
+_LIST = "display: flex; flex-wrap: wrap; gap: 6px; padding: 0; list-style: none"
+_ITEM = "width: 84px; text-align: center; font-size: 11px; overflow-wrap: anywhere"
+_FRAMES = {"query": "3px solid transparent", "right": f"3px solid {BLUE}"}
+_FRAMES["wrong"] = f"3px dashed {VERMILION}"
+_SIDE = 72  # of an image, in pixels
 
 
 def search_page(
@@ -47,27 +50,29 @@ def search_page(
         metrics: name → 0 … 1, printed in percent above the searches.
 
     Returns:
-        A whole HTML document that contains the images. All names are escaped.
+        A whole HTML document that contains the images. All names are escaped. It keeps its looks in
+        a notebook that is not trusted; there the tick box is not shown.
     """
     rows = [
         _row(images, query, neighbours[row].tolist(), similarities[row].tolist())
         for row, query in enumerate(queries)
     ]
-    numbers = " · ".join(f"{escape(n)} {100 * v:.1f} %" for n, v in (metrics or {}).items())
+    numbers = " · ".join(f"{_text(n)} {100 * v:.1f} %" for n, v in (metrics or {}).items())
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>{escape(title)}</title>
+<title>{_text(title)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
-<main class="searches">
-<h1>{escape(title)}</h1>
+<div class="searches" style="{_PAGE}">
+<h1>{_text(title)}</h1>
 <p>{numbers}</p>
-<input type="checkbox" class="misses" id="misses"> <label for="misses">only misses</label>
-{"".join(rows)}</main>
+<input type="checkbox" class="misses tick" id="misses" style="display: none">
+<label class="tick" for="misses" style="display: none">only misses</label>
+{"".join(rows)}</div>
 </body>
 </html>
 """
@@ -80,13 +85,25 @@ def _row(images: ImageSet, query: int, nearest: Sequence[int], values: Sequence[
         kind, sign = ("right", "✓") if right else ("wrong", "✗")
         answers += _item(images, item, kind, f"{sign} {value:.2f} ")
     kind = "found" if rights[0] else "missed"
-    return f'<ol class="{kind}">\n{_item(images, query, "query", "query: ")}{answers}</ol>\n'
+    query_item = _item(images, query, "query", "query: ")
+    return f'<ol class="{kind}" style="{_LIST}">\n{query_item}{answers}</ol>\n'
 
 
 def _item(images: ImageSet, item: int, kind: str, before: str) -> str:
-    name = escape(images.name(item), quote=True)
-    source = f"data:image/webp;base64,{_encoded(images.images[item])}"
-    return f'<li class="{kind}"><img src="{source}" alt="{name}"><br>{before}{name}</li>\n'
+    name, image = _text(images.name(item)), images.images[item]
+    side = "width" if image.shape[2] >= image.shape[1] else "height"
+    style = f"{side}: {_SIDE}px; background: white; padding: 3px; border: {_FRAMES[kind]}"
+    source = f"data:image/webp;base64,{_encoded(image)}"
+    return (
+        f'<li class="{kind}" style="{_ITEM}"><img src="{source}" alt="{name}" style="{style}"><br>'
+        f"{before}<bdi>{name}</bdi></li>\n"
+    )
+
+
+def _text(name: str) -> str:
+    """A name as text of a page: it is no tag, and what no file can hold is a question mark."""
+    kept = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in name)
+    return escape(kept.encode("utf-8", "replace").decode(), quote=True)
 
 
 def _encoded(image: Tensor) -> str:

@@ -1,7 +1,6 @@
 """Grids of images: classes, queries with their neighbours, and searches with an image."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
+from recallkit.plots.names import fitted, name_style
 from recallkit.plots.style import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _GAP = 0.08  # of white around an image, as a share of its side
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.35, 0.1, 0.45, 0.1  # inches around the images, for names
 _BELOW = 0.35  # room for a name under an image, as a share of its side
+ROW_NAME, COLUMN_NAME, IMAGE_NAME = 8.0, 8.0, 7.0  # sizes of letters, in points
 
 
 def plot_classes(images: ImageSet, classes: Sequence[int], most: int = 8) -> "tuple[Figure, Axes]":
@@ -42,9 +43,8 @@ def plot_classes(images: ImageSet, classes: Sequence[int], most: int = 8) -> "tu
         for place, item in enumerate(items)
     }
     fig, ax = _mosaic(shown, rows=len(classes), columns=width)
-    names = [textwrap.fill(images.class_names[label], 18) for label in classes]
-    ax.set_yticks(range(len(classes)), names, fontsize=8)
-    ax.set_xticks(range(len(sources)), [s.replace("-", "-\n", 1) for s in sources], fontsize=8)
+    _name_rows(ax, range(len(classes)), [images.class_names[label] for label in classes])
+    _name_columns(ax, sources)
     return fig, ax
 
 
@@ -77,13 +77,13 @@ def plot_neighbours_by_embedding(
     fig, ax = _mosaic(shown, rows=len(rows), columns=k + 1)
     wanted = images.labels[[query for query, _ in rows]]  # (rows,)
     _mark(ax, images.labels[nearest] == wanted[:, None])
-    names = [_short(images.name(query), width=15) for query in queries]
+    names = [images.name(query) for query in queries]
     if len(neighbours) == 1:  # no room under the query
-        ax.set_yticks(range(len(rows)), names, fontsize=8)
+        _name_rows(ax, range(len(rows)), names)
     else:
-        ax.set_yticks(range(len(rows)), [name for _, name in rows], fontsize=9)
+        _name_rows(ax, range(len(rows)), [name for _, name in rows])
         for q, name in enumerate(names):
-            ax.text(-0.46, q * len(neighbours) + 0.5, name, fontsize=7, va="top")
+            _name_image(ax, 0, q * len(neighbours) + 0.5, name, room=0.9)
     ax.set_xticks(range(k + 1), ["query", *map(str, range(1, k + 1))], fontsize=9)
     for row in range(len(neighbours), len(rows), len(neighbours)):
         ax.axhline(row - 0.5, color=GREY, linewidth=0.5)
@@ -111,9 +111,9 @@ def plot_image_search_by_embedding(
     heights = [row * (1 + _BELOW) for row in range(len(neighbours))]
     for height, items in zip(heights, neighbours.values(), strict=True):
         for place, item in enumerate(items.tolist(), start=1):
-            name = _short(gallery.class_names[int(gallery.labels[item])], width=13)
-            ax.text(place, height + 0.48, name, fontsize=7, va="top", ha="center")
-    ax.set_yticks(heights, list(neighbours), fontsize=9)
+            name = gallery.class_names[int(gallery.labels[item])]
+            _name_image(ax, place, height + 0.48, name, room=0.5 + _BELOW - 0.46)
+    _name_rows(ax, heights, list(neighbours))
     ax.set_xticks(range(k + 1), ["query", *map(str, range(1, k + 1))], fontsize=9)
     return fig, ax
 
@@ -125,7 +125,7 @@ def _mosaic(
 
     ``below`` leaves room under each image, a share of its side; rows are then 1 + below apart.
     """
-    inch = min(0.8, 7.6 / columns)
+    inch = min(0.8, max(0.45, 7.6 / columns))
     fig, ax = _bordered_axes(inch * columns, inch * (1 + below) * rows)
     canvas = _canvas(images, rows, columns, below)
     extent = (-0.5, columns - 0.5, rows * (1 + below) - 0.5, -0.5)
@@ -180,7 +180,34 @@ def _mark(ax: "Axes", rights: Tensor) -> None:
         ax.plot(*where, marker=f"${sign}$", color=colour, markersize=8, linestyle="none")
 
 
-def _short(name: str, width: int) -> str:
-    """``name`` on two lines of at most ``width`` letters."""
-    short = textwrap.shorten(name, 2 * width - 2, placeholder=" …")
-    return textwrap.fill(short, width, break_long_words=False)
+def _name_rows(ax: "Axes", heights: Iterable[float], names: Sequence[str]) -> None:
+    """Write a name beside each row."""
+    lines = _lines(ax, 0.9, ROW_NAME)
+    shown = [fitted(name, 72 * _LEFT - 8, lines, ROW_NAME) for name in names]
+    ax.set_yticks([*heights], shown, fontsize=ROW_NAME, **name_style(*shown))
+
+
+def _name_columns(ax: "Axes", names: Sequence[str]) -> None:
+    """Write a name above each column, on two lines at most."""
+    shown = [fitted(name, 72 * _inch(ax) - 2, 2, COLUMN_NAME) for name in names]
+    ax.set_xticks(range(len(names)), shown, fontsize=COLUMN_NAME, **name_style(*shown))
+
+
+def _name_image(ax: "Axes", column: float, top: float, name: str, room: float) -> None:
+    """Write a name under the image of a column, in ``room`` sides of an image."""
+    lines = min(4, _lines(ax, room, IMAGE_NAME))
+    shown = fitted(name, 72 * _inch(ax) - 2, lines, IMAGE_NAME)
+    style = {"fontsize": IMAGE_NAME, "va": "top", "ha": "center"}
+    ax.text(column, top, shown, **style, **name_style(shown))
+
+
+def _lines(ax: "Axes", room: float, size: float) -> int:
+    """The number of lines that fit into ``room`` sides of an image."""
+    return max(1, int(room * 72 * _inch(ax) / (1.2 * size)))
+
+
+def _inch(ax: "Axes") -> float:
+    """The width of a column, in inches."""
+    fig: Any = ax.figure
+    left, right = ax.get_xlim()
+    return ax.get_position().width * fig.get_size_inches()[0] / (right - left)

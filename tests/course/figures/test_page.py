@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from helpers.user_names import NAMES
 from PIL import Image
 
 from recallkit.course import figures
@@ -81,3 +82,36 @@ def test_names_cannot_become_tags(searched):
     assert page.all("script") == []
     assert page.all("img")[0]["alt"] == evil
     assert page.text.count(evil) == 9  # two titles, a metric, six captions
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_any_name_is_text(searched, name, tmp_path):
+    images, *rest = searched
+    images = replace(images, class_names=dict.fromkeys(images.class_names, name))
+    text = figures.search_page(name, images, *rest, metrics={name: 1.0})
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    page = Page(text)
+    assert len(page.all("bdi")) == len(page.all("img")) == 6
+    if name.isprintable():
+        assert page.all("img")[0]["alt"] == name
+        assert page.text.count(f"query: {name}") == 2
+
+
+def test_without_its_style_sheet_the_page_keeps_its_looks(searched):
+    """A notebook that is not trusted drops the sheet, and disables boxes."""
+    page = Page(figures.search_page("Mine", *searched))
+    assert all("flex" in row["style"] for row in page.all("ol"))
+    frames = [image["style"].split("border: ")[1].split()[1] for image in page.all("img")]
+    assert frames == ["solid", "solid", "dashed", "solid", "dashed", "solid"]
+    hidden = [*page.all("input"), *page.all("label")]
+    assert [tag["style"] for tag in hidden] == ["display: none"] * 2
+    assert all("tick" in tag["class"].split() for tag in hidden)
+
+
+def test_an_image_that_is_not_square_is_not_stretched(searched):
+    images, *rest = searched
+    tall = images.images.repeat(1, 1, 2, 1)
+    for pixels, side in ((tall, "height"), (tall.transpose(2, 3), "width")):
+        page = Page(figures.search_page("Mine", replace(images, images=pixels), *rest))
+        styles = {image["style"].split(":")[0] for image in page.all("img")}
+        assert styles == {side}

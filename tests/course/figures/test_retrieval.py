@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from helpers.user_names import NAMES
 
 from recallkit.course import figures
+from recallkit.data.image_set import ImageSet
 from recallkit.data.transforms import over_white
 from recallkit.plots import style
 
@@ -93,3 +95,46 @@ def test_the_images_of_a_search_carry_their_names(toy_splits):
     names = ["pattern 14", "pattern 16", "pattern 19", "pattern 15"]
     assert [t.get_text() for t in ax.texts] == names
     np.testing.assert_allclose(shown(ax, 1, 2, below=0.35), pixels(images, 5))
+
+
+def named_images():
+    names = sorted(NAMES.values(), key=len, reverse=True)
+    images = torch.zeros(len(names), 3, 8, 8, dtype=torch.uint8)
+    return ImageSet(images, torch.arange(len(names)), dict(enumerate(names)), tuple(names))
+
+
+def assert_apart(ax):
+    """Check that no two names touch, and that none is cut off at the left."""
+    fig = ax.figure
+    fig.canvas.draw()
+    texts = [*ax.get_yticklabels(), *ax.texts, *ax.get_xticklabels()]
+    boxes = [box for text in texts if (box := text.get_window_extent()).width > 0]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("k", [1, 8, 32])
+def test_names_under_images_do_not_touch(k):
+    images = named_images()
+    neighbours = {name: torch.arange(k) % len(images) for name in ("a" * 80, "x $_$", "北京")}
+    _, ax = figures.plot_image_search_by_embedding(images.images[0], images, neighbours)
+    assert_apart(ax)
+
+
+@pytest.mark.parametrize("embeddings", [["one"], ["one", "a long $name$ " * 20, "three"]])
+def test_names_of_queries_do_not_touch(embeddings):
+    images = named_images()
+    nearest = torch.arange(8).repeat(len(images), 1)
+    neighbours = dict.fromkeys(embeddings, nearest)
+    _, ax = figures.plot_neighbours_by_embedding(images, range(len(images)), neighbours)
+    assert_apart(ax)
+
+
+def test_names_of_classes_do_not_touch():
+    images = named_images()
+    _, ax = figures.plot_classes(replace(images, sources=()), range(len(images)))
+    assert_apart(ax)
+    few = images.of_classes(torch.arange(6))
+    _, ax = figures.plot_classes(few, range(6))
+    assert_apart(ax)
