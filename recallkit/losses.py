@@ -19,6 +19,7 @@ from recallkit.checks import (
     check_temperature,
 )
 from recallkit.constants import PAPERS_KS
+from recallkit.labels import canonical_labels
 from recallkit.ranks import compute_ranks, find_positives
 from recallkit.ranks.pairs import pair_similarities
 
@@ -95,7 +96,7 @@ class RecallAtKLoss(nn.Module):
     def forward(
         self,
         embeddings: Tensor,
-        labels: Tensor,
+        labels: Any,
         gallery: Tensor | None = None,
         gallery_labels: Tensor | None = None,
         itself: Tensor | None = None,
@@ -203,7 +204,7 @@ class SmoothAPLoss(nn.Module):
     def forward(
         self,
         embeddings: Tensor,
-        labels: Tensor,
+        labels: Any,
         gallery: Tensor | None = None,
         gallery_labels: Tensor | None = None,
         itself: Tensor | None = None,
@@ -306,6 +307,11 @@ def ranking_task(
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
     """
+    if gallery_labels is None:
+        [query_labels] = canonical_labels({"labels": query_labels})
+    else:
+        given = {"labels": query_labels, "gallery_labels": gallery_labels}
+        query_labels, gallery_labels = canonical_labels(given)
     _check_batch(queries, query_labels, gallery, gallery_labels)
     query_labels = query_labels.to(queries.device)
     if gallery is None:

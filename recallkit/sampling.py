@@ -1,15 +1,15 @@
 """Class-balanced batches: a few images of many classes."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.data import Sampler
 
 from recallkit.checks import check_labels
+from recallkit.labels import canonical_labels
 
 
 class ClassBalancedSampler(Sampler[list[int]]):
@@ -26,7 +26,8 @@ class ClassBalancedSampler(Sampler[list[int]]):
     :meth:`set_epoch` goes to any.
 
     Args:
-        labels: (N,) integers, classes of any size, in any order.
+        labels: (N,) integers or text, of any kind that :func:`.canonical_labels` takes; classes of
+            any size, in any order.
         batch_size: images a batch. The last group is cut to fit, but never to a single image, so
             a batch has ``batch_size`` images or one fewer. If the classes cannot fill it, the
             largest batch that they can fill is used, with a warning: 392 for 98 classes in groups
@@ -46,12 +47,12 @@ class ClassBalancedSampler(Sampler[list[int]]):
 
     def __init__(
         self,
-        labels: Tensor | Sequence[int],
+        labels: Any,
         batch_size: int,
         per_class: int | None = 4,
         seed: int = 0,
     ) -> None:
-        labels = torch.as_tensor(labels)
+        [labels] = canonical_labels({"labels": labels})
         check_labels(labels, len(labels))
         members, sizes = _by_class(labels.cpu().numpy())
         largest = int(sizes.max(initial=0))

@@ -5,10 +5,13 @@ To mix similarities is therefore the same as to mix embeddings: no image is mixe
 is not run again. (Patel, Tolias, Matas, CVPR 2022.)
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from recallkit.checks import check_embeddings, check_labels
+from recallkit.labels import canonical_labels
 
 
 class SimilarityMixup(nn.Module):
@@ -35,12 +38,12 @@ class SimilarityMixup(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, embeddings: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
         """Mix a batch.
 
         Args:
             embeddings: (B, D) floating.
-            labels: (B,) integers.
+            labels: (B,) integers or text, of any kind that :func:`.canonical_labels` takes.
 
         Returns:
             (B', D) embeddings and (B',) labels: the batch as it came, then the virtual examples.
@@ -49,6 +52,7 @@ class SimilarityMixup(nn.Module):
             ValueError: for shapes that disagree, an empty batch or non-finite embeddings.
         """
         check_embeddings(embeddings)
+        [labels] = canonical_labels({"labels": labels})
         check_labels(labels, len(embeddings))
         first, second = same_class_pairs(labels)
         alpha = self.draw(len(first), embeddings)

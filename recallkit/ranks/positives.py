@@ -1,26 +1,35 @@
 """The positives of each query: labels in, a table of gallery indices out."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from recallkit.labels import canonical_labels
 
-def find_positives(query_labels: Tensor, gallery_labels: Tensor | None = None) -> Tensor:
+
+def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
     """List for every query the gallery items of its class.
 
-    Labels are arbitrary integers in any order; classes have any size. The cost is a sort of the
-    gallery's labels and the table itself: no Q×N mask is made.
+    Labels are arbitrary integers or text in any order; classes have any size. The cost is a sort
+    of the gallery's labels and the table itself: no Q×N mask is made.
 
     Args:
-        query_labels: (Q,) integers.
-        gallery_labels: (N,) integers. None: the queries are the gallery, and a query is not a
-            positive of its own.
+        query_labels: (Q,) of any kind that :func:`.canonical_labels` takes.
+        gallery_labels: (N,) of the same kind. None: the queries are the gallery, and a query is not
+            a positive of its own.
 
     Returns:
         (Q, P) int64 gallery indices, ascending in a row, P the largest number of positives of any
         query (at least 1). Rows with fewer are filled up with −1.
+
+    Raises:
+        ValueError: labels that are missing, floats, or integers beside text.
     """
     within = gallery_labels is None
-    gallery_labels = query_labels if within else gallery_labels
+    given = {"query_labels": query_labels} | ({} if within else {"gallery_labels": gallery_labels})
+    query_labels, *others = canonical_labels(given)
+    gallery_labels = others[0] if others else query_labels
     ordered, order = torch.sort(gallery_labels, stable=True)
     start = torch.searchsorted(ordered, query_labels.contiguous())  # (Q,)
     count = torch.searchsorted(ordered, query_labels.contiguous(), right=True) - start  # (Q,)
