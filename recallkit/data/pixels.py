@@ -92,10 +92,11 @@ def _of_mode(image: Image.Image, mode: str) -> Image.Image:
 
 def _scale_transparent_colour(image: Image.Image) -> None:
     """Bring the transparent colour of a PNG file to 8 bits, as Pillow brings its pixels."""
-    colour = image.info.get("transparency")
-    if image.format != "PNG" or not image.tile or colour is None:
+    tiles = getattr(image, "tile", None)  # how an open file will be decoded
+    if image.format != "PNG" or not tiles:
         return
-    match image.tile[0][3], colour:
+    colour = image.info.get("transparency")
+    match tiles[0][3], colour:
         case "L;2" | "L;4" as raw, int():
             image.info["transparency"] = colour * (85 if raw == "L;2" else 17)
         case "RGB;16B", tuple():
@@ -133,7 +134,8 @@ def _grey_of_floats(image: Image.Image) -> Image.Image:
 
 def _tiff_tag(image: Image.Image, number: int) -> int | None:
     value = getattr(image, "tag_v2", {}).get(number)
-    return value[0] if isinstance(value, tuple) and value else value
+    first = value[0] if isinstance(value, tuple) and value else value
+    return first if isinstance(first, int) else None
 
 
 def over_white(image: Image.Image) -> Image.Image:

@@ -66,11 +66,13 @@ def _is_kept(file: BinaryIO, start: int, size: int, kind: bytes) -> bool:
     keyword, _, text = file.read(size - 12).partition(b"\0")
     if keyword + b"\0" not in _ORIENTATION:
         return False
-    return not _is_packed(kind, text) or _unpacks_to_little(text[1:])
-
-
-def _is_packed(kind: bytes, text: bytes) -> bool:
-    return kind == b"zTXt" or (kind == b"iTXt" and text[:1] != b"\0")
+    if kind == b"zTXt":
+        return _unpacks_to_little(text[1:])
+    if (
+        kind == b"iTXt" and text[:1] != b"\0"
+    ):  # packed; language and translated keyword stand before
+        return _unpacks_to_little(text[2:].split(b"\0", 2)[-1])
+    return True
 
 
 def _unpacks_to_little(packed: bytes) -> bool:

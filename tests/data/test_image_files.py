@@ -1,11 +1,26 @@
 """Files in the place of a tensor of images."""
 
+import subprocess
+import sys
+import time
+
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-from recallkit.data.image_files import ImageFiles
+from recallkit.data import image_files
+from recallkit.data.image_files import (
+    ImageFiles,
+    fit_image,
+    read_image,
+    read_images,
+    read_photograph,
+    read_whole_photograph,
+)
 from recallkit.data.image_set import ImageSet
+from recallkit.data.prefetch import BadImageError, Reading
+from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, embed_pixels
 from recallkit.networks import SmallConvNet
@@ -79,3 +94,167 @@ def test_a_damaged_or_missing_image_is_named(files, tmp_path):
         files[[4]].to("cpu")
     with pytest.raises(ValueError, match="side must be at least 1"):
         ImageFiles([], 0)
+
+
+@pytest.mark.parametrize(
+    "size", [(1000, 7), (7, 1000), (10000, 1), (1, 10000), (3000, 1), (640, 5)]
+)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_strip_stays_visible(tmp_path, size, suffix):
+    Image.new("RGB", size, (200, 100, 50)).save(tmp_path / f"strip.{suffix}")
+    read = read_image(tmp_path / f"strip.{suffix}", 64)
+    inside = read[:, read[3] == 255]
+    assert inside.shape == (4, 64)  # one pixel thick, from edge to edge
+    assert (inside[:3].T - torch.tensor([200, 100, 50])).abs().max() <= 2
+    whole = read_whole_photograph(tmp_path / f"strip.{suffix}", 64)
+    assert sorted(whole.shape[1:]) == [1, 64]
+    square = read_photograph(tmp_path / f"strip.{suffix}", 16, 1 / 16)
+    assert (square.float().mean((1, 2)) - torch.tensor([200.0, 100, 50])).abs().max() <= 2
+
+
+def test_a_strip_is_averaged(tmp_path):
+    pixels = torch.zeros(7, 1400, 3, dtype=torch.uint8)
+    pixels[3:] = 210
+    Image.fromarray(pixels.numpy()).save(tmp_path / "strip.png")
+    read = read_image(tmp_path / "strip.png", 64)
+    assert (read[0, read[3] > 0].float() - 210 * 4 / 7).abs().max() < 15
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """12 megapixels with detail at every scale."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.zeros(1, 3, 750, 1000)
+    for side in (6, 24, 96, 375):
+        noise = torch.rand(1, 3, side, side * 4 // 3, generator=generator) - 0.5
+        values += torch.nn.functional.interpolate(noise, (750, 1000), mode="bilinear") / side**0.5
+    values = (values - values.min()) / (values.max() - values.min())
+    pixels = (values[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    path = tmp_path_factory.mktemp("photograph") / "x.jpg"
+    Image.fromarray(np.tile(pixels, (4, 4, 1))).save(path, quality=90)
+    return path
+
+
+@pytest.mark.parametrize("side", [64, 224, 500])
+def test_a_jpeg_decoded_at_a_reduced_scale_is_as_good(photograph, side):
+    with Image.open(photograph) as image:
+        full = image.convert("RGB")
+    pairs = [
+        (read_image(photograph, side)[:3], fit_image(full, side)[:3]),
+        (
+            read_photograph(photograph, side, 1 / 16),
+            torch.from_numpy(
+                np.array(ImageOps.fit(full, (side, side), Image.Resampling.BILINEAR, 1 / 16))
+            ).permute(2, 0, 1),
+        ),
+    ]
+    for reduced, expected in pairs:
+        difference = (reduced.float() - expected.float()).abs()
+        assert difference.mean() < 1
+        assert difference.max() <= 8
+
+
+def test_a_jpeg_of_12_megapixels_is_read_faster_than_decoded_whole(photograph):
+    def seconds(read):
+        begun = time.perf_counter()
+        read()
+        return time.perf_counter() - begun
+
+    def read_whole():
+        with Image.open(photograph) as image:
+            image.load()
+            return fit_image(image, 64)
+
+    whole = min(seconds(read_whole) for _ in range(3))
+    assert min(seconds(lambda: read_image(photograph, 64)) for _ in range(3)) < whole / 1.5
+    assert min(seconds(lambda: read_photograph(photograph, 224)) for _ in range(3)) < whole / 1.5
+
+
+@pytest.mark.parametrize("side", [64, 100, 200, 400, 600])
+def test_a_jpeg_is_decoded_twice_as_large_as_it_is_needed(tmp_path, monkeypatch, side):
+    Image.new("RGB", (1600, 1200)).save(tmp_path / "x.jpg")
+    sizes = []
+    original = image_files.decoded
+
+    def noting(image):
+        result = original(image)
+        sizes.append(result.size)
+        return result
+
+    monkeypatch.setattr(image_files, "decoded", noting)
+    read_image(tmp_path / "x.jpg", side)
+    read_photograph(tmp_path / "x.jpg", side, 1 / 16)
+    assert min(1600, 2 * side) <= sizes[0][0]
+    assert min(1200, 2 * side * 8 / 7) <= sizes[1][1]
+    assert side != 64 or sizes == [(200, 150), (200, 150)]
+
+
+class TestReadImages:
+    """Many images for a data set."""
+
+    def test_are_those_of_read_image_over_white(self, files):
+        images, kept = read_images(files.paths, 16)
+        assert kept == list(range(7))
+        assert images.shape == (7, 3, 16, 16)
+        alone = torch.stack([read_image(path, 16) for path in files.paths])
+        assert torch.equal(images, flattened(alone))
+
+    def test_keep_alpha_if_one_is_transparent(self, files, tmp_path):
+        Image.new("RGBA", (9, 30), (5, 200, 5, 100)).save(tmp_path / "glass.png")
+        paths = [*files.paths[:3], tmp_path / "glass.png", *files.paths[3:]]
+        images, _ = read_images(paths, 16)
+        assert torch.equal(images, torch.stack([read_image(path, 16) for path in paths]))
+
+    def test_skip_or_name_the_bad_ones(self, files, tmp_path):
+        (tmp_path / "2.png").write_bytes(b"")
+        (tmp_path / "5.png").write_bytes(b"not an image")
+        with pytest.raises(BadImageError, match=r"(?s)2 of 7 images.*skip.*2\.png.*5\.png"):
+            read_images(files.paths, 16)
+        reading = Reading(on_bad_image="skip")
+        images, kept = read_images(files.paths, 16, reading)
+        assert kept == [0, 1, 3, 4, 6]
+        assert [int(image[0, 8, 8]) for image in images] == [30 * i for i in kept]
+        assert len(reading.bad) == 2
+
+    def test_stay_files_with_workers_or_where_they_do_not_fit(self, files, monkeypatch, capsys):
+        images, kept = read_images(files.paths, 16, Reading(workers=1))
+        assert isinstance(images, ImageFiles)
+        assert not capsys.readouterr().err
+        monkeypatch.setattr("recallkit.data.memory.available_memory", lambda: 100)
+        files_of_disk, _ = read_images(files.paths, 16)
+        assert isinstance(files_of_disk, ImageFiles)
+        assert "from the disk" in capsys.readouterr().err
+        assert kept == list(range(7))
+        monkeypatch.undo()
+        assert torch.equal(files_of_disk.to("cpu"), read_images(files.paths, 16)[0])
+
+    @pytest.mark.parametrize("skipped", [range(7), [0]])
+    def test_none_left(self, files, tmp_path, skipped):
+        for i in skipped:
+            (tmp_path / f"{i}.png").unlink()
+        images, kept = read_images(files.paths, 16, Reading(on_bad_image="skip"))
+        assert len(images) == len(kept) == 7 - len(skipped)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="resource is of Unix")
+    def test_are_filled_in_place(self, tmp_path):
+        Image.new("RGB", (40, 60), "red").save(tmp_path / "x.png")
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, tmp_path / "x.png"],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        assert float(done.stdout) < 1.3
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from recallkit.data.image_files import read_images
+paths = [Path(sys.argv[1])] * 1500
+read_images(paths[:2], 224)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = peak()
+images, _ = read_images(paths, 224)
+print((peak() - before) / images.numel())
+"""
