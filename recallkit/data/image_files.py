@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, overload
+from typing import BinaryIO, Literal, overload
 
 import numpy as np
 import torch
@@ -37,13 +37,14 @@ __all__ = [
 ]
 
 
-def read_image(path: Path, side: int = 64) -> Tensor:
+def read_image(path: Path | BinaryIO, side: int = 64) -> Tensor:
     """Read an image, as large as fits into a square, centred, the rest transparent.
 
     Args:
-        path: a file in one of :data:`FORMATS`, of at most 2²⁸ pixels. Of several frames the first
-            is read; orientation tags are obeyed. :mod:`recallkit.data.pixels` says how each kind
-            of pixel becomes 8 bits a colour.
+        path: of a file in one of :data:`FORMATS`, of at most 2²⁸ pixels; or the file itself, open,
+            for example an upload as ``io.BytesIO``. Of several frames the first is read, and
+            orientation tags are obeyed. :mod:`recallkit.data.pixels` says how each kind of pixel
+            becomes 8 bits a colour.
         side: of the square, in pixels.
 
     Returns:

@@ -9,7 +9,7 @@ size is checked when a file is opened, before a pixel is decoded.
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,34 +29,41 @@ _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image file, to be decoded within this context.
+def opened(source: Path | BinaryIO) -> Iterator[Image.Image]:
+    """Open an image, to be decoded within this context.
+
+    Args:
+        source: the path of a file; or an open, seekable file, for example an upload as
+            ``io.BytesIO``, which errors call "the image".
 
     Raises:
         RecallkitError: naming the file, if it is missing, empty, damaged, not an image, larger than
             the limits stated above, or of a mode that has no rule (:mod:`recallkit.data.pixels`).
     """
+    name = str(source) if isinstance(source, Path) else "the image"
     try:
-        with _file(path) as file, _identified(file) as image:
-            _check_pixels(path, image)
+        with _file(source) as file, _identified(file) as image:
+            _check_pixels(name, image)
             yield image
     except RecallkitError:
         raise
     except Exception as error:  # a damaged image fails in many ways, each of them final
-        raise RecallkitError(_explained(path, error)) from error
+        raise RecallkitError(_explained(name, error)) from error
 
 
-def _file(path: Path) -> BinaryIO:
+def _file(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """Open a file that is a file: a pipe would never end."""
-    status = path.stat()
+    if not isinstance(source, Path):
+        return nullcontext(source)
+    status = source.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise RecallkitError(f"{path} is not a file, and cannot be read as an image.")
+        raise RecallkitError(f"{source} is not a file, and cannot be read as an image.")
     if status.st_size > MOST_BYTES:
         raise RecallkitError(
-            f"{path} is too large to be read: {status.st_size:,} bytes, "
+            f"{source} is too large to be read: {status.st_size:,} bytes, "
             f"the limit is {MOST_BYTES:,}. Save a smaller copy of the image."
         )
-    return path.open("rb")
+    return source.open("rb")
 
 
 def _identified(file: BinaryIO) -> Image.Image:
@@ -83,33 +90,33 @@ def _identified(file: BinaryIO) -> Image.Image:
     raise problem or ValueError("its content is not in a format that is opened")
 
 
-def _check_pixels(path: Path, image: Image.Image) -> None:
+def _check_pixels(name: str, image: Image.Image) -> None:
     tags = getattr(image, "tag_v2", {})  # of TIFF, which decodes whole tiles
     tile = tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)
     for width, height in (image.size, tile):
         if width * height > MOST_PIXELS:
             raise RecallkitError(
-                f"{path} is too large to be read: {width:,} × {height:,} pixels, the limit is "
+                f"{name} is too large to be read: {width:,} × {height:,} pixels, the limit is "
                 f"{MOST_PIXELS:,} pixels in all. Save a smaller copy of the image."
             )
     if min(image.size) < 1:
         raise ValueError("it has no pixels")
 
 
-def _explained(path: Path, error: Exception) -> str:
+def _explained(name: str, error: Exception) -> str:
     """Say what is wrong with a file, and what to do."""
     match error:
         case FileNotFoundError():
-            return f"there is no image {path}"
+            return f"there is no image {name}"
         case PixelError():
-            return f"{path}: {error}"
+            return f"{name}: {error}"
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
             return (
-                f"{path} is too large to be read: it declares more pixels than Pillow allows for "
+                f"{name} is too large to be read: it declares more pixels than Pillow allows for "
                 f"its format. Save a smaller copy of the image."
             )
         case MemoryError():
-            return f"{path} does not fit into memory. Save a smaller copy of the image."
+            return f"{name} does not fit into memory. Save a smaller copy of the image."
         case OSError(strerror=str(reason)):
-            return f"{path} cannot be read: {reason}."
-    return f"{path} cannot be read as an image ({error}). Replace or delete it."
+            return f"{name} cannot be read: {reason}."
+    return f"{name} cannot be read as an image ({error}). Replace or delete it."

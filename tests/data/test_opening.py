@@ -182,6 +182,14 @@ def test_a_truncated_file_is_named(tmp_path, name, share):
         read_image(path)
 
 
+def test_an_upload_is_read_like_a_file(tmp_path):
+    Image.effect_noise((20, 30), 90).save(tmp_path / "x.png")
+    upload = io.BytesIO((tmp_path / "x.png").read_bytes())
+    assert read_image(upload, 16).tolist() == read_image(tmp_path / "x.png", 16).tolist()
+    with pytest.raises(RecallkitError, match="the image cannot be read as an image"):
+        read_image(io.BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0"))
+
+
 def test_what_is_no_file(tmp_path):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(RecallkitError, match=r"folder\.png is not a file"):
