@@ -119,4 +119,7 @@ def _explained(name: str, error: Exception) -> str:
             return f"{name} does not fit into memory. Save a smaller copy of the image."
         case OSError(strerror=str(reason)):
             return f"{name} cannot be read: {reason}."
-    return f"{name} cannot be read as an image ({error}). Replace or delete it."
+    return (
+        f"{name} cannot be read as an image ({error}). "
+        f"It is damaged or of a kind that is not read: replace it, or leave it out."
+    )

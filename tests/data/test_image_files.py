@@ -170,6 +170,25 @@ def test_a_jpeg_of_12_megapixels_is_read_faster_than_decoded_whole(photograph):
     assert min(seconds(lambda: read_photograph(photograph, 224)) for _ in range(3)) < whole / 1.5
 
 
+@pytest.mark.parametrize("kind", ["L", "CMYK", "MPO", "progressive", "turned"])
+def test_every_kind_of_jpeg_is_decoded_at_a_reduced_scale(tmp_path, kind):
+    pixels = np.linspace(20, 230, 900 * 1203).reshape(900, 1203).astype(np.uint8)
+    image = Image.fromarray(pixels).convert(kind if kind in {"L", "CMYK"} else "RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {
+        "MPO": {"format": "MPO", "save_all": True, "append_images": [image]},
+        "progressive": {"progressive": True},
+        "turned": {"exif": exif},
+    }
+    image.save(tmp_path / "x.jpg", quality=95, **options.get(kind, {}))
+    with Image.open(tmp_path / "x.jpg") as opened:
+        expected = fit_image(ImageOps.exif_transpose(opened).convert("RGB"), 64)
+    difference = (read_image(tmp_path / "x.jpg", 64).float() - expected.float()).abs()
+    assert difference.mean() < 1
+    assert difference.max() <= 4
+
+
 @pytest.mark.parametrize("side", [64, 100, 200, 400, 600])
 def test_a_jpeg_is_decoded_twice_as_large_as_it_is_needed(tmp_path, monkeypatch, side):
     Image.new("RGB", (1600, 1200)).save(tmp_path / "x.jpg")
