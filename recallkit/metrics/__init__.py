@@ -1,14 +1,24 @@
 """Exact search and the metrics of retrieval."""
 
+from recallkit.metrics.distances import DISTANCES, Distance
 from recallkit.metrics.neighbours import search
 from recallkit.metrics.ranks import positive_ranks
-from recallkit.metrics.recall import metrics_of_neighbours, retrieval_metrics
+from recallkit.metrics.recall import (
+    Retrieval,
+    measure_retrieval,
+    metrics_of_neighbours,
+    retrieval_metrics,
+)
 from recallkit.metrics.revisited import revisited_metrics, revisited_of_embeddings
 from recallkit.metrics.whitening import Whitening, fit_whitening
 
 __all__ = [
+    "DISTANCES",
+    "Distance",
+    "Retrieval",
     "Whitening",
     "fit_whitening",
+    "measure_retrieval",
     "metrics_of_neighbours",
     "positive_ranks",
     "retrieval_metrics",

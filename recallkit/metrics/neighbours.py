@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_indices
+from recallkit.metrics.distances import Distance, as_measured
 from recallkit.metrics.faiss_index import FlatIndex, faiss_or_none
 from recallkit.metrics.ranking_keys import (
     LEFT_OUT,
@@ -37,15 +38,16 @@ def search(
     k: int = 10,
     engine: Engine = "auto",
     left_out: Tensor | None = None,
+    distance: Distance = "dot",
 ) -> tuple[Tensor, Tensor]:
     """Find the k nearest of the gallery for each query, nearest first.
 
-    The similarity is the dot product, computed in float64 and rounded to float32. Equal
-    similarities are ordered by the lower gallery index. Both engines keep to this definition, so
-    they give identical results on every device.
+    The similarity is computed in float64 and rounded to float32. Equal similarities are ordered by
+    the lower gallery index. Both engines keep to this definition, so they give identical results
+    on every device.
 
     Args:
-        queries: (Q, D) floating point, unit vectors or not.
+        queries: (Q, D) floating point, unit vectors or not: a tensor, an array, lists of numbers.
         gallery: (N, D). None: all against all, the queries are the gallery and each query is
             left out of its own search. It may stay on the CPU while the queries are on a GPU, and
             may lie in a file: ``torch.from_numpy(numpy.load(path, mmap_mode="c"))``.
@@ -62,25 +64,28 @@ def search(
             search must not return. With ``rows`` of a gallery as queries and left out,
             ``search(gallery[rows], gallery, k, left_out=rows)`` gives those rows of
             ``search(gallery, k=k)``, and does not search with the others.
+        distance: "dot" is the dot product, as networks are trained with it. "cosine" is that of
+            unit vectors; none may be zero. "l2" is minus the Euclidean distance. For unit vectors
+            all three give the same order.
 
     Returns:
         Similarities (Q, k) float32 and gallery indices (Q, k) int64, on the device of the queries.
 
     Raises:
         ValueError: shapes that disagree, an empty or non-finite input, k or an index out of range,
-            an unknown engine.
+            an unknown engine or distance, engine "faiss" with "l2".
         RecallkitError: engine "faiss" where faiss is not installed.
     """
     if left_out is not None:
         _check_left_out(left_out, len(queries), gallery)
     elif gallery is None:
         left_out = torch.arange(len(queries))
-    queries, gallery = checked_operands(queries, gallery)
+    queries, gallery = checked_operands(queries, gallery, distance)
     _check_k(k, len(gallery), left_out is not None)
     left_out = None if left_out is None else left_out.to(queries.device)
-    if chosen_engine(engine, queries, gallery, k) == "faiss":
-        return _search_by_faiss(queries, gallery, k, left_out)
-    return search_by_torch(queries, gallery, k, left_out)
+    if chosen_engine(engine, queries, gallery, k, distance) == "faiss":
+        return _search_by_faiss(queries, gallery, k, left_out, distance)
+    return search_by_torch(queries, gallery, k, left_out, distance)
 
 
 def _check_left_out(left_out: Tensor, queries: int, gallery: Tensor | None) -> None:
@@ -101,31 +106,39 @@ def _check_k(k: int, gallery_size: int, without_one: bool) -> None:
         raise ValueError(f"k must be from 1 to {largest}{why}, not {k!r}")
 
 
-def chosen_engine(engine: Engine, queries: Tensor, gallery: Tensor, k: int) -> str:
+def chosen_engine(
+    engine: Engine, queries: Tensor, gallery: Tensor, k: int, distance: Distance = "dot"
+) -> str:
     """Decide between "torch" and "faiss".
 
     On a GPU "auto" is torch: whether faiss pays there has not been measured. It may where float64
     is slow, as on GPUs that are made for graphics.
 
     Raises:
-        ValueError: an unknown engine.
+        ValueError: an unknown engine, or one that does not measure by this distance.
     """
     if engine not in ("auto", "torch", "faiss"):
         raise ValueError(f'engine must be "auto", "torch" or "faiss", not {engine!r}')
+    if engine == "faiss" and distance == "l2":
+        raise ValueError('engine must be "torch" or "auto" for distance="l2", not "faiss"')
     if engine != "auto":
         return engine
     work = queries.numel() * len(gallery)
     pays = work >= FAISS_PAYS_FROM and k <= FAISS_PAYS_TO_K
     fits = queries.device.type == "cpu" and 4 * gallery.numel() <= FAISS_COPIES
-    return "faiss" if pays and fits and faiss_or_none() else "torch"
+    return "faiss" if pays and fits and distance != "l2" and faiss_or_none() else "torch"
 
 
 def search_by_torch(
-    queries: Tensor, gallery: Tensor, k: int, left_out: Tensor | None
+    queries: Tensor,
+    gallery: Tensor,
+    k: int,
+    left_out: Tensor | None,
+    distance: Distance = "dot",
 ) -> tuple[Tensor, Tensor]:
     """Do the same as :func:`search` in float64 by torch, with arguments that have been checked."""
     nearest = queries.new_empty(len(queries), k, dtype=torch.int64)
-    for rows, similarities in similarity_blocks(queries, gallery, left_out, "search"):
+    for rows, similarities in similarity_blocks(queries, gallery, left_out, "search", distance):
         nearest[rows] = _nearest_keys(similarities, k)
     return unpack(nearest)
 
@@ -163,7 +176,7 @@ def sampled_threshold(similarities: Tensor, k: int) -> Tensor:
 
 
 def _search_by_faiss(
-    queries: Tensor, gallery: Tensor, k: int, left_out: Tensor | None
+    queries: Tensor, gallery: Tensor, k: int, left_out: Tensor | None, distance: Distance
 ) -> tuple[Tensor, Tensor]:
     """Let faiss propose candidates, order them exactly, and search again where that is not enough.
 
@@ -173,15 +186,16 @@ def _search_by_faiss(
     """
     index = FlatIndex(gallery.shape[1], queries.device)
     _check_k_of_index(k, index)
-    index.add(gallery)
+    _fill(index, gallery, distance)
     width = min(k + 1 + _MARGIN, len(gallery), index.largest_k)  # 1 for an item left out
-    farthest = longest(gallery)
+    farthest = longest(gallery) if distance == "dot" else gallery.new_ones((), dtype=torch.float64)
     nearest = queries.new_empty(len(queries), k, dtype=torch.int64)
     certain = queries.new_empty(len(queries), dtype=torch.bool)
     for rows in row_blocks(len(queries), FAISS_ROWS, "search"):
-        rough, candidates = index.search(queries[rows], width)  # (rows, C) both
-        keys = _exact_keys(queries[rows], gallery, candidates)  # (rows, C)
-        error = _float32_error(queries[rows], farthest)  # (rows,)
+        some = as_measured(queries[rows], distance)
+        rough, candidates = index.search(some, width)  # (rows, C) both
+        keys = _exact_keys(some, gallery, candidates, distance)  # (rows, C)
+        error = _float32_error(some, farthest)  # (rows,)
         trusted = _errs_at_most(error, rough, keys)
         if left_out is not None:
             keys.masked_fill_(candidates == left_out[rows, None], LEFT_OUT)
@@ -189,7 +203,16 @@ def _search_by_faiss(
         kth, _ = unpack(nearest[rows, -1])
         complete = kth > (rough[:, -1] + error).float()
         certain[rows] = (complete & trusted) | (width == len(gallery))
-    return _with_doubts_settled(unpack(nearest), ~certain, queries, gallery, left_out)
+    return _with_doubts_settled(unpack(nearest), ~certain, queries, gallery, left_out, distance)
+
+
+def _fill(index: FlatIndex, gallery: Tensor, distance: Distance) -> None:
+    """Add the gallery; what is converted to unit length is converted a block at a time."""
+    if distance == "dot":
+        index.add(gallery)
+        return
+    for block in gallery.split(FAISS_ROWS):
+        index.add(as_measured(block, distance))
 
 
 def _check_k_of_index(k: int, index: FlatIndex) -> None:
@@ -200,19 +223,21 @@ def _check_k_of_index(k: int, index: FlatIndex) -> None:
         )
 
 
-def _exact_keys(queries: Tensor, gallery: Tensor, candidates: Tensor) -> Tensor:
+def _exact_keys(queries: Tensor, gallery: Tensor, candidates: Tensor, distance: Distance) -> Tensor:
     """Compute the ranking keys (Q, C) of the candidates (Q, C) as the engine of torch does."""
     bytes_a_row = 3 * 8 * candidates.shape[1] * gallery.shape[1]
     rows = rows_within_budget(bytes_a_row, gallery.device)
     similarities = [
-        torch.einsum("qd,qcd->qc", some.double(), _rows_of(gallery, indices, some.device).double())
+        torch.einsum("qd,qcd->qc", some, _rows_of(gallery, indices, some.device, distance))
         for some, indices in zip(queries.split(rows), candidates.split(rows), strict=True)
     ]
     return ranking_keys(torch.cat(similarities), candidates)
 
 
-def _rows_of(gallery: Tensor, indices: Tensor, device: torch.device) -> Tensor:
-    return gallery[indices.to(gallery.device)].to(device)
+def _rows_of(gallery: Tensor, indices: Tensor, device: torch.device, distance: Distance) -> Tensor:
+    """Return the gallery rows of (Q, C) indices as they are measured, (Q, C, D) float64."""
+    rows = gallery[indices.flatten().to(gallery.device)].to(device)
+    return as_measured(rows, distance).unflatten(0, indices.shape)
 
 
 def _float32_error(queries: Tensor, farthest: Tensor) -> Tensor:
@@ -241,11 +266,12 @@ def _with_doubts_settled(
     queries: Tensor,
     gallery: Tensor,
     left_out: Tensor | None,
+    distance: Distance,
 ) -> tuple[Tensor, Tensor]:
     """Search again by torch for the queries whose k-th neighbour float32 cannot tell apart."""
     similarities, indices = neighbours
     if doubtful.any():
         left_out = None if left_out is None else left_out[doubtful]
-        exact = search_by_torch(queries[doubtful], gallery, indices.shape[1], left_out)
+        exact = search_by_torch(queries[doubtful], gallery, indices.shape[1], left_out, distance)
         similarities[doubtful], indices[doubtful] = exact
     return similarities, indices

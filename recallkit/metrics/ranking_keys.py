@@ -1,10 +1,10 @@
 """One order of the gallery for every engine and device, ties included.
 
-The similarity is the dot product, computed in float64 and rounded to float32. Equal similarities
-are ordered by the lower gallery index. The reason: float32 products differ in their last digits
-from one matrix library to the next, so a tie (the same image twice, a collapsed network) would be
-broken as the library happens to round. Two float64 sums of the same numbers differ by about 1e-16,
-which rounding to float32 hides for all but one pair in a thousand million.
+The similarity is one of :mod:`.distances`, computed in float64 and rounded to float32. Equal
+similarities are ordered by the lower gallery index. The reason: float32 products differ in their
+last digits from one matrix library to the next, so a tie (the same image twice, a collapsed
+network) would be broken as the library happens to round. Two float64 sums of the same numbers
+differ by about 1e-16, which rounding to float32 hides for all but one pair in a thousand million.
 
 A pair's similarity and index are packed into one int64, its *ranking key*. No two are equal, and a
 larger key means nearer. So sorting, counting and selecting keys needs no rule for ties.
@@ -12,12 +12,15 @@ larger key means nearer. So sorting, counting and selecting keys needs no rule f
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from recallkit.checks import check_embeddings, check_same_dimension, largest_number
+from recallkit.metrics.arrays import as_embeddings
+from recallkit.metrics.distances import as_measured, check_distance, check_no_zero_rows, measure
 
 LEFT_OUT = torch.iinfo(torch.int64).min  # the key of an item that is left out: below all others
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # CPU: blocks that fit its caches ran 3 times faster
@@ -31,29 +34,43 @@ _LONGEST = 1e18  # the product of two longer vectors would leave the range of fl
 
 
 def checked_operands(
-    queries: Tensor, gallery: Tensor | None, name: str = "gallery"
+    queries: Any, gallery: Any, distance: str = "dot", name: str = "gallery"
 ) -> tuple[Tensor, Tensor]:
     """Check queries (Q, D) and gallery (N, D), and return both; no gallery means the queries.
 
+    Their types may differ: pairs are measured in float64.
+
     Args:
-        queries: (Q, D).
+        queries: (Q, D), a tensor or array of floating point, or lists of numbers.
         gallery: (N, D) or None.
+        distance: one of :data:`.DISTANCES`.
         name: of the gallery, in error messages.
 
     Raises:
-        ValueError: an empty, non-finite or enormous input, or dimensions that disagree.
+        ValueError: an empty, non-finite or enormous input, dimensions that disagree, an unknown
+            distance, or a vector of length zero for the cosine.
     """
-    given = {"queries": queries} | ({} if gallery is None else {name: gallery})
-    for title, embeddings in given.items():
-        check_embeddings(embeddings, title)
-        bound = largest_number(embeddings) * math.sqrt(embeddings.shape[1])  # on any row's length
-        if bound > _LONGEST and longest(embeddings) > _LONGEST:
-            raise ValueError(f"{title} must be no longer than {_LONGEST:.0e}: normalise them")
+    check_distance(distance)
+    queries = as_embeddings(queries, "queries")
+    _check_operand(queries, distance, "queries")
     if gallery is None:
         return queries, queries
+    gallery = as_embeddings(gallery, name)
+    _check_operand(gallery, distance, name)
+    some = gallery[:1].to(queries.dtype)
     on_cpu = gallery.device.type == "cpu"  # then its blocks are moved to the queries
-    check_same_dimension(queries, gallery[:1].to(queries.device) if on_cpu else gallery, name)
+    check_same_dimension(queries, some.to(queries.device) if on_cpu else some, name)
     return queries, gallery
+
+
+def _check_operand(embeddings: Tensor, distance: str, name: str) -> None:
+    check_embeddings(embeddings, name)
+    if distance == "cosine":
+        check_no_zero_rows(embeddings, name)
+        return
+    bound = largest_number(embeddings) * math.sqrt(embeddings.shape[1])  # on any row's length
+    if bound > _LONGEST and longest(embeddings) > _LONGEST:
+        raise ValueError(f"{name} must be no longer than {_LONGEST:.0e}: normalise them")
 
 
 def longest(embeddings: Tensor) -> Tensor:
@@ -87,7 +104,12 @@ def unpack(keys: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def similarity_blocks(
-    queries: Tensor, gallery: Tensor, left_out: Tensor | None, title: str
+    queries: Tensor,
+    gallery: Tensor,
+    left_out: Tensor | None,
+    title: str,
+    distance: str = "dot",
+    groups: tuple[Tensor, Tensor] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Compute the similarities of all pairs, a block of queries at a time.
 
@@ -103,6 +125,9 @@ def similarity_blocks(
         left_out: (Q,) int64, for each query the gallery index that is left out: its similarity
             becomes −inf. None: no item is left out.
         title: of the progress bar, which appears after two seconds.
+        distance: one of :data:`.DISTANCES`.
+        groups: (Q,) and (N,) int64, of queries and gallery: a query's own group is left out. None:
+            no group is left out.
 
     Yields:
         The rows of a block and its similarities, (rows, N) float32: few enough rows for several
@@ -112,22 +137,24 @@ def similarity_blocks(
     at_once = max(1, min(len(queries), _rows_bytes(device) // (4 * size), _MOST_ROWS))
     buffer = queries.new_empty(at_once, size, dtype=torch.float32)
     for rows in row_blocks(len(queries), at_once, title):
-        similarities = _multiply(queries[rows], gallery, buffer)
+        similarities = _measured(queries[rows], gallery, buffer, distance)
         if left_out is not None:
             similarities.scatter_(1, left_out[rows, None], -torch.inf)
+        if groups is not None:
+            similarities.masked_fill_(groups[0][rows, None] == groups[1], -torch.inf)
         few = rows_within_budget(size * _BYTES_A_PAIR, device)
         for start in range(0, len(similarities), few):
             block = similarities[start : start + few]
             yield slice(rows.start + start, rows.start + start + len(block)), block
 
 
-def _multiply(queries: Tensor, gallery: Tensor, buffer: Tensor) -> Tensor:
-    """Write similarities (Q, N), products in float64, to the first rows of a float32 buffer."""
-    queries, similarities = queries.double(), buffer[: len(queries)]
+def _measured(queries: Tensor, gallery: Tensor, buffer: Tensor, distance: str) -> Tensor:
+    """Write similarities (Q, N), computed in float64, to the first rows of a float32 buffer."""
+    queries, similarities = as_measured(queries, distance), buffer[: len(queries)]
     columns = rows_within_budget(16 * (len(queries) + gallery.shape[1]), queries.device)
     for start in range(0, len(gallery), columns):
-        block = gallery[start : start + columns].to(queries.device).double()
-        similarities[:, start : start + len(block)] = queries @ block.T
+        block = as_measured(gallery[start : start + columns].to(queries.device), distance)
+        similarities[:, start : start + len(block)] = measure(queries, block, distance)
     return similarities
 
 

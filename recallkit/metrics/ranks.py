@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_indices
+from recallkit.metrics.distances import Distance
 from recallkit.metrics.ranking_keys import (
     checked_operands,
     keys_where,
@@ -32,6 +33,7 @@ def positive_ranks(
     positives: Tensor,
     gallery: Tensor | None = None,
     distractors: Tensor | None = None,
+    distance: Distance = "dot",
 ) -> Tensor:
     """Count the rank of each positive in its query's ordering of the gallery, from 1.
 
@@ -45,6 +47,7 @@ def positive_ranks(
             must then not be among its own positives.
         distractors: (M, D), further items of the gallery, none of them a positive. Where
             similarities are equal they come after the gallery.
+        distance: "dot", "cosine" or "l2"; see :func:`.search`.
 
     Returns:
         (Q, P) float64 in the order of ``positives``, inf where that is −1. So padding is in no
@@ -53,12 +56,13 @@ def positive_ranks(
     Raises:
         ValueError: shapes that disagree, an empty or non-finite input, an index out of range.
     """
-    left_out = torch.arange(len(queries), device=queries.device) if gallery is None else None
-    queries, gallery = checked_operands(queries, gallery)
+    alone = gallery is None
+    queries, gallery = checked_operands(queries, gallery, distance)
+    left_out = torch.arange(len(queries), device=queries.device) if alone else None
     _check_positives(positives, queries, gallery)
     if distractors is not None:
-        checked_operands(queries, distractors, "distractors")
-    return counted_ranks(queries, positives, gallery, left_out, distractors)
+        _, distractors = checked_operands(queries, distractors, distance, "distractors")
+    return counted_ranks(queries, positives, gallery, left_out, distractors, distance=distance)
 
 
 def counted_ranks(
@@ -68,6 +72,8 @@ def counted_ranks(
     left_out: Tensor | None,
     distractors: Tensor | None = None,
     title: str = "metrics",
+    distance: str = "dot",
+    groups: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Do the same as :func:`positive_ranks` with arguments that have been checked.
 
@@ -78,6 +84,9 @@ def counted_ranks(
         left_out: (Q,) int64, the place of each query in the gallery; None if it is not there.
         distractors: (M, D) or None.
         title: of the progress bar.
+        distance: one of :data:`.DISTANCES`.
+        groups: (Q,) and (N,) int64, of queries and gallery: a query's own group is left out of its
+            ranking, and holds none of its positives. None: no group is left out.
 
     Memory: about 30 bytes for each of the Q·P entries, and what ``similarity_blocks`` takes.
     """
@@ -86,13 +95,17 @@ def counted_ranks(
         return ranks
     padding, places = positives < 0, positives.clamp(min=0)
     values = queries.new_empty(positives.shape, dtype=torch.float32)
-    for rows, similarities in similarity_blocks(queries, gallery, left_out, title):
+    for rows, similarities in similarity_blocks(
+        queries, gallery, left_out, title, distance, groups
+    ):
         values[rows] = similarities.gather(1, places[rows])  # (rows, N) → (rows, P)
         values[rows] = values[rows].masked_fill_(padding[rows], torch.inf)
         ranks[rows] += _number_before(similarities, values[rows], places[rows])
     if distractors is not None:
         ahead = torch.full_like(places, -1)  # of equal similarity, the gallery's index is lower
-        for rows, similarities in similarity_blocks(queries, distractors, None, "distractors"):
+        for rows, similarities in similarity_blocks(
+            queries, distractors, None, "distractors", distance
+        ):
             ranks[rows] += _number_before(similarities, values[rows], ahead[rows])
     return ranks.masked_fill_(padding, torch.inf)
 

@@ -12,31 +12,62 @@ a sigmoid. With the ranks r₁ < r₂ < … < r_R of a query's R positives:
     mAP@R = 1/R · Σ_{i: r_i ≤ R} i / r_i    (Musgrave et al., 2020: precision where relevant)
     mAP   = 1/R · Σ_i i / r_i
 
-and each metric is the mean over the queries that have a positive.
+and each metric is the mean over the queries that have a positive. The mean over classes takes the
+mean of each class first, so that a class of many images does not count more than one of few:
+
+    1/C · Σ_c 1/|Q_c| · Σ_{q ∈ Q_c} m(q)      Q_c: the queries of class c that have a positive
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recallkit.checks import check_indices, check_ks, check_labels
-from recallkit.metrics.ranking_keys import checked_operands
-from recallkit.metrics.ranks import counted_ranks
-from recallkit.ranks.positives import find_positives
+from recallkit.checks import check_indices, check_ks
+from recallkit.metrics.distances import Distance
+from recallkit.metrics.task import RetrievalTask, labels_on, number_of_equals, retrieval_task
 
 TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with all temporaries
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Retrieval:
+    """The metrics of a retrieval, and over what they are means.
+
+    Attributes:
+        metrics: name → mean over the queries that count, from 0 to 1.
+        class_metrics: the same names → mean over the classes that count.
+        queries: Q, how many queries were given.
+        counted: how many of them have a positive, and so count.
+        classes: how many classes have a query that counts.
+        searched: how many items a query is searched among, at most: the gallery without the query
+            and, with groups, without the query's group.
+        of_queries: name → (Q,) float64 on the CPU, the value of each query; NaN where it does not
+            count.
+    """
+
+    metrics: dict[str, float]
+    class_metrics: dict[str, float]
+    queries: int
+    counted: int
+    classes: int
+    searched: int
+    of_queries: dict[str, Tensor]
+
+
 def retrieval_metrics(
-    queries: Tensor,
-    query_labels: Tensor,
-    gallery: Tensor | None = None,
-    gallery_labels: Tensor | None = None,
+    queries: Any,
+    query_labels: Any,
+    gallery: Any = None,
+    gallery_labels: Any = None,
     ks: Sequence[int] = (1, 10, 100),
+    distance: Distance = "dot",
+    groups: Any = None,
+    gallery_groups: Any = None,
 ) -> dict[str, float]:
     """Compute R@k, P@1, mAP@R and mAP of embeddings, from the ranks of all positives.
 
@@ -47,60 +78,103 @@ def retrieval_metrics(
     positives.
 
     Args:
-        queries: (Q, D) floating point, unit vectors or not.
-        query_labels: (Q,) integers, any numbers in any order.
+        queries: (Q, D) floating point, unit vectors or not: a tensor, an array, lists of numbers.
+        query_labels: (Q,) integers or text, of any kind that :func:`.canonical_labels` takes.
         gallery: (N, D). None: all against all, each query left out of its own ranking.
-        gallery_labels: (N,) integers; with ``gallery``, and only then.
+        gallery_labels: (N,) of the kind of ``query_labels``; with ``gallery``, and only then.
         ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports.
+        distance: "dot", "cosine" or "l2"; see :func:`.search`. Default: the dot product, as
+            networks are trained with it.
+        groups: (Q,), of any kind that labels are: the camera or session of each query. The images
+            of a query's own group, of whatever class, are left out of its ranking, and are not
+            positives. To leave out only images of the same class *and* camera, as Market-1501
+            does, number these pairs. None: no group is left out.
+        gallery_groups: (N,); with ``groups`` and ``gallery``, and only then.
 
     Returns:
         ``{"R@1": …, "R@10": …, "R@100": …, "P@1": …, "mAP@R": …, "mAP": …}``, from 0 to 1, means
-        over the queries that have a positive.
+        over the queries that have a positive. Each k comes once, in ascending order. R@k is 1 for
+        a k of at least the number of items that are searched.
+        :func:`measure_retrieval` tells how many queries that were, too.
 
     Raises:
         ValueError: no query has a positive; shapes that disagree; an empty or non-finite input;
-            labels that are not integers; a k below 1.
+            labels that are missing, floats, or integers beside text; a k below 1.
     """
-    if (gallery is None) != (gallery_labels is None):
-        raise ValueError("gallery and gallery_labels must be given together, or neither")
-    ks = check_ks(ks)
-    checked_operands(queries, gallery)
-    query_labels = _labels_on(queries.device, query_labels, len(queries), "query_labels")
-    if gallery is not None and gallery_labels is not None:
-        gallery_labels = _labels_on(queries.device, gallery_labels, len(gallery), "gallery_labels")
-    number = _number_of_positives(query_labels, gallery_labels)
+    return measure_retrieval(
+        queries, query_labels, gallery, gallery_labels, ks, distance, groups, gallery_groups
+    ).metrics
+
+
+@torch.no_grad()
+def measure_retrieval(
+    queries: Any,
+    query_labels: Any,
+    gallery: Any = None,
+    gallery_labels: Any = None,
+    ks: Sequence[int] = (1, 10, 100),
+    distance: Distance = "dot",
+    groups: Any = None,
+    gallery_groups: Any = None,
+) -> Retrieval:
+    """Compute the same as :func:`retrieval_metrics`, and tell over how many queries.
+
+    The arguments and errors are those of :func:`retrieval_metrics`.
+
+    Returns:
+        The means over queries and over classes, the counts, and the values of each query.
+    """
+    ks = sorted(set(check_ks(ks)))
+    task = retrieval_task(
+        queries, gallery, distance, query_labels, gallery_labels, groups, gallery_groups
+    )
+    number = task.number_of_positives()
+    _check_any_positive(number, task.groups is not None)
     order, values = [], []
-    for rows, title in _groups(number, queries.shape[1]):
-        positives = _positives_of(rows, query_labels, gallery_labels)
-        searched, left_out = (queries, rows) if gallery is None else (gallery, None)
-        ranks = counted_ranks(queries[rows], positives, searched, left_out, title=title)
+    for rows, title in _taken_together(task.size_of_class(), number, task.queries.shape[1]):
         order.append(rows)
-        values += _values_of_queries(ranks, number[rows], ks, int(number.max()))
+        values += _values_of_queries(task.ranks(rows, title), number[rows], ks, int(number.max()))
     back = torch.cat(order).argsort()  # so that the means are summed in the order of the queries
-    return {name: torch.cat([v[name] for v in values])[back].mean().item() for name in values[0]}
+    ordered = {name: torch.cat([v[name] for v in values])[back] for name in values[0]}
+    return _summary(ordered, number > 0, task)
 
 
-def _groups(number: Tensor, dim: int) -> Iterator[tuple[Tensor, str]]:
-    """Yield groups of queries with similar ``number`` (Q,) of positives, and a title for each.
+def _taken_together(sizes: Tensor, number: Tensor, dim: int) -> Iterator[tuple[Tensor, str]]:
+    """Yield sets of queries with similar ``sizes`` (Q,) of their classes, and a title for each.
 
-    Queries without a positive are in none. The table of positives of a group and its embeddings
-    have at most about ``TABLE`` entries.
+    Queries without a positive are in none. The table of positives of a set and its embeddings have
+    at most about ``TABLE`` entries.
     """
-    _check_any_positive(number)
-    order = number.argsort(descending=True, stable=True)[: int((number > 0).sum())]
-    starts, widths = [0], number[order].tolist()
+    order = sizes.argsort(descending=True, stable=True)
+    order = order[number[order] > 0]
+    starts, widths = [0], sizes[order].tolist()
     while starts[-1] < len(order):
         starts.append(starts[-1] + max(1, TABLE // (widths[starts[-1]] + dim)))
     for i, (start, end) in enumerate(pairwise(starts), start=1):
         yield order[start:end].sort().values, f"metrics, group {i} of {len(starts) - 1}"
 
 
-def _positives_of(rows: Tensor, query_labels: Tensor, gallery_labels: Tensor | None) -> Tensor:
-    """Make the table of positives of some queries; all against all without the query itself."""
-    if gallery_labels is not None:
-        return find_positives(query_labels[rows], gallery_labels)  # (rows, P)
-    table = find_positives(query_labels[rows], query_labels)  # (rows, P + 1)
-    return table[table != rows[:, None]].view(len(rows), -1)
+def _summary(values: dict[str, Tensor], counts: Tensor, task: RetrievalTask) -> Retrieval:
+    """Average the values of the queries that count, in their order."""
+    _, classes = task.labels[0][counts].unique(return_inverse=True)
+    sizes = classes.bincount()  # (C,)
+    of_queries = {
+        name: torch.full(counts.shape, torch.nan, dtype=torch.float64).masked_scatter_(
+            counts.cpu(), value.cpu()
+        )
+        for name, value in values.items()
+    }
+    return Retrieval(
+        metrics={name: value.mean().item() for name, value in values.items()},
+        class_metrics={
+            name: (classes.bincount(value) / sizes).mean().item() for name, value in values.items()
+        },
+        queries=len(counts),
+        counted=int(counts.sum()),
+        classes=len(sizes),
+        searched=task.searched(),
+        of_queries=of_queries,
+    )
 
 
 def _values_of_queries(
@@ -120,18 +194,18 @@ def _values_of_queries(
 
 @torch.no_grad()
 def metrics_of_neighbours(
-    neighbours: Tensor,
-    query_labels: Tensor,
-    gallery_labels: Tensor | None = None,
+    neighbours: Any,
+    query_labels: Any,
+    gallery_labels: Any = None,
     ks: Sequence[int] = (1, 10),
 ) -> dict[str, float]:
     """Compute R@k, P@1 and, where K is large enough, mAP@R of neighbours from any search.
 
     Args:
         neighbours: (Q, K) int64 gallery indices, nearest first, no index twice in a row.
-        query_labels: (Q,) integers, any numbers in any order.
-        gallery_labels: (N,) integers. None: the queries are the gallery, and each query has been
-            left out of its own neighbours, as ``search`` does.
+        query_labels: (Q,) integers or text, of any kind that :func:`.canonical_labels` takes.
+        gallery_labels: (N,) of the same kind. None: the queries are the gallery, and each query has
+            been left out of its own neighbours, as ``search`` does.
         ks: the k of R@k, at most K. Default (1, 10): ``search`` returns 10 by default.
 
     Returns:
@@ -140,18 +214,20 @@ def metrics_of_neighbours(
 
     Raises:
         ValueError: a k above K; no query has a positive; a query among its own neighbours; an
-            index out of range; shapes that disagree; labels that are not integers.
+            index out of range; shapes that disagree; labels as for :func:`retrieval_metrics`.
     """
-    ks = check_ks(ks)
+    ks = sorted(set(check_ks(ks)))
+    neighbours = torch.as_tensor(neighbours)
     _check_neighbours(neighbours, max(ks))
-    device = neighbours.device
-    query_labels = _labels_on(device, query_labels, len(neighbours), "query_labels")
-    if gallery_labels is None:
+    alone = gallery_labels is None
+    if alone:
         _check_query_left_out(neighbours)
-    else:
-        gallery_labels = _labels_on(device, gallery_labels, len(gallery_labels), "gallery_labels")
-    ranks = _ranks_among_neighbours(neighbours, query_labels, gallery_labels)
-    number = _number_of_positives(query_labels, gallery_labels)
+    sizes = (len(neighbours), len(query_labels if alone else gallery_labels))
+    labels = labels_on(
+        neighbours.device, sizes, query_labels=query_labels, gallery_labels=gallery_labels
+    )
+    ranks = _ranks_among_neighbours(neighbours, *labels)
+    number = number_of_equals(*labels) - int(alone)
     _check_any_positive(number)
     values = _per_query(ranks[number > 0], number[number > 0], ks)
     del values["mAP"]  # needs the ranks of all positives
@@ -161,8 +237,8 @@ def metrics_of_neighbours(
 
 
 def _check_neighbours(neighbours: Tensor, largest_k: int) -> None:
-    if not isinstance(neighbours, Tensor) or neighbours.ndim != 2 or 0 in neighbours.shape:
-        raise ValueError("neighbours must be a tensor of shape (Q, K) with Q and K at least 1")
+    if neighbours.ndim != 2 or 0 in neighbours.shape:
+        raise ValueError("neighbours must be of shape (Q, K) with Q and K at least 1")
     if largest_k > neighbours.shape[1]:
         raise ValueError(
             f"ks must not go beyond the {neighbours.shape[1]} neighbours searched, "
@@ -180,13 +256,13 @@ def _check_query_left_out(neighbours: Tensor) -> None:
 
 
 def _ranks_among_neighbours(
-    neighbours: Tensor, query_labels: Tensor, gallery_labels: Tensor | None
+    neighbours: Tensor, query_labels: Tensor, gallery_labels: Tensor
 ) -> Tensor:
     """Return the ranks of the positives among neighbours, (Q, K), ascending, padded with inf."""
-    labels = query_labels if gallery_labels is None else gallery_labels
-    check_indices(neighbours, tuple(neighbours.shape), len(labels), "neighbours")
-    relevant = labels[neighbours] == query_labels[:, None]  # (Q, K)
-    places = torch.arange(1, neighbours.shape[1] + 1, device=labels.device, dtype=torch.float64)
+    check_indices(neighbours, tuple(neighbours.shape), len(gallery_labels), "neighbours")
+    relevant = gallery_labels[neighbours] == query_labels[:, None]  # (Q, K)
+    device = neighbours.device
+    places = torch.arange(1, neighbours.shape[1] + 1, device=device, dtype=torch.float64)
     return places.where(relevant, torch.inf).sort(dim=1).values
 
 
@@ -221,22 +297,9 @@ def _average_precision_at_r(ranks: Tensor, number: Tensor) -> Tensor:
     return _average_precision(ranks.masked_fill(ranks > number[:, None], torch.inf), number)
 
 
-def _number_of_positives(query_labels: Tensor, gallery_labels: Tensor | None) -> Tensor:
-    """Count the positives of each query, (Q,) int64; without a gallery all others of its class."""
-    ordered = (query_labels if gallery_labels is None else gallery_labels).sort().values
-    first = torch.searchsorted(ordered, query_labels)
-    same = torch.searchsorted(ordered, query_labels, right=True) - first
-    return same - 1 if gallery_labels is None else same
-
-
-def _labels_on(device: torch.device, labels: Tensor, length: int, name: str) -> Tensor:
-    check_labels(labels, length, name)
-    return labels.to(device=device, dtype=torch.int64).contiguous()
-
-
-def _check_any_positive(number: Tensor) -> None:
+def _check_any_positive(number: Tensor, groups: bool = False) -> None:
     if not (number > 0).any():
         raise ValueError(
             "no query has a positive: query_labels must share a class with gallery_labels, or, "
-            "all against all, hold a class twice"
+            "all against all, hold a class twice" + (", in another group" if groups else "")
         )

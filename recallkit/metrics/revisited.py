@@ -25,6 +25,8 @@ import torch
 from torch import Tensor
 
 from recallkit.checks import check_ks
+from recallkit.metrics.arrays import as_embeddings
+from recallkit.metrics.distances import Distance
 from recallkit.metrics.ranks import positive_ranks
 
 SETTINGS = {  # name: (positives, ignored)
@@ -80,6 +82,7 @@ def revisited_of_embeddings(
     judgements: Sequence[Judgement],
     ks: Sequence[int] = (1, 5, 10),
     distractors: Tensor | None = None,
+    distance: Distance = "dot",
 ) -> dict[str, float]:
     """Compute the same of embeddings. The ranks are counted, so no list of length N is sorted.
 
@@ -90,6 +93,7 @@ def revisited_of_embeddings(
         ks: as for :func:`revisited_metrics`.
         distractors: (M, D), further images, none of which shows what a query asks for. They may lie
             in a file mapped into memory, which is read in blocks: a million need not fit.
+        distance: "dot", "cosine" or "l2"; see :func:`.search`.
 
     Returns:
         As :func:`revisited_metrics`.
@@ -99,13 +103,15 @@ def revisited_of_embeddings(
             judged image that is not in the gallery.
     """
     labelled, kinds = _labelled(judgements)
+    queries = as_embeddings(queries, "queries")
     if len(queries) != len(labelled):
         raise ValueError(
             f"queries must be {len(labelled)}, one for each judgement, not {len(queries)}"
         )
     _check_in_gallery(labelled, len(gallery))
     padded = torch.nn.utils.rnn.pad_sequence(labelled, batch_first=True, padding_value=-1)
-    table = positive_ranks(queries, padded.to(queries.device), gallery, distractors).cpu()  # (Q, L)
+    positives = padded.to(queries.device)  # (Q, L)
+    table = positive_ranks(queries, positives, gallery, distractors, distance).cpu()
     ranks = [row[: len(judged)] for row, judged in zip(table, labelled, strict=True)]
     return _of_ranks(ranks, kinds, check_ks(ks))
 
