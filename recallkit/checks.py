@@ -15,6 +15,7 @@ __all__ = [
     "check_labels",
     "check_same_dimension",
     "check_temperature",
+    "check_tolerance",
     "largest_number",
 ]
 
@@ -124,6 +125,17 @@ def check_chunk_size(chunk_size: int | str) -> None:
     """
     if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
         raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+
+
+def check_tolerance(tolerance: float) -> float:
+    """Return a tolerance as a float.
+
+    Raises:
+        ValueError: if it is not a number of at least 0.
+    """
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be at least 0, not {tolerance}")
+    return float(tolerance)
 
 
 def check_indices(

@@ -20,8 +20,7 @@ from recallkit.checks import (
 )
 from recallkit.constants import PAPERS_KS
 from recallkit.labels import canonical_labels
-from recallkit.ranks import compute_ranks, find_positives
-from recallkit.ranks.pairs import pair_similarities
+from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
 
 
 def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
@@ -215,9 +214,7 @@ class SmoothAPLoss(nn.Module):
         """
         task = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
-        among = ranks_among_positives(
-            task.queries, task.gallery, task.positives, self.rank_temperature
-        )  # (Q', P)
+        among = task.ranks_among_positives(self.rank_temperature, self.engine)  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)
         return 1 - (precision.sum(dim=1) / ranks.isfinite().sum(dim=1)).mean()
 
@@ -227,30 +224,6 @@ class SmoothAPLoss(nn.Module):
             f"rank_temperature={self.rank_temperature}, "
             f"engine={self.engine!r}, precision={self.precision!r}"
         )
-
-
-def ranks_among_positives(
-    queries: Tensor, gallery: Tensor, positives: Tensor, temperature: float
-) -> Tensor:
-    """Rank each positive among the positives of its query alone.
-
-    Args:
-        queries: (Q, D).
-        gallery: (N, D).
-        positives: (Q, P) int64, −1 at padding.
-        temperature: τ.
-
-    Returns:
-        (Q, P), float32 or float64; 1 at padding. Memory O(Q·P²).
-    """
-    dtype = torch.promote_types(queries.dtype, torch.float32)
-    index = positives.clamp(min=0)
-    own = pair_similarities(queries.to(dtype), gallery.to(dtype), index)  # (Q, P)
-    steps = torch.sigmoid((own[:, None, :] - own[:, :, None]) / temperature)  # (Q, p, z)
-    real = positives >= 0
-    competes = real[:, None, :] & real[:, :, None]
-    competes &= ~torch.eye(len(positives.T), dtype=torch.bool, device=own.device)  # z ≠ p
-    return 1 + torch.where(competes, steps, 0).sum(dim=2)
 
 
 @dataclass(frozen=True)
@@ -279,6 +252,12 @@ class RankingTask:
             temperature,
             engine,
             precision,
+        )
+
+    def ranks_among_positives(self, temperature: float, engine: str = "auto") -> Tensor:
+        """Compute the ranks (Q, P) among positives; see :func:`.ranks_among_positives`."""
+        return ranks_among_positives(
+            self.queries, self.gallery, self.positives, temperature, engine
         )
 
 

@@ -91,10 +91,15 @@ class _BlocksRanks(torch.autograd.Function):
 
 def block_rows(queries: Tensor, gallery: Tensor) -> Iterator[slice]:
     """Yield the rows of each block: as many as the budget of bytes allows."""
-    budget = CUDA_BLOCK_BYTES if queries.is_cuda else BLOCK_BYTES
-    height = max(1, budget // (len(gallery) * queries.element_size()))
+    height = block_height(len(gallery), queries)
     for start in range(0, len(queries), height):
         yield slice(start, min(start + height, len(queries)))
+
+
+def block_height(width: int, like: Tensor) -> int:
+    """Count the rows of ``width`` numbers that fit a block, of the type and device of ``like``."""
+    budget = CUDA_BLOCK_BYTES if like.is_cuda else BLOCK_BYTES
+    return max(1, budget // (width * like.element_size()))
 
 
 def _block(

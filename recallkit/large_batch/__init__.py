@@ -1,0 +1,16 @@
+"""The gradient of a batch of any size, in the memory of one chunk. Begin with ``step``."""
+
+from recallkit.large_batch.agreement import PassesDifferError
+from recallkit.large_batch.memory import is_out_of_memory, largest_that_fits, storage_bytes
+from recallkit.large_batch.state import RandomState
+from recallkit.large_batch.step import CPU_CHUNK, LargeBatchStep
+
+__all__ = [
+    "CPU_CHUNK",
+    "LargeBatchStep",
+    "PassesDifferError",
+    "RandomState",
+    "is_out_of_memory",
+    "largest_that_fits",
+    "storage_bytes",
+]
