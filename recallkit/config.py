@@ -1,11 +1,13 @@
 """Every setting of a training, flat, each with its reason; and presets: settings with a name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
 
-from recallkit.checks import check_chunk_size, check_ks, check_temperature
 from recallkit.constants import PAPERS_KS
+from recallkit.errors import did_you_mean
+from recallkit.ranges import Range, SettingError, checked
 
 Loss = Literal[
     "recall@k",
@@ -22,14 +24,25 @@ Loss = Literal[
 ]
 
 
+# Ranges that several settings share.
+_COUNT = Range(1, 10**12)
+_BATCH = Range(2, 2**20)  # a query and its positive; eight times the largest batch measured here
+_CHUNK = Range(1, 2**20)
+_RANKS = Range(1, 2**20)  # as many ranks as a batch may have
+_EPOCHS = Range(1, 100_000)
+_SHARE = Range(0.0, 1.0)
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that decides what a training does, and nothing else.
 
     The same config, seed and number of CPU threads give the same weights on the same machine.
+    Each number has a range, which ends where a value cannot be meant; its reason stands beside it.
+    Numbers of numpy become Python's, and lists become tuples.
 
     Raises:
-        ValueError: for a value that cannot work; the message names the setting.
+        SettingError: a ValueError that names the flag, and what it must be.
     """
 
     dataset: str = "emoji"
@@ -46,19 +59,23 @@ class Config:
     """Start the backbone from the weights in this file instead; nothing is downloaded."""
     frozen: bool = False
     """Train the head alone, on features of the backbone that are computed once: seconds a run."""
-    views: int = 8
+    views: Annotated[int, Range(1, 1000)] = 8
     """With frozen: augmented copies of each training image whose features are computed. Each time
     an image is seen, one of them is drawn. More copies cost time once, and vary the images more."""
-    embedding_dim: int = 256
+    embedding_dim: Annotated[int, Range(1, 65_536)] = 256  # the longest in the literature: 32,768
     """Length D of an embedding. A longer one costs little beside the convolutions."""
-    image_size: int = 32
+    image_size: Annotated[int, Range(8, 4096)] = 32  # three layers halve the side of 8 to 1
     """Side of the square that the network sees, in pixels."""
 
-    ks: tuple[int, ...] = PAPERS_KS
-    """Cut-offs k of the loss; the paper's."""
-    k_temperature: float = 1.0
+    ks: Annotated[tuple[int, ...], _RANKS] = PAPERS_KS
+    """Cut-offs k of the loss; the paper's. A k of your own must not exceed the batch size, because
+    no rank does, and the loss would be 0 without any training."""
+    # Below, the sigmoid is a step at k. Above, all ranks of a batch of thousands are alike.
+    k_temperature: Annotated[float, Range(1e-3, 1e4)] = 1.0
     """Temperature τ₁ of the comparison of a rank with k, in ranks; the paper's."""
-    rank_temperature: float = 0.01
+    # Similarities lie in −1 … 1, and float32 rounds them by about 1e-7. Below 1e-6 the sigmoid sees
+    # that rounding. Above 100 it is within 0.005 of 0.5 for any two similarities.
+    rank_temperature: Annotated[float, Range(1e-6, 100.0)] = 0.01
     """Temperature τ₂ of the comparison of two similarities; the paper's."""
     query_in_database: bool = False
     """Let a query compete in its own ranking, as the released code does. Benchmarks do not."""
@@ -66,109 +83,109 @@ class Config:
     """Add a virtual example for each pair of a class (similarity mixup)."""
     loss: Loss = "recall@k"
     """RS@k, SmoothAP, a baseline loss of pytorch-metric-learning, or a variant of RS@k."""
-    proxy_rate: float = 100.0
+    proxy_rate: Annotated[float, Range(1e-3, 1e4)] = 100.0
     """Learning rate of a loss's own parameters, as a multiple of learning_rate. Default 100: the
     choice of ProxyAnchor's authors."""
 
-    batch_size: int = 128
+    batch_size: Annotated[int, _BATCH] = 128
     """Images a step."""
-    per_class: int = 4
+    per_class: Annotated[int, _BATCH] = 4
     """Images of each class in a batch; the paper's."""
-    chunk_size: int | Literal["auto"] = 512
+    chunk_size: Annotated[int | Literal["auto"], _CHUNK] = 512
     """Images a forward pass. It decides the memory that a step needs, not its result. "auto" takes
     the largest chunk that fits the GPU."""
-    keep_graphs_gb: float = 0.0
+    keep_graphs_gb: Annotated[float, Range(0.0, 1e5)] = 0.0  # 100 TB: more than any machine has
     """Spare memory in GB (10⁹ bytes). Chunks whose graphs fit into it run once instead of twice."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of the network's matrix products (autocast). float16 scales the loss. The loss itself is
     always computed in float32."""
-    images: int = 260_000
+    images: Annotated[int, _COUNT] = 260_000
     """Images seen in the whole training. The number of steps is this over the batch size."""
-    epochs: int = 0
+    epochs: Annotated[int, Range(0, 100_000)] = 0
     """Passes through the training images. 0: ``images`` decides how long the training is."""
 
-    learning_rate: float = 3e-3
-    """Peak learning rate, reached at the end of the warm-up."""
+    learning_rate: Annotated[float, Range(0.0, 10.0)] = 3e-3  # Adam moves each weight by about this
+    """Peak learning rate, reached at the end of the warm-up. 0: nothing is learnt."""
     optimizer: Literal["adamw", "adam"] = "adamw"
     """AdamW shrinks the weights themselves; Adam adds the weight decay to the gradient."""
-    weight_decay: float = 1e-4
+    weight_decay: Annotated[float, Range(0.0, 10.0)] = 1e-4  # AdamW: × (1 − rate · decay) a step
     """Weight decay, only of weights with two or more dimensions: biases and scales are free."""
-    warmup: float = 0.05
+    warmup: Annotated[float, _SHARE] = 0.05
     """Share of the steps in which the learning rate rises from 0. After it, half a cosine brings it
     down to 0. 0: no warm-up."""
-    warmup_steps: int = 15
+    warmup_steps: Annotated[int, Range(0, 10**9)] = 15
     """Warm up for at least so many steps, but no more than a third of all. Large batches leave few
     steps, and a peak reached in two or three of them makes all images alike."""
-    clip_norm: float | None = None
+    clip_norm: Annotated[float | None, Range(1e-6, 1e6)] = None
     """Largest norm of the gradient of all parameters together; a longer one is scaled down to it.
     None: no limit."""
-    milestones: tuple[int, ...] = ()
+    milestones: Annotated[tuple[int, ...], _EPOCHS] = ()
     """Epochs after which the learning rate falls, instead of the cosine; needs ``epochs``."""
-    decay: float = 0.3
+    decay: Annotated[float, Range(1e-6, 1.0)] = 0.3  # above 1 the learning rate would rise
     """Factor of the learning rate at each milestone; the paper's."""
 
-    rotation: float = 15.0
+    rotation: Annotated[float, Range(0.0, 180.0)] = 15.0
     """Augmentation: largest angle, in degrees."""
-    scale: float = 0.2
+    scale: Annotated[float, Range(0.0, 9.0)] = 0.2  # 9: from a tenth of the size to ten times
     """Augmentation: largest change of size, as a share of the size."""
-    shift: float = 0.08
+    shift: Annotated[float, _SHARE] = 0.08  # beyond the side nothing of the image is left
     """Augmentation: largest shift, as a share of the side."""
-    colour: float = 0.3
+    colour: Annotated[float, _SHARE] = 0.3  # beyond 1 a colour would become its negative
     """Augmentation: largest change of contrast of each colour, as a share of the contrast."""
-    crop: float = 1.0
+    crop: Annotated[float, Range(1e-3, 1.0)] = 1.0
     """Augmentation: smallest share of the area to crop to, with sides up to 4:3. 1: no cropping."""
     flip: bool = False
     """Augmentation: mirror half of the images. Not for drawings in which left and right differ."""
 
-    evaluations: int = 10
+    evaluations: Annotated[int, Range(1, 10**6)] = 10
     """How often the validation classes are evaluated: evenly spread, the last one at the end."""
-    evaluation_epochs: int | None = None
+    evaluation_epochs: Annotated[int | None, _EPOCHS] = None
     """Evaluate after every so many epochs instead, and at the end."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0  # what torch and numpy both take
     """Seed of weights, batches and augmentation. The split of the classes is fixed."""
 
     def __post_init__(self) -> None:
-        check_ks(self.ks)
-        check_temperature(self.k_temperature, "k_temperature")
-        check_temperature(self.rank_temperature, "rank_temperature")
-        check_chunk_size(self.chunk_size)
-        self._check_choices()
-        self._check_ranges()
+        for name, hint in _hints(type(self)).items():
+            object.__setattr__(self, name, checked(name, getattr(self, name), hint))
+        self._check_network()
+        self._check_ks()
         self._check_length()
 
-    def _check_choices(self) -> None:
-        if self.loss not in get_args(Loss):
-            raise ValueError(f"loss must be one of {get_args(Loss)}, not {self.loss!r}")
+    def _check_network(self) -> None:
         if self.frozen and self.network == "small":
-            raise ValueError(
-                'frozen needs a backbone whose features are worth keeping, not network "small": '
-                "add --network packaged/efficientnet_lite0 --pretrained"
+            raise SettingError(
+                "frozen",
+                'needs a backbone whose features are worth keeping, not network "small": '
+                "add --network packaged/efficientnet_lite0 --pretrained",
             )
 
-    def _check_ranges(self) -> None:
-        for name in ("embedding_dim", "image_size", "batch_size", "evaluations", "views"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("clip_norm", "evaluation_epochs"):
-            value = getattr(self, name)
-            self._check(name, value is None or value > 0, "above 0, or None")
-        for name in ("warmup_steps", "keep_graphs_gb", "epochs"):
-            self._check(name, getattr(self, name) >= 0, "at least 0")
-        self._check("proxy_rate", self.proxy_rate > 0, "above 0")
-        self._check("crop", 0 < self.crop <= 1, "above 0 and at most 1")
+    def _check_ks(self) -> None:
+        """Refuse cut-offs that every rank of a batch is below: with them the loss is 0."""
+        largest = max(self.batch_size, *PAPERS_KS)  # the paper's may stay, as long as one counts
+        if not self.ks:
+            raise SettingError("ks", "must hold at least one k, such as --ks 1 2 4")
+        if max(self.ks) > largest or min(self.ks) > self.batch_size:
+            raise SettingError(
+                "ks",
+                f"must not exceed the batch size, {self.batch_size}, because no rank does: "
+                f"not {self.ks}",
+            )
 
     def _check_length(self) -> None:
-        if any(not 0 < epoch < self.epochs for epoch in self.milestones):
-            raise ValueError(
-                f"milestones must lie between 0 and epochs = {self.epochs}, not {self.milestones}"
+        if any(epoch >= self.epochs for epoch in self.milestones):
+            raise SettingError(
+                "milestones",
+                f"must lie between 0 and epochs = {self.epochs}, not {self.milestones}",
+            )
+        if self.per_class > self.batch_size:
+            raise SettingError(
+                "batch_size",
+                f"must be at least per_class = {self.per_class}, not {self.batch_size}",
             )
         if not self.epochs and self.images < self.batch_size:
-            raise ValueError(
-                f"images must be at least batch_size = {self.batch_size}, not {self.images}"
+            raise SettingError(
+                "images", f"must be at least batch_size = {self.batch_size}, not {self.images}"
             )
-
-    def _check(self, name: str, holds: bool, condition: str) -> None:
-        if not holds:
-            raise ValueError(f"{name} must be {condition}, not {getattr(self, name)}")
 
     def total_images(self, train_size: int) -> int:
         """Return how many images the training sees: ``images``, or ``epochs`` times the set.
@@ -188,17 +205,22 @@ class Config:
         return self.epochs * train_size if self.epochs else self.images
 
 
+@cache
+def _hints(kind: type[Config]) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
 def config_from(values: Mapping[str, Any]) -> Config:
-    """Make a Config from what JSON holds; lists become tuples.
+    """Make a Config from what JSON or TOML holds.
 
     Raises:
-        TypeError: for a setting that does not exist.
-        ValueError: for a value that the setting cannot have.
+        ValueError: for a setting that does not exist, or a value that the setting cannot have.
     """
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return Config(**settings)
+    known = [setting.name for setting in fields(Config)]
+    if unknown := [name for name in values if name not in known]:
+        hint = did_you_mean(unknown[0], known) or f"there are {', '.join(known)}"
+        raise ValueError(f"there is no setting {unknown[0]!r}; {hint}")
+    return Config(**values)
 
 
 RESNET50 = "resnet50"

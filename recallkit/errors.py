@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 EXTRAS = {
     "train": (
-        *("torchvision", "timm", "PIL", "safetensors", "tyro"),
-        *("pandas", "scipy", "matplotlib", "tensorboard"),
+        *("torchvision", "timm", "PIL", "safetensors", "filelock"),
+        *("tyro", "pandas", "scipy", "matplotlib", "tensorboard"),
     ),
     "course": (
         *("jupyterlab", "ipywidgets", "IPython", "ipykernel", "nbclient", "nbformat"),

@@ -14,6 +14,7 @@ __all__ = [
     "cannot_write",
     "checkout",
     "embedded",
+    "file_name",
     "flush_to_disk",
     "read_json",
     "remove_unfinished",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 PACKAGE = Path(__file__).resolve().parent
+
+_LONGEST = 100  # bytes of a name that we make: systems allow 255, and a time or suffix follows
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{p}{i}" for p in ("COM", "LPT") for i in range(10))}
 
 _UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
 
@@ -77,6 +81,18 @@ def remove_unfinished(folder: Path) -> None:
     """
     for path in folder.glob(f"{_UNFINISHED}*"):
         path.unlink(missing_ok=True)
+
+
+def file_name(text: str) -> str:
+    """Return ``text`` as a file's name that every system allows, Windows included.
+
+    What is not allowed becomes "-": separators, ``< > : " | ? *``, and characters that cannot be
+    printed. Names of devices (``CON``, ``nul.txt``) get "_" in front. Long names are cut, blanks
+    and dots at the ends are left out, and of nothing "unnamed" is made.
+    """
+    kept = "".join("-" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in text)
+    kept = kept.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "unnamed"
+    return f"_{kept}" if kept.partition(".")[0].strip().upper() in _RESERVED else kept
 
 
 def cannot_write(path: Path, error: OSError) -> RecallkitError:

@@ -1,7 +1,11 @@
 """The settings: the paper's presets, the length of a training, schedule and optimiser of it."""
 
+import json
 import math
+from dataclasses import asdict
+from typing import get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +15,7 @@ from torch import nn
 from recallkit.config import PRESETS, Config, config_from
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.transforms import TestTransform, TrainTransform, draw_crops
+from recallkit.ranges import SettingError, range_of
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.build import count_steps, make_optimizer, make_schedule
 
@@ -58,7 +63,9 @@ def test_settings_survive_json():
     config = PRESETS["cars196-vit-b16"]
     stored = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()}
     assert config_from(stored) == config
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="no setting 'learning_rates'; did you mean learning_rate"):
+        config_from({"learning_rates": 1})
+    with pytest.raises(ValueError, match="no setting 'weather'; there are dataset, root"):
         config_from({"weather": 1})
 
 
@@ -129,16 +136,92 @@ def test_optimisers_by_name():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"crop": 0.0}, "crop must be above 0"),
-        ({"warmup_steps": -1}, "warmup_steps must be at least 0"),
-        ({"epochs": -1}, "epochs must be at least 0"),
-        ({"milestones": (3,)}, "milestones must lie between 0 and epochs = 0"),
-        ({"epochs": 4, "milestones": (4,)}, "milestones must lie between 0 and epochs = 4"),
+        ({"crop": 0.0}, "--crop must lie between 0.001 and 1, not 0.0"),
+        (
+            {"rank_temperature": 1e-50},
+            "--rank-temperature must lie between 1e-6 and 100, not 1e-50",
+        ),
+        ({"clip_norm": 0}, "--clip-norm must lie between 1e-6 and 1e6, or be None, not 0"),
+        (
+            {"chunk_size": 0},
+            "--chunk-size must be a whole number between 1 and 1,048,576, or be auto",
+        ),
+        ({"milestones": (3,)}, "--milestones must lie between 0 and epochs = 0"),
+        ({"epochs": 4, "milestones": (4,)}, "--milestones must lie between 0 and epochs = 4"),
+        ({"batch_size": 3}, "--batch-size must be at least per_class = 4, not 3"),
+        ({"images": 20}, "--images must be at least batch_size = 128, not 20"),
+        ({"ks": ()}, "--ks must hold at least one k"),
+        ({"ks": (1_000_000,)}, r"--ks must not exceed the batch size, 128, .*: not \(1000000,\)"),
+        ({"ks": (1, 129)}, "--ks must not exceed the batch size"),
+        ({"ks": (9,), "batch_size": 8}, "--ks must not exceed the batch size, 8"),
+        ({"loss": "recall"}, "--loss must be one of recall@k, smooth-ap, .*, not 'recall'"),
+        ({"frozen": True}, "--frozen needs a backbone"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Config(**change)
+
+
+def test_the_papers_ks_stay_with_a_small_batch():
+    assert Config(batch_size=8).ks == (1, 2, 4, 8, 16)
+    assert Config(batch_size=384, ks=(1, 32, 384)).ks == (1, 32, 384)
+
+
+def _parts(hint):
+    """All types in an annotation."""
+    return {get_origin(hint), *get_args(hint), *(p for a in get_args(hint) for p in _parts(a))}
+
+
+HINTS = get_type_hints(Config, include_extras=True)
+NUMBERS = [name for name, hint in HINTS.items() if {int, float} & {hint, *_parts(hint)}]
+EXTREMES = [math.nan, math.inf, -math.inf, -1, 0, 1e30, 10**30, 1e-50, -0.5, 2**63, 10**400]
+LEGAL = {  # what of the extremes can be meant
+    **{name: [0] for name in ("epochs", "warmup_steps", "seed")},
+    **{name: [0, 1e-50] for name in ["learning_rate", "weight_decay", "keep_graphs_gb"]},
+    **{name: [0, 1e-50] for name in ["warmup", "rotation", "scale", "shift", "colour"]},
+}
+
+
+def test_every_number_has_a_range_around_its_default():
+    assert len(NUMBERS) == 28
+    for name in NUMBERS:
+        limits, default = range_of(HINTS[name]), getattr(Config(), name)
+        numbers = default if isinstance(default, tuple) else [default]
+        assert all(number in limits for number in numbers if number is not None), name
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_cannot_be_meant_are_refused_by_flag(name):
+    for value in EXTREMES:
+        for each in [(value,), [1, value]] if tuple in _parts(HINTS[name]) else [value]:
+            change = {name: each}
+            if value in LEGAL.get(name, []):
+                assert getattr(Config(**change), name) == value
+                continue
+            with pytest.raises(SettingError, match=rf"^--{name.replace('_', '-')} must ") as error:
+                Config(**change)
+            assert "\n" not in str(error.value)
+            assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_another_type_is_refused_by_flag(name):
+    """What TOML, JSON and Python can hold where something else is meant."""
+    wrong = {str: [1, True, None, []], bool: [1, 0, "true", None]}.get(HINTS[name])
+    wrong = wrong or [True, "0.1", "1", {}, object(), "", [None], [[1]], ["1"], [True], 1j]
+    for value in wrong:
+        with pytest.raises(SettingError, match=rf"^--{name.replace('_', '-')} must "):
+            Config(**{name: value})
+
+
+def test_numbers_of_numpy_become_pythons():
+    config = Config(
+        seed=np.int64(3), ks=np.array([1, 2]).tolist(), warmup=np.float64(0.5), rotation=1
+    )
+    assert [type(v) for v in (config.seed, config.warmup, config.rotation)] == [int, float, float]
+    assert config.ks == (1, 2)
+    assert config_from(json.loads(json.dumps(asdict(config)))) == config
 
 
 def test_crops_are_those_of_torchvision():

@@ -8,6 +8,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import (
     cache_folder,
     embedded,
+    file_name,
     read_json,
     remove_unfinished,
     results_folder,
@@ -130,3 +131,26 @@ def test_what_comes_with_recallkit_is_there(name):
 def test_what_does_not_come_with_recallkit_is_named():
     with pytest.raises(RecallkitError, match=r"'unheard of'.* is missing: there is no "):
         embedded("unheard of")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("emoji-20260101", "emoji-20260101"),
+        ("a:b", "a-b"),
+        ("../x\\y", "-x-y"),
+        ("Straße 1", "Straße 1"),
+        ("line\nbreak\0", "line-break-"),
+        ("con", "_con"),
+        ("NUL.txt", "_NUL.txt"),
+        ("com1", "_com1"),
+        ("console", "console"),
+        (" dots. . ", "dots"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+        ("漢" * 90, "漢" * 33),
+    ],
+)
+def test_names_that_every_system_allows(text, name):
+    assert file_name(text) == name
+    assert file_name(name) == name

@@ -105,7 +105,7 @@ print(sorted(after - set(sys.stdlib_module_names)))
     assert python(code) == "['recallkit']"
 
 
-TRAINING = {"torchvision", "PIL", "safetensors"}  # and timm, for its backbones
+TRAINING = {"torchvision", "PIL", "safetensors", "filelock"}  # and timm, for its backbones
 
 
 def test_a_training_needs_few_packages_of_its_extra():

@@ -3,13 +3,15 @@
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import tyro
 
 from recallkit.errors import RecallkitError
 from recallkit.files import checkout, results_folder, write_atomically
+from recallkit.ranges import checked, range_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,16 +23,66 @@ def call(function: Callable[..., Any], name: str, arguments: list[str]) -> None:
     """Call ``function`` with its parameters taken from ``arguments``, as subcommand ``name``.
 
     Its docstring is the text of --help: what stands above ``Args:``, and a text for each parameter.
+    Each parameter is compared with its annotation, ranges included.
+
+    Raises:
+        SettingError: naming the flag whose value is out of range.
     """
     text = inspect.cleandoc(function.__doc__ or "")
-    function.__doc__ = re.sub(r"\n {8,}", " ", text)  # tyro keeps the line breaks of a parameter
-    tyro.cli(
-        function,
+    hints = get_type_hints(function, include_extras=True)
+    values = tyro.cli(
+        _parser(function, hints),
         prog=f"recallkit {name}",
         description=text.split("\n\nArgs:")[0],
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
     )
+    function(**{key: _checked(key, value, hints[key]) for key, value in values.items()})
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    return hint(**vars(value)) if is_dataclass(hint) else checked(name, value, hint)
+
+
+def _parser(function: Callable[..., Any], hints: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Make a function with the parameters of ``function``, ranges shown, that returns them all."""
+
+    def parse(**values: Any) -> dict[str, Any]:
+        return values
+
+    parameters = inspect.signature(function).parameters.values()
+    shown = [_with_range(parameter, hints[parameter.name]) for parameter in parameters]
+    parse.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    parse.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    # tyro keeps the line breaks of a parameter
+    parse.__doc__ = re.sub(r"\n {8,}", " ", inspect.cleandoc(function.__doc__ or ""))
+    return parse
+
+
+def _with_range(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
+    if is_dataclass(hint):
+        shown = _settings(hint)
+        return parameter.replace(annotation=shown, default=shown(**vars(parameter.default)))
+    return parameter.replace(annotation=_shown(hint, parameter.default))
+
+
+def _settings(kind: Any) -> Any:
+    """Make a subclass of a dataclass that shows ranges in --help, and checks nothing itself."""
+    hints = get_type_hints(kind, include_extras=True)
+    shown = {name: _shown(hint, "") for name, hint in hints.items()}
+    members = {"__annotations__": shown, "__post_init__": lambda self: None}
+    return dataclass(frozen=True)(type(kind.__name__, (kind,), members))
+
+
+def _shown(hint: Any, default: Any) -> Any:
+    """Add to an annotation what --help says of its default and its range."""
+    limits = range_of(hint)
+    if default is None or default == ():  # the text says what happens then
+        behaviour = "" if limits is None else f"({limits})"
+        return Annotated[hint, tyro.conf.arg(help_behavior_hint=behaviour)]
+    if limits is None:
+        return hint
+    return Annotated[hint, tyro.conf.arg(help_behavior_hint=f"(default: {{}}; {limits})".format)]
 
 
 def latest_run() -> Path:

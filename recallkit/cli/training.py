@@ -5,13 +5,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recallkit.cli.outputs import draw_figures, print_result, store_result
 from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
+from recallkit.files import file_name
+from recallkit.ranges import Range, SettingError
 from recallkit.tables import text_table
+
+DEFAULT_PRESET = "emoji"
 
 
 def train(arguments: list[str]) -> None:
@@ -26,7 +30,9 @@ def preset_in(arguments: Sequence[str]) -> str:
         ValueError: if there is no preset of that name.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", nargs="?", default="emoji", const="emoji")  # tyro wants a name
+    parser.add_argument(
+        "--preset", nargs="?", default=DEFAULT_PRESET, const=DEFAULT_PRESET
+    )  # tyro wants a name
     preset = parser.parse_known_args(arguments)[0].preset
     if preset not in PRESETS:
         hint = did_you_mean(preset, PRESETS) or f"known presets are: {', '.join(PRESETS)}"
@@ -45,7 +51,7 @@ def train_command(chosen: str) -> Callable[..., None]:
         store: str | None = None,
         project: bool = False,
         device: str = "auto",
-        workers: int = 0,
+        workers: Annotated[int, Range(0, 1024)] = 0,
         on_bad_image: Literal["raise", "skip"] = "raise",
         tensorboard: bool = True,
         show: bool = False,
@@ -91,8 +97,9 @@ def train_command(chosen: str) -> Callable[..., None]:
         if show:
             print(f"preset {preset}\n{_settings_table(config)}")
             return
-        if project and store is None:
-            raise ValueError("--project says where the result is stored: add --store NAME")
+        _check_store(store, project)
+        if resume is not None:
+            _check_resumed(config, preset, out)
         target = None if store is None else results_to_write(project)
         options = {
             "device": device,
@@ -111,7 +118,7 @@ def _train(
 ) -> Path | None:
     """Train, print and draw; return the run folder, or None in all processes but the first."""
     first = os.environ.get("RANK", "0") == "0"
-    folder = resume or out or _new_folder(config)
+    folder = resume or out or _new_folder(config, first)
     if first:  # before what takes seconds to load
         what = f"preset {preset}" if resume is None else "resumed"
         print(f"{what}, run folder {folder}", flush=True)
@@ -129,8 +136,32 @@ def _train(
     return folder
 
 
-def _new_folder(config: Config) -> Path:
-    return RUNS / f"{Path(config.dataset).name}-{time.strftime('%Y%m%d-%H%M%S')}"
+def _check_store(store: str | None, project: bool) -> None:
+    if project and store is None:
+        raise ValueError("--project says where the result is stored: add --store NAME")
+    if store is not None and file_name(store) != store:
+        raise SettingError("store", f"must be a file's name, such as {file_name(store)!r}")
+
+
+def _check_resumed(config: Config, preset: str, out: Path | None) -> None:
+    """Refuse what has no effect on a run that goes on with its own settings."""
+    changed = [name for name, value in vars(PRESETS[preset]).items() if vars(config)[name] != value]
+    names = ["preset"] * (preset != DEFAULT_PRESET) + ["out"] * (out is not None) + changed
+    if names:
+        raise SettingError(
+            names[0], "has no effect with --resume: the run goes on in its folder, as it was begun"
+        )
+
+
+def _new_folder(config: Config, first: bool) -> Path:
+    """Make the folder of a new run, which no other has; only the first process writes into it."""
+    dataset = file_name(Path(os.path.abspath(config.dataset)).name)
+    name = f"{dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not first:
+        return RUNS / name
+    from recallkit.training.claim import new_folder
+
+    return new_folder(RUNS, name)
 
 
 def _settings_table(config: Config) -> str:

@@ -28,11 +28,23 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     try:
         if name == "cuda":
             torch.cuda.set_device(local_rank)
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
+        device = torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        device = torch.device("meta")
+    if device.type == "meta":  # it holds no numbers
         raise RecallkitError(
-            f"there is no device {name!r} here ({error}). Try --device cpu."
-        ) from None
+            f"there is no device {name!r} here: --device must be one of {', '.join(_devices())}"
+        )
+    return device
+
+
+def _devices() -> list[str]:
+    """Return what ``--device`` may be on this machine."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return ["auto", "cpu"]
+    numbers = range(torch.accelerator.device_count())
+    return ["auto", "cpu", *(f"{accelerator.type}:{number}" for number in numbers)]
 
 
 def peak_memory(device: torch.device) -> int | None:

@@ -1,6 +1,7 @@
 """A whole training: load the data, train, evaluate, and fill the run folder."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recallkit.config import Config
-from recallkit.data import load
+from recallkit.data import BENCHMARKS, load
 from recallkit.data.image_set import ImageSet, Splits
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
@@ -21,12 +22,14 @@ from recallkit.evaluation.embedding import (
     evaluate_pixels,
 )
 from recallkit.files import write_json
+from recallkit.ranges import SettingError
 from recallkit.training.checkpoint import remove_states
+from recallkit.training.claim import claimed
 from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import choose_device, environment, peak_memory
 from recallkit.training.frozen_features import feature_splits
 from recallkit.training.progress import announce
-from recallkit.training.run_folder import begin_run, resume_run, write_weights
+from recallkit.training.run_folder import begin_run, check_new, resume_run, write_weights
 from recallkit.training.session import SAVE_SECONDS, Session, SessionOptions
 from recallkit.training.stopping import stop_request
 from recallkit.training.trainer import Training
@@ -78,22 +81,34 @@ def train(
         the test images.
 
     Raises:
-        RecallkitError: if the folder cannot be written or holds another run.
+        RecallkitError: if the folder cannot be written, holds another run, or another process
+            trains in it. Nothing is left in it if data or network cannot be had.
         BadImageError: if an image file cannot be read; the state before that step is saved.
         Diverged: if the loss or the gradient is not finite; the state before that step is saved,
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
     """
     reading = Reading() if reading is None else reading
-    with joined() as processes:
+    folder = Path(folder)
+    with joined() as processes, ExitStack() as claims:
+        _in_the_first(processes, lambda: _claim(folder, config, resume, claims))
         shown = progress and processes.first
         session = SessionOptions(resume, shown, reading, tensorboard, save_seconds)
         options = _Options(session, baselines, on_test)
         chosen = choose_device(device, processes.local_rank)
         if splits is None:
+            _check_root(config)
             announce(f"loading the images of {config.dataset}", shown)
             splits = load(config.dataset, config.image_size, config.root, reading)
-        return _train(config, Path(folder), splits, chosen, processes, options)
+        return _train(config, folder, splits, chosen, processes, options)
+
+
+def _check_root(config: Config) -> None:
+    if config.root and config.dataset not in BENCHMARKS:
+        raise SettingError(
+            "root",
+            f"has no effect with the data set {config.dataset}: it is for {', '.join(BENCHMARKS)}",
+        )
 
 
 @dataclass(frozen=True)
@@ -111,11 +126,12 @@ def _train(
     processes: Processes,
     options: _Options,
 ) -> dict[str, Any]:
-    _open_folder(folder, config, options.session.resume, processes)
     shown = options.session.progress
     inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
     announce(f"building the network {config.network}", shown)
     training = Training(config, inputs.train, device, processes, options.session.reading)
+    if not options.session.resume:  # not before all of it fits together
+        _in_the_first(processes, lambda: begin_run(folder, config))
     test = {}
     if options.baselines and processes.first and len(splits.test):
         test = _evaluate_baselines(training, splits.test, inputs.test, shown)
@@ -129,12 +145,21 @@ def _train(
     return result
 
 
-def _open_folder(folder: Path, config: Config, resume: bool, processes: Processes) -> None:
-    """Begin or resume the run in the first process; all processes raise if it cannot."""
+def _claim(folder: Path, config: Config, resume: bool, claims: ExitStack) -> None:
+    """Keep the run folder to this process, and refuse one that does not fit."""
+    claims.enter_context(claimed(folder))
+    if resume:
+        resume_run(folder, config)
+    else:
+        check_new(folder)
+
+
+def _in_the_first(processes: Processes, act: Callable[[], None]) -> None:
+    """Act in the first process; all processes raise if it cannot."""
     problem = None
     if processes.first:
         try:
-            (resume_run if resume else begin_run)(folder, config)
+            act()
         except RecallkitError as error:
             problem = error
     if processes.any(problem is not None)[0]:

@@ -10,6 +10,7 @@ state.previous.pt     the state before that, in case the last one is damaged
 diverged.json         if loss or gradient was not finite: the step and its images
 result.json           written last: a folder that has it is a finished run
 figures/              learning curve and retrievals
+.lock                 while a process trains
 """
 
 import json
@@ -38,19 +39,30 @@ Line = dict[str, float]  # of metrics.jsonl
 Weights = Literal["weights", "best"]  # at the end of the run; at the best R@1
 
 
-def begin_run(folder: Path, config: Config) -> None:
-    """Make the run folder and write its settings.
+def check_new(folder: Path) -> None:
+    """Refuse a folder that holds a run.
 
     Raises:
-        RecallkitError: if it holds a run already, or cannot be written.
+        RecallkitError: if it does.
     """
     if any((folder / name).exists() for name in (LAST, PREVIOUS, "result.json")):
         raise RecallkitError(
             f"{folder} already holds a run. Continue it with --resume, or choose another --out."
         )
+
+
+def begin_run(folder: Path, config: Config) -> None:
+    """Write the settings into the run folder, which :func:`.claimed` keeps to this process.
+
+    What a run left that ended before its first save is replaced.
+
+    Raises:
+        RecallkitError: if it holds a run already, or cannot be written.
+    """
+    check_new(folder)
     remove_unfinished(folder)
     write_json(folder / "config.json", asdict(config))
-    (folder / "metrics.jsonl").unlink(missing_ok=True)  # of a run that ended before its first save
+    (folder / "metrics.jsonl").unlink(missing_ok=True)
 
 
 def resume_run(folder: Path, config: Config) -> None:

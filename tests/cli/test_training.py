@@ -13,6 +13,7 @@ from PIL import Image
 
 from recallkit import cli, config
 from recallkit.cli.training import preset_in
+from recallkit.files import file_name
 from recallkit.training.run_folder import read_config
 
 
@@ -74,7 +75,8 @@ def test_the_preset_among_the_arguments(arguments, preset):
 def test_the_preset_sets_the_defaults_of_the_help(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--preset", "sop-resnet50", "--help"])
-    assert f"(default: {config.PRESETS['sop-resnet50'].batch_size})" in capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"(default: {config.PRESETS['sop-resnet50'].batch_size}; 2 to 1,048,576)" in text
 
 
 def test_show_prints_settings_and_trains_nothing(tmp_path, capsys):
@@ -120,17 +122,69 @@ def test_errors_are_one_line_and_name_the_remedy(toy, tmp_path, failing):
     assert "must hold at least 6 sub-folders" in failing("train", "--dataset", "empty")
     assert "no data set or folder 'nowhere'" in failing("train", "--dataset", "nowhere")
     assert "did you mean glyphs" in failing("train", "--dataset", "glyph")
-    assert "there is no device 'abacus'" in failing("train", "--device", "abacus")
+    message = failing("train", "--device", "abacus")
+    assert "there is no device 'abacus' here: --device must be one of auto, cpu" in message
+    assert "one of auto, cpu" in failing("train", "--device", "meta")
     message = failing("train", "--preset", "emoji-frosen")
     assert "there is no preset 'emoji-frosen'; did you mean emoji-frozen" in message
     assert "known presets are: emoji, " in failing("train", "--preset", "xyz")
 
 
-def test_a_bad_setting_is_a_usage_error(toy, capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["train", "--images", "1"])
-    assert stop.value.code == 2
-    assert "images must be at least batch_size" in " ".join(capsys.readouterr().err.split())
+def test_a_bad_setting_is_one_line_with_its_flag(toy, failing, tmp_path):
+    assert failing("train", "--images", "1") == (
+        "recallkit: error: --images must be at least batch_size = 16, not 1"
+    )
+    assert failing("train", "--warmup", "nan").endswith(
+        "--warmup must lie between 0 and 1, not nan"
+    )
+    message = "recallkit: error: --workers must be a whole number between 0 and 1,024, not -1"
+    assert failing("train", "--workers", "-1") == message
+    message = failing("train", "--store", "../elsewhere/mine")
+    assert message.endswith("--store must be a file's name, such as '-elsewhere-mine'")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_without_effect_are_refused(toy, failing):
+    message = failing("train", "--root", "somewhere")
+    assert "--root has no effect with the data set emoji: it is for cub, " in message
+    cli.main(["train", "--out", "a"])
+    for flags in (["--out", "b"], ["--batch-size", "8"], ["--preset", "glyphs"]):
+        message = failing("train", "--resume", "a", *flags)
+        assert f"{flags[0]} has no effect with --resume" in message
+
+
+def test_what_cannot_begin_leaves_no_folder(toy, failing, tmp_path):
+    for flags in (["--network", "resnet5"], ["--dataset", "nowhere"], ["--device", "gpu"]):
+        failing("train", *flags)
+        failing("train", *flags, "--out", "mine")
+        assert not (tmp_path / "mine").exists()
+        assert not any((tmp_path / "runs").iterdir())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    failing("train", "--network", "resnet5", "--out", "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda *arguments: "20260101-000000")
+    for seed in "123":
+        cli.main(["train", "--seed", seed])
+    folders = sorted((tmp_path / "runs").iterdir())
+    assert [f.name for f in folders] == [f"emoji-20260101-000000{end}" for end in ("", "-2", "-3")]
+    assert [read_config(folder).seed for folder in folders] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["a:b", "…" * 80])
+def test_a_folder_of_any_name_gives_a_name_that_every_system_allows(
+    image_folder, tmp_path, monkeypatch, name
+):
+    data = image_folder.rename(tmp_path / name)
+    monkeypatch.chdir(data)
+    cli.main(["train", "--dataset", ".", "--batch-size", "8", "--no-tensorboard"])
+    [run] = (data / "runs").iterdir()
+    assert run.name.startswith(file_name(name))
+    assert ":" not in run.name
+    assert len(run.name.encode()) <= 120
 
 
 def test_ctrl_c_in_a_real_process(tmp_path):

@@ -90,7 +90,7 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, text, message):
 
 def test_a_bad_value_is_named_when_it_is_used():
     sweep = Sweep("a", "?", "emoji", ({"batch_size": 0},))
-    with pytest.raises(RecallkitError, match=r"sweep a, .*batch_size must be at least 1"):
+    with pytest.raises(RecallkitError, match=r"sweep a, .*batch_size must be a whole number"):
         sweep.config(sweep.compared[0])
 
 

@@ -322,7 +322,7 @@ def test_settings_that_cannot_be():
         ValueError, match=r'frozen needs a backbone.*not network "small".*--network'
     ):
         Config(frozen=True)
-    with pytest.raises(ValueError, match="views must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="views must be a whole number between 1 and 1,000"):
         replace(CONFIG, views=0)
 
 

@@ -250,13 +250,13 @@ def test_full_disk_leaves_nothing_that_looks_whole(run, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "flush_to_disk", full)
     with pytest.raises(RecallkitError, match=r"cannot write .*: No space left on device"):
         run()
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_output_that_cannot_be_written_is_refused_before_training(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(Training, "step", lambda self: pytest.fail("trained"))
-    with pytest.raises(RecallkitError, match=r"cannot write .*file/run/config\.json"):
+    with pytest.raises(RecallkitError, match=r"cannot write .*file/run: Not a directory"):
         run("file/run")
 
 
@@ -476,21 +476,3 @@ def test_settings_of_another_version_are_named(run, tmp_path):
 def test_unknown_device():
     with pytest.raises(RecallkitError, match="there is no device 'abacus'"):
         choose_device("abacus")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"images": 5}, "images must be at least batch_size = 16"),
-        ({"rank_temperature": 0.0}, "rank_temperature must be"),
-        ({"ks": ()}, "ks must be"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
-        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
-        ({"evaluation_epochs": 0}, "evaluation_epochs must be above 0"),
-        ({"keep_graphs_gb": -1.0}, "keep_graphs_gb must be at least 0"),
-    ],
-)
-def test_bad_settings_are_refused_by_name(change, message):
-    with pytest.raises(ValueError, match=message):
-        replace(CONFIG, **change)
