@@ -3,49 +3,120 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from recallkit.cli.shared import call
-from recallkit.errors import RecallkitError, missing_extra
+from recallkit.errors import RecallkitError, did_you_mean, missing_extra
 from recallkit.files import checkout
 
 COURSE = Path("recallkit-course")
+OWN_FLAGS = ("-h", "--help", "--copy-only", "--no-copy-only")
+EDITORS = {  # that are open already → a variable that they set
+    "Colab": "COLAB_RELEASE_TAG",
+    "JupyterHub": "JUPYTERHUB_USER",
+    "VS Code": "VSCODE_IPC_HOOK_CLI",
+}
 
 
 def lab(arguments: list[str]) -> None:
-    """Open the course as ``arguments`` say; those after ``--`` are JupyterLab's."""
+    """Open the course as ``arguments`` say; flags that are not ours are JupyterLab's."""
+    own, flags = split_flags(arguments)
+    call(lab_command(flags), "lab", own)
+
+
+def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split arguments into those of ``recallkit lab`` and those of JupyterLab.
+
+    What stands after ``--`` is JupyterLab's. Before it are the flags that it knows, with their
+    values: ``--port 9000``, ``--ServerApp.token=secret``.
+
+    Raises:
+        RecallkitError: naming a flag that neither has.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    call(lab_command(arguments[end + 1 :]), "lab", arguments[:end])
+    own: list[str] = []
+    flags: list[str] = []
+    rest = iter(arguments[:end])
+    for argument in rest:
+        if not argument.startswith("-") or argument in OWN_FLAGS:
+            own.append(argument)
+            continue
+        flags.append(argument)
+        if _takes_value(argument):
+            flags += islice(rest, 1)
+    return own, [*flags, *arguments[end + 1 :]]
 
 
-def lab_command(flags: list[str]) -> Callable[[Path], None]:
+def _takes_value(flag: str) -> bool:
+    """Whether the value of a flag of JupyterLab is the next argument.
+
+    Raises:
+        RecallkitError: if it has no such flag.
+    """
+    name, is_joined, _ = flag.lstrip("-").partition("=")
+    plain, with_value = _known_flags()
+    if "." in name or name in with_value:
+        return not is_joined
+    if name not in plain:
+        known = [*OWN_FLAGS, *(f"--{known}" for known in (*plain, *with_value) if len(known) > 1)]
+        hint = did_you_mean(f"--{name}", known) or "recallkit lab -- FLAG passes on any flag"
+        raise RecallkitError(f"neither recallkit lab nor JupyterLab has the flag {flag}; {hint}")
+    return False
+
+
+def _known_flags() -> tuple[set[str], set[str]]:
+    """Return the names of JupyterLab's flags: those without a value, and those with one.
+
+    Raises:
+        RecallkitError: if it is not installed.
+    """
+    _check_installed()
+    from jupyterlab.labapp import LabApp
+
+    plain = {*map(str, LabApp.flags)}
+    return plain, {*map(str, LabApp.aliases)} - plain
+
+
+def _check_installed() -> None:
+    if find_spec("jupyterlab") is None:
+        raise missing_extra("recallkit lab", "course", "jupyterlab")
+
+
+def lab_command(flags: list[str]) -> Callable[..., None]:
     """Make the subcommand ``lab`` with ``flags`` for JupyterLab."""
 
-    def lab(folder: Positional[Path] = COURSE) -> None:
+    def lab(folder: Positional[Path] = COURSE, copy_only: bool = False) -> None:
         """Copy the notebooks to a folder, and open JupyterLab.
 
         JupyterLab opens in that folder, and the originals stay as they are. When the folder
         exists, new notebooks are added and unchanged ones are updated. A file that you have
-        changed is kept; rename it to get a fresh copy. Flags after -- go to JupyterLab.
+        changed is kept; rename it to get a fresh copy. JupyterLab's own flags are passed on to it,
+        and so is all that follows --.
 
         Examples:
           recallkit lab
           recallkit lab my-course
-          recallkit lab my-course -- --port 9000 --no-browser
-          recallkit lab -- --allow-root     (as root, for instance in a container)
+          recallkit lab my-course --no-browser --ip 0.0.0.0 --port 9000    (on a server)
+          recallkit lab my-course -- --ServerApp.root_dir=/    (what follows -- is JupyterLab's)
+          recallkit lab my-course --copy-only    (in Colab, JupyterHub or VS Code)
 
         Args:
             folder: your folder for the notebooks.
+            copy_only: copy the notebooks and start nothing, where JupyterLab or another editor is
+                open already.
         """
         from recallkit.course.copying import copy_course
 
+        folder = folder.expanduser()
         for line in copy_course(folder).lines():
             print(line, flush=True)
-        open_lab(folder, flags)
+        if not copy_only:
+            open_lab(folder, flags)
 
     return lab
 
@@ -53,17 +124,19 @@ def lab_command(flags: list[str]) -> Callable[[Path], None]:
 def open_lab(folder: Path, flags: list[str]) -> None:
     """Run JupyterLab in ``folder``, and end with its status.
 
+    As root, it is told that it may run; it would refuse otherwise.
+
     Raises:
-        RecallkitError: if it is not installed, or would refuse to run as root.
+        RecallkitError: if it is not installed.
     """
-    if find_spec("jupyterlab") is None:
-        raise missing_extra("recallkit lab", "course", "jupyterlab")
+    _check_installed()
+    for name, variable in EDITORS.items():
+        if variable in os.environ:
+            print(f"{name} can open {folder} itself. Next time: recallkit lab --copy-only")
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if is_root and "--allow-root" not in flags:
-        raise RecallkitError(
-            "JupyterLab does not run as root unless you allow it. "
-            f"Run: recallkit lab {folder} -- --allow-root"
-        )
+    if is_root and not any(flag.startswith("--allow-root") for flag in flags):
+        print("you are root, so JupyterLab is started with --allow-root", flush=True)
+        flags = ["--allow-root", *flags]
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *flags]
     sys.exit(subprocess.run(command).returncode)
 

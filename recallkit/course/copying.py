@@ -25,12 +25,14 @@ class Copied:
         added: files that were not there.
         updated: files that the user had not changed, replaced by newer ones.
         kept: files that the user has changed, and that differ from those that come with recallkit.
+        removed: files that an earlier course had and this one has not; the copies stay.
     """
 
     folder: Path
     added: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """Describe the copy in a few lines."""
@@ -38,6 +40,8 @@ class Copied:
         yield f"the course is in {self.folder}: {counts}"
         if self.kept:
             yield f"kept as you changed them: {', '.join(self.kept)}"
+        if self.removed:
+            yield f"no longer in the course, and kept: {', '.join(self.removed)}"
 
 
 def copy_course(folder: Path, source: Path | None = None) -> Copied:
@@ -48,16 +52,20 @@ def copy_course(folder: Path, source: Path | None = None) -> Copied:
         source: what to copy. The default: the notebooks that come with recallkit.
 
     Raises:
-        RecallkitError: if ``folder`` is the source or inside it, or cannot be written.
+        RecallkitError: if ``folder`` is a file, or the source, or inside it, or cannot be written.
     """
     source = embedded("notebooks") if source is None else source
+    for path in (folder, *folder.parents):
+        if path.is_file():
+            raise RecallkitError(f"{path} is a file. Name a folder for your copy of the course.")
     if folder.resolve().is_relative_to(source.resolve()):
         raise RecallkitError(f"{folder} holds the originals. Name another folder for your copy.")
     record = folder / RECORD
     stored = read_json(record) if record.exists() else {}
     came: dict[str, str] = stored if isinstance(stored, dict) else {}  # else all is kept
-    copied = Copied(folder)
-    for name in _files(source):
+    copied, files = Copied(folder), _files(source)
+    copied.removed = [name for name in came if name not in files and (folder / name).is_file()]
+    for name in files:
         _copy(source / name, folder / name, came.get(name), copied)
         if name not in copied.kept:
             came[name] = _hash(source / name)

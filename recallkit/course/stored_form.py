@@ -15,8 +15,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-UNRUN_WIDGET = "[Sliders: run this cell to move them. The next figure shows what they show.]"
+UNRUN_WIDGET = (
+    "[Sliders. To move them: Run → Run All Above Selected Cell, then run this cell. "
+    "The next figure shows what they show.]"
+)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LANGUAGE = {  # what a kernel adds: without it, editors and nbconvert take the cells for plain text
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": "3.11",  # the oldest that recallkit supports, whatever executed the notebook
+}
 TIMES = ("execution", "ExecuteTime")  # metadata that changes at each run
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/<-])(?:file:/+|~/|[A-Z]:\\+|/)"
@@ -33,7 +45,7 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
     """Bring an executed notebook into its stored form, in place.
 
     Counts run from 1, ids stay, a widget becomes a line of text, and figures become small. Times,
-    versions, widget state and progress are removed.
+    versions, widget state and progress are removed. The language is described in full.
 
     Args:
         notebook: executed.
@@ -42,8 +54,10 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
     Raises:
         RecallkitError: if an output holds a warning, or a path of this machine.
     """
+    from nbformat import from_dict
+
     notebook.nbformat_minor = 5
-    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    notebook.metadata = from_dict({"kernelspec": KERNEL, "language_info": LANGUAGE})
     _give_ids(notebook, path.stem[:2])
     for cell in notebook.cells:
         for name in TIMES:

@@ -6,6 +6,7 @@ say. Sentences around the tables are written by people.
 """
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -32,7 +33,7 @@ from recallkit.experiments.figures import (
 )
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweeps import SWEEPS
-from recallkit.files import checkout, embedded, read_json, write_json
+from recallkit.files import checkout, embedded, read_json, write_atomically, write_json
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 
@@ -130,13 +131,28 @@ SHOWN: Mapping[str, Callable[[pd.DataFrame], Any]] = {
     "simix": draw_simix,
     "lengths": draw_lengths,
 }
-"""The figures of stored sweeps that pages show → what draws them."""
+"""The figures of stored sweeps that the guide shows → what draws them."""
+
+COPIED = ("figures/first-light-learning-curve.png", "bench/ranks-cpu.png", "bench/step-cpu.png")
+"""The figures in the results, drawn when these were made, that the guide shows too."""
+
+PAGES_FIGURES = Path("notebooks/guide/figures")
+"""Where the figures of the guide are: with its pages, so that a copy of the course has them."""
 
 
 def draw_shown(results: Path, folder: Path) -> list[Path]:
     """Draw the figures that pages show as PNG into ``folder``; return the files."""
     runs = load_results(results)
     return [save_png(draw(runs), folder / f"{name}.png") for name, draw in SHOWN.items()]
+
+
+def copy_shown(results: Path, folder: Path) -> list[Path]:
+    """Copy the figures of :data:`COPIED` to ``folder``; return the files."""
+    files = []
+    for name in COPIED:
+        files.append(folder / Path(name).name)
+        write_atomically(files[-1], partial(shutil.copyfile, results / name))
+    return files
 
 
 def measure(dataset: str, results: Path, device: str = "auto") -> Path:
@@ -196,7 +212,8 @@ def main(measure_first: tuple[str, ...] = (), figures: bool = False) -> None:
         path = root / page
         path.write_text(filled(page, path.read_text(encoding="utf-8"), results), encoding="utf-8")
         print(f"wrote {path}")
-    for path in draw_shown(results, results / "figures") if figures else ():
+    folder = root / PAGES_FIGURES
+    for path in (*draw_shown(results, folder), *copy_shown(results, folder)) if figures else ():
         print(f"drew {path}")
 
 

@@ -1,5 +1,8 @@
 """The copy of the course: what comes, what is updated, what stays."""
 
+import re
+
+import nbformat
 import pytest
 
 from recallkit.course.copying import copy_course
@@ -61,6 +64,25 @@ def test_a_file_that_was_there_before_the_first_copy_stays(course, tmp_path):
     assert (tmp_path / "mine" / "b.ipynb").read_text() == "older"
 
 
+def test_what_is_no_longer_in_the_course_stays_and_is_named(course, tmp_path):
+    copy(course)
+    (course / "b.ipynb").unlink()
+    for _ in range(2):
+        copied = copy_course(tmp_path / "mine", course)
+        assert copied.removed == ["b.ipynb"]
+        assert list(copied.lines())[-1] == "no longer in the course, and kept: b.ipynb"
+    (tmp_path / "mine" / "b.ipynb").unlink()
+    assert copy_course(tmp_path / "mine", course).removed == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "file/far/below"])
+def test_a_file_is_no_folder(course, tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RecallkitError, match=r"file is a file\. Name a folder"):
+        copy_course(tmp_path / name, course)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_originals_are_no_copy(course):
     with pytest.raises(RecallkitError, match="holds the originals"):
         copy_course(course, course)
@@ -74,3 +96,25 @@ def test_the_course_that_comes_with_recallkit(tmp_path):
     assert [*copied.lines()] == [
         f"the course is in {tmp_path / 'mine'}: {len(copied.added)} files added, 0 updated"
     ]
+
+
+def links(path):
+    """The relative links of a page or a notebook."""
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    else:
+        text = path.read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    return [link.split("#")[0] for link in found if not re.match(r"[a-z]+:|#", link)]
+
+
+def test_every_link_of_the_copy_stays_in_it(tmp_path):
+    folder = tmp_path / "mine"
+    copy_course(folder)
+    pages = [*folder.rglob("*.md"), *folder.rglob("*.ipynb")]
+    found = [(page.parent / link).resolve() for page in pages for link in links(page)]
+    assert len(found) > 50
+    lost = [path for path in found if not path.exists() or not path.is_relative_to(folder)]
+    assert lost == []

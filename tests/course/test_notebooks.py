@@ -67,7 +67,7 @@ def test_cells_run_in_order_in_the_folder_of_the_notebook(tmp_path):
     assert {str(cell.metadata) for cell in cells} == {"{'tags': ['kept']}"}
     assert notebook.metadata == {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": stored_form.LANGUAGE,
     }
 
 

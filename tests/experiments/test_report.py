@@ -11,7 +11,16 @@ from helpers.made_up_runs import made_up_result, made_up_runs
 from recallkit import data
 from recallkit.config import PRESETS
 from recallkit.experiments import SWEEPS, Sweep, report_tables, sweep_summary
-from recallkit.experiments.report import PAGES, SHOWN, draw_shown, filled, measure
+from recallkit.experiments.report import (
+    COPIED,
+    PAGES,
+    PAGES_FIGURES,
+    SHOWN,
+    copy_shown,
+    draw_shown,
+    filled,
+    measure,
+)
 from recallkit.experiments.report_tables import reference_of, summary_table
 from recallkit.experiments.sweeps import grid
 from recallkit.files import embedded, read_json, write_json
@@ -214,3 +223,13 @@ def test_the_figures_of_the_pages_can_be_drawn_again(tmp_path):
     files = draw_shown(tmp_path, tmp_path / "figures")
     assert [file.name for file in files] == [f"{name}.png" for name in SHOWN]
     assert all(file.stat().st_size for file in files)
+
+
+def test_the_figures_of_the_guide_are_those_of_the_results(tmp_path):
+    shown = RESULTS.parents[1] / PAGES_FIGURES
+    copies = copy_shown(RESULTS, tmp_path)
+    assert [copy.read_bytes() for copy in copies] == [
+        (shown / copy.name).read_bytes() for copy in copies
+    ]
+    names = {path.name for path in shown.iterdir()}
+    assert names == {f"{name}.png" for name in SHOWN} | {name.split("/")[1] for name in COPIED}

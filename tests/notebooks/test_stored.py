@@ -1,10 +1,12 @@
 """The notebooks as they are stored: readable without running, and complete as lessons."""
 
+import ast
 import copy
 import re
 
 import nbformat
 import pytest
+from nbconvert import ScriptExporter
 from PIL import Image
 
 from recallkit.course import stored_form
@@ -55,6 +57,13 @@ def test_stored_as_the_command_leaves_it(path):
     normal = copy.deepcopy(notebook)
     stored_form.normalise(normal, path)
     assert normal == notebook, "store it with: recallkit notebooks"
+
+
+@each
+def test_it_becomes_a_script(path):
+    script, about = ScriptExporter().from_notebook_node(read(path))
+    assert about["output_extension"] == ".py"
+    ast.parse(script)
 
 
 @each

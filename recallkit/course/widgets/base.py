@@ -17,7 +17,8 @@ class LivePlot(widgets.VBox):
     Attributes:
         controls: name → control, to be set from code: ``live.controls["k"].value = 3``.
         image: the figure, as PNG.
-        output: the output area, which shows errors.
+        output: the output area, which shows errors. It stands below the figure, and in its place
+            while there is an error.
     """
 
     def __init__(
@@ -25,11 +26,10 @@ class LivePlot(widgets.VBox):
         controls: Mapping[str, widgets.Widget],
         image: widgets.Image,
         output: widgets.Output,
-        height: int,
+        place: widgets.Layout,
     ) -> None:
         self.controls, self.image, self.output = dict(controls), image, output
-        layout = {"height": f"{height}px", "align_items": "flex-start"}  # not stretched
-        figure = widgets.Box([image], layout=layout)
+        figure = widgets.Box([image], layout=place)
         super().__init__([widgets.VBox(list(controls.values())), figure, output])
 
 
@@ -39,7 +39,8 @@ def live_plot(
     """Redraw a figure whenever a control moves.
 
     ``interactive_output`` shows an exception of ``draw`` in the page, where a plain ``observe``
-    would swallow it. The height is fixed so that the page does not jump while a slider moves.
+    would swallow it. A figure that does not belong to the values is not left standing: the error
+    takes its place. The height is fixed so that the page does not jump while a slider moves.
 
     Args:
         draw: called with the controls' values by name; returns ``fig, ax``. The figure is shown.
@@ -52,8 +53,9 @@ def live_plot(
     for control in controls.values():
         _label(control)
     image = widgets.Image(format="png")
-    output = widgets.interactive_output(_painter(draw, image), controls)
-    return LivePlot(controls, image, output, height)
+    place = widgets.Layout(height=f"{height}px", align_items="flex-start")  # not stretched
+    output = widgets.interactive_output(_painter(draw, image, place), controls)
+    return LivePlot(controls, image, output, place)
 
 
 def _label(control: Any) -> None:
@@ -63,8 +65,13 @@ def _label(control: Any) -> None:
     control.layout.width = "40em"
 
 
-def _painter(draw: Callable[..., Any], image: widgets.Image) -> Callable[..., None]:
-    """``draw`` with its figure sent into the image, which takes fewer messages than an output."""
+def _painter(
+    draw: Callable[..., Any], image: widgets.Image, place: widgets.Layout
+) -> Callable[..., None]:
+    """``draw`` with its figure sent into the image, which takes fewer messages than an output.
+
+    ``place`` is that of the figure. It is closed while ``draw`` fails.
+    """
     import matplotlib.pyplot as plt
 
     shown_error = False
@@ -73,12 +80,15 @@ def _painter(draw: Callable[..., Any], image: widgets.Image) -> Callable[..., No
         nonlocal shown_error
         if shown_error:  # by an earlier move; only then, because each message takes time
             clear_output()
-        shown_error = True
-        with plt.rc_context({"axes.titley": 1.0}):  # else each title searches for its place
-            fig, _ = draw(**values)
-            image.value = rendered(fig)
+        try:
+            with plt.rc_context({"axes.titley": 1.0}):  # else each title searches for its place
+                fig, _ = draw(**values)
+                image.value = rendered(fig)
+        except Exception:
+            shown_error, place.display = True, "none"
+            raise
         plt.close(fig)
-        shown_error = False
+        shown_error, place.display = False, "flex"
 
     return show
 

@@ -44,7 +44,7 @@ def explore_line(similarity: Tensor, positives: Tensor) -> LivePlot:
             placed, positives, true_ranks[0], ranks[0], k, k_temperature, recall
         )
 
-    start = float(similarity[positives[0]])
+    start = round(200 * float(similarity[positives[0]])) / 200  # on the slider's grid
     controls = {
         "moved": widgets.FloatSlider(
             start, min=0, max=1, step=0.005, readout_format=".3f", description="similarity of a"

@@ -1,5 +1,7 @@
 """Figures of widgets fit: nothing is cut off at the edge of the image or of its place."""
 
+import math
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
@@ -69,6 +71,19 @@ def extremes(control):
     return control.min, control.max
 
 
+@pytest.mark.parametrize("name", list(explorers(None)))
+def test_sliders_start_on_their_grid(name, toy_splits):
+    """A browser moves any other value to the grid, and sends it back."""
+    for control in explorers(toy_splits.test)[name]().controls.values():
+        if isinstance(control, ipywidgets.FloatLogSlider):
+            steps = (math.log(control.value, control.base) - control.min) / control.step
+        elif isinstance(control, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
+            steps = (control.value - control.min) / control.step
+        else:
+            continue
+        assert steps == pytest.approx(round(steps), abs=1e-6), control.description
+
+
 def test_a_figure_is_drawn_once():
     fig, _ = plt.subplots()
     draws = []
@@ -89,5 +104,7 @@ def test_the_image_stays_when_a_figure_fails():
     with pytest.raises(ValueError, match="no figure of 1"):  # in a notebook: shown below it
         live.controls["number"].value = 1
     assert live.image.value == before
+    assert live.children[1].layout.display == "none"  # the error is in its place
     live.controls["number"].value = 2
+    assert live.children[1].layout.display == "flex"
     assert bytes(live.image.value).startswith(b"\x89PNG")
