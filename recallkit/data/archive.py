@@ -18,12 +18,24 @@ from typing import Any
 
 from recallkit.errors import RecallkitError
 
-__all__ = ["ClassesOfSplit", "Packed", "classes_by_split", "open_packed", "read_index", "zip_entry"]
+__all__ = [
+    "ClassesOfSplit",
+    "Packed",
+    "classes_by_split",
+    "open_packed",
+    "read_entry",
+    "read_index",
+    "unpack_xz",
+    "zip_entry",
+]
 
 _DAMAGE = (  # what reading a damaged file may raise
     *(OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(KeyError, IndexError, TypeError, ValueError, EOFError),
+    *(MemoryError, OverflowError, RecursionError),
 )
+
+MOST_UNPACKED = 2**28  # bytes of an entry; the largest that is packed here has 3 million
 
 
 @dataclass(frozen=True)
@@ -75,10 +87,33 @@ def read_index(archive: zipfile.ZipFile, file_format: str) -> dict[str, Any]:
     Raises:
         ValueError: if it is not of this format.
     """
-    index = json.loads(archive.read("index.json"))
+    index = json.loads(read_entry(archive, "index.json"))
     if not isinstance(index, dict) or index.get("format") != file_format:
         raise ValueError(f"its index does not say {file_format!r}")
     return index
+
+
+def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read an entry, of which a made-up one cannot fill the memory.
+
+    Raises:
+        ValueError: if it has more than :data:`MOST_UNPACKED` bytes.
+        KeyError: if there is none.
+    """
+    size = archive.getinfo(name).file_size
+    if size > MOST_UNPACKED:
+        raise ValueError(f"its entry {name} has {size:,} bytes, the limit is {MOST_UNPACKED:,}")
+    with archive.open(name) as entry:
+        return entry.read(size)  # unpacks no more than that, whatever follows
+
+
+def unpack_xz(packed: bytes, size: int) -> bytes:
+    """Unpack the first ``size`` bytes of an xz stream; the result is shorter if it is.
+
+    Raises:
+        LZMAError: if it is damaged, or needs a dictionary of more than :data:`MOST_UNPACKED` bytes.
+    """
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, MOST_UNPACKED).decompress(packed, size)
 
 
 def zip_entry(name: str) -> zipfile.ZipInfo:

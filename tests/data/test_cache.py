@@ -42,3 +42,21 @@ def test_without_a_cache_all_goes_on(tmp_path):
 def test_the_checksum_is_that_of_the_values_in_order():
     assert checksum(ARRAY) == checksum(np.asfortranarray(ARRAY))
     assert checksum(ARRAY) != checksum(ARRAY.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 4)}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (4611686018427387904, 8)}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 4)}",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (2, 4)}",
+        "{'descr': 5}",
+        "[[[[[",
+        "",
+    ],
+)
+def test_a_header_of_any_kind_is_none(tmp_path, header):
+    length = len(header).to_bytes(2, "little")
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0" + length + header.encode() + b"x" * 8)
+    assert read_cached(tmp_path / "a.npy", (None, 4), np.uint8, 0) is None

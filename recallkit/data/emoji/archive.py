@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from recallkit.data.archive import zip_entry
+from recallkit.data.archive import read_entry, zip_entry
 from recallkit.data.cache import checksum
 from recallkit.files import write_atomically
 
@@ -63,7 +63,7 @@ def read_images(archive: zipfile.ZipFile, index: dict[str, Any]) -> np.ndarray:
 
     def decode(number: int) -> None:
         of_sheet = images[number * _SHEET : (number + 1) * _SHEET]
-        of_sheet[:] = _from_sheet(archive.read(_sheet_name(number)))[: len(of_sheet)]
+        of_sheet[:] = _from_sheet(read_entry(archive, _sheet_name(number)))[: len(of_sheet)]
 
     sheets = range(-(-len(images) // _SHEET))
     with ThreadPoolExecutor(_THREADS) as pool:  # decoding releases Python's lock

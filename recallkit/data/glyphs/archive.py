@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from recallkit.data.archive import zip_entry
+from recallkit.data.archive import read_entry, unpack_xz, zip_entry
 from recallkit.data.cache import checksum
 from recallkit.files import write_atomically
 
@@ -85,7 +85,7 @@ def read_images(archive: zipfile.ZipFile, index: dict[str, Any]) -> np.ndarray:
 
     def unpack(number: int) -> None:
         places = order[number * BLOCK : (number + 1) * BLOCK]
-        block = lzma.decompress(archive.read(_block_name(number)), lzma.FORMAT_XZ)
+        block = unpack_xz(read_entry(archive, _block_name(number)), len(places) * _BYTES)
         packed = np.frombuffer(block, np.uint8).reshape(len(places), _BYTES)
         ink = np.stack([packed >> 4, packed & 15], axis=2)  # (n, 512, 2)
         images[places] = to_grey(ink).reshape(-1, SIDE, SIDE)
