@@ -283,7 +283,8 @@ def _slant(ax: "Axes", room: int) -> None:
 
 def _frame(fig: "Figure", sweep: Sweep, summary: pd.DataFrame) -> None:
     width = int(fig.get_figwidth() * 11)
-    fig.suptitle("\n".join(textwrap.wrap(sweep.question, width)), fontsize=11)
+    question = textwrap.wrap(plots.legible(sweep.question), width)
+    fig.suptitle("\n".join(question), fontsize=11, **plots.name_style(*question))
     notes = footnotes(sweep, summary)
     if why := _why_no_seconds(summary):
         notes.append(f"seconds are not compared: {why}")
@@ -292,7 +293,9 @@ def _frame(fig: "Figure", sweep: Sweep, summary: pd.DataFrame) -> None:
 
 def _write_below(fig: "Figure", lines: Sequence[str]) -> None:
     if lines:
-        fig.supxlabel("\n".join(lines), fontsize=7, x=0.02, ha="left", color="#444444")
+        shown = [plots.legible(line) for line in lines]
+        style = {"fontsize": 7, "x": 0.02, "ha": "left", "color": "#444444"}
+        fig.supxlabel("\n".join(shown), **style, **plots.name_style(*shown))
 
 
 def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
@@ -353,8 +356,8 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     for ax, sweep in zip(axes.flat, sweeps, strict=False):
         draw_results(sweep, runs, ax=ax)
         config = sweep.config({})
-        trained = [trained_on(config), f"{config.images:,} images seen"]
-        ax.set_title("\n".join(trained), fontsize=10)
+        trained = [plots.legible(trained_on(config)), f"{config.images:,} images seen"]
+        ax.set_title("\n".join(trained), fontsize=10, **plots.name_style(*trained))
         drawn, names = ax.get_legend_handles_labels()
         handles |= dict(zip(names, drawn, strict=True))
         if len(devices := _devices(sweep_summary(sweep, runs))) > 1:

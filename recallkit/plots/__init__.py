@@ -1,6 +1,7 @@
 """The figures that commands draw: data in, ``fig, ax`` out. Nothing else is computed here."""
 
 from recallkit.plots.cost import plot_engines, plot_step_cost
+from recallkit.plots.names import legible, name_style
 from recallkit.plots.retrieval import (
     plot_image_search,
     plot_learning_curve,
@@ -16,6 +17,8 @@ from recallkit.plots.sweeps import (
 )
 
 __all__ = [
+    "legible",
+    "name_style",
     "plot_comparison",
     "plot_costs",
     "plot_engines",

@@ -253,6 +253,23 @@ def test_sweeps_over_batch_sizes_are_drawn_together(tmp_path):
     assert "the smaller on machine 512, the larger on machine 4096" in lengths.get_supxlabel()
 
 
+def test_names_of_a_users_sweep_are_no_formulas(tmp_path):
+    names = ("Ba$$in", "a$\\frac{$", "_hidden")
+    sweep = Sweep("mine", "Which costs 5$, and which 6$_? \n北京", "emoji",
+                  grid(dataset=names, batch_size=(64, 128)),
+                  tuned={"learning_rate": (0.001, 0.002, 0.004)})  # fmt: skip
+    figure = draw_results(sweep, made_up_runs(tmp_path, sweep, lambda config: 0.5))
+    figure.canvas.draw()
+    assert figure.get_suptitle() == "Which costs 5$, and which 6$_?  □□"
+    drawn = [text.get_text() for legend in _legends(figure) for text in legend.get_texts()]
+    drawn += [text.get_text() for ax in figure.axes for text in ax.get_xticklabels()]
+    assert all(any(name in text for text in drawn) for name in names)
+
+
+def _legends(figure):
+    return [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]
+
+
 def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
     nothing = load_results(tmp_path / "nothing")
     for name in ("batch-sizes", "simix", "lengths"):
