@@ -1,7 +1,7 @@
 """Every setting of a training, flat, each with its reason; and presets: settings with a name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -108,7 +108,7 @@ class Config:
     """Peak learning rate, reached at the end of the warm-up. 0: nothing is learnt."""
     optimizer: Literal["adamw", "adam"] = "adamw"
     """AdamW shrinks the weights themselves; Adam adds the weight decay to the gradient."""
-    weight_decay: Annotated[float, Range(0.0, 10.0)] = 1e-4  # AdamW: × (1 − rate · decay) a step
+    weight_decay: Annotated[float, Range(0.0, 10.0)] = 1e-4  # AdamW: × (1 − learning rate · decay)
     """Weight decay, only of weights with two or more dimensions: biases and scales are free."""
     warmup: Annotated[float, _SHARE] = 0.05
     """Share of the steps in which the learning rate rises from 0. After it, half a cosine brings it
@@ -145,7 +145,7 @@ class Config:
     """Seed of weights, batches and augmentation. The split of the classes is fixed."""
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        for name, hint in setting_types().items():
             object.__setattr__(self, name, checked(name, getattr(self, name), hint))
         self._check_network()
         self._check_ks()
@@ -206,8 +206,15 @@ class Config:
 
 
 @cache
-def _hints(kind: type[Config]) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
+def setting_types() -> dict[str, Any]:
+    """Return the annotation of each setting, for :func:`.ranges.checked`."""
+    return get_type_hints(Config, include_extras=True)
+
+
+def unknown_setting(name: str) -> ValueError:
+    """Make the error for a setting that does not exist, with the nearest ones or all."""
+    hint = did_you_mean(name, setting_types()) or f"there are {', '.join(setting_types())}"
+    return ValueError(f"there is no setting {name!r}; {hint}")
 
 
 def config_from(values: Mapping[str, Any]) -> Config:
@@ -216,10 +223,9 @@ def config_from(values: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: for a setting that does not exist, or a value that the setting cannot have.
     """
-    known = [setting.name for setting in fields(Config)]
-    if unknown := [name for name in values if name not in known]:
-        hint = did_you_mean(unknown[0], known) or f"there are {', '.join(known)}"
-        raise ValueError(f"there is no setting {unknown[0]!r}; {hint}")
+    for name in values:
+        if name not in setting_types():
+            raise unknown_setting(name)
     return Config(**values)
 
 

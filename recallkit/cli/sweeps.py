@@ -2,13 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional
 
 from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError, did_you_mean
-from recallkit.experiments import SWEEPS, TOGETHER
+from recallkit.files import PACKAGE
+from recallkit.ranges import Range
+
+if TYPE_CHECKING:
+    from recallkit.experiments import SweepOptions
+
+Images = Annotated[int | None, Range(1, 10**12)]
+Seeds = Annotated[tuple[int, ...], Range(0, 2**63 - 1)]
+
+SWEEP_NAMES = sorted(path.stem for path in (PACKAGE / "experiments" / "sweeps").glob("*.toml"))
+"""The sweeps of the project, read from a folder so that --help loads no torch."""
 
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
@@ -31,18 +41,19 @@ def list_runs(folder: Positional[Path] = RUNS) -> None:
 
 def _naming_sweeps(function: Callable[..., Any]) -> Callable[..., Any]:
     """Put the names of the sweeps into the docstring of a subcommand."""
-    function.__doc__ = (function.__doc__ or "").replace("SWEEPS", ", ".join(SWEEPS))
+    function.__doc__ = (function.__doc__ or "").replace("SWEEPS", ", ".join(SWEEP_NAMES))
     return function
 
 
 @_naming_sweeps
 def ablate(
-    name: Positional[str],
+    name: Positional[str | None] = None,
+    new: Path | None = None,
     dry_run: bool = False,
-    jobs: int | None = None,
-    budget: float | None = None,
-    images: int | None = None,
-    seeds: tuple[int, ...] = (),
+    jobs: Annotated[int | None, Range(1, 1024)] = None,
+    budget: Annotated[float | None, Range(0.0, 1e6)] = None,
+    images: Images = None,
+    seeds: Seeds = (),
     device: str = "auto",
     results: Path | None = None,
     project: bool = False,
@@ -53,17 +64,20 @@ def ablate(
     several seeds at its best learning rate, and evaluated once on test classes. Stored runs are
     skipped and unfinished runs go on, so Ctrl-C loses nothing.
 
-    The sweeps: SWEEPS. Or name a .toml or .json file that declares your own.
+    The sweeps: SWEEPS. Or name a .toml or .json file that declares your own; --new writes an
+    example of one. Once it has run, its name finds it.
 
     Examples:
       recallkit ablate batch-size --dry-run
       recallkit ablate losses --budget 60
       recallkit ablate ks --images 65000 --seeds 0 1 2 3 4
+      recallkit ablate --new my-sweep.toml
       recallkit ablate my-sweep.toml --jobs 4
       recallkit plot batch-size
 
     Args:
         name: a sweep, or a file that declares one.
+        new: write an example of such a file, with comments, and run nothing.
         dry_run: only show how many runs are due and stored, and how long the due ones will take.
         jobs: runs at a time, which share the cores. The default: one on a GPU, one for four cores
             on a CPU.
@@ -75,33 +89,49 @@ def ablate(
         project: store in data/results of the checkout (for maintainers).
     """
     from recallkit import experiments
-    from recallkit.training import choose_device
 
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
-    sweep = experiments.scaled(experiments.find_sweep(name), images, seeds)
-    jobs = jobs or experiments.default_jobs(choose_device(device).type)
-    options = experiments.SweepOptions(
-        results=results or results_to_write(project),
-        jobs=jobs,
-        threads=experiments.threads_of_each(jobs),
-        device=device,
-        budget=None if budget is None else 60 * budget,
-    )
-    if dry_run:
-        print(experiments.describe_plan(sweep, options.known(), jobs, device, options.threads))
+    if new is not None:
+        experiments.write_template(new)
+        print(f"wrote {new}. Run it with: recallkit ablate {new}")
         return
+    if name is None:
+        raise RecallkitError(f"name a sweep: one of {', '.join(SWEEP_NAMES)}, or a file of yours")
+    declared = experiments.find_sweep(name)
+    sweep = experiments.scaled(declared, images, seeds)
+    options = _sweep_options(jobs, budget, device, results or results_to_write(project))
+    if dry_run:
+        print(
+            experiments.describe_plan(sweep, options.known(), options.jobs, device, options.threads)
+        )
+        return
+    experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
     summary = experiments.sweep_summary(sweep, options.known())
     print(experiments.summary_table(sweep, summary))
     print("\n".join(experiments.footnotes(sweep, summary)))
 
 
+def _sweep_options(
+    jobs: int | None, budget: float | None, device: str, results: Path
+) -> "SweepOptions":
+    from recallkit import experiments
+    from recallkit.training import choose_device
+
+    jobs = jobs or experiments.default_jobs(choose_device(device).type)
+    return experiments.SweepOptions(
+        results=results,
+        jobs=jobs,
+        threads=experiments.threads_of_each(jobs),
+        device=device,
+        budget=None if budget is None else 60 * budget,
+    )
+
+
 @_naming_sweeps
 def plot(
     names: Positional[tuple[str, ...]],
-    images: int | None = None,
-    seeds: tuple[int, ...] = (),
+    images: Images = None,
+    seeds: Seeds = (),
     results: Path | None = None,
     out: Path | None = None,
     project: bool = False,
@@ -115,7 +145,8 @@ def plot(
     Three figures compare sweeps: batch-sizes, side by side; simix, what SiMix adds to each;
     lengths, what the larger of two batches adds, by the length of the training.
 
-    The sweeps: SWEEPS. Or name a .toml or .json file that declares your own.
+    The sweeps: SWEEPS. Or name one of yours that has run, or a .toml or .json file that declares
+    it.
 
     Examples:
       recallkit plot batch-size
@@ -125,7 +156,8 @@ def plot(
       recallkit plot ks --images 65000 --out figures
 
     Args:
-        names: sweeps, files that declare one, batch-sizes, simix, lengths; or all that is stored.
+        names: sweeps, files that declare one, batch-sizes, simix, lengths; or all that is stored,
+            yours too.
         images: as given to ablate.
         seeds: as given to ablate.
         results: draw the results of this folder alone. The default: the project's and yours.
@@ -135,15 +167,16 @@ def plot(
     """
     from recallkit import experiments
 
-    _check_names(names)
+    sweeps = {**experiments.SWEEPS, **experiments.kept_sweeps()}
+    _check_names(names, [*sweeps, *experiments.TOGETHER])
     folders = () if results is None else (results,)
     runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
-        stored = [name for name, sweep in SWEEPS.items() if experiments.is_stored(sweep, runs)]
-        names = (*stored, *TOGETHER)
+        stored = [name for name, sweep in sweeps.items() if experiments.is_stored(sweep, runs)]
+        names = (*stored, *experiments.TOGETHER)
     for name in names:
-        if name in TOGETHER:
+        if name in experiments.TOGETHER:
             files += experiments.draw_together(name, runs, folder)
             continue
         sweep = experiments.scaled(experiments.find_sweep(name), images, seeds)
@@ -153,9 +186,8 @@ def plot(
     print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
 
 
-def _check_names(names: tuple[str, ...]) -> None:
+def _check_names(names: tuple[str, ...], known: list[str]) -> None:
     """Refuse names of nothing that can be drawn, before results are loaded."""
-    known = [*SWEEPS, *TOGETHER]
     if not names:
         raise RecallkitError(f"name what to draw: all, or some of {', '.join(known)}")
     for name in names:

@@ -1,58 +1,62 @@
 """Sweeps that compare settings, stored results as a table, and what the two say together."""
 
-from recallkit.experiments.batch_sizes import (
-    batch_summary,
-    batch_sweeps,
-    equal_updates,
-    length_effects,
-    simix_effects,
-)
-from recallkit.experiments.duration import describe_plan
-from recallkit.experiments.figures import (
-    TOGETHER,
-    draw_batch_sizes,
-    draw_costs,
-    draw_equal_updates,
-    draw_learning_rates,
-    draw_lengths,
-    draw_results,
-    draw_simix,
-    draw_sweep,
-    draw_together,
-    footnotes,
-    is_stored,
-)
-from recallkit.experiments.published import LEGEND, comparison, load_published
-from recallkit.experiments.report_tables import in_points, percent, summary_table
-from recallkit.experiments.results import (
-    load_histories,
-    load_results,
-    project_results,
-    run_key,
-)
-from recallkit.experiments.run import SweepOptions, ablate, default_jobs, threads_of_each
-from recallkit.experiments.run_folders import run_table
-from recallkit.experiments.statistics import (
-    Comparison,
-    Interval,
-    compare,
-    contrast,
-    interval,
-    summarise,
-    sweep_history,
-    sweep_runs,
-    sweep_summary,
-    tuning_runs,
-    verdict,
-    with_values,
-)
-from recallkit.experiments.sweeps import (
-    SWEEPS,
-    Sweep,
-    find_sweep,
-    in_words,
-    scaled,
-)
+from recallkit.errors import needs_extra
+
+with needs_extra("recallkit.experiments"):
+    from recallkit.experiments.batch_sizes import (
+        batch_summary,
+        batch_sweeps,
+        equal_updates,
+        length_effects,
+        simix_effects,
+    )
+    from recallkit.experiments.duration import describe_plan
+    from recallkit.experiments.figures import (
+        TOGETHER,
+        draw_batch_sizes,
+        draw_costs,
+        draw_equal_updates,
+        draw_learning_rates,
+        draw_lengths,
+        draw_results,
+        draw_simix,
+        draw_sweep,
+        draw_together,
+        footnotes,
+        is_stored,
+    )
+    from recallkit.experiments.published import LEGEND, comparison, load_published
+    from recallkit.experiments.report_tables import in_points, percent, summary_table
+    from recallkit.experiments.results import (
+        load_histories,
+        load_results,
+        project_results,
+        run_key,
+    )
+    from recallkit.experiments.run import SweepOptions, ablate, default_jobs, threads_of_each
+    from recallkit.experiments.run_folders import run_table
+    from recallkit.experiments.statistics import (
+        Comparison,
+        Interval,
+        compare,
+        contrast,
+        interval,
+        summarise,
+        sweep_history,
+        sweep_runs,
+        sweep_summary,
+        tuning_runs,
+        verdict,
+        with_values,
+    )
+    from recallkit.experiments.sweep_files import (
+        SWEEPS,
+        find_sweep,
+        keep_sweep,
+        kept_sweeps,
+        write_template,
+    )
+    from recallkit.experiments.sweeps import Sweep, in_words, scaled
 
 __all__ = [
     "LEGEND",
@@ -86,6 +90,8 @@ __all__ = [
     "in_words",
     "interval",
     "is_stored",
+    "keep_sweep",
+    "kept_sweeps",
     "length_effects",
     "load_histories",
     "load_published",
@@ -105,4 +111,5 @@ __all__ = [
     "tuning_runs",
     "verdict",
     "with_values",
+    "write_template",
 ]

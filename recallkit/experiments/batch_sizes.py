@@ -17,7 +17,8 @@ from recallkit.experiments.statistics import (
     sweep_runs,
     sweep_summary,
 )
-from recallkit.experiments.sweeps import SWEEPS, Sweep
+from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.experiments.sweeps import Sweep
 
 FAMILY = ["dataset", "network", "pretrained", "frozen", "simix"]  # beside length and batch size
 

@@ -27,7 +27,8 @@ from recallkit.experiments.statistics import (
     sweep_summary,
     tuning_runs,
 )
-from recallkit.experiments.sweeps import SWEEPS, Setting, Sweep, as_text, in_words
+from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
 from recallkit.files import write_atomically
 
 if TYPE_CHECKING:

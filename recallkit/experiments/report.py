@@ -32,7 +32,7 @@ from recallkit.experiments.figures import (
     save_png,
 )
 from recallkit.experiments.results import load_results
-from recallkit.experiments.sweeps import SWEEPS
+from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.files import checkout, embedded, read_json, write_atomically, write_json
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown

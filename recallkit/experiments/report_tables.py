@@ -28,7 +28,8 @@ from recallkit.experiments.statistics import (
     sweep_summary,
     with_values,
 )
-from recallkit.experiments.sweeps import SWEEPS, Setting, Sweep, as_text, in_words
+from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
 from recallkit.files import read_json
 from recallkit.tables import text_table
 

@@ -17,7 +17,8 @@ import pandas as pd
 
 from recallkit.experiments.plan import Stored, Tuning, final_runs, tune
 from recallkit.experiments.results import project_results
-from recallkit.experiments.sweeps import Setting, Sweep, find_sweep
+from recallkit.experiments.sweep_files import find_sweep
+from recallkit.experiments.sweeps import Setting, Sweep
 
 Values = Sequence[float] | pd.Series
 

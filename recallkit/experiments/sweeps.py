@@ -1,31 +1,16 @@
-"""Sweeps: which settings are compared, on what, and which are tuned for each of them.
+"""Sweeps: which settings are compared, on what, and which are tuned for each of them."""
 
-A sweep is a TOML file. The sweeps of the project lie in the folder ``sweeps`` beside this module,
-and yours look the same::
-
-    name = "augmentation"
-    question = "How much may drawings turn?"
-    preset = "emoji"            # all other settings come from here
-    [base]                      # what all runs change of the preset
-    images = 65000
-    [grid]                      # every combination; or compared = [{…}, {…}], one table a setting
-    rotation = [0.0, 15.0, 45.0]
-    [tuned]                     # candidates for each compared setting, ascending
-    learning_rate = [0.0015, 0.003, 0.006]
-"""
-
-import json
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from recallkit.config import PRESETS, Config
+from recallkit.config import PRESETS, Config, setting_types, unknown_setting
 from recallkit.errors import RecallkitError, did_you_mean
+from recallkit.files import file_name
+from recallkit.ranges import Range, SettingError, checked
 
 Setting = Mapping[str, Any]
 
@@ -64,29 +49,39 @@ class Sweep:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name or not set(self.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
+        allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-")
+        if not self.name or not set(self.name) <= allowed or file_name(self.name) != self.name:
             raise ValueError(f"name must be of small letters, digits and -, not {self.name!r}")
+        self._check_seeds()
+        self._check_settings()
         if not self.compared:
             raise ValueError("compared must hold at least one setting")
         if any(setting in self.compared[:place] for place, setting in enumerate(self.compared)):
             raise ValueError("compared must not hold a setting twice")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or TUNING_SEED in self.seeds:
+
+    def _check_seeds(self) -> None:
+        seeds = _checked("", "seeds", self.seeds, Annotated[tuple[int, ...], Range(0, 2**63 - 1)])
+        if not seeds or len(set(seeds)) < len(seeds) or TUNING_SEED in seeds:
             raise ValueError(
                 f"seeds must be different numbers, at least one, and not {TUNING_SEED}, the seed "
-                f"of the tuning: {self.seeds}"
+                f"of the tuning: {seeds}"
             )
-        self._check_settings()
+        self._set("seeds", seeds)
 
     def _check_settings(self) -> None:
-        known = {setting.name for setting in fields(Config)} - {"seed"}
-        for settings in (self.base, self.tuned, *self.compared):
-            if unknown := sorted(set(settings) - known):
-                raise ValueError(f"there is no setting {unknown[0]!r}; there are {sorted(known)}")
+        """Compare all values with the types and ranges of their settings."""
+        self._set("base", _checked_settings("[base] ", self.base))
+        self._set("compared", tuple(_checked_settings("[compared] ", s) for s in self.compared))
         if both := set(self.axes) & set(self.tuned):
             raise ValueError(f"{sorted(both)} cannot be compared and tuned at once")
-        for name, candidates in self.tuned.items():
+        tuned = {name: checked_values("[tuned] ", name, v) for name, v in self.tuned.items()}
+        for name, candidates in tuned.items():
             if not candidates or list(candidates) != sorted(set(candidates)):
                 raise ValueError(f"tuned: {name} must have candidates, ascending, not {candidates}")
+        self._set("tuned", tuned)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -100,14 +95,16 @@ class Sweep:
             RecallkitError: if there is no such preset, or a value is refused.
         """
         if self.preset not in PRESETS:
+            known = f"known are: {', '.join(sorted(PRESETS))}"
             raise RecallkitError(
-                f"sweep {self.name} needs the preset {self.preset!r}; known are: "
-                f"{', '.join(sorted(PRESETS))}"
+                f"sweep {self.name} needs the preset {self.preset!r}; "
+                f"{did_you_mean(self.preset, PRESETS) or known}"
             )
         try:
             return replace(PRESETS[self.preset], **{**self.base, **setting})
-        except (TypeError, ValueError) as error:
-            raise RecallkitError(f"sweep {self.name}, {dict(setting)}: {error}") from error
+        except SettingError as error:  # two settings that do not go together
+            where = f"sweep {self.name}, {dict(setting)}: {error.name}"
+            raise RecallkitError(f"{where} {error.problem}") from error
 
     def values(self, setting: Setting) -> dict[str, Any]:
         """Return the values of all axes in a compared setting; {} gives those of the preset."""
@@ -123,6 +120,33 @@ class Sweep:
             return [order.index(value) for order, value in zip(orders, values, strict=True)]
 
         return sorted(self.compared, key=place)
+
+
+def checked_values(where: str, name: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values of a setting in its type.
+
+    Args:
+        where: they stand, for the message.
+        name: of the setting.
+        values: to be checked.
+
+    Raises:
+        ValueError: for a setting that does not exist, or a value that it cannot have.
+    """
+    if name not in setting_types() or name == "seed":
+        raise unknown_setting(name)
+    return tuple(_checked(where, name, value, setting_types()[name]) for value in values)
+
+
+def _checked_settings(where: str, settings: Setting) -> Setting:
+    return {name: checked_values(where, name, [value])[0] for name, value in settings.items()}
+
+
+def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
+    try:
+        return checked(name, value, hint)
+    except SettingError as error:
+        raise ValueError(f"{where}{name} {error.problem}") from None
 
 
 def _sorted(values: Sequence[Any]) -> list[Any]:
@@ -142,84 +166,6 @@ def scaled(sweep: Sweep, images: int | None = None, seeds: Sequence[int] = ()) -
     """Return the same comparison with other images in each run, or other seeds."""
     base = sweep.base if images is None else {**sweep.base, "images": images, "epochs": 0}
     return replace(sweep, base=base, seeds=tuple(seeds) or sweep.seeds)
-
-
-class SweepFolder(Mapping[str, Sweep]):
-    """The sweeps that a folder declares, by name; a file is read when its sweep is asked for.
-
-    Args:
-        folder: with a file NAME.toml for each sweep.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names, in alphabetical order."""
-        return tuple(sorted(path.stem for path in self.folder.glob("*.toml")))
-
-    def __getitem__(self, name: str) -> Sweep:
-        if name not in self.names:
-            raise KeyError(name)
-        return read_sweep(self.folder / f"{name}.toml")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
-SWEEPS = SweepFolder(Path(__file__).with_suffix(""))
-"""The sweeps of the project."""
-
-
-def find_sweep(name: str) -> Sweep:
-    """Return the project's sweep called ``name``, or the one declared in the file of that path.
-
-    Raises:
-        RecallkitError: if there is neither, or the file does not declare a sweep.
-    """
-    if name in SWEEPS:
-        return SWEEPS[name]
-    path = Path(name).expanduser()
-    if path.suffix not in (".toml", ".json"):
-        others = f"there are {', '.join(SWEEPS)}; or name a .toml or .json file of your own"
-        raise RecallkitError(f"there is no sweep {name!r}; {did_you_mean(name, SWEEPS) or others}")
-    return read_sweep(path)
-
-
-def read_sweep(path: Path) -> Sweep:
-    """Read a sweep from a TOML or JSON file.
-
-    Raises:
-        RecallkitError: naming the file, if it is missing or does not declare a sweep.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        return _declared(values)
-    except FileNotFoundError:
-        raise RecallkitError(f"there is no file {path}") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise RecallkitError(f"{path} does not declare a sweep: {error}") from error
-
-
-def _declared(values: dict[str, Any]) -> Sweep:
-    values = {name: _frozen(value) for name, value in values.items()}
-    if ("grid" in values) == ("compared" in values):
-        raise ValueError("it must have either [grid] or [[compared]]")
-    if "grid" in values:
-        values["compared"] = grid(**values.pop("grid"))
-    return Sweep(**values)
-
-
-def _frozen(value: Any) -> Any:
-    """Return lists as tuples, at any depth."""
-    if isinstance(value, dict):
-        return {name: _frozen(item) for name, item in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 _WORDS = {

@@ -1,10 +1,14 @@
 """``recallkit ablate``, ``plot``, ``compare`` and ``runs`` on what the project has stored."""
 
+import subprocess
+import sys
+
 import pytest
+from helpers.made_up_runs import made_up_runs
 
 from recallkit import cli
 from recallkit.cli import shared
-from recallkit.experiments import SWEEPS
+from recallkit.experiments import SWEEPS, find_sweep, keep_sweep
 
 
 @pytest.mark.parametrize("command", ["ablate", "plot"])
@@ -24,7 +28,41 @@ def test_mistyped_names(failing):
 
 
 def test_jobs_must_be_possible(failing):
-    assert "jobs must be at least 1" in failing("ablate", "ks", "--jobs", "0")
+    message = "--jobs must be a whole number between 1 and 1,024, or be None, not 0"
+    assert message in failing("ablate", "ks", "--jobs", "0")
+    assert "--budget must lie between 0 and" in failing("ablate", "ks", "--budget", "nan")
+    assert "--images must be" in failing("plot", "ks", "--images", "-1")
+    assert "--seeds must be" in failing("ablate", "ks", "--seeds", "-1")
+
+
+def test_an_example_is_written_and_runs(tmp_path, capsys, failing):
+    cli.main(["ablate", "--new", "turning.toml"])
+    assert capsys.readouterr().out.endswith("Run it with: recallkit ablate turning.toml\n")
+    cli.main(["ablate", "turning.toml", "--dry-run", "--device", "cpu"])
+    assert capsys.readouterr().out.startswith("turning: How much may drawings turn?")
+    assert "exists already" in failing("ablate", "--new", "turning.toml")
+    assert "name a sweep: one of batch-size, " in failing("ablate")
+
+
+def test_plot_finds_a_sweep_of_ones_own_by_its_name(tmp_path, capsys, failing):
+    cli.main(["ablate", "--new", "turning.toml"])
+    sweep = find_sweep("turning.toml")
+    keep_sweep(sweep, tmp_path / "results")
+    made_up_runs(tmp_path / "results", sweep, lambda config: 0.5 + config.rotation / 1000)
+    cli.main(["plot", "turning"])
+    assert (tmp_path / "results" / "figures" / "turning.svg").exists()
+    assert "did you mean turning" in failing("plot", "turnin")
+
+
+@pytest.mark.parametrize("command", ["ablate", "plot"])
+def test_help_loads_neither_torch_nor_pandas(command):
+    code = (
+        "import sys; from recallkit import cli\n"
+        f"try: cli.main(['{command}', '--help'])\n"
+        "except SystemExit: print({'torch', 'pandas', 'numpy'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_figures_go_to_the_user_or_with_project_to_the_checkout(tmp_path, monkeypatch, capsys):

@@ -1,20 +1,22 @@
 """Declarations: those of the package hold together, one's own are read, bad ones are named."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
-from recallkit.experiments.sweeps import (
+from recallkit.experiments.sweep_files import (
     SWEEPS,
-    Sweep,
+    TEMPLATE,
     SweepFolder,
     find_sweep,
-    grid,
-    in_words,
-    scaled,
+    keep_sweep,
+    kept_sweeps,
+    write_template,
 )
+from recallkit.experiments.sweeps import Sweep, grid, in_words, scaled
 
 TOML = """
 name = "turning"
@@ -51,7 +53,7 @@ def test_batch_sizes_fit_the_emoji():
 def test_a_preset_is_looked_up_only_when_used(monkeypatch):
     monkeypatch.delitem(PRESETS, "glyphs", raising=False)
     sweep = find_sweep("batch-size-glyphs-4m")
-    with pytest.raises(RecallkitError, match=r"needs the preset 'glyphs'; known are: .*emoji"):
+    with pytest.raises(RecallkitError, match="needs the preset 'glyphs'; did you mean"):
         sweep.config(sweep.compared[0])
 
 
@@ -71,14 +73,44 @@ def test_a_file_of_ones_own(tmp_path):
     ("text", "message"),
     [
         ("name = ", "own.toml does not declare a sweep"),
-        (TOML.replace("rotation", "rotatoin"), "there is no setting 'rotatoin'; there are"),
-        (TOML.replace("[grid]", "[net]"), r"either \[grid\] or \[\[compared\]\]"),
+        (
+            TOML.replace("rotation", "rotatoin"),
+            "there is no setting 'rotatoin'; did you mean rotation",
+        ),
+        (TOML.partition("[grid]")[0], r"either \[grid\] or \[\[compared\]\]"),
         (TOML.replace("0.001, 0.002", "0.002, 0.001"), "candidates, ascending"),
         (TOML.replace("rotation = [0.0, 45.0]", "learning_rate = [1.0]"), "compared and tuned"),
         (TOML.replace("seeds = [0, 1]", "seeds = [0, 0]"), "seeds must be different"),
         (TOML.replace("seeds = [0, 1]", "seeds = [1000]"), "not 1000, the seed of the tuning"),
         (TOML.replace('"turning"', '"../up"'), "name must be of small letters"),
-        (TOML.replace("question", "qestion"), "qestion"),
+        (TOML.replace('"turning"', '"con"'), "name must be of small letters"),
+        (TOML.replace("question", "qestion"), "no key 'qestion'; did you mean question.* keys are"),
+        (TOML.replace("[tuned]", "[learning_rates]"), r"no key 'learning_rates'; keys are name, "),
+        (TOML.replace('question = "How far?"', ""), "the key 'question' is missing; keys are"),
+        (TOML.replace('"turning"', "3"), "name must be text, not 3"),
+        (
+            TOML.replace("seeds = [0, 1]", "seeds = 3"),
+            "seeds must be a list of whole numbers, not 3",
+        ),
+        (
+            TOML.replace("seeds = [0, 1]", "seeds = [0, -1]"),
+            "seeds must be a list of whole numbers",
+        ),
+        (
+            TOML.replace("[0.0, 45.0]", "45.0"),
+            r"\[grid\] rotation must be a list of values, not 45",
+        ),
+        (
+            TOML.replace("[0.0, 45.0]", "[]"),
+            r"\[grid\] rotation must be a list of values, not \[\]",
+        ),
+        (TOML.replace("45.0]", "900]"), r"\[grid\] rotation must lie between 0 and 180, not 900"),
+        (TOML.replace("45.0]", "nan]"), r"\[grid\] rotation must lie between 0 and 180, not nan"),
+        (TOML.replace("= 4000", "= '4000'"), r"\[base\] images must be a whole number .*'4000'"),
+        (TOML.replace("= 4000", "= true"), r"\[base\] images must be a whole number .* not True"),
+        (TOML.replace("[1, 2]]", "[1, 'a']]"), r"\[grid\] ks must be a list of whole numbers"),
+        (TOML.replace("0.001, ", "'a', "), r"\[tuned\] learning_rate must lie between 0 and 10"),
+        (TOML.replace("images = 4000", "seed = 3"), "no setting 'seed'"),
     ],
 )
 def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, text, message):
@@ -88,10 +120,53 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, text, message):
     assert "own.toml" in str(error.value)
 
 
-def test_a_bad_value_is_named_when_it_is_used():
-    sweep = Sweep("a", "?", "emoji", ({"batch_size": 0},))
-    with pytest.raises(RecallkitError, match=r"sweep a, .*batch_size must be a whole number"):
+@pytest.mark.parametrize("text", ["[1]", "3", '{"name": "a", "compared": 3}'])
+def test_a_bad_json_file_is_named(tmp_path, text):
+    (tmp_path / "own.json").write_text(text)
+    with pytest.raises(RecallkitError, match=r"own\.json does not declare a sweep: "):
+        find_sweep(str(tmp_path / "own.json"))
+
+
+def test_settings_that_do_not_go_together_are_named_when_they_are_used():
+    sweep = Sweep("a", "?", "emoji", ({"batch_size": 64, "ks": (100,)},))
+    with pytest.raises(RecallkitError, match=r"sweep a, .*: ks must not exceed the batch size"):
         sweep.config(sweep.compared[0])
+
+
+def test_values_take_the_type_of_their_setting(tmp_path):
+    """A step beyond the candidates needs floats, and TOML writes 1 where 1.0 is meant."""
+    own = Sweep("a", "?", "emoji", ({"rotation": 0},), tuned={"weight_decay": (0, 1)})
+    assert type(own.compared[0]["rotation"]) is float
+    assert [type(value) for value in own.tuned["weight_decay"]] == [float, float]
+
+
+def test_a_sweep_that_has_run_is_known_by_name(tmp_path, user_results):
+    (tmp_path / "file.toml").write_text(TOML)
+    sweep = find_sweep(str(tmp_path / "file.toml"))
+    keep_sweep(sweep, user_results)
+    assert find_sweep("turning") == sweep
+    assert list(kept_sweeps()) == ["turning"]
+    keep_sweep(SWEEPS["ks"], user_results)
+    assert list(kept_sweeps()) == ["turning"]
+    with pytest.raises(RecallkitError, match="no sweep 'turnig'; did you mean turning"):
+        find_sweep("turnig")
+
+
+def test_the_example_is_a_sweep_and_the_one_of_the_guide(tmp_path):
+    path = tmp_path / "My first_sweep.toml"
+    write_template(path)
+    sweep = find_sweep(str(path))
+    assert sweep.name == "my-first-sweep"
+    assert [sweep.config(setting).rotation for setting in sweep.compared] == [0.0, 15.0, 45.0]
+    with pytest.raises(RecallkitError, match="exists already"):
+        write_template(path)
+    with pytest.raises(RecallkitError, match=r"TOML: name a file such as own\.toml"):
+        write_template(tmp_path / "own.txt")
+    for name in ("con", "Ä", "-"):
+        write_template(tmp_path / f"{name}.toml")
+        assert find_sweep(str(tmp_path / f"{name}.toml")).name
+    guide = Path(__file__).resolve().parents[2] / "notebooks" / "guide" / "sweeps.md"
+    assert TEMPLATE.format(name="my-sweep") in guide.read_text(encoding="utf-8")
 
 
 def test_a_bad_name_has_its_remedy(tmp_path):
