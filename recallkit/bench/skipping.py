@@ -12,7 +12,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recallkit.bench.ranks import seconds_of_step
-from recallkit.data import load
 from recallkit.evaluation.embedding import embed
 from recallkit.losses import RecallAtKLoss, ranking_task
 from recallkit.ranks.blocks import blocks_ranks, share_alive
@@ -20,7 +19,7 @@ from recallkit.sampling import ClassBalancedSampler
 from recallkit.tables import text_table
 from recallkit.training.build import make_network
 from recallkit.training.environment import environment
-from recallkit.training.run_folder import load_run
+from recallkit.training.run_folder import load_data_of_run, load_run
 
 ROUNDS = 5
 
@@ -42,7 +41,7 @@ def bench_skipping(
         environment.
     """
     config, trained = load_run(run, device)
-    train = load(config.dataset, config.image_size, root=config.root).train
+    train = load_data_of_run(run, split="train").train
     torch.manual_seed(config.seed)
     untrained = make_network(config).to(device)
     rows = []

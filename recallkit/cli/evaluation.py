@@ -1,7 +1,7 @@
 """The subcommands ``evaluate`` and ``search``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tyro.conf import Positional
 
@@ -11,9 +11,12 @@ from recallkit.tables import metrics_table
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recallkit.data.image_set import ImageSet
+    from recallkit.data.image_set import ImageSet, Splits
+    from recallkit.data.prefetch import Reading
+    from recallkit.evaluation import EvaluationData, EvaluationOptions
 
-Split = Literal["test", "validation", "train"]
+Split = Literal["test", "validation", "train", "all"]
+OnBadImage = Literal["raise", "skip"]
 
 
 def evaluate(
@@ -30,6 +33,7 @@ def evaluate(
     scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5),
     longest: int = 1024,
     save: Path | None = None,
+    on_bad_image: OnBadImage | None = None,
     device: str = "auto",
 ) -> None:
     """Evaluate a run, or embeddings of any other tool.
@@ -38,9 +42,14 @@ def evaluate(
     others. With --dataset the protocol of that benchmark is followed: queries against a gallery
     for In-Shop, three test sets for VehicleID, Easy, Medium and Hard for roxford5k and rparis6k.
 
+    A run is evaluated on its own images, or on others. Classes that it trained on are never tested,
+    unless all are asked for.
+
     Examples:
       recallkit evaluate
       recallkit evaluate runs/large --split validation
+      recallkit evaluate runs/mine --dataset ~/photos           (they have moved, or are others)
+      recallkit evaluate runs/mine --dataset list.csv --split all
       recallkit evaluate runs/landmarks --dataset roxford5k --root ~/data/roxford5k
       recallkit evaluate runs/landmarks --dataset revisitop1m --root DIR --save far.npy
       recallkit evaluate embeddings.npz --ks 1 10 100 1000
@@ -54,36 +63,28 @@ def evaluate(
         labels: another file of labels: .npy, or text with one label a line.
         gallery: a file of embeddings to search in. The default: search all among all.
         gallery_labels: the labels of the gallery.
-        dataset: a benchmark. The rows of a file are then in the order of its list file (In-Shop:
-            queries, then gallery; VehicleID: small, medium, large, each image once).
+        dataset: for a run: where its images are now, or other images: a folder, a list file, or a
+            data set. For a file: a benchmark. The rows of the file are then in the order of its
+            list file (In-Shop: queries, then gallery; VehicleID: small, medium, large, each image
+            once).
         root: the folder that holds the benchmark.
-        split: which classes of the data of a run.
+        split: for a run: which classes. "all" takes every image, also of classes that trained.
         ks: the k of R@k, for embeddings. The default: 1 10 100, or those of the benchmark.
         whiten: a file of embeddings to learn a PCA whitening from.
         distractors: a file of embeddings of more gallery images, for roxford5k and rparis6k.
         scales: for landmarks: relative sizes of each image; their descriptors are averaged.
         longest: for landmarks: the longer side in pixels after resizing; 0: square images.
         save: store the embeddings of a run in this .npz; those of revisitop1m in this .npy.
+        on_bad_image: for a run: "raise" ends with an error that names unreadable images, "skip"
+            leaves them out. The default: what the run did.
         device: "auto" takes a GPU if there is one.
     """
-    from recallkit.evaluation import (
-        DISTRACTORS,
-        EvaluationData,
-        EvaluationOptions,
-        evaluate_files,
-        evaluate_run,
-        save_distractors,
-    )
-    from recallkit.training.run_folder import load_run
+    from recallkit.evaluation import EvaluationData, EvaluationOptions, evaluate_files
 
-    what, data = what or latest_run(), EvaluationData(dataset, root, split)
+    what, data = what or latest_run(), EvaluationData(dataset, root)
     options = EvaluationOptions(ks, whiten, distractors, scales, longest, save)
     if what.is_dir() or not what.suffix:
-        config, network = load_run(what, device)
-        if dataset == DISTRACTORS:
-            print(f"wrote {save_distractors(network, config, Path(root), options)}")
-            return
-        rows = evaluate_run(network, config, data, options)
+        rows = _evaluate_run(what, data, options, split, _reading(on_bad_image), device)
         title = f"{what}, {dataset or f'{split} classes'}, %"
     else:
         rows = evaluate_files(what, data, options, labels, gallery, gallery_labels)
@@ -92,10 +93,51 @@ def evaluate(
         print(metrics_table(rows, columns, title=title))
 
 
+def _evaluate_run(
+    run: Path,
+    data: "EvaluationData",
+    options: "EvaluationOptions",
+    split: Split,
+    reading: "Reading | None",
+    device: str,
+) -> dict[str, dict[str, float]]:
+    """Evaluate a run on its images or others, and print which; of distractors only store them."""
+    from recallkit.data.benchmarks.loading import LANDMARKS
+    from recallkit.evaluation import (
+        DISTRACTORS,
+        evaluate_run,
+        evaluate_run_on_landmarks,
+        save_distractors,
+    )
+    from recallkit.training.run_folder import load_data_of_run, load_run
+
+    config, network = load_run(run, device)
+    if data.dataset == DISTRACTORS:
+        print(f"wrote {save_distractors(network, config, Path(data.root), options)}")
+        return {}
+    if data.dataset in LANDMARKS:
+        return evaluate_run_on_landmarks(network, config, data, options)
+    splits = load_data_of_run(run, data.dataset, data.root, split=split, reading=reading)
+    _tell(splits)
+    return evaluate_run(network, config, splits.part("test" if split == "all" else split), options)
+
+
+def _tell(splits: "Splits") -> None:
+    """Print what was used of the user's own images, and what was left out."""
+    if splits.source:
+        print(splits.describe())
+
+
+def _reading(on_bad_image: OnBadImage | None) -> "Reading | None":
+    from recallkit.data.prefetch import Reading
+
+    return None if on_bad_image is None else Reading(0, on_bad_image)
+
+
 def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
     """Group the names of metrics: those of each search of a protocol, or all."""
     groups: dict[str, list[str]] = {}
-    for name in next(iter(rows.values())):
+    for name in next(iter(rows.values()), {}):
         groups.setdefault(name.rpartition(" ")[0], []).append(name)
     return list(groups.values())
 
@@ -105,6 +147,9 @@ def search(
     run: Path | None = None,
     k: int = 8,
     split: Split = "test",
+    dataset: str = "",
+    root: str = "",
+    on_bad_image: OnBadImage | None = None,
     out: Path | None = None,
     device: str = "auto",
 ) -> None:
@@ -120,7 +165,12 @@ def search(
         image: a file in any usual format; transparent pixels count as white.
         run: a run folder. The default: the latest finished run below runs/.
         k: how many images to find.
-        split: the classes that make up the gallery.
+        split: the classes that make up the gallery; "all" takes every image.
+        dataset: where the images of the run are now, or other images: a folder, a list file, or a
+            data set.
+        root: the folder that holds a benchmark.
+        on_bad_image: "raise" ends with an error that names unreadable images of the gallery, "skip"
+            leaves them out. The default: what the run did.
         out: where to draw. The default: in figures/ of the run folder.
         device: "auto" takes a GPU if there is one.
     """
@@ -129,25 +179,36 @@ def search(
 
     read_image(image)  # a damaged one is named before anything is loaded
     folder = run or latest_run()
-    gallery, query, similarities, neighbours = _nearest(image, folder, k, split, device)
+    where = _Where(dataset, root, split, on_bad_image)
+    gallery, query, similarities, neighbours = _nearest(image, folder, k, where, device)
     for rank, (value, item) in enumerate(zip(similarities, neighbours.tolist(), strict=True), 1):
         print(f"{rank:3d}  {value:6.3f}  {gallery.name(item)}")
     fig, _ = plots.plot_image_search(query, image.name, gallery, neighbours, similarities)
     save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
 
 
+class _Where(NamedTuple):
+    dataset: str
+    root: str
+    split: Split
+    on_bad_image: OnBadImage | None
+
+
 def _nearest(
-    image: Path, run: Path, k: int, split: Split, device: str
+    image: Path, run: Path, k: int, where: _Where, device: str
 ) -> "tuple[ImageSet, Tensor, Tensor, Tensor]":
     """Search a gallery for an image; return it, the query, similarities (k,) and indices (k,)."""
     from recallkit import metrics
-    from recallkit.data import load
     from recallkit.data.image_files import read_image
     from recallkit.evaluation import embed
-    from recallkit.training.run_folder import load_run
+    from recallkit.training.run_folder import load_data_of_run, load_run
 
     config, network = load_run(run, device)
-    gallery = getattr(load(config.dataset, config.image_size, config.root), split)
+    splits = load_data_of_run(
+        run, where.dataset, where.root, split=where.split, reading=_reading(where.on_bad_image)
+    )
+    _tell(splits)
+    gallery = splits.part("test" if where.split == "all" else where.split)
     query = read_image(image, side=gallery.images.shape[-1])
     query_embedding = embed(network, query[None], config.image_size)
     gallery_embeddings = embed(network, gallery.images, config.image_size)

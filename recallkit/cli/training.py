@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from recallkit.cli.outputs import draw_figures, print_result, store_result
 from recallkit.cli.shared import RUNS, call, results_to_write
@@ -14,6 +14,10 @@ from recallkit.errors import did_you_mean
 from recallkit.files import file_name
 from recallkit.ranges import Range, SettingError
 from recallkit.tables import text_table
+
+if TYPE_CHECKING:
+    from recallkit.data.image_set import Splits
+    from recallkit.data.prefetch import Reading
 
 DEFAULT_PRESET = "emoji"
 
@@ -52,7 +56,7 @@ def train_command(chosen: str) -> Callable[..., None]:
         project: bool = False,
         device: str = "auto",
         workers: Annotated[int, Range(0, 1024)] = 0,
-        on_bad_image: Literal["raise", "skip"] = "raise",
+        on_bad_image: Literal["raise", "skip"] | None = None,
         tensorboard: bool = True,
         show: bool = False,
     ) -> None:
@@ -68,7 +72,9 @@ def train_command(chosen: str) -> Callable[..., None]:
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --preset emoji-frozen       (a head on pretrained features, in seconds)
           recallkit train --dataset ~/my-images       (one sub-folder a class)
+          recallkit train --dataset list.csv          (columns path and label)
           recallkit train --resume runs/large
+          recallkit train --resume runs/mine --dataset /new/place/of/my-images
           recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
           recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
           torchrun --nproc-per-node=8 -m recallkit train     (a GPU for each process)
@@ -80,20 +86,19 @@ def train_command(chosen: str) -> Callable[..., None]:
             config: every setting of the training.
             preset: a named set of settings; flags change single ones.
             out: the run folder. The default: runs/DATASET-TIME.
-            resume: continue the run in this folder, with its own settings.
+            resume: continue the run in this folder, with its own settings; --dataset or --root
+                say where its images are now.
             store: also store the result as STORE-seedN.json in $RECALLKIT_RESULTS, or in
                 ./results.
             project: store in data/results of the checkout instead (for maintainers).
             device: "auto" takes a GPU if there is one; or "cpu", "cuda", "cuda:1".
             workers: processes that decode images, batch by batch. 0: keep the images of a folder
                 in memory.
-            on_bad_image: an image that cannot be read ends the training ("raise"), or is left
-                out and listed at the end ("skip").
+            on_bad_image: an image that cannot be read ends the training ("raise", the default), or
+                is left out and listed at the end ("skip"). A resumed run does what it did.
             tensorboard: also log for TensorBoard: tensorboard --logdir runs
             show: print every setting, with the changes that flags make, and train nothing.
         """
-        from recallkit.data.prefetch import Reading
-
         if show:
             print(f"preset {preset}\n{_settings_table(config)}")
             return
@@ -103,7 +108,8 @@ def train_command(chosen: str) -> Callable[..., None]:
         target = None if store is None else results_to_write(project)
         options = {
             "device": device,
-            "reading": Reading(workers, on_bad_image),
+            "workers": workers,
+            "on_bad_image": on_bad_image,
             "tensorboard": tensorboard,
         }
         folder = _train(config, preset, out, resume, options)
@@ -123,8 +129,11 @@ def _train(
         what = f"preset {preset}" if resume is None else "resumed"
         print(f"{what}, run folder {folder}", flush=True)
     from recallkit.training import read_config, train
+    from recallkit.training.run_folder import reading_of_run
 
+    options["reading"] = reading_of_run(resume, options.pop("workers"), options.pop("on_bad_image"))
     if resume is not None:
+        options["splits"] = _moved_data(resume, config, preset, options["reading"])
         config = read_config(resume)
     tested: list[Any] = []  # the test images, and their embeddings
     options["on_test"] = lambda *test: tested.extend(test)
@@ -136,6 +145,18 @@ def _train(
     return folder
 
 
+def _moved_data(run: Path, given: Config, preset: str, reading: "Reading") -> "Splits | None":
+    """Load the images of a run from where --dataset or --root say that they are now."""
+    from recallkit.training.run_folder import load_data_of_run
+
+    usual = PRESETS[preset]
+    dataset = given.dataset if given.dataset != usual.dataset else ""
+    root = given.root if given.root != usual.root else ""
+    if not (dataset or root):
+        return None
+    return load_data_of_run(run, dataset, root, reading=reading)
+
+
 def _check_store(store: str | None, project: bool) -> None:
     if project and store is None:
         raise ValueError("--project says where the result is stored: add --store NAME")
@@ -144,8 +165,12 @@ def _check_store(store: str | None, project: bool) -> None:
 
 
 def _check_resumed(config: Config, preset: str, out: Path | None) -> None:
-    """Refuse what has no effect on a run that goes on with its own settings."""
-    changed = [name for name, value in vars(PRESETS[preset]).items() if vars(config)[name] != value]
+    """Refuse what has no effect on a run that goes on with its own settings.
+
+    Only ``dataset`` and ``root`` have: they say where its images are now.
+    """
+    usual, given = vars(PRESETS[preset]), vars(config)
+    changed = [n for n in usual if given[n] != usual[n] and n not in ("dataset", "root")]
     names = ["preset"] * (preset != DEFAULT_PRESET) + ["out"] * (out is not None) + changed
     if names:
         raise SettingError(

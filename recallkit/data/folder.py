@@ -1,109 +1,258 @@
-"""The user's own images: a folder with one sub-folder for each class."""
+"""The user's own images, from a folder or a list file to the splits that a training takes."""
 
-import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.data.image_files import ImageFiles, list_images, read_image
-from recallkit.data.image_set import ImageSet, Splits
+from recallkit.data.image_files import ImageFiles, read_image
+from recallkit.data.image_set import Images, ImageSet, Protocol, Splits, text_of_left_out
+from recallkit.data.list_file import LIST_SUFFIXES, read_list
+from recallkit.data.listing import ImageList, inner_classes, list_folder
 from recallkit.data.prefetch import Reading
+from recallkit.data.split import PARTS, hold_out_validation, split_classes
 from recallkit.errors import RecallkitError
 
+__all__ = ["assign_parts", "list_images", "load_folder", "read_splits"]
+
 FEWEST_CLASSES = 6  # three for test; of the other three, two for training and one for validation
+FEWEST_TO_TRAIN = 3  # in a train folder: two for training and one for validation
+
+MEMORY = 4e9  # bytes that images may take in memory without being asked for
 
 
 def load_folder(
-    root: Path, side: int = 64, seed: int = 0, reading: Reading | None = None
+    source: Path, side: int = 64, seed: int = 0, reading: Reading | None = None
 ) -> Splits:
-    """Load ``root/CLASS/IMAGE`` and split it by class.
+    """Load a folder of images, or a list file, and split it.
 
-    Half of the classes are for test; of the other half a seventh, at least one, for validation. The
-    split depends on the names of the classes and ``seed`` alone.
+    Splits of its own are kept as they are: the folders ``train/CLASS`` and ``test/CLASS`` (and
+    ``val/CLASS``, else some classes of ``train`` validate), or the column ``split``. Else classes
+    are split by a hash of their names; see :mod:`recallkit.data.split`.
 
     Args:
-        root: a folder with a sub-folder for each class; a sub-folder without images is left out.
+        source: a folder as :mod:`recallkit.data.listing` describes it, or a list file as
+            :func:`.read_list` does.
         side: images are fitted into squares of this size (pixels).
         seed: of the split.
-        reading: how image files are read. Without workers all are decoded now and kept in memory;
-            with workers they stay on the disk, and are decoded for each batch. Those that are
-            skipped are named in its ``bad``. None: in memory, and a bad one is an error.
+        reading: how image files are read. Without workers all are decoded now and kept in memory,
+            unless that took more than 4 GB; with workers they stay on the disk, and are decoded
+            for each batch. Those that are skipped are named in its ``bad``. None: in memory, and a
+            bad one is an error.
+
+    Returns:
+        The splits. Their ``describe()`` says what was used, and what was left out and why.
 
     Raises:
         RecallkitError: if the folder is missing or holds too few classes, if no class of a split
             has two images, or if images cannot be read (all of them are named).
     """
-    classes = _classes(root)
-    files = [(path, label) for label, name in enumerate(classes) for path in classes[name]]
     reading = Reading() if reading is None else reading
-    if reading.workers:
-        images = ImageFiles([path for path, _ in files], side, "contain", reading=reading)
-    else:
-        read = _read_all([path for path, _ in files], side, reading)
-        files = [file for file, image in zip(files, read, strict=True) if image is not None]
-        images = torch.stack([image for image in read if image is not None])
-    whole = ImageSet(
-        images=images,
-        labels=torch.tensor([label for _, label in files]),
-        class_names=dict(enumerate(classes)),
-        sources=tuple(path.name for path, _ in files),
-    )
-    return _split(whole, root, seed)
+    images = list_images(source, reading)
+    parts = assign_parts(images, seed)
+    _check_pairs(images, parts)
+    return read_splits(images, parts, side, reading)
 
 
-def _classes(root: Path) -> dict[str, list[Path]]:
-    if not root.is_dir():
-        raise RecallkitError(f"there is no folder {root}")
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    classes = {path.name: images for path in folders if (images := list_images(path))}
-    _check_distinct(root, list(classes))
-    if len(classes) < FEWEST_CLASSES:
+def list_images(source: Path, reading: Reading) -> ImageList:
+    """List the images of a folder or of a list file.
+
+    Raises:
+        RecallkitError: if there are none, or the source is neither.
+    """
+    if not source.is_file():
+        return list_folder(source)
+    if source.suffix.lower() not in LIST_SUFFIXES:
         raise RecallkitError(
-            f"{root} must hold at least {FEWEST_CLASSES} sub-folders with images, one for each "
-            f"class; it has {len(classes)}. Classes are split into train, validation and test."
+            f"{source} is no folder and no list file ({', '.join(LIST_SUFFIXES)}). Unpack an "
+            f"archive first, and name the folder."
         )
-    return classes
+    return read_list(source.absolute(), skip_missing=reading.on_bad_image == "skip")
 
 
-def _check_distinct(root: Path, names: list[str]) -> None:
-    """Check that no two folders are one class in two spellings."""
-    spelt: dict[str, str] = {}
-    for name in names:
-        key = unicodedata.normalize("NFKC", name).casefold().strip()
-        if (other := spelt.setdefault(key, name)) != name:
+def assign_parts(images: ImageList, seed: int = 0) -> list[str]:
+    """Assign each image to "train", "validation" or "test".
+
+    Raises:
+        RecallkitError: if there are too few classes, or a split of the source's own is empty.
+    """
+    if images.parts:
+        return _own_parts(images, seed)
+    sizes = images.sizes()
+    if len(sizes) < FEWEST_CLASSES:
+        raise RecallkitError(_too_few(images, len(sizes)))
+    part_of = split_classes(sizes, seed)
+    return [part_of[name] for name in images.classes]
+
+
+def _own_parts(images: ImageList, seed: int) -> list[str]:
+    """Keep the splits of the source; without validation classes some of train are taken."""
+    for part in ("train", "test"):
+        if part not in images.parts:
             raise RecallkitError(
-                f"{root} has duplicate classes: {other!r} and {name!r} differ in spelling only. "
-                f"Put their images into one folder, or rename one of them."
+                f"{images.source} has no {part} images: a split of your own needs train and test"
             )
+    if "validation" in images.parts:
+        return list(images.parts)
+    sizes = images.sizes("train")
+    if len(sizes) < FEWEST_TO_TRAIN:
+        raise RecallkitError(
+            f"the train images of {images.source} must be of at least {FEWEST_TO_TRAIN} classes, "
+            f"not {len(sizes)}: one of them validates. Or add validation images of your own."
+        )
+    held_out = hold_out_validation(sizes, seed)
+    return [
+        "validation" if part == "train" and name in held_out else part
+        for name, part in zip(images.classes, images.parts, strict=True)
+    ]
 
 
-def _read_all(paths: list[Path], side: int, reading: Reading) -> list[torch.Tensor | None]:
-    images: list[torch.Tensor | None] = []
+def _too_few(images: ImageList, count: int) -> str:
+    """Say that there are too few classes to train, and which folder was perhaps meant."""
+    inner = _fullest_folder(images.source) if images.source.is_dir() else None
+    hint = "" if inner is None else f" {inner} holds more: give that one."
+    return (
+        f"{images.source} must hold at least {FEWEST_CLASSES} classes, each a sub-folder with "
+        f"images; it has {count}, {text_of_left_out(images.left_out)}. Classes are split into "
+        f"train, validation and test.{hint}"
+    )
+
+
+def _fullest_folder(root: Path) -> Path | None:
+    """Find the sub-folder that holds the most classes, if any holds several."""
+    counts = {path: inner_classes(path, FEWEST_CLASSES) for path in root.iterdir() if path.is_dir()}
+    fullest = max(counts, key=lambda path: counts[path], default=None)
+    return fullest if fullest is not None and counts[fullest] > 1 else None
+
+
+def _check_pairs(images: ImageList, parts: Sequence[str]) -> None:
+    for part in PARTS:
+        chosen = [name for name, own in zip(images.classes, parts, strict=True) if own == part]
+        if len(chosen) == len(set(chosen)):
+            raise RecallkitError(f"{images.source}: no class of the {part} split has two images")
+
+
+def read_splits(
+    images: ImageList,
+    parts: Sequence[str],
+    side: int,
+    reading: Reading,
+    notes: Sequence[str] = (),
+) -> Splits:
+    """Read the images of each part.
+
+    Args:
+        images: what is there.
+        parts: "train", "validation" or "test" for each image, or "" for one that is not read.
+        side: images are fitted into squares of this size (pixels).
+        reading: see :func:`load_folder`.
+        notes: more sentences for ``Splits.notes``.
+
+    Raises:
+        RecallkitError: if images cannot be read (all of them are named).
+    """
+    places = {part: [i for i, own in enumerate(parts) if own == part] for part in PARTS}
+    order = [i for part in PARTS for i in places[part]]  # so that each part is a view of the whole
+    read, kept, more = _read([images.paths[i] for i in order], side, reading)
+    chosen = [order[i] for i in kept]
+    sets = {}
+    for part in PARTS:
+        of_part = [i for i, place in enumerate(chosen) if parts[place] == part]
+        rows = slice(of_part[0], of_part[-1] + 1) if of_part else slice(0)
+        sets[part] = _image_set(images, chosen[rows], read[rows], part)
+    bad = len(order) - len(chosen)
+    return Splits(
+        **sets,
+        source=str(images.source),
+        left_out=(*images.left_out, *([f"{bad:,} that cannot be read"] if bad else [])),
+        notes=(*images.notes, *_shared(images, parts), *notes, *more),
+    )
+
+
+def _shared(images: ImageList, parts: Sequence[str]) -> list[str]:
+    """Say whether training and test images show the same classes."""
+    classes = {
+        part: {n for n, own in zip(images.classes, parts, strict=True) if own == part}
+        for part in PARTS
+    }
+    count = len(classes["train"] & classes["test"])
+    if not count:
+        return []
+    return [
+        f"{count:,} of {len(classes['test']):,} test classes are training classes, too: the test "
+        f"is of new images of known classes, not of unseen classes"
+    ]
+
+
+def _image_set(images: ImageList, places: list[int], pixels: Images, part: str) -> ImageSet:
+    numbers = {name: number for number, name in enumerate(sorted(set(images.classes)))}
+    labels = [numbers[images.classes[i]] for i in places]
+    queries = [images.queries[i] for i in places] if images.queries and part == "test" else []
+    return ImageSet(
+        images=pixels,
+        labels=torch.tensor(labels, dtype=torch.int64),
+        class_names={numbers[name]: name for name in sorted({images.classes[i] for i in places})},
+        sources=tuple(images.names[i] for i in places),
+        protocol=_protocol(torch.tensor(queries)),
+        groups=_groups([images.groups[i] for i in places]) if images.groups else None,
+    )
+
+
+def _protocol(queries: Tensor) -> Protocol:
+    """Search the other images for queries; all among all if every image is a query, or none."""
+    if not len(queries) or queries.all() or not queries.any():
+        return Protocol()
+    return Protocol(searches={"": (queries.nonzero()[:, 0], (~queries).nonzero()[:, 0])})
+
+
+def _groups(names: list[str]) -> Tensor:
+    """Number the groups; an image without one is a group of its own."""
+    numbers: dict[object, int] = {}
+    keys = [name or i for i, name in enumerate(names)]
+    return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys], dtype=torch.int64)
+
+
+def _read(
+    paths: list[Path], side: int, reading: Reading
+) -> tuple[Images, Sequence[int], list[str]]:
+    """Decode images into memory, or leave them on the disk; give the places of those that are kept.
+
+    Returns:
+        The images, the places in ``paths`` of those, and what there is to say.
+    """
+    size = 4 * side**2 * len(paths)
+    if not reading.workers and size <= MEMORY:
+        pixels, kept = _read_all(paths, side, reading)
+        return pixels, kept, []
+    files = ImageFiles(paths, side, "contain", reading=reading)
+    notes = []
+    if not reading.workers:
+        notes.append(
+            f"{len(paths):,} images of {side} pixels would take {size / 1e9:.0f} GB of memory, so "
+            f"they stay on the disk and are decoded batch by batch; --workers N makes that faster"
+        )
+    return files, range(len(paths)), notes
+
+
+def _read_all(paths: list[Path], side: int, reading: Reading) -> tuple[Tensor, list[int]]:
+    """Decode images into one tensor (N, 4, side, side) uint8; give the places of those read."""
+    images = torch.empty(len(paths), 4, side, side, dtype=torch.uint8)
     problems: list[str] = []
-    for path in tqdm(paths, desc="reading images", delay=2, leave=False):
+    kept: list[int] = []
+    for place, path in enumerate(tqdm(paths, desc="reading images", delay=2, leave=False)):
         try:
-            images.append(read_image(path, side))
+            images[len(kept)] = read_image(path, side)
         except RecallkitError as error:
-            images.append(None)
             problems.append(str(error))
+        else:
+            kept.append(place)
     if problems and reading.on_bad_image == "raise":
-        shown = "\n  ".join(problems[:10])
+        shown = "\n  ".join(sorted(problems)[:10])
         raise RecallkitError(
             f"{len(problems)} of {len(paths)} images cannot be read. Repair or delete them, or add "
             f"--on-bad-image skip:\n  {shown}"
         )
     reading.note(problems)
-    return images
-
-
-def _split(images: ImageSet, root: Path, seed: int) -> Splits:
-    classes = images.labels.unique()
-    shuffled = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))]
-    test, rest = shuffled[: len(classes) // 2], shuffled[len(classes) // 2 :]
-    validation, train = rest[: max(1, len(rest) // 7)], rest[max(1, len(rest) // 7) :]
-    splits = Splits(*(images.of_classes(chosen) for chosen in (train, validation, test)))
-    for name, split in vars(splits).items():
-        if split.labels.bincount().max() < 2:
-            raise RecallkitError(f"{root}: no class of the {name} split has two images")
-    return splits
+    return images[: len(kept)], kept

@@ -1,13 +1,13 @@
 """What every data set becomes: images with labels, split by class."""
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-__all__ = ["ImageSet", "Images", "Protocol", "Splits", "are_features"]
+__all__ = ["ImageSet", "Images", "Protocol", "Splits", "are_features", "text_of_left_out"]
 
 
 class Images(typing.Protocol):
@@ -64,6 +64,11 @@ class ImageSet:
         class_names: the name of each label, for captions.
         sources: who made each image (for emoji the foundry), or empty.
         protocol: what is measured when these are the test images.
+        groups: (N,) int64, what images have in common that must not count as a hit, such as a
+            camera; None if there are no groups.
+
+    Raises:
+        ValueError: if images, labels and groups are not of the same length.
     """
 
     images: Images
@@ -71,12 +76,17 @@ class ImageSet:
     class_names: dict[int, str]
     sources: tuple[str, ...] = ()
     protocol: Protocol = Protocol()
+    groups: Tensor | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise ValueError(
                 f"images and labels must be of the same length, "
                 f"not {len(self.images)} and {len(self.labels)}"
+            )
+        if self.groups is not None and len(self.groups) != len(self.labels):
+            raise ValueError(
+                f"groups must be as many as labels, not {len(self.groups)} and {len(self.labels)}"
             )
 
     def __len__(self) -> int:
@@ -96,24 +106,102 @@ class ImageSet:
             class_names={c: self.class_names[c] for c in self.labels[keep].unique().tolist()},
             sources=tuple(self.sources[i] for i in keep.tolist()) if self.sources else (),
             protocol=Protocol(self.protocol.ks),
+            groups=None if self.groups is None else self.groups[keep],
         )
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set in three splits that share no class.
+    """A data set in three splits. They share no class, unless the user's own splits do.
 
     ``validation`` is for every choice (learning rate, epochs); ``test`` is for the last number.
     Where a choice is made, ``test`` may be empty: see :meth:`without_test`.
+
+    Attributes:
+        train: what a network is trained on.
+        validation: for choices.
+        test: for the last number.
+        source: the folder or list file of the user's own images; "" for other data sets.
+        left_out: what of it is left out and why, a phrase each.
+        notes: what else there is to know about it, a sentence each.
     """
 
     train: ImageSet
     validation: ImageSet
     test: ImageSet
+    source: str = field(default="", kw_only=True)
+    left_out: tuple[str, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def describe(self) -> str:
+        """Say in a paragraph what was used and what was left out; "" for other data sets."""
+        if not self.source:
+            return ""
+        used = {part: images for part, images in self._parts().items() if len(images)}
+        classes = {name for images in used.values() for name in images.class_names.values()}
+        count = sum(len(images) for images in used.values())
+        of_parts = ", ".join(
+            f"{part}: {len(images):,} of {len(images.class_names):,}"
+            for part, images in used.items()
+        )
+        kept = f"used {count:,} images of {len(classes):,} classes from {self.source}"
+        kept += f" ({of_parts})" if len(used) > 1 else ""
+        sentences = [f"{kept}; {text_of_left_out(self.left_out)}"]
+        return " ".join(f"{text}." for text in (*sentences, *self.notes))
+
+    def part(self, name: str) -> ImageSet:
+        """Choose "train", "validation" or "test".
+
+        Raises:
+            ValueError: for another name.
+        """
+        if name not in self._parts():
+            raise ValueError(f"split must be one of {', '.join(self._parts())}, not {name!r}")
+        return self._parts()[name]
+
+    def only(self, name: str) -> "Splits":
+        """Keep one part, and put empty sets in the place of the others.
+
+        Raises:
+            ValueError: for another name than "train", "validation" or "test".
+        """
+        kept = self.part(name)
+        none = kept.of_classes(torch.empty(0, dtype=torch.int64))
+        return replace(self, **{part: none for part in self._parts() if part != name})
+
+    def all_as_test(self) -> "Splits":
+        """Put all images into the test set.
+
+        Raises:
+            ValueError: if the images are files: a benchmark is measured by its protocol.
+        """
+        sets = list(self._parts().values())
+        images = [part.images for part in sets if isinstance(part.images, Tensor)]
+        if len(images) < len(sets):
+            raise ValueError(
+                "split must be test, validation or train for a benchmark, whose protocol measures "
+                "its test images, not 'all'"
+            )
+        whole = ImageSet(
+            images=torch.cat(images),
+            labels=torch.cat([part.labels for part in sets]),
+            class_names={k: v for part in sets for k, v in part.class_names.items()},
+            sources=tuple(source for part in sets for source in part.sources),
+            protocol=Protocol(self.test.protocol.ks),
+        )
+        return replace(self, test=whole).only("test")
+
+    def _parts(self) -> dict[str, ImageSet]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def without_test(self) -> "Splits":
         """Put an empty set in the place of the test images, which are not touched."""
         return replace(self, test=self.validation.of_classes(torch.empty(0, dtype=torch.int64)))
+
+
+def text_of_left_out(left_out: Sequence[str]) -> str:
+    """Say what is left out, for the end of a sentence."""
+    return f"left out: {', '.join(left_out)}" if left_out else "nothing is left out"
 
 
 def are_features(images: Images) -> typing.TypeGuard[Tensor]:

@@ -18,6 +18,7 @@ from recallkit.evaluation.protocols import (
     EvaluationOptions,
     evaluate_files,
     evaluate_run,
+    evaluate_run_on_landmarks,
     save_distractors,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "evaluate_files",
     "evaluate_pixels",
     "evaluate_run",
+    "evaluate_run_on_landmarks",
     "multi_scale",
     "number_labels",
     "read_embeddings",

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recallkit.config import Config
-from recallkit.data import load
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.data.benchmarks.checks import checked_lists
 from recallkit.data.benchmarks.landmarks import Distractors, Landmarks
 from recallkit.data.benchmarks.loading import LANDMARKS, load_benchmark, load_landmarks
 from recallkit.data.image_files import ImageFiles
+from recallkit.data.image_set import ImageSet
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import (
     SCALES,
@@ -38,18 +38,15 @@ _IMAGES_A_WRITE = 256
 
 @dataclass(frozen=True)
 class EvaluationData:
-    """The images that are searched.
+    """The images that embeddings in files are of.
 
     Attributes:
-        dataset: a benchmark. "": for a run the data set that it was trained on, for files the
-            labels beside the embeddings.
-        root: the folder that holds the benchmark. "": that of the run.
-        split: the classes, where a run is evaluated on a data set with classes.
+        dataset: a benchmark. "": the labels beside the embeddings say.
+        root: the folder that holds the benchmark.
     """
 
     dataset: str = ""
     root: str = ""
-    split: str = "test"
 
 
 @dataclass(frozen=True)
@@ -75,26 +72,26 @@ class EvaluationOptions:
 
 
 def evaluate_run(
-    network: nn.Module, config: Config, data: EvaluationData, options: EvaluationOptions
+    network: nn.Module, config: Config, images: ImageSet, options: EvaluationOptions
 ) -> Table:
-    """Compute the metrics of a run's network and, if the images have classes, of their pixels.
+    """Compute the metrics of a run's network and of the pixels of the images.
 
     Args:
         network: of the run.
         config: of the run.
-        data: what is searched.
-        options: see :class:`EvaluationOptions`; ``ks`` are always those of the data set unless it
-            is of landmarks.
+        images: what is searched, by their protocol.
+        options: see :class:`EvaluationOptions`; ``ks`` are those of the images.
 
     Raises:
-        ValueError: an unknown data set, or an option that does not fit it.
-        RecallkitError: a file that is missing, damaged, or does not fit.
+        ValueError: an option that does not fit.
+        RecallkitError: fewer than two classes, or a file that cannot be read or written.
     """
-    name, root = data.dataset or config.dataset, data.root or config.root
-    if name in LANDMARKS:
-        return {"run": _run_on_landmarks(network, config, name, Path(root), options)}
-    _check_distractors(name, options)
-    images = getattr(load(name, config.image_size, root), data.split)
+    _check_distractors("", options)
+    if len(images.class_names) < 2:
+        raise RecallkitError(
+            f"there are images of {len(images.class_names)} classes to evaluate, and at least two "
+            f"are needed. --split all takes the images of every class."
+        )
     embeddings = embed(network, images.images, config.image_size)
     if options.save:
         write_embeddings(options.save, embeddings, images.labels)
@@ -103,15 +100,29 @@ def evaluate_run(
     return {"pixels": pixels, "trained": trained}
 
 
-def _run_on_landmarks(
-    network: nn.Module, config: Config, name: str, root: Path, options: EvaluationOptions
-) -> dict[str, float]:
-    queries, gallery, judgements = load_landmarks(name, root, config.image_size)
+def evaluate_run_on_landmarks(
+    network: nn.Module, config: Config, data: EvaluationData, options: EvaluationOptions
+) -> Table:
+    """Compute the metrics of a run's network on landmarks.
+
+    Args:
+        network: of the run.
+        config: of the run.
+        data: "roxford5k" or "rparis6k", and the folder that holds it.
+        options: see :class:`EvaluationOptions`.
+
+    Raises:
+        ValueError: no root, or an option that does not fit.
+        RecallkitError: a file that is missing, damaged, or does not fit.
+    """
+    if not data.root:
+        raise ValueError(f"root must name the folder that holds {data.dataset}: add --root DIR")
+    queries, gallery, judgements = load_landmarks(data.dataset, Path(data.root), config.image_size)
     query_embeddings = _describe(network, config, queries, options)
     gallery_embeddings = _describe(network, config, gallery, options)
     if options.save:
         write_embeddings(options.save, gallery_embeddings)
-    return _of_landmarks(query_embeddings, gallery_embeddings, judgements, options)
+    return {"run": _of_landmarks(query_embeddings, gallery_embeddings, judgements, options)}
 
 
 def _describe(
@@ -177,7 +188,7 @@ def evaluate_files(
     Args:
         queries: the embeddings of the queries or, without ``gallery``, of all images.
         data: for a benchmark, rows are in the order of its list file, labels come from there, and
-            its protocol holds. ``split`` is not used.
+            its protocol holds.
         options: see :class:`EvaluationOptions`; ``scales``, ``longest`` and ``save`` are not used.
         labels: see :func:`.read_embeddings`.
         gallery: embeddings to search in.

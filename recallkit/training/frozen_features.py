@@ -14,6 +14,7 @@ files are used again after a stop.
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -84,10 +85,11 @@ def feature_splits(
         torch.manual_seed(config.seed)
         network = on_device(make_network(config), device)
     side, test = config.image_size, splits.test
-    return Splits(
-        augmented_features(network, splits.train, config, progress),
-        plain_features(network, splits.validation, side, progress),
-        plain_features(network, test, side, progress) if len(test) else test,
+    return replace(
+        splits,
+        train=augmented_features(network, splits.train, config, progress),
+        validation=plain_features(network, splits.validation, side, progress),
+        test=plain_features(network, test, side, progress) if len(test) else test,
     )
 
 
@@ -112,7 +114,7 @@ def augmented_features(
 
 
 def _with_features(images: ImageSet, features: Tensor) -> ImageSet:
-    return ImageSet(features, images.labels, images.class_names, images.sources, images.protocol)
+    return replace(images, images=features)
 
 
 def _view(

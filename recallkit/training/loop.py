@@ -29,7 +29,15 @@ from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import choose_device, environment, peak_memory
 from recallkit.training.frozen_features import feature_splits
 from recallkit.training.progress import announce
-from recallkit.training.run_folder import begin_run, check_new, resume_run, write_weights
+from recallkit.training.run_folder import (
+    begin_run,
+    check_new,
+    load_data_of_run,
+    reading_of_run,
+    resume_run,
+    store_data_of_run,
+    write_weights,
+)
 from recallkit.training.session import SAVE_SECONDS, Session, SessionOptions
 from recallkit.training.stopping import stop_request
 from recallkit.training.trainer import Training
@@ -58,14 +66,15 @@ def train(
     Args:
         config: all settings.
         folder: of the run; see :mod:`recallkit.training.run_folder`.
-        splits: the data. None: ``load(config.dataset)``. Without test images the result has no
-            metrics of them.
+        splits: the data. None: ``load(config.dataset)``, and for a run that is resumed
+            ``load_data_of_run(folder)``. Without test images the result has no metrics of them.
         device: "auto" takes a GPU if there is one.
         resume: continue the run in ``folder``; its config must be ``config``.
         progress: show a bar with images a second, time left, loss, R@1 and peak memory; where the
             output goes to a file, a line an evaluation.
         reading: how image files are read: number of workers, and what to do with unreadable ones.
-            The result's "skipped" names those.
+            The result's "skipped" names those. None: in memory, and an unreadable one is an error,
+            or what it was in the run that is resumed.
         tensorboard: also log for TensorBoard, if it is installed.
         save_seconds: save the state when the last save is that many seconds ago. It is also saved
             at each evaluation. Default 300: a crash costs five minutes at most.
@@ -88,8 +97,8 @@ def train(
             and ``diverged.json`` names its images.
         Stopped: on Ctrl-C or SIGTERM, after the step is done and the state is saved.
     """
-    reading = Reading() if reading is None else reading
     folder = Path(folder)
+    reading = reading_of_run(folder if resume else None) if reading is None else reading
     with joined() as processes, ExitStack() as claims:
         _in_the_first(processes, lambda: _claim(folder, config, resume, claims))
         shown = progress and processes.first
@@ -99,7 +108,13 @@ def train(
         if splits is None:
             _check_root(config)
             announce(f"loading the images of {config.dataset}", shown)
-            splits = load(config.dataset, config.image_size, config.root, reading)
+            splits = (
+                load_data_of_run(folder, reading=reading)
+                if resume
+                else load(config.dataset, config.image_size, config.root, reading)
+            )
+        if splits.source:
+            announce(splits.describe(), shown)
         return _train(config, folder, splits, chosen, processes, options)
 
 
@@ -130,8 +145,7 @@ def _train(
     inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
     announce(f"building the network {config.network}", shown)
     training = Training(config, inputs.train, device, processes, options.session.reading)
-    if not options.session.resume:  # not before all of it fits together
-        _in_the_first(processes, lambda: begin_run(folder, config))
+    _in_the_first(processes, lambda: _begin(folder, config, splits, options.session))
     test = {}
     if options.baselines and processes.first and len(splits.test):
         test = _evaluate_baselines(training, splits.test, inputs.test, shown)
@@ -152,6 +166,13 @@ def _claim(folder: Path, config: Config, resume: bool, claims: ExitStack) -> Non
         resume_run(folder, config)
     else:
         check_new(folder)
+
+
+def _begin(folder: Path, config: Config, splits: Splits, options: SessionOptions) -> None:
+    """Write into the run folder; not before data and network are there and fit together."""
+    if not options.resume:
+        begin_run(folder, config)
+    store_data_of_run(folder, config, splits, options.reading)
 
 
 def _in_the_first(processes: Processes, act: Callable[[], None]) -> None:

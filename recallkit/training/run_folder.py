@@ -1,6 +1,7 @@
 """The run folder: what a training writes, and how it is read again.
 
 config.json           the settings
+data.json             where the images were, how they were read, and the classes of each split
 metrics.jsonl         a line an evaluation
 tensorboard/          the same and the loss of each step, for TensorBoard
 best.safetensors      the network with the best R@1 on validation classes so far
@@ -22,6 +23,11 @@ import torch
 from torch import Tensor
 
 from recallkit.config import Config, config_from
+from recallkit.data.catalogue import is_known, load, own_source
+from recallkit.data.folder import list_images, read_splits
+from recallkit.data.image_set import Splits
+from recallkit.data.prefetch import OnBadImage, Reading
+from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
@@ -34,9 +40,22 @@ from recallkit.networks import RetrievalNetwork
 from recallkit.training.build import make_network
 from recallkit.training.checkpoint import LAST, PREVIOUS
 from recallkit.training.environment import choose_device
+from recallkit.training.run_data import (
+    DATA,
+    RunData,
+    all_parts,
+    data_before,
+    data_of,
+    read_data,
+    run_parts,
+    write_data,
+)
 
 Line = dict[str, float]  # of metrics.jsonl
 Weights = Literal["weights", "best"]  # at the end of the run; at the best R@1
+
+
+DataSplit = Literal["test", "validation", "train", "all"]  # what is read of the data of a run
 
 
 def check_new(folder: Path) -> None:
@@ -62,7 +81,8 @@ def begin_run(folder: Path, config: Config) -> None:
     check_new(folder)
     remove_unfinished(folder)
     write_json(folder / "config.json", asdict(config))
-    (folder / "metrics.jsonl").unlink(missing_ok=True)
+    for name in ("metrics.jsonl", DATA):
+        (folder / name).unlink(missing_ok=True)
 
 
 def resume_run(folder: Path, config: Config) -> None:
@@ -100,6 +120,95 @@ def load_run(folder: Path, device: str = "auto") -> tuple[Config, RetrievalNetwo
     except RuntimeError as error:
         raise RecallkitError(f"the weights in {folder} are not of its network: {error}") from None
     return config, network.to(choose_device(device)).eval()
+
+
+def load_data_of_run(
+    folder: Path,
+    dataset: str = "",
+    root: str = "",
+    *,
+    split: DataSplit | None = None,
+    reading: Reading | None = None,
+) -> Splits:
+    """Load the images of a run, or other images for it, by the classes that it stored.
+
+    A class that the run trained on is a training class for ever. Classes that the run does not know
+    count as test classes. The result's ``describe()`` says what was used, what was left out and
+    why, which classes are new and which are gone.
+
+    Args:
+        folder: of the run.
+        dataset: where its images are now, or other images: a folder, a list file, or a data set.
+            "": where the run had them.
+        root: the folder that holds a benchmark. "": where the run had it.
+        split: read one split alone, the others are empty; "all" puts every image into the test
+            set. None: all three.
+        reading: how image files are read. None: in memory, with bad images as in the run.
+
+    Raises:
+        RecallkitError: if it is not a run, if the images are not where they were or cannot be read.
+        ValueError: if there is no such data set, or "all" is asked of a benchmark.
+    """
+    config = read_config(folder)
+    data = read_data(folder) or data_before(config, dataset)
+    name, root = dataset or data.dataset, root or ("" if dataset else data.root)
+    _check_places(folder, data, name, root)
+    reading = Reading(on_bad_image=data.on_bad_image) if reading is None else reading
+    source = own_source(name)
+    if source is None or root:
+        return _chosen(load(name, config.image_size, root, reading), split)
+    images = list_images(source, reading)
+    elsewhere = bool(dataset) and str(images.source) != data.dataset
+    parts, notes = all_parts(images, data) if split == "all" else run_parts(images, data, elsewhere)
+    if split in PARTS:
+        parts = [part if part == split else "" for part in parts]
+    return read_splits(images, parts, data.side, reading, (*data.notes, *notes))
+
+
+def _check_places(folder: Path, data: RunData, name: str, root: str) -> None:
+    """Check that what the run stored is still there. What was asked for its loader checks."""
+    if name == data.dataset and not is_known(name) and not Path(name).expanduser().exists():
+        raise RecallkitError(
+            f"the run {folder} was trained on {name}, which is not there any more. Say where its "
+            f"images are now: --dataset FOLDER"
+        )
+    if root and root == data.root and not Path(root).is_dir():
+        raise RecallkitError(
+            f"the run {folder} was trained on {name} in {root}, which is not there any more. Say "
+            f"where it is now: --root DIR"
+        )
+
+
+def _chosen(splits: Splits, split: DataSplit | None) -> Splits:
+    if split is None:
+        return splits
+    return splits.all_as_test() if split == "all" else splits.only(split)
+
+
+def store_data_of_run(folder: Path, config: Config, splits: Splits, reading: Reading) -> None:
+    """Store what the run will have to know of its data, or where the data is now.
+
+    A run that is resumed keeps its classes.
+
+    Raises:
+        RecallkitError: if it cannot be written.
+    """
+    data = read_data(folder)
+    if data is None:
+        data = data_of(config, splits, reading)
+    now = {"dataset": splits.source or data.dataset, "left_out": list(splits.left_out)}
+    write_data(folder, replace(data, on_bad_image=reading.on_bad_image, **now))
+
+
+def reading_of_run(
+    folder: Path | None, workers: int = 0, on_bad_image: OnBadImage | None = None
+) -> Reading:
+    """Return how the run in ``folder`` reads its images, unless ``on_bad_image`` says otherwise.
+
+    For a run that begins (None), or of an older version, a bad image is an error by default.
+    """
+    data = None if folder is None else read_data(folder)
+    return Reading(workers, on_bad_image or ("raise" if data is None else data.on_bad_image))
 
 
 def read_config(folder: Path) -> Config:

@@ -119,7 +119,7 @@ def test_workers_change_nothing(image_folder, tmp_path):
 
 def test_errors_are_one_line_and_name_the_remedy(toy, tmp_path, failing):
     (tmp_path / "empty").mkdir()
-    assert "must hold at least 6 sub-folders" in failing("train", "--dataset", "empty")
+    assert "must hold sub-folders with images" in failing("train", "--dataset", "empty")
     assert "no data set or folder 'nowhere'" in failing("train", "--dataset", "nowhere")
     assert "did you mean glyphs" in failing("train", "--dataset", "glyph")
     message = failing("train", "--device", "abacus")

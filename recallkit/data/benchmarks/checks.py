@@ -1,5 +1,6 @@
 """Whether a benchmark is complete on the disk, and what to do if it is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,16 +63,18 @@ def read_lists(benchmark: Benchmark, root: Path) -> Contents:
     """
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {root}")
-    first = benchmark.layout[0].split(" ")[0]
-    if not _holds(root, first):
-        inner = [path.name for path in sorted(root.iterdir()) if _holds(path, first)]
+    marks = benchmark.marks or (benchmark.layout[0].split(" ")[0],)
+    if not _holds(root, marks):
+        inner = [path.name for path in sorted(root.iterdir()) if _holds(path, marks)]
         hint = f"; but {root / inner[0]} has it: give that one as the root" if inner else ""
-        raise RecallkitError(f"{root} is not {benchmark.title}: it has no {first}{hint}")
+        raise RecallkitError(
+            f"{root} is not {benchmark.title}: it has no {' or '.join(marks)}{hint}"
+        )
     return benchmark.read(root)
 
 
-def _holds(folder: Path, name: str) -> bool:
-    return folder.is_dir() and (folder / name).exists()
+def _holds(folder: Path, marks: Sequence[str]) -> bool:
+    return folder.is_dir() and any((folder / name).exists() for name in marks)
 
 
 def _compare(benchmark: Benchmark, root: Path, name: str, images: Listing) -> tuple[str, list[str]]:

@@ -13,7 +13,7 @@ from recallkit.data.benchmarks.list_files import (
     read_rows,
     read_words,
 )
-from recallkit.errors import RecallkitError, needs_extra
+from recallkit.errors import RecallkitError
 
 Entry = tuple[str, str, int]  # path, class, line of an image
 
@@ -62,34 +62,6 @@ def _check_folders(file: Path, rows: list[list[str]], classes: dict[str, int]) -
                 f"duplicate classes: {folder} is class {label}, but above {folder} is class "
                 f"{first_label} and class {label} is {first_folder}",
             )
-
-
-def read_cars(root: Path) -> Lists:
-    """Read Cars196: ``cars_annos.mat``; classes 1–98 train."""
-    file = root / "cars_annos.mat"
-    images = _cars_annotations(file)
-    listings = []
-    for chosen in (range(1, 99), range(99, 10**6)):
-        lines = [i for i, (_, label) in enumerate(images) if label in chosen]
-        paths, classes = [images[i][0] for i in lines], [f"car {images[i][1]:03}" for i in lines]
-        listings.append(listing(file, paths, classes, [i + 1 for i in lines]))
-    return Lists(listings[0], {"": Search(listings[1])})
-
-
-def _cars_annotations(file: Path) -> list[tuple[str, int]]:
-    """Read path and class of each entry of the struct array ``annotations``."""
-    with needs_extra(f"reading {file}"):
-        from scipy.io import loadmat
-    if not file.is_file():
-        raise RecallkitError(f"{file} is missing")
-    try:
-        entries = loadmat(file, squeeze_me=True)["annotations"].reshape(-1)
-        paths, labels = entries["relative_im_path"].tolist(), entries["class"].tolist()
-        return [(str(path), int(label)) for path, label in zip(paths, labels, strict=True)]
-    except Exception as error:  # a damaged file fails in many ways, each of them final
-        raise RecallkitError(
-            f"{file} cannot be read as the annotations of Cars196 ({error}). Download it again."
-        ) from error
 
 
 def read_sop(root: Path) -> Lists:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recallkit.data.benchmarks import readers
+from recallkit.data.benchmarks import cars, readers
 from recallkit.data.benchmarks.download import Archive
 from recallkit.data.benchmarks.landmarks import (
     Distractors,
@@ -33,6 +33,7 @@ class Benchmark:
             error.
         archive: what can be downloaded; None where the makers want to be asked, or where no
             address is certain.
+        marks: files and folders of which a root holds at least one; empty: the first of the layout.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Benchmark:
     source: str
     counts_from_memory: bool = False
     archive: Archive | None = None
+    marks: tuple[str, ...] = ()
 
 
 _REVISITED = (
@@ -71,14 +73,20 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "cars196": Benchmark(
         title="Cars196",
-        read=readers.read_cars,
+        read=cars.read_cars,
         counts={"train": (8_054, 98), "test": (8_131, 98)},
         ks=(1, 2, 4, 8, 16),
-        layout=("cars_annos.mat", "car_ims/000001.jpg …"),
+        layout=(
+            "cars_annos.mat, car_ims/000001.jpg …",
+            "or devkit/cars_train_annos.mat, devkit/cars_test_annos_withlabels.mat,",
+            "   cars_train/00001.jpg …, cars_test/00001.jpg …",
+            "or train/CLASS/*.jpg, test/CLASS/*.jpg, 196 classes in each",
+        ),
+        marks=cars.MARKS,
         source=(
-            "Stanford University (Krause and others, 3D Object Representations, 2013): look for "
-            "the Cars data set with cars_annos.mat and car_ims.tgz, all images in one folder; "
-            "copies sorted by class, or into train and test folders, do not fit. For research."
+            "Stanford University (Krause and others, 3D Object Representations, 2013), whose page "
+            "is closed; copies of its images and its devkit are passed on in the three layouts "
+            "below. All hold the same 16,185 images. For research."
         ),
     ),
     "sop": Benchmark(
