@@ -48,10 +48,10 @@ def test_a_bomb_is_refused_by_name(tmp_path, monkeypatch):
 
 def test_an_entry_that_says_to_be_small_is_unpacked_no_further(tmp_path):
     path, size = tmp_path / "glyphs.zip", 200_000_000
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        with file.open("index.json", "w") as entry:
-            for _ in range(200):
-                entry.write(b" " * 1_000_000)
+    deflated = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w", deflated) as file, file.open("index.json", "w") as entry:
+        for _ in range(200):
+            entry.write(b" " * 1_000_000)
     path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 100)))
     tracemalloc.start()
     with pytest.raises(RecallkitError, match=r"glyphs\.zip is damaged"):
