@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recallkit.config import PRESETS, Config
-    from recallkit.data import load
     from recallkit.errors import RecallkitError
     from recallkit.evaluation import embed, embed_pixels, evaluate
     from recallkit.experiments import load_results
+    from recallkit.gallery import load
     from recallkit.large_batch import LargeBatchStep
     from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
     from recallkit.metrics import metrics_of_neighbours, retrieval_metrics, search
@@ -65,17 +65,17 @@ _CORE = {
 
 _WITH_EXTRAS = {
     "recallkit.config": ["PRESETS", "Config"],
-    "recallkit.data": ["load"],
     "recallkit.evaluation": ["embed", "embed_pixels", "evaluate"],
     "recallkit.experiments": ["load_results"],
+    "recallkit.gallery": ["load"],
     "recallkit.networks": ["build_network", "freeze_batch_norm"],
     "recallkit.training": ["Training", "choose_device", "load_run", "train"],
 }
 
 _MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}
 
-_PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "metrics", "networks")
-_PACKAGES += ("plots", "ranks", "training")
+_PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "gallery", "metrics")
+_PACKAGES += ("networks", "plots", "ranks", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -38,7 +38,18 @@ COMMANDS = {
     "evaluate": Command(
         "evaluation", "evaluate", "Evaluate a run, or embeddings of any other tool."
     ),
-    "search": Command("evaluation", "search", "Find the images most similar to one of yours."),
+    "embed": Command(
+        "gallery", "embed", "Embed a folder of images into an index file, or extend one."
+    ),
+    "search": Command("gallery", "search", "Find the images most similar to yours."),
+    "duplicates": Command(
+        "gallery", "duplicates", "List the images that are there twice: copies and near-duplicates."
+    ),
+    "confusions": Command(
+        "gallery",
+        "confusions",
+        "Show the classes that are found worst, and what they are taken for.",
+    ),
     "runs": Command("sweeps", "list_runs", "Show the runs of a folder side by side."),
     "ablate": Command("sweeps", "ablate", "Compare settings by a protocol: tune, train, test."),
     "plot": Command("sweeps", "plot", "Draw sweeps from their stored runs."),

@@ -1,17 +1,16 @@
-"""The subcommands ``evaluate`` and ``search``."""
+"""The subcommand ``evaluate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from recallkit.cli.shared import latest_run, save_figure
+from recallkit.cli.gallery import embed
+from recallkit.cli.shared import latest_run
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from recallkit.data.image_set import ImageSet, Splits
+    from recallkit.data.image_set import Splits
     from recallkit.data.prefetch import Reading
     from recallkit.evaluation import EvaluationData, EvaluationOptions
 
@@ -83,7 +82,12 @@ def evaluate(
 
     what, data = what or latest_run(), EvaluationData(dataset, root)
     options = EvaluationOptions(ks, whiten, distractors, scales, longest, save)
-    if what.is_dir() or not what.suffix:
+    is_run = what.is_dir() or not what.suffix
+    if is_run and save is not None and _lacks_classes(dataset):
+        embed(Path(dataset), save, what, on_bad_image or "raise", device=device)
+        print(f"the images of {dataset} have no classes: they are embedded, and nothing evaluated")
+        return
+    if is_run:
         rows = _evaluate_run(what, data, options, split, _reading(on_bad_image), device)
         title = f"{what}, {dataset or f'{split} classes'}, %"
     else:
@@ -122,6 +126,14 @@ def _evaluate_run(
     return evaluate_run(network, config, splits.part("test" if split == "all" else split), options)
 
 
+def _lacks_classes(dataset: str) -> bool:
+    """Tell whether this is a folder of images without classes: it can be embedded all the same."""
+    from recallkit.gallery import find_images
+
+    folder = Path(dataset).expanduser()
+    return bool(dataset) and folder.is_dir() and not any(find_images(folder).labels)
+
+
 def _tell(splits: "Splits") -> None:
     """Print what was used of the user's own images, and what was left out."""
     if splits.source:
@@ -140,77 +152,3 @@ def _narrow_tables(rows: dict[str, dict[str, float]]) -> list[list[str]]:
     for name in next(iter(rows.values()), {}):
         groups.setdefault(name.rpartition(" ")[0], []).append(name)
     return list(groups.values())
-
-
-def search(
-    image: Positional[Path],
-    run: Path | None = None,
-    k: int = 8,
-    split: Split = "test",
-    dataset: str = "",
-    root: str = "",
-    on_bad_image: OnBadImage | None = None,
-    out: Path | None = None,
-    device: str = "auto",
-) -> None:
-    """Find the images most similar to one of yours.
-
-    Prints the nearest images of a gallery, and draws them.
-
-    Examples:
-      recallkit search drawing.png
-      recallkit search photo.jpg --run runs/large --k 16 --split train --out nearest.png
-
-    Args:
-        image: a file in any usual format; transparent pixels count as white.
-        run: a run folder. The default: the latest finished run below runs/.
-        k: how many images to find.
-        split: the classes that make up the gallery; "all" takes every image.
-        dataset: where the images of the run are now, or other images: a folder, a list file, or a
-            data set.
-        root: the folder that holds a benchmark.
-        on_bad_image: "raise" ends with an error that names unreadable images of the gallery, "skip"
-            leaves them out. The default: what the run did.
-        out: where to draw. The default: in figures/ of the run folder.
-        device: "auto" takes a GPU if there is one.
-    """
-    from recallkit import plots
-    from recallkit.data.image_files import read_image
-
-    read_image(image)  # a damaged one is named before anything is loaded
-    folder = run or latest_run()
-    where = _Where(dataset, root, split, on_bad_image)
-    gallery, query, similarities, neighbours = _nearest(image, folder, k, where, device)
-    for rank, (value, item) in enumerate(zip(similarities, neighbours.tolist(), strict=True), 1):
-        print(f"{rank:3d}  {value:6.3f}  {gallery.name(item)}")
-    fig, _ = plots.plot_image_search(query, image.name, gallery, neighbours, similarities)
-    save_figure(fig, out or folder / "figures" / f"search-{image.stem}.png")
-
-
-class _Where(NamedTuple):
-    dataset: str
-    root: str
-    split: Split
-    on_bad_image: OnBadImage | None
-
-
-def _nearest(
-    image: Path, run: Path, k: int, where: _Where, device: str
-) -> "tuple[ImageSet, Tensor, Tensor, Tensor]":
-    """Search a gallery for an image; return it, the query, similarities (k,) and indices (k,)."""
-    from recallkit import metrics
-    from recallkit.data.image_files import read_image
-    from recallkit.evaluation import embed
-    from recallkit.training.run_folder import load_data_of_run, load_run
-
-    config, network = load_run(run, device)
-    splits = load_data_of_run(
-        run, where.dataset, where.root, split=where.split, reading=_reading(where.on_bad_image)
-    )
-    _tell(splits)
-    gallery = splits.part("test" if where.split == "all" else where.split)
-    query = read_image(image, side=gallery.images.shape[-1])
-    query_embedding = embed(network, query[None], config.image_size)
-    gallery_embeddings = embed(network, gallery.images, config.image_size)
-    similarities, neighbours = metrics.search(query_embedding, gallery_embeddings, k)
-    return gallery, query, similarities[0], neighbours[0]

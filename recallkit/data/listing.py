@@ -24,6 +24,7 @@ from recallkit.errors import RecallkitError
 __all__ = [
     "SPLIT_NAMES",
     "ImageList",
+    "Walk",
     "canonical_name",
     "check_distinct",
     "inner_classes",
@@ -122,7 +123,7 @@ def list_folder(root: Path) -> ImageList:
     root = Path(os.path.abspath(root.expanduser()))
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {root}")
-    walk = _Walk(root)
+    walk = Walk(root)
     folders, outside = walk.content(root)
     walk.note_outside(outside)
     splits = _own_splits(folders)
@@ -152,7 +153,7 @@ def _own_splits(folders: list[Path]) -> dict[str, list[Path]]:
 
 def inner_classes(folder: Path, at_most: int = 1) -> int:
     """Count the sub-folders of a folder that hold images, no further than ``at_most``."""
-    walk, count = _Walk(folder), 0
+    walk, count = Walk(folder), 0
     for inner in walk.content(folder)[0]:
         count += bool(next(walk.below(inner), None))
         if count == at_most:
@@ -160,7 +161,7 @@ def inner_classes(folder: Path, at_most: int = 1) -> int:
     return count
 
 
-class _Walk:
+class Walk:
     """A walk through the folders below ``root`` that notes what it leaves out.
 
     Attributes:

@@ -1,0 +1,340 @@
+"""The subcommands ``embed``, ``search``, ``duplicates`` and ``confusions``.
+
+Results go to stdout, and what there is to say about them to stderr.
+"""
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional
+
+from recallkit.cli.findings import (
+    print_confusions,
+    print_csv,
+    print_duplicates,
+    print_json,
+    print_search,
+    say,
+    say_bad,
+    values_of_confusions,
+    values_of_duplicates,
+    values_of_search,
+)
+from recallkit.cli.outputs import warning_without
+from recallkit.cli.shared import latest_run, save_figure
+from recallkit.errors import RecallkitError
+from recallkit.ranges import Range
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from recallkit.gallery import Embedding, Gallery, GalleryPlan, Index, SearchResult, TrainedRun
+
+Split = Literal["all", "test", "validation", "train"]
+OnBadImage = Literal["raise", "skip"]
+Count = Annotated[int, Range(1, 10**9)]
+Workers = Annotated[int, Range(0, 1024)]
+Cosine = Annotated[float, Range(-1, 1)]
+
+MOST_FIGURES = 20
+
+
+def embed(
+    folder: Positional[Path],
+    out: Path,
+    run: Path | None = None,
+    on_bad_image: OnBadImage = "raise",
+    check_content: bool = False,
+    workers: Workers = 0,
+    device: str = "auto",
+) -> None:
+    """Embed a folder of images into an index file, or extend one.
+
+    The images may lie in sub-folders, one a class, or not. If the file is there, only images that
+    are new or have changed are embedded, and those that are gone are dropped. Ctrl-C keeps what is
+    done; the same command goes on.
+
+    Examples:
+      recallkit embed photos --out photos.npz
+      recallkit embed photos --out photos.parquet --run runs/mine --on-bad-image skip
+      recallkit evaluate photos.npz                       (if the images have classes)
+
+    Args:
+        folder: of the images; all below it are taken. Hidden names are left out.
+        out: the index: .npz or .parquet.
+        run: a run folder. The default: that of the index, else the latest finished run below runs/.
+        on_bad_image: "raise" ends with an error that names unreadable images, when the others are
+            done; "skip" leaves them out.
+        check_content: compare the content of each file, not its size and time alone.
+        workers: processes that decode images. 0: the command itself does.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit import gallery
+
+    gallery.check_suffix(out)
+    found = gallery.find_images(folder)
+    index = gallery.read_index(out) if out.exists() else None
+    if index is not None and not set(index.paths) & set(found.paths):
+        raise RecallkitError(
+            f"{out} is the index of {index.root}, and no image of it is in {folder}: choose "
+            f"another --out"
+        )
+    say(found.describe())
+    trained = gallery.load_trained_run(_run_of(index, run), device)
+    if index is not None:
+        gallery.check_same_run(index, trained, out)
+    options = gallery.Embedding(on_bad_image, workers, check_content=check_content)
+    index, changes = gallery.extend_index(
+        trained, found, index, options, lambda part: gallery.write_index(out, part)
+    )
+    say_bad(changes.bad)
+    print(f"wrote {out}: {len(index):,} images × {index.embeddings.shape[1]}")
+    print(changes.describe())
+
+
+def search(
+    images: Positional[tuple[Path, ...]],
+    gallery: Path | None = None,
+    run: Path | None = None,
+    k: Annotated[int | None, Range(1, 10**9)] = None,
+    split: Split = "all",
+    dataset: str = "",
+    root: str = "",
+    on_bad_image: OnBadImage | None = None,
+    json: bool = False,
+    out: Path | None = None,
+    workers: Workers = 0,
+    device: str = "auto",
+) -> None:
+    """Find the images most similar to yours.
+
+    Prints for each of your images the nearest of a gallery: rank, cosine, path, class. Of one image
+    a figure is drawn, too. The gallery is embedded once: its index is kept in the run folder. An
+    image that is in the gallery does not find itself.
+
+    Examples:
+      recallkit search photo.jpg                      (all images that the run was made of)
+      recallkit search photo.jpg --gallery ~/photos --k 16 --out nearest.png
+      recallkit search new/ --gallery photos.npz --json > nearest.json
+      recallkit search drawing.png --run runs/large --split test
+
+    Args:
+        images: files, or folders of images. Transparent pixels count as white.
+        gallery: where to search: a folder, or an index that recallkit embed wrote. The default:
+            the images of the run.
+        run: a run folder. The default: that of the index, else the latest finished run below runs/.
+        k: how many images to find. The default: 8, or as many as there are.
+        split: search these images of the run alone.
+        dataset: where the images of the run are now, if they have moved.
+        root: the folder that holds the benchmark now, if it has moved.
+        on_bad_image: "raise" ends with an error that names unreadable images, "skip" leaves them
+            out. The default: what the run did; for other images "raise".
+        json: print one JSON object.
+        out: draw here (.png, .svg or .pdf). Of several images the figures are NAME-1, NAME-2, …,
+            at most 20. The default: for one image a figure in figures/ of the run folder.
+        workers: processes that decode images. 0: the command itself does.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit import gallery as kit
+
+    queries = kit.expand(images)
+    kit.check_queries(queries)
+    plan, folder = _plan(gallery, run, split, dataset, root)
+    kit.check_k(k, plan.size(), int(plan.holds_any(queries)), plan.name)
+    trained = kit.load_trained_run(folder, device)
+    options = _embedding(folder, gallery is None, on_bad_image, workers)
+    opened = _open(trained, plan, options)
+    result = kit.search_files(trained, queries, opened.index, k, options.on_bad_image, workers)
+    say_bad(result.bad)
+    if json:
+        print_json(values_of_search(result, opened.index, folder))
+    else:
+        print_search(result)
+    with redirect_stdout(sys.stderr if json else sys.stdout):
+        for number, path in enumerate(_figures(out, folder, result.queries, json)):
+            with warning_without(f"the figure {path}"):
+                save_figure(_figure(result, number, opened), path)
+
+
+def duplicates(
+    what: Positional[Path | None] = None,
+    run: Path | None = None,
+    threshold: Cosine = 0.95,
+    on_bad_image: OnBadImage | None = None,
+    json: bool = False,
+    csv: bool = False,
+    workers: Workers = 0,
+    device: str = "auto",
+) -> None:
+    """List the images that are there twice: copies and near-duplicates.
+
+    Copies are files of the same content. Near-duplicates are images whose embeddings have at least
+    a certain cosine: crops, other sizes, other compression, shots in a row. Images that are joined
+    by such pairs are one group. Groups across classes come first: one of their labels is wrong, or
+    a test image is known from the training.
+
+    Examples:
+      recallkit duplicates                               (images of the latest run)
+      recallkit duplicates ~/photos --run runs/mine
+      recallkit duplicates photos.npz --threshold 0.98 --csv > duplicates.csv
+
+    Args:
+        what: a folder of images, an index that recallkit embed wrote, or a run folder, for its
+            images. The default: the latest finished run below runs/.
+        run: the run that embeds a folder. The default: the latest finished one below runs/.
+        threshold: the smallest cosine of near-duplicates.
+        on_bad_image: as for recallkit search.
+        json: print one JSON object.
+        csv: print a table of all images in groups: group, kind, similarity, across_classes, path,
+            class.
+        workers: processes that decode images. 0: the command itself does.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit import gallery
+
+    if json and csv:
+        raise ValueError("--json and --csv exclude each other")
+    index = _index_of(what, run, "all", on_bad_image, workers, device)
+    groups = gallery.duplicate_groups(index, threshold)
+    show = print_json if json else print_csv if csv else print_duplicates
+    show(values_of_duplicates(groups, index, threshold))
+
+
+def confusions(
+    what: Positional[Path | None] = None,
+    run: Path | None = None,
+    split: Split | None = None,
+    top: Count = 10,
+    on_bad_image: OnBadImage | None = None,
+    json: bool = False,
+    workers: Workers = 0,
+    device: str = "auto",
+) -> None:
+    """Show the classes that are found worst, and what they are taken for.
+
+    Each image is searched among all others. The first table has the classes with the lowest R@1,
+    the second the pairs of classes of which the first is taken most often for the second: the share
+    of its images whose nearest other image is of that class.
+
+    Examples:
+      recallkit confusions
+      recallkit confusions runs/mine --split validation --top 30
+      recallkit confusions photos.npz --json > confusions.json
+
+    Args:
+        what: a run folder, for its images; a folder with a sub-folder for each class; or an index
+            that recallkit embed wrote. The default: the latest finished run below runs/.
+        run: the run that embeds a folder. The default: the latest finished one below runs/.
+        split: search these images of the run. The default: test, whose classes it has never seen.
+        top: rows of each table.
+        on_bad_image: as for recallkit search.
+        json: print one JSON object, with all classes and pairs.
+        workers: processes that decode images. 0: the command itself does.
+        device: "auto" takes a GPU if there is one.
+    """
+    from recallkit import gallery, metrics
+
+    index = _index_of(what, run, split, on_bad_image, workers, device)
+    labels = index.numbers()
+    similarities, neighbours = metrics.search(index.embeddings, k=1, distance="cosine")
+    recalls = gallery.recall_per_class(labels, neighbours)
+    pairs = gallery.confused_classes(labels, neighbours, similarities)
+    name_of = dict(zip(labels.tolist(), index.labels, strict=True))
+    values = values_of_confusions(index, name_of, recalls, pairs)
+    if json:
+        print_json(values)
+    else:
+        print_confusions(values, top)
+
+
+def _run_of(index: "Index | None", run: Path | None) -> Path:
+    """Return the run that was asked for, else that of the index, else the latest."""
+    if run is not None or index is None:
+        return run or latest_run()
+    of_index = Path(index.run_folder)
+    return of_index if of_index.is_dir() else latest_run()
+
+
+def _plan(
+    gallery: Path | None, run: Path | None, split: Split, dataset: str, root: str
+) -> "tuple[GalleryPlan, Path]":
+    """Plan what is searched, and by which run."""
+    from recallkit.gallery import plan_gallery
+
+    folder = run or latest_run() if gallery is None or gallery.is_dir() else run or Path()
+    plan = plan_gallery(folder, gallery, dataset=dataset, root=root, split=split)
+    return plan, _run_of(plan.index, run)
+
+
+def _embedding(
+    run: Path, own_images: bool, on_bad_image: OnBadImage | None, workers: int
+) -> "Embedding":
+    """Return how images are embedded: those of the run as in its training, if nothing is asked."""
+    from recallkit.gallery import Embedding
+    from recallkit.training.run_folder import reading_of_run
+
+    asked = on_bad_image or (reading_of_run(run).on_bad_image if own_images else "raise")
+    return Embedding(asked, workers)
+
+
+def _open(run: "TrainedRun", plan: "GalleryPlan", options: "Embedding") -> "Gallery":
+    from recallkit.gallery import open_gallery
+
+    opened = open_gallery(run, plan, options)
+    for message in filter(None, opened.messages):
+        say(message)
+    return opened
+
+
+def _index_of(
+    what: Path | None,
+    run: Path | None,
+    split: Split | None,
+    on_bad_image: OnBadImage | None,
+    workers: int,
+    device: str,
+) -> "Index":
+    """Return the embeddings of a run's images, of a folder, or of an index file."""
+    from recallkit.gallery import load_trained_run
+
+    is_run = what is not None and (what / "config.json").is_file()
+    if is_run and run is not None:
+        raise ValueError(f"--run is for a folder of images, and {what} is a run itself")
+    gallery, run = (None, what) if is_run else (what, run)
+    chosen = split or ("all" if gallery is not None else "test")
+    plan, folder = _plan(gallery, run, chosen, "", "")
+    if plan.index is not None:
+        return plan.index
+    options = _embedding(folder, gallery is None, on_bad_image, workers)
+    return _open(load_trained_run(folder, device), plan, options).index
+
+
+def _figures(out: Path | None, folder: Path, queries: Sequence[Path], json: bool) -> Sequence[Path]:
+    """Return where the figures of the queries are drawn."""
+    if out is not None and len(queries) > 1:
+        count = min(MOST_FIGURES, len(queries))
+        return [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(1, count + 1)]
+    if out is None and (json or len(queries) > 1):
+        return []
+    return [out or folder / "figures" / f"search-{queries[0].stem}.png"]
+
+
+def _figure(result: "SearchResult", query: int, gallery: "Gallery") -> "Figure":
+    """Draw a query and its nearest images, each with its path in the gallery."""
+    import torch
+
+    from recallkit import plots
+    from recallkit.data.image_files import read_image
+    from recallkit.data.image_set import ImageSet
+
+    file, rows = result.queries[query], result.rows[query].tolist()
+    paths = [gallery.index.paths[row] for row in rows]
+    images = torch.stack([gallery.image(path) for path in paths])
+    places = torch.arange(len(rows))
+    shown = ImageSet(images, places, dict(enumerate(paths)))
+    return plots.plot_image_search(
+        read_image(file, images.shape[-1]), file.name, shown, places, result.similarities[query]
+    )[0]
