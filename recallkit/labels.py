@@ -23,13 +23,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["are_text", "canonical_labels", "plain_labels"]
+__all__ = ["MISSING_TEXTS", "are_text", "canonical_labels", "canonical_text", "plain_labels"]
 
 _INT64 = np.iinfo(np.int64)
 _UINT64 = np.iinfo(np.uint64)
 _MARKS = "\ufeff\u200b\x00"  # byte-order mark, space of no width, padding of fixed-width text
-_MISSING_TEXTS = {"", "nan", "NaN", "None", "<NA>", "NaT"}
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}  # of Python and pandas, which is not imported
+
+MISSING_TEXTS = frozenset({"", "nan", "NaN", "None", "<NA>", "NaT"})
+"""What a missing label becomes when it is written as text."""
 
 
 def canonical_labels(labels: Mapping[str, Any], mixed_as_text: bool = False) -> list[Tensor]:
@@ -180,8 +182,8 @@ def _plain(value: Any, whole_floats: bool) -> Any:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="surrogateescape")
     if isinstance(value, str):
-        text = _clean(value)
-        return None if text in _MISSING_TEXTS else text
+        text = canonical_text(value)
+        return None if text in MISSING_TEXTS else text
     if type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, float) and whole_floats and value.is_integer() and abs(value) <= 2**53:
@@ -189,7 +191,8 @@ def _plain(value: Any, whole_floats: bool) -> Any:
     return int(value) if isinstance(value, int) else value
 
 
-def _clean(text: str) -> str:
+def canonical_text(text: str) -> str:
+    """Bring text into Unicode's form NFC, without blanks and byte-order marks around it."""
     return unicodedata.normalize("NFC", text.strip().strip(_MARKS).strip())
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from recallkit.data.image_files import ImageFiles, read_image
+from recallkit.data.image_files import read_images
 from recallkit.data.image_set import Images, ImageSet, Protocol, Splits, text_of_left_out
 from recallkit.data.list_file import LIST_SUFFIXES, read_list
 from recallkit.data.listing import ImageList, inner_classes, list_folder
@@ -19,8 +18,6 @@ __all__ = ["assign_parts", "list_images", "load_folder", "read_splits"]
 
 FEWEST_CLASSES = 6  # three for test; of the other three, two for training and one for validation
 FEWEST_TO_TRAIN = 3  # in a train folder: two for training and one for validation
-
-MEMORY = 4e9  # bytes that images may take in memory without being asked for
 
 
 def load_folder(
@@ -37,10 +34,10 @@ def load_folder(
             :func:`.read_list` does.
         side: images are fitted into squares of this size (pixels).
         seed: of the split.
-        reading: how image files are read. Without workers all are decoded now and kept in memory,
-            unless that took more than 4 GB; with workers they stay on the disk, and are decoded
-            for each batch. Those that are skipped are named in its ``bad``. None: in memory, and a
-            bad one is an error.
+        reading: how image files are read; see :func:`.read_images`. Without workers all are
+            decoded now and kept in memory, if they fit; with workers they stay on the disk, and
+            are decoded for each batch. Those that are skipped are named in its ``bad``. None: in
+            memory, and a bad one is an error.
 
     Returns:
         The splits. Their ``describe()`` says what was used, and what was left out and why.
@@ -155,7 +152,7 @@ def read_splits(
     """
     places = {part: [i for i, own in enumerate(parts) if own == part] for part in PARTS}
     order = [i for part in PARTS for i in places[part]]  # so that each part is a view of the whole
-    read, kept, more = _read([images.paths[i] for i in order], side, reading)
+    read, kept = read_images([images.paths[i] for i in order], side, reading)
     chosen = [order[i] for i in kept]
     sets = {}
     for part in PARTS:
@@ -167,7 +164,7 @@ def read_splits(
         **sets,
         source=str(images.source),
         left_out=(*images.left_out, *([f"{bad:,} that cannot be read"] if bad else [])),
-        notes=(*images.notes, *_shared(images, parts), *notes, *more),
+        notes=(*images.notes, *_shared(images, parts), *notes),
     )
 
 
@@ -212,47 +209,3 @@ def _groups(names: list[str]) -> Tensor:
     numbers: dict[object, int] = {}
     keys = [name or i for i, name in enumerate(names)]
     return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys], dtype=torch.int64)
-
-
-def _read(
-    paths: list[Path], side: int, reading: Reading
-) -> tuple[Images, Sequence[int], list[str]]:
-    """Decode images into memory, or leave them on the disk; give the places of those that are kept.
-
-    Returns:
-        The images, the places in ``paths`` of those, and what there is to say.
-    """
-    size = 4 * side**2 * len(paths)
-    if not reading.workers and size <= MEMORY:
-        pixels, kept = _read_all(paths, side, reading)
-        return pixels, kept, []
-    files = ImageFiles(paths, side, "contain", reading=reading)
-    notes = []
-    if not reading.workers:
-        notes.append(
-            f"{len(paths):,} images of {side} pixels would take {size / 1e9:.0f} GB of memory, so "
-            f"they stay on the disk and are decoded batch by batch; --workers N makes that faster"
-        )
-    return files, range(len(paths)), notes
-
-
-def _read_all(paths: list[Path], side: int, reading: Reading) -> tuple[Tensor, list[int]]:
-    """Decode images into one tensor (N, 4, side, side) uint8; give the places of those read."""
-    images = torch.empty(len(paths), 4, side, side, dtype=torch.uint8)
-    problems: list[str] = []
-    kept: list[int] = []
-    for place, path in enumerate(tqdm(paths, desc="reading images", delay=2, leave=False)):
-        try:
-            images[len(kept)] = read_image(path, side)
-        except RecallkitError as error:
-            problems.append(str(error))
-        else:
-            kept.append(place)
-    if problems and reading.on_bad_image == "raise":
-        shown = "\n  ".join(sorted(problems)[:10])
-        raise RecallkitError(
-            f"{len(problems)} of {len(paths)} images cannot be read. Repair or delete them, or add "
-            f"--on-bad-image skip:\n  {shown}"
-        )
-    reading.note(problems)
-    return images[: len(kept)], kept

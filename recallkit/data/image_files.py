@@ -28,7 +28,6 @@ __all__ = [
     "Box",
     "ImageFiles",
     "fit_image",
-    "list_images",
     "opened",
     "read_image",
     "read_images",
@@ -88,15 +87,6 @@ def _draft(image: Image.Image, scale: float) -> None:
     """
     width, height = (max(16, math.ceil(2 * scale * length)) for length in image.size)
     image.draft(None, (width, height))
-
-
-def list_images(folder: Path) -> list[Path]:
-    """List the image files directly in ``folder`` by name, hidden ones left out."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
 
 
 Box = tuple[float, float, float, float]  # left, upper, right, lower, in pixels

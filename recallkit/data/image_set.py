@@ -141,7 +141,7 @@ class Splits:
         classes = {name for images in used.values() for name in images.class_names.values()}
         count = sum(len(images) for images in used.values())
         of_parts = ", ".join(
-            f"{part}: {len(images):,} of {len(images.class_names):,}"
+            f"{part}: {len(images):,} images of {len(images.class_names):,} classes"
             for part, images in used.items()
         )
         kept = f"used {count:,} images of {len(classes):,} classes from {self.source}"

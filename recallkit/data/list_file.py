@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from recallkit.data.listing import SPLIT_NAMES, ImageList, canonical_name, check_distinct, quoted
 from recallkit.errors import RecallkitError, needs_extra
+from recallkit.labels import MISSING_TEXTS, canonical_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def read_list(file: Path, skip_missing: bool = False) -> ImageList:
       images are then the gallery. Without queries all are searched with all.
     - ``group``, if wanted: what images have in common that must not be a hit, such as a camera.
 
-    Blanks around a cell do not count. Other columns are not used.
+    Blanks around a cell do not count, and "nan" or "None" is no label. Other columns are not used.
 
     Args:
         file: in UTF-8, with or without a byte-order mark, or in UTF-16.
@@ -136,7 +137,7 @@ def _check_cells(file: Path, table: "pd.DataFrame") -> None:
     if table.empty:
         raise RecallkitError(f"{file} lists no image: it has no row below its header")
     for name in _NEEDED:
-        empty = table.index[table[name] == ""].tolist()
+        empty = table.index[table[name].map(canonical_text).isin(MISSING_TEXTS)].tolist()
         if empty:
             raise RecallkitError(
                 f"{file} has no {name} in {_rows(empty)}: fill it in, or delete it"

@@ -20,6 +20,7 @@ from pathlib import Path
 from recallkit.data.image_files import SUFFIXES
 from recallkit.data.image_set import text_of_left_out
 from recallkit.errors import RecallkitError
+from recallkit.labels import canonical_text
 
 __all__ = [
     "SPLIT_NAMES",
@@ -93,11 +94,11 @@ class ImageList:
 
 
 def canonical_name(text: str) -> str:
-    """Bring a name into one form: composed letters (NFC), without blanks at its ends.
+    """Make the name of a folder canonical, as labels are; bytes that are no text become "?".
 
     macOS stores "é" as two characters, other systems as one; it is one class.
     """
-    return unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8")).strip()
+    return canonical_text(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def quoted(names: Iterable[str]) -> str:

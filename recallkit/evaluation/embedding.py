@@ -145,20 +145,24 @@ def evaluate_embeddings(embeddings: Tensor, images: ImageSet) -> dict[str, float
 
     Args:
         embeddings: (N, D), in the order of the images.
-        images: their labels and protocol.
+        images: their labels, groups and protocol. With groups a query's own group is left out of
+            its ranking.
 
     Returns:
         Metric → value, from 0 to 1. Where the protocol has several searches, the name of each
         stands before its metrics, as in "small R@1".
     """
-    protocol, labels = images.protocol, images.labels
+    protocol, metrics = images.protocol, {}
     if not protocol.searches:
-        return retrieval_metrics(embeddings, labels, ks=protocol.ks)
-    metrics = {}
+        return retrieval_metrics(embeddings, images.labels, ks=protocol.ks, groups=images.groups)
     for name, (queries, gallery) in protocol.searches.items():
-        searched = (None, None) if gallery is None else (embeddings[gallery], labels[gallery])
+        sides = [
+            [None if rows is None or side is None else side[rows] for rows in (queries, gallery)]
+            for side in (embeddings, images.labels, images.groups)
+        ]
+        (a, b), (labels, of_gallery), (groups, gallery_groups) = sides
         of_search = retrieval_metrics(
-            embeddings[queries], labels[queries], *searched, ks=protocol.ks
+            a, labels, b, of_gallery, protocol.ks, groups=groups, gallery_groups=gallery_groups
         )
         metrics |= {f"{name} {metric}".strip(): value for metric, value in of_search.items()}
     return metrics

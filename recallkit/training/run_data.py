@@ -169,7 +169,8 @@ def run_parts(images: ImageList, data: RunData, elsewhere: bool) -> tuple[list[s
     Args:
         images: what is there now.
         data: of the run.
-        elsewhere: whether these are other images than the run was trained on.
+        elsewhere: whether these may be other images than those of the run, and are to be tested:
+            then it is said which classes are not.
 
     Returns:
         "train", "validation", "test", or "" for one that is left out, for each image; and what
@@ -209,8 +210,8 @@ def _changes(
     notes = []
     if new:
         notes.append(
-            f"{_classes(len(new))} new since the run: it was not trained on {quoted(new)}, so they "
-            f"count as test classes"
+            f"{_classes(len(new))} new since the run, which was not trained on {quoted(new)}: "
+            f"counted as test"
         )
     if gone:
         notes.append(f"{_classes(len(gone))} not there any more: {quoted(gone)}")

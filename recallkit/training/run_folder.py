@@ -158,7 +158,7 @@ def load_data_of_run(
     if source is None or root:
         return _chosen(load(name, config.image_size, root, reading), split)
     images = list_images(source, reading)
-    elsewhere = bool(dataset) and str(images.source) != data.dataset
+    elsewhere = split == "test" and str(images.source) != data.dataset
     parts, notes = all_parts(images, data) if split == "all" else run_parts(images, data, elsewhere)
     if split in PARTS:
         parts = [part if part == split else "" for part in parts]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
-from recallkit.data import Reading, folder, load
+from recallkit.data import Reading, load
 from recallkit.data.folder import load_folder
-from recallkit.data.image_files import ImageFiles, read_image
+from recallkit.data.image_files import read_image
 from recallkit.errors import RecallkitError
 
 
@@ -34,7 +34,7 @@ def test_splits_by_class(photos):
     assert sum(map(len, names)) == 14
     assert set.union(*names) == {f"class{c:02}" for c in range(14)}
     for split in (splits.train, splits.validation, splits.test):
-        assert split.images.shape[1:] == (4, 16, 16)
+        assert split.images.shape[1:] == (3, 16, 16)
         for i in range(len(split)):
             name = split.class_names[int(split.labels[i])]
             assert split.images[i, 0, 8, 8] == 10 * int(name[5:])
@@ -56,8 +56,10 @@ def test_all_damaged_images_are_named(photos):
     (photos / "class00" / "0.png").write_bytes(b"")
     whole = (photos / "class03" / "1.png").read_bytes()
     (photos / "class03" / "1.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RecallkitError, match=r"(?s)2 of \d+ images.*class00/0.png.*class03/1.png"):
+    with pytest.raises(RecallkitError, match=r"2 of \d+ images") as error:
         load_folder(photos)
+    assert "class00/0.png" in str(error.value)
+    assert "class03/1.png" in str(error.value)
 
 
 def test_too_little_to_split(tmp_path):
@@ -123,13 +125,6 @@ def test_the_splits_share_one_tensor(photos):
     parts = (splits.train, splits.validation, splits.test)
     assert len({part.images.untyped_storage().data_ptr() for part in parts}) == 1
     assert parts[0].images.untyped_storage().nbytes() == 41 * 4 * 8 * 8
-
-
-def test_more_than_fits_stays_on_the_disk(photos, monkeypatch):
-    monkeypatch.setattr(folder, "MEMORY", 1000)
-    splits = load_folder(photos, side=8)
-    assert isinstance(splits.test.images, ImageFiles)
-    assert "stay on the disk" in splits.describe()
 
 
 def own_splits(root, classes, parts=("train", "test")):

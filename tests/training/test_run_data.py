@@ -63,7 +63,7 @@ def test_classes_that_trained_are_never_tested(photos, tmp_path):
     assert names(after)["test"] == before["test"] | {f"new{i}" for i in range(40)}
     [note] = after.notes
     assert "40 classes are new since the run" in note
-    assert "count as test classes" in note
+    assert "counted as test" in note
 
 
 def test_classes_that_are_gone_are_named(photos, tmp_path):
