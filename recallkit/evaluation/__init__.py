@@ -11,22 +11,31 @@ from recallkit.evaluation.embedding import (
     evaluate_pixels,
     multi_scale,
 )
-from recallkit.evaluation.embedding_files import number_labels, read_embeddings, write_embeddings
+from recallkit.evaluation.embedding_files import (
+    EmbeddingFile,
+    read_embedding_file,
+    read_embeddings,
+    write_embeddings,
+)
+from recallkit.evaluation.file_evaluation import Source, evaluate_files
 from recallkit.evaluation.protocols import (
     DISTRACTORS,
     EvaluationData,
     EvaluationOptions,
-    evaluate_files,
     evaluate_run,
     evaluate_run_on_landmarks,
     save_distractors,
 )
+from recallkit.evaluation.result import Evaluation
 
 __all__ = [
     "DISTRACTORS",
     "SCALES",
+    "EmbeddingFile",
+    "Evaluation",
     "EvaluationData",
     "EvaluationOptions",
+    "Source",
     "describe",
     "embed",
     "embed_pixels",
@@ -38,7 +47,7 @@ __all__ = [
     "evaluate_run",
     "evaluate_run_on_landmarks",
     "multi_scale",
-    "number_labels",
+    "read_embedding_file",
     "read_embeddings",
     "save_distractors",
     "write_embeddings",

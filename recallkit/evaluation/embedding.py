@@ -9,7 +9,7 @@ Embedding takes far longer than the metrics. To use embeddings twice, embed once
 :func:`evaluate_embeddings`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 
@@ -22,7 +22,7 @@ from recallkit.data.image_files import ImageFiles, read_whole_photograph
 from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.transforms import TestTransform, normalise
 from recallkit.errors import RecallkitError
-from recallkit.metrics import retrieval_metrics
+from recallkit.metrics import Distance, Retrieval, measure_retrieval
 
 SCALES = (1.0, 2**-0.5, 0.5)  # those of Radenović et al., 2018
 
@@ -129,9 +129,10 @@ def evaluate(network: nn.Module, images: ImageSet, image_size: int) -> dict[str,
     return evaluate_embeddings(embed(network, images.images, image_size), images)
 
 
-def evaluate_pixels(images: ImageSet, image_size: int) -> dict[str, float]:
+def evaluate_pixels(images: ImageSet, image_size: int, ks: Sequence[int] = ()) -> dict[str, float]:
     """Compute the metrics of the pixels themselves, of at most 32 × 32 of them."""
-    return evaluate_embeddings(embed_pixels(images.images, min(image_size, _PIXELS_SIDE)), images)
+    pixels = embed_pixels(images.images, min(image_size, _PIXELS_SIDE))
+    return evaluate_embeddings(pixels, images, ks)
 
 
 def evaluate_features(images: ImageSet) -> dict[str, float]:
@@ -140,32 +141,74 @@ def evaluate_features(images: ImageSet) -> dict[str, float]:
     return evaluate_embeddings(F.normalize(features, dim=1), images)
 
 
-def evaluate_embeddings(embeddings: Tensor, images: ImageSet) -> dict[str, float]:
+def evaluate_embeddings(
+    embeddings: Tensor, images: ImageSet, ks: Sequence[int] = (), distance: Distance = "dot"
+) -> dict[str, float]:
     """Compute R@k, P@1, mAP@R and mAP of embeddings by the protocol of the images.
 
     Args:
         embeddings: (N, D), in the order of the images.
         images: their labels, groups and protocol. With groups a query's own group is left out of
             its ranking.
+        ks: the k of R@k. Default: those of the protocol.
+        distance: "dot", "cosine" or "l2"; see :func:`.search`. Embeddings of unit length, as
+            networks give them, are ranked alike by all three.
 
     Returns:
         Metric → value, from 0 to 1. Where the protocol has several searches, the name of each
         stands before its metrics, as in "small R@1".
     """
-    protocol, metrics = images.protocol, {}
-    if not protocol.searches:
-        return retrieval_metrics(embeddings, images.labels, ks=protocol.ks, groups=images.groups)
-    for name, (queries, gallery) in protocol.searches.items():
-        sides = [
-            [None if rows is None or side is None else side[rows] for rows in (queries, gallery)]
-            for side in (embeddings, images.labels, images.groups)
-        ]
-        (a, b), (labels, of_gallery), (groups, gallery_groups) = sides
-        of_search = retrieval_metrics(
-            a, labels, b, of_gallery, protocol.ks, groups=groups, gallery_groups=gallery_groups
-        )
-        metrics |= {f"{name} {metric}".strip(): value for metric, value in of_search.items()}
-    return metrics
+    searches = measure_embeddings(embeddings, images, ks, distance)
+    return named_metrics({name: search.metrics for name, search in searches.items()})
+
+
+def measure_embeddings(
+    embeddings: Tensor, images: ImageSet, ks: Sequence[int] = (), distance: Distance = "dot"
+) -> dict[str, Retrieval]:
+    """Measure each search of the protocol of the images: its name, "" if there is one, → result.
+
+    The arguments are those of :func:`evaluate_embeddings`.
+    """
+    protocol = images.protocol
+    searches = protocol.searches or {"": (None, None)}
+    return {
+        name: _measure(embeddings, images, rows, ks or protocol.ks, distance)
+        for name, rows in searches.items()
+    }
+
+
+def _measure(
+    embeddings: Tensor,
+    images: ImageSet,
+    rows: tuple[Tensor | None, Tensor | None],
+    ks: Sequence[int],
+    distance: Distance,
+) -> Retrieval:
+    """Measure one search: of these queries in this gallery, or of all in all."""
+
+    def of(values: Tensor | None, chosen: Tensor | None) -> Tensor | None:
+        return values if values is None or chosen is None else values[chosen]
+
+    queries, gallery = rows
+    searched = [None if gallery is None else of(v, gallery) for v in (embeddings, images.labels)]
+    return measure_retrieval(
+        embeddings if queries is None else embeddings[queries],
+        images.labels if queries is None else images.labels[queries],
+        *searched,
+        ks=ks,
+        distance=distance,
+        groups=of(images.groups, queries),
+        gallery_groups=None if gallery is None else of(images.groups, gallery),
+    )
+
+
+def named_metrics(searches: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Put the name of each search before its metrics: "small" and "R@1" become "small R@1"."""
+    return {
+        f"{search} {metric}".strip(): value
+        for search, metrics in searches.items()
+        for metric, value in metrics.items()
+    }
 
 
 @contextmanager

@@ -1,6 +1,14 @@
-"""Embeddings in files, made by any tool: .npy, .npz, .pt, .pth or .safetensors."""
+"""Embeddings in files, made by any tool: which array they are, and their labels and groups.
 
-from collections.abc import Callable, Mapping
+    .npy  .npz  .pt  .pth  .safetensors  .h5  .hdf5        see :mod:`.array_files`
+    .csv  .tsv  .parquet  .json  .jsonl                    see :mod:`.table_files`
+
+The embeddings are the array (N, D) of numbers with a usual name, or the only one. A file with
+several, or with none, is refused, and the message lists what it holds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,54 +16,116 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import RecallkitError, did_you_mean
+from recallkit.evaluation.array_files import (
+    open_hdf5,
+    open_npy,
+    open_npz,
+    open_safetensors,
+    open_torch,
+)
+from recallkit.evaluation.stored import Content, Stored, listed
+from recallkit.evaluation.table_files import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    PATH_NAMES,
+    encoding_of,
+    open_csv,
+    open_json,
+    open_json_lines,
+    open_parquet,
+)
 from recallkit.files import write_atomically
+from recallkit.labels import plain_labels
+from recallkit.metrics import as_embeddings
 
-EMBEDDING_NAMES = ("embeddings", "features", "descriptors")
-LABEL_NAMES = ("labels", "targets", "classes")
+EMBEDDING_NAMES = ("embeddings", "embedding", "features", "feature", "feats", "feat")
+EMBEDDING_NAMES += ("vectors", "vector", "descriptors", "descriptor", "emb", "embs", "x")
 
+READERS: dict[str, Callable[[Path], Content]] = {
+    ".npy": open_npy,
+    ".npz": open_npz,
+    ".pt": open_torch,
+    ".pth": open_torch,
+    ".safetensors": open_safetensors,
+    ".csv": open_csv,
+    ".tsv": open_csv,
+    ".parquet": open_parquet,
+    ".json": open_json,
+    ".jsonl": open_json_lines,
+    ".h5": open_hdf5,
+    ".hdf5": open_hdf5,
+}
+
+_PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 _ROWS_A_CHUNK = 2**13  # that are checked at once
 
 
-def read_embeddings(path: Path, labels: Path | None = None) -> tuple[Tensor, np.ndarray | None]:
-    """Read embeddings, and their labels if there are any.
+@dataclass(frozen=True)
+class EmbeddingFile:
+    """The embeddings of a file, and what belongs to them.
 
-    A ``.npy`` holds only the embeddings, and is mapped into memory. The others hold them
-    under the name "embeddings", "features" or "descriptors" (or nothing else), and may hold labels
-    under "labels", "targets" or "classes".
+    Attributes:
+        path: of the file.
+        embeddings: (N, D) floating point.
+        labels: (N,) as :func:`.plain_labels` returns them, or None.
+        groups: the same, or None.
+        columns: the names of the columns, of a table.
+        used: what was read from where, for people.
+        offered: the names of arrays that could serve as groups and were not used.
+    """
+
+    path: Path
+    embeddings: Tensor
+    labels: np.ndarray | None
+    groups: np.ndarray | None
+    columns: tuple[str, ...]
+    used: str
+    offered: tuple[str, ...]
+
+
+def read_embeddings(path: Path, labels: Path | None = None) -> tuple[Tensor, np.ndarray | None]:
+    """Read embeddings (N, D), and their labels (N,) if there are any; see the next function."""
+    file = read_embedding_file(path, labels)
+    return file.embeddings, file.labels
+
+
+def read_embedding_file(
+    path: Path, labels: Path | None = None, groups: Path | None = None
+) -> EmbeddingFile:
+    """Read embeddings from a file of any usual form, with their labels and groups.
+
+    A ``.npy`` is mapped into memory; of other files only what is used is read. Whole numbers are
+    taken as embeddings, too: up to 16 bits as float32, wider ones as float64.
 
     Args:
-        path: of the embeddings, (N, D).
-        labels: of the labels: .npy, or text with one label a line. Default: those inside
-            ``path``, else those in ``NAME.labels.npy`` or ``NAME.labels.txt`` beside it.
-
-    Returns:
-        Embeddings (N, D) floating point, and labels (N,), integers or words, or None.
+        path: of the embeddings.
+        labels: the name of an array or column of ``path``, or another file: one label a line, or
+            any form that embeddings have. Default: the array or column of a usual name ("labels",
+            "targets", "y", …); if there is none, ``NAME.labels.npy`` or ``NAME.labels.txt``
+            beside ``path``.
+        groups: as ``labels``, without a default.
 
     Raises:
-        RecallkitError: naming the file that is missing, damaged, or holds no embeddings, or
-            another number of labels; or the first row that holds NaN or infinity, or only zeros,
-            as where an image could not be read.
+        RecallkitError: naming the file that is missing, damaged, or too large when it is unpacked;
+            that holds no embeddings, or several; that has another number of labels, or rows
+            without one; or the first row that holds NaN or infinity, or only zeros, as where an
+            image could not be read.
     """
-    content = _read(path)
-    if not isinstance(content, Mapping):
-        content = {"embeddings": content}
-    embeddings = _tensor_named(content, EMBEDDING_NAMES, path)
-    if embeddings.ndim != 2 or 0 in embeddings.shape or not embeddings.is_floating_point():
-        raise RecallkitError(
-            f"{path} must hold embeddings (N, D) of floating point, not "
-            f"{tuple(embeddings.shape)} of {embeddings.dtype}"
-        )
+    content = open_content(path)
+    name, stored = _embeddings_in(content, path)
+    embeddings = _read_embeddings(path, name, stored)
     _check_rows(path, embeddings)
-    inside = next((content[name] for name in LABEL_NAMES if name in content), None)
-    return embeddings, _labels_of(path, len(embeddings), labels, inside)
-
-
-def number_labels(*labels: np.ndarray) -> list[Tensor]:
-    """Number labels of any kind as int64, equal labels alike in all arrays."""
-    _, numbers = np.unique(np.concatenate(labels), return_inverse=True)
-    ends = np.cumsum([len(array) for array in labels])[:-1]
-    return [torch.from_numpy(array) for array in np.split(numbers.astype(np.int64), ends)]
+    others = {key: value for key, value in content.items() if key != name}
+    labels_of, source = _labels_of(path, others, labels, len(embeddings))
+    groups_of, group_source = _named(path, others, groups, len(embeddings), "groups")
+    used = [f"{path.name}: {name!r} {'×'.join(map(str, stored.shape))} {stored.type}"]
+    used += [f"labels from {source}"] * bool(source)
+    used += [f"groups from {group_source}"] * bool(group_source)
+    offered = tuple(key for key in others if _base(key) in GROUP_NAMES and groups is None)
+    return EmbeddingFile(
+        path, embeddings, labels_of, groups_of, stored.columns, ", ".join(used), offered
+    )
 
 
 def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = None) -> None:
@@ -72,40 +142,76 @@ def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = Non
     write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
 
 
-def _read(path: Path) -> Any:
-    readers: dict[str, Callable[[], Any]] = {
-        ".npy": lambda: np.load(path, mmap_mode="c", allow_pickle=False),
-        ".npz": lambda: dict(np.load(path, allow_pickle=False)),
-        ".pt": lambda: torch.load(path, map_location="cpu", weights_only=True),
-        ".pth": lambda: torch.load(path, map_location="cpu", weights_only=True),
-        ".safetensors": lambda: _read_safetensors(path),
-    }
-    if path.suffix not in readers:
-        raise RecallkitError(f"{path} must end in one of {', '.join(readers)}")
+def open_content(path: Path) -> Content:
+    """Describe what a file holds, by name.
+
+    Raises:
+        RecallkitError: a file that is missing, damaged, or of a form that is not read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise RecallkitError(
+            f"{path} is a pickle, which can run code and is not read: store the arrays by "
+            f"numpy.savez"
+        )
+    if suffix not in READERS:
+        raise RecallkitError(f"{path} must end in one of {', '.join(READERS)}")
     if not path.is_file():
         raise RecallkitError(f"there is no file {path}")
+    return _reading(path, lambda: READERS[suffix](path))
+
+
+def _reading(path: Path, read: Callable[[], Any]) -> Any:
+    """Read, and turn whatever a damaged file fails with into one line."""
     try:
-        return readers[path.suffix]()
-    except Exception as error:  # a damaged file fails in many ways, and none can be repaired here
-        raise RecallkitError(f"{path} cannot be read as embeddings ({error})") from error
+        return read()
+    except RecallkitError:
+        raise
+    except Exception as error:  # in many ways, and none can be mended here
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RecallkitError(f"{path} cannot be read ({reason})") from error
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
+def _base(name: str) -> str:
+    """Return the name of an array without its folder, in small letters."""
+    return name.rpartition("/")[2].lower()
 
-    return load_file(path)
+
+def _embeddings_in(content: Content, path: Path) -> tuple[str, Stored]:
+    """Choose the embeddings: by a usual name, else the only table of floats, or of integers."""
+    taken = {*LABEL_NAMES, *GROUP_NAMES, *PATH_NAMES}
+    tables = {
+        name: stored
+        for name, stored in content.items()
+        if len(stored.shape) == 2 and 0 not in stored.shape and _base(name) not in taken
+    }
+    numbers = {name: s for name, s in tables.items() if s.kind in ("float", "integer")}
+    floats = {name: s for name, s in numbers.items() if s.kind == "float"}
+    usual = {name: s for name, s in numbers.items() if _base(name) in EMBEDDING_NAMES}
+    for chosen in (usual, floats, numbers):
+        if len(chosen) == 1:
+            return next(iter(chosen.items()))
+        if chosen:
+            raise RecallkitError(
+                f"{path} must hold one table of embeddings (N, D), but {' and '.join(chosen)} "
+                f"could be it: store one of them alone"
+            )
+    raise RecallkitError(
+        f"{path} must hold embeddings (N, D) of numbers; it holds {listed(content)}"
+    )
 
 
-def _tensor_named(content: Mapping[str, Any], names: tuple[str, ...], path: Path) -> Tensor:
-    chosen = next((name for name in names if name in content), None)
-    if chosen is None:
-        raise RecallkitError(
-            f"{path} must hold {' or '.join(names)}; it holds {', '.join(map(str, content))}"
-        )
-    try:
-        return torch.as_tensor(content[chosen])
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise RecallkitError(f"{path}: {chosen} are no numbers ({error})") from error
+def _read_embeddings(path: Path, name: str, stored: Stored) -> Tensor:
+    def read() -> Tensor:
+        tensor = as_embeddings(stored.read(), name)
+        if tensor.is_floating_point():
+            return tensor
+        exact = torch.float32 if tensor.element_size() <= 2 else torch.float64
+        if tensor.element_size() == 8 and bool((tensor.double().abs() > 2**53).any()):
+            raise ValueError(f"{name!r} holds integers beyond 2**53, which no float holds exactly")
+        return tensor.to(exact)
+
+    return _reading(path, read)
 
 
 def _check_rows(path: Path, embeddings: Tensor) -> None:
@@ -121,28 +227,87 @@ def _check_rows(path: Path, embeddings: Tensor) -> None:
             )
 
 
-def _labels_of(path: Path, number: int, file: Path | None, inside: Any) -> np.ndarray | None:
-    """Read the labels of embeddings: from ``file``, else those inside ``path``, or beside it."""
-    if file is None and inside is not None:
-        labels = np.asarray(inside)
-    else:
-        beside = [path.with_name(f"{path.stem}.labels{suffix}") for suffix in (".npy", ".txt")]
-        file = file or next((candidate for candidate in beside if candidate.is_file()), None)
-        labels = None if file is None else _read_labels(file)
-    if labels is not None and labels.shape != (number,):
+def _labels_of(
+    path: Path, others: Content, wanted: Path | None, number: int
+) -> tuple[np.ndarray | None, str]:
+    """Read the labels, and say where they are from: named, else inside, else beside ``path``."""
+    if wanted is not None:
+        return _named(path, others, wanted, number, "labels")
+    for usual in LABEL_NAMES:
+        for name, stored in others.items():
+            if _base(name) == usual:
+                return _checked(path, stored, number, f"{path}, {name}"), repr(name)
+    for suffix in (".npy", ".txt"):
+        beside = path.with_name(f"{path.stem}.labels{suffix}")
+        if beside.is_file():
+            return _named(path, others, beside, number, "labels")
+    return None, ""
+
+
+def _named(
+    path: Path, others: Content, wanted: Path | None, number: int, what: str
+) -> tuple[np.ndarray | None, str]:
+    """Read labels or groups from an array of the file, or from another file."""
+    if wanted is None:
+        return None, ""
+    name = str(wanted)
+    if name in others:
+        return _checked(path, others[name], number, f"{path}, {name}"), repr(name)
+    if not wanted.is_file() and not wanted.suffix:
+        hint = did_you_mean(name, others) or f"the file holds {listed(others)}"
+        raise RecallkitError(f"{path} has no {name!r}, and there is no such file of {what}; {hint}")
+    return _checked(wanted, _column_of_file(wanted, what), number, str(wanted)), wanted.name
+
+
+def _column_of_file(path: Path, what: str) -> Stored:
+    """Find the labels or groups in a file of their own."""
+    if not path.is_file():
+        raise RecallkitError(f"there is no file of {what} {path}")
+    if path.suffix.lower() not in READERS or _is_list_of_lines(path):
+        lines = _reading(path, lambda: _lines(path))
+        return Stored((len(lines),), "text", "text", lambda: lines)
+    content = open_content(path)
+    usual = LABEL_NAMES if what == "labels" else GROUP_NAMES
+    named = [s for name in usual for key, s in content.items() if _base(key) == name]
+    columns = [stored for stored in content.values() if _is_column(stored)]
+    if named or len(columns) == 1:
+        return (named or columns)[0]
+    raise RecallkitError(
+        f"{path} must hold {what}, one for each embedding; it holds {listed(content)}"
+    )
+
+
+def _is_column(stored: Stored) -> bool:
+    return len(stored.shape) == 1 or (len(stored.shape) == 2 and stored.shape[1] == 1)
+
+
+def _is_list_of_lines(path: Path) -> bool:
+    """Tell whether a ``.csv`` has one column: then each line is a label, and there is no header."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    lines = _reading(path, lambda: _lines(path))
+    return not any(mark in lines[0] for mark in ",;\t") if lines else True
+
+
+def _lines(path: Path) -> list[str]:
+    """Read the lines of a text; empty ones at its end are none."""
+    text = path.read_text(encoding=encoding_of(path))  # all ends of lines become \n
+    return text.rstrip("\n\x1a").split("\n") if text.strip() else []
+
+
+def _checked(path: Path, stored: Stored, number: int, name: str) -> np.ndarray:
+    """Read labels (N,) or (N, 1), and make them integers or clean text."""
+    if not _is_column(stored) or stored.shape[0] != number:
         raise RecallkitError(
-            f"{file or path}: there must be a label for each of the {number:,} "
-            f"embeddings, not {labels.shape}"
+            f"{name}: there must be a label for each of the {number:,} embeddings, not "
+            f"{tuple(stored.shape)}"
         )
-    return labels
-
-
-def _read_labels(path: Path) -> np.ndarray:
+    values = _reading(path, stored.read)
+    if len(stored.shape) == 2:
+        values = [row[0] for row in values] if isinstance(values, list) else values[:, 0]
+    if isinstance(values, Tensor) and values.is_floating_point():
+        values = values.double().numpy()
     try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        return np.array(path.read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError:
-        raise RecallkitError(f"there is no file of labels {path}") from None
-    except (OSError, ValueError) as error:
-        raise RecallkitError(f"{path} cannot be read as labels ({error})") from error
+        return plain_labels(values, name, whole_floats=True)
+    except ValueError as error:
+        raise RecallkitError(str(error)) from error

@@ -1,5 +1,6 @@
 """Exact search and the metrics of retrieval."""
 
+from recallkit.metrics.arrays import as_embeddings
 from recallkit.metrics.distances import DISTANCES, Distance
 from recallkit.metrics.neighbours import search
 from recallkit.metrics.ranks import positive_ranks
@@ -17,6 +18,7 @@ __all__ = [
     "Distance",
     "Retrieval",
     "Whitening",
+    "as_embeddings",
     "fit_whitening",
     "measure_retrieval",
     "metrics_of_neighbours",

@@ -18,7 +18,8 @@ DISTANCES: tuple[str, ...] = get_args(Distance)
 
 _ROWS = 2**13  # that are read at once
 _NEAR = 2**-8  # of |q|² + |g|²: below, |q − g|² is summed from differences
-_PAIR_BYTES = 2**26  # of differences that are held at once
+_LARGEST_EXPONENT = 1000  # of a power of two that is a float64, and so is its product with D
+PAIR_BYTES = 2**26  # of differences that are held at once
 
 
 def check_distance(distance: str) -> None:
@@ -48,16 +49,15 @@ def check_no_zero_rows(embeddings: Tensor, name: str) -> None:
 
 
 def as_measured(rows: Tensor, distance: str) -> Tensor:
-    """Convert embeddings (N, D) to float64, for the cosine to unit length, too.
+    """Convert embeddings (N, D) to float64, to be measured.
 
-    Squares of a float64 may leave its range, so its rows are brought near 1 first.
+    Squares of a float64 may leave its range. So for the cosine, which does not depend on lengths,
+    rows are brought near 1 by a power of two, which rounds nothing.
     """
-    doubled = rows.double()
-    if distance != "cosine":
-        return doubled
-    if rows.dtype == torch.float64:
-        doubled = doubled / doubled.abs().amax(dim=1, keepdim=True)
-    return doubled / torch.linalg.vector_norm(doubled, dim=1, keepdim=True)
+    if distance != "cosine" or rows.dtype != torch.float64:
+        return rows.double()
+    _, exponent = torch.frexp(rows.abs().amax(dim=1, keepdim=True))
+    return torch.ldexp(rows, (-exponent).clamp(max=_LARGEST_EXPONENT))
 
 
 def measure(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
@@ -65,7 +65,20 @@ def measure(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
 
     Larger is nearer. Each value errs by about 1e-16 of |q||g|, of the distance by 1e-14 of itself.
     """
-    return _minus_distance(queries, gallery) if distance == "l2" else queries @ gallery.T
+    if distance == "l2":
+        return _minus_distance(queries, gallery)
+    products = queries @ gallery.T
+    return divided(products, queries, gallery) if distance == "cosine" else products
+
+
+def divided(products: Tensor, queries: Tensor, gallery: Tensor) -> Tensor:
+    """Divide dot products (Q, M), in place, by the lengths of queries (Q, D) and gallery (…, M, D).
+
+    The other order, to divide the vectors first, would turn products that are zero into noise.
+    """
+    products /= torch.linalg.vector_norm(queries, dim=-1)[:, None]
+    products /= torch.linalg.vector_norm(gallery, dim=-1)
+    return products
 
 
 def _minus_distance(queries: Tensor, gallery: Tensor) -> Tensor:
@@ -83,4 +96,4 @@ def _minus_distance(queries: Tensor, gallery: Tensor) -> Tensor:
 
 
 def _pairs_at_once(dim: int) -> int:
-    return max(1, _PAIR_BYTES // (3 * 8 * dim))
+    return max(1, PAIR_BYTES // (3 * 8 * dim))

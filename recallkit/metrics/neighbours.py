@@ -5,9 +5,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from recallkit.checks import check_indices
-from recallkit.metrics.distances import Distance, as_measured
+from recallkit.metrics.distances import Distance, as_measured, divided
 from recallkit.metrics.faiss_index import FlatIndex, faiss_or_none
 from recallkit.metrics.ranking_keys import (
     LEFT_OUT,
@@ -193,9 +194,10 @@ def _search_by_faiss(
     certain = queries.new_empty(len(queries), dtype=torch.bool)
     for rows in row_blocks(len(queries), FAISS_ROWS, "search"):
         some = as_measured(queries[rows], distance)
-        rough, candidates = index.search(some, width)  # (rows, C) both
+        asked = normalize(some, dim=1, eps=0) if distance == "cosine" else some
+        rough, candidates = index.search(asked, width)  # (rows, C) both
         keys = _exact_keys(some, gallery, candidates, distance)  # (rows, C)
-        error = _float32_error(some, farthest)  # (rows,)
+        error = _float32_error(asked, farthest)  # (rows,)
         trusted = _errs_at_most(error, rough, keys)
         if left_out is not None:
             keys.masked_fill_(candidates == left_out[rows, None], LEFT_OUT)
@@ -212,7 +214,7 @@ def _fill(index: FlatIndex, gallery: Tensor, distance: Distance) -> None:
         index.add(gallery)
         return
     for block in gallery.split(FAISS_ROWS):
-        index.add(as_measured(block, distance))
+        index.add(normalize(as_measured(block, distance), dim=1, eps=0))
 
 
 def _check_k_of_index(k: int, index: FlatIndex) -> None:
@@ -228,10 +230,16 @@ def _exact_keys(queries: Tensor, gallery: Tensor, candidates: Tensor, distance: 
     bytes_a_row = 3 * 8 * candidates.shape[1] * gallery.shape[1]
     rows = rows_within_budget(bytes_a_row, gallery.device)
     similarities = [
-        torch.einsum("qd,qcd->qc", some, _rows_of(gallery, indices, some.device, distance))
+        _of_candidates(some, _rows_of(gallery, indices, some.device, distance), distance)
         for some, indices in zip(queries.split(rows), candidates.split(rows), strict=True)
     ]
     return ranking_keys(torch.cat(similarities), candidates)
+
+
+def _of_candidates(queries: Tensor, rows: Tensor, distance: Distance) -> Tensor:
+    """Measure queries (Q, D) and the rows of their candidates (Q, C, D), as all pairs are."""
+    products = torch.einsum("qd,qcd->qc", queries, rows)
+    return divided(products, queries, rows) if distance == "cosine" else products
 
 
 def _rows_of(gallery: Tensor, indices: Tensor, device: torch.device, distance: Distance) -> Tensor:

@@ -1,6 +1,7 @@
 """`recallkit evaluate`: a run, or files of embeddings, by the protocol of a data set."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ from helpers.trees import ground_truth, make_tree
 
 from recallkit import cli
 from recallkit.evaluation import read_embeddings
-from recallkit.metrics import fit_whitening, retrieval_metrics, revisited_of_embeddings
+from recallkit.metrics import (
+    fit_whitening,
+    measure_retrieval,
+    retrieval_metrics,
+    revisited_of_embeddings,
+)
 
 SMALL = ["--network", "small", "--no-pretrained", "--image-size", "16", "--embedding-dim", "8"]
 SMALL += ["--batch-size", "6", "--epochs", "1", "--milestones", "--evaluations", "1"]
@@ -53,7 +59,7 @@ def failing(*arguments):
 def test_a_file_all_against_all(capsys):
     labels = torch.arange(20) // 4
     np.savez("file.npz", features=points(20).numpy(), labels=labels.numpy())
-    expected = retrieval_metrics(points(20), labels, ks=(1, 3))
+    expected = retrieval_metrics(points(20), labels, ks=(1, 3), distance="cosine")
     assert shown(capsys, "file.npz", "--ks", "1", "3") == percent(expected)
 
 
@@ -64,7 +70,9 @@ def test_queries_against_a_gallery_with_words_for_labels(capsys):
     torch.save({"embeddings": points(5, seed=1), "labels": torch.zeros(5)}, "q.pt")
     np.save("words.npy", words[::4])
     expected = retrieval_metrics(
-        points(5, seed=1), torch.arange(5), points(20), torch.arange(20) // 4, ks=(1, 10, 20)
+        *(points(5, seed=1), torch.arange(5), points(20), torch.arange(20) // 4),
+        ks=(1, 10, 20),
+        distance="cosine",
     )
     arguments = ["q.pt", "--labels", "words.npy", "--gallery", "gallery.npy"]
     assert shown(capsys, *arguments, "--ks", "1", "10", "20") == percent(expected)
@@ -98,8 +106,10 @@ def test_files_by_the_revisited_protocol_with_distractors(tmp_path, monkeypatch,
     judgements = ground_truth()["gnd"]
     arguments = ["q.npy", "--gallery", "g.npy", "--dataset", "roxford5k", "--root", "tree"]
     expected = revisited_of_embeddings(points(2), points(6, 1), judgements)
-    assert shown(capsys, *arguments) == percent(expected)
-    expected = revisited_of_embeddings(points(2), points(6, 1), judgements, (1,), points(30, 2))
+    assert shown(capsys, *arguments, "--distance", "dot") == percent(expected)
+    expected = revisited_of_embeddings(
+        *(points(2), points(6, 1), judgements, (1,), points(30, 2)), distance="cosine"
+    )
     metrics = shown(capsys, *arguments, "--ks", "1", "--distractors", "d.npy")
     assert metrics == percent(expected)
     assert "--gallery FILE" in failing("q.npy", "--dataset", "roxford5k", "--root", "tree")
@@ -113,6 +123,8 @@ def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
     cli.main([*train, "--device", "cpu", "--no-simix"])
     on_sop = shown(capsys, "run", "--save", "kept.npz")
     assert "R@1000" in on_sop
+    assert "R@3" in shown(capsys, "run", "--ks", "3")
+    assert "Ranked by cosine similarity (the dot product of unit vectors)" in told(capsys, "run")
     embeddings, labels = read_embeddings(tmp_path / "kept.npz")
     assert embeddings.shape == (12, 8)
     assert shown(capsys, "kept.npz", "--ks", "1")["R@1"] == on_sop["R@1"]
@@ -146,4 +158,128 @@ def test_bad_input_is_one_line(tmp_path):
         message = failing(*arguments, option, "three.npy")
         assert "three.npy: there must be a label for each of the 4 embeddings" in message
     assert "gallery_labels need" in failing("good.npz", "--gallery-labels", "three.npy")
-    assert "distractors are for" in failing("good.npz", "--distractors", "file.npy")
+    message = failing("good.npz", "--distractors", "file.npy")
+    assert "--distractors has no effect on a file of embeddings: they are for --dataset" in message
+
+
+def told(capsys, *arguments):
+    """All that is printed beside the table."""
+    capsys.readouterr()
+    cli.main(["evaluate", *map(str, arguments)])
+    out = capsys.readouterr().out
+    return "\n".join(line for line in out.splitlines() if not line.startswith("|"))
+
+
+def store(name, array, labels, **more):
+    np.savez(name, embeddings=array.numpy(), labels=labels, **more)
+
+
+UNIT = torch.nn.functional.normalize(points(20), dim=1)
+FOURS = np.arange(20) // 4
+
+
+def test_the_measure_is_said_and_that_lengths_differ(capsys):
+    store("unit.npz", UNIT, FOURS)
+    store("raw.npz", UNIT * torch.arange(1, 21)[:, None], FOURS)
+    metrics = {}
+    for distance in ("cosine", "dot", "l2"):
+        text = told(capsys, "raw.npz", "--ks", 1, "--distance", distance)
+        words = {"cosine": "cosine similarity", "dot": "dot product", "l2": "Euclidean distance"}
+        assert f"Ranked by {words[distance]}" in text
+        assert "lengths of the embeddings differ (1 to 20)" in text
+        metrics[distance] = shown(capsys, "raw.npz", "--ks", "1", "--distance", distance)
+        assert "lengths" not in told(capsys, "unit.npz", "--ks", 1, "--distance", distance)
+    assert metrics["cosine"] == shown(capsys, "unit.npz", "--ks", "1")
+    assert len({str(values) for values in metrics.values()}) == 3
+
+
+def test_over_how_many_queries_is_said_and_why_not_over_all(capsys):
+    store("q.npz", UNIT, FOURS)
+    store("g.npz", points(3, 1), np.array([0, 0, 1]))
+    text = told(capsys, "q.npz", "--gallery", "g.npz", "--ks", 1, 3)
+    assert "in a gallery of 3; means over 8 of 20 queries, of 2 classes; 12 left out" in text
+    assert "R@3 is 100 % whatever the embeddings: only 3 items are searched" in text
+    assert "exactly the same vector" not in text
+    text = told(capsys, "q.npz", "--gallery", "q.npz")
+    assert "20 of 20 queries stand in the gallery as exactly the same vector" in text
+    assert "means over 20 of 20 queries, of 5 classes." in text
+    store("some.npz", torch.cat([UNIT[4:6], points(5, 3)]).double(), np.zeros(7, int))
+    assert "2 of 20 queries stand" in told(capsys, "q.npz", "--gallery", "some.npz", "--ks", 1)
+
+
+def test_groups_are_left_out_by_name_by_file_and_of_a_gallery(capsys):
+    camera = np.arange(20) % 3
+    store("q.npz", UNIT, FOURS, camera=camera)
+    expected = retrieval_metrics(UNIT, FOURS, ks=(1,), distance="cosine", groups=camera)
+    assert "which was not used: --groups camera" in told(capsys, "q.npz", "--ks", 1)
+    assert shown(capsys, "q.npz", "--ks", "1", "--groups", "camera") == percent(expected)
+    Path("c.txt").write_text("\n".join(map(str, camera)))
+    assert shown(capsys, "q.npz", "--ks", "1", "--groups", "c.txt") == percent(expected)
+    assert "the query's own group left out" in told(capsys, "q.npz", "--groups", "camera")
+    gallery = points(9, 2)
+    store("g.npz", gallery, np.arange(9) % 5, camera=np.arange(9) % 2)
+    expected = retrieval_metrics(
+        *(UNIT, FOURS, gallery, np.arange(9) % 5, (1,), "cosine"), camera, np.arange(9) % 2
+    )
+    arguments = ["q.npz", "--gallery", "g.npz", "--ks", "1", "--groups", "camera"]
+    assert shown(capsys, *arguments) == percent(expected)
+    store("g.npz", gallery, np.arange(9) % 5)
+    assert "g.npz has no 'camera'" in failing(*arguments)
+    assert "did you mean camera?" in failing("q.npz", "--groups", "camara")
+
+
+def test_means_over_classes_are_a_row_of_their_own(capsys):
+    labels = np.array([0] * 14 + [1] * 4 + [2] * 2)
+    store("q.npz", UNIT, labels)
+    expected = measure_retrieval(UNIT, labels, ks=(1,), distance="cosine")
+    assert expected.metrics != expected.class_metrics
+    assert shown(capsys, "q.npz", "--ks", "1", "--per-class") == percent(expected.class_metrics)
+
+
+def test_labels_of_two_kinds_are_compared_exactly_or_as_text(capsys):
+    ids = np.arange(20) // 4 + 2**60
+    store("signed.npz", UNIT, ids)
+    store("unsigned.npz", points(20, 1), ids.astype(np.uint64))
+    store("same.npz", points(20, 1), ids)
+    store("text.npz", points(20, 1), ids.astype(str))
+    arguments = ["signed.npz", "--ks", "1", "--gallery"]
+    expected = shown(capsys, *arguments, "same.npz")
+    assert shown(capsys, *arguments, "unsigned.npz") == expected
+    assert shown(capsys, *arguments, "text.npz") == expected
+    assert "labels of text.npz are text, the others integers: compared as decimal text" in told(
+        capsys, *arguments, "text.npz"
+    )
+
+
+IDLE = [
+    (["file.npz", "--save", "x.npz"], "--save has no effect on a file of embeddings"),
+    (["file.npz", "--root", "x"], "--root has no effect on a file"),
+    (["file.npz", "--split", "train", "--longest", "5"], "--longest, --split have no effect"),
+    (["file.npz", "--device", "cuda"], "files are measured on the CPU"),
+    (["file.npz", "--dataset", "sop", "--labels", "y"], "--labels has no effect on a file by"),
+    (["file.npz", "--dataset", "roxford5k", "--per-class"], "no effect on files of landmarks"),
+    (["run", "--gallery", "file.npz"], "--gallery has no effect on a run on images with classes"),
+    (["run", "--distance", "l2"], "its embeddings have unit length"),
+    (["run", "--scales", "1"], "--scales has no effect on a run"),
+    (["run", "--dataset", "roxford5k", "--split", "train"], "--split has no effect on a run on"),
+    (["run", "--dataset", "roxford5k", "--longest", "0", "--scales", "1"], "squares have one size"),
+    (["run", "--dataset", "revisitop1m", "--ks", "1"], "--ks has no effect on the distractors"),
+    (["file.npz", "--ks"], "ks must be"),
+    (["file.npz", "--ks", "0"], "ks must be"),
+    (["file.npz", "--gallery-groups", "x"], "gallery_groups need"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), IDLE)
+def test_an_option_without_effect_is_an_error(arguments, message):
+    store("file.npz", UNIT, FOURS)
+    assert message in failing(*arguments)
+
+
+def test_columns_in_another_order_are_refused(capsys):
+    header = "label,a,b,c"
+    rows = [f"{i // 2},{i},{i * i},{1 - i}" for i in range(1, 7)]
+    Path("q.csv").write_text("\n".join([header, *rows]))
+    Path("g.csv").write_text("\n".join(["label,b,a,c", *rows]))
+    assert "same columns in the same order" in failing("q.csv", "--gallery", "g.csv")
+    assert "labels from 'label'" in told(capsys, "q.csv", "--ks", 1)
