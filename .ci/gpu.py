@@ -60,7 +60,7 @@ def tests(folder: Path) -> None:
     """Run the tests of the kernels and of memory; those that fill the GPU not beside others."""
     pytest = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-q", "-rs"]
     pytest += ["--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:warnings"]
-    pytest += ["-o", "markers=gpu:CUDA", "tests/test_large_batch.py"]
+    pytest += ["-o", "markers=gpu:CUDA", "tests/large_batch"]
     others = ["tests/ranks/test_fused.py", "tests/bench/test_memory.py"]
     subprocess.run([*pytest, *others, "-n", "8", "-k", "not auto_and_budget"], cwd=ROOT)
     subprocess.run([*pytest, "-k", "auto_and_budget"], cwd=ROOT)

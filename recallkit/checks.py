@@ -32,6 +32,10 @@ def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
     Raises:
         ValueError: naming the argument ``name`` and the remedy.
     """
+    if not isinstance(embeddings, Tensor):
+        raise ValueError(
+            f"{name} must be a tensor, not {type(embeddings).__name__}: torch.as_tensor({name})"
+        )
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise ValueError(
             f"{name} must be a non-empty (N, D) tensor, not of shape {tuple(embeddings.shape)}"

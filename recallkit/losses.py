@@ -20,6 +20,7 @@ from recallkit.checks import (
 )
 from recallkit.constants import PAPERS_KS
 from recallkit.labels import canonical_labels
+from recallkit.loss_inputs import Gallery, LengthCheck, as_gallery
 from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
 
 
@@ -89,6 +90,7 @@ class RecallAtKLoss(nn.Module):
         self.ks = check_ks(ks)
         self.k_temperature = check_temperature(k_temperature, "k_temperature")
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
+        self.check_lengths = LengthCheck(self.rank_temperature)
         self.query_in_database = query_in_database
         self.engine, self.precision = engine, precision
 
@@ -97,25 +99,36 @@ class RecallAtKLoss(nn.Module):
         embeddings: Tensor,
         labels: Any,
         gallery: Tensor | None = None,
-        gallery_labels: Tensor | None = None,
+        gallery_labels: Any = None,
         itself: Tensor | None = None,
+        *,
+        indices_tuple: tuple[Tensor, ...] | None = None,
+        ref_emb: Tensor | None = None,
+        ref_labels: Any = None,
     ) -> Tensor:
         """Compute the loss of a batch against itself, or of queries against a gallery.
 
         Args:
             embeddings: (B, D), or the queries (Q, D).
-            labels: (B,) integers, in any order, classes of any size.
+            labels: (B,) integers or text, in any order, classes of any size; of any kind that
+                :func:`.canonical_labels` takes.
             gallery: (N, D), or None: the batch is its own gallery.
             gallery_labels: (N,), given with ``gallery``.
             itself: (Q,) int64, the place of each query in the gallery. A query is then not its own
                 positive. None: the gallery holds none of the queries.
+            indices_tuple: of pytorch-metric-learning, which may give its three arguments by
+                position too. A tuple of all pairs, or of all but the query itself, is taken. A
+                miner's choice is refused, since the loss ranks all items.
+            ref_emb: its name for ``gallery``.
+            ref_labels: its name for ``gallery_labels``.
 
         Returns:
             A scalar, float32 or float64.
         """
-        task = ranking_task(
-            embeddings, labels, gallery, gallery_labels, itself, self.query_in_database
-        )
+        given = Gallery(gallery, gallery_labels, itself)
+        given = as_gallery(embeddings, given, (indices_tuple, ref_emb, ref_labels))
+        task = ranking_task(embeddings, labels, *given, self.query_in_database)
+        self.check_lengths(embeddings)
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 
@@ -198,6 +211,7 @@ class SmoothAPLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
+        self.check_lengths = LengthCheck(self.rank_temperature, least=0)
         self.engine, self.precision = engine, precision
 
     def forward(
@@ -205,14 +219,21 @@ class SmoothAPLoss(nn.Module):
         embeddings: Tensor,
         labels: Any,
         gallery: Tensor | None = None,
-        gallery_labels: Tensor | None = None,
+        gallery_labels: Any = None,
         itself: Tensor | None = None,
+        *,
+        indices_tuple: tuple[Tensor, ...] | None = None,
+        ref_emb: Tensor | None = None,
+        ref_labels: Any = None,
     ) -> Tensor:
         """Compute the loss of a batch against itself, or of queries against a gallery.
 
-        The shapes are those of :meth:`RecallAtKLoss.forward`.
+        The arguments are those of :meth:`RecallAtKLoss.forward`.
         """
-        task = ranking_task(embeddings, labels, gallery, gallery_labels, itself)
+        given = Gallery(gallery, gallery_labels, itself)
+        given = as_gallery(embeddings, given, (indices_tuple, ref_emb, ref_labels))
+        task = ranking_task(embeddings, labels, *given)
+        self.check_lengths(embeddings)
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         among = task.ranks_among_positives(self.rank_temperature, self.engine)  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)
@@ -263,9 +284,9 @@ class RankingTask:
 
 def ranking_task(
     queries: Tensor,
-    query_labels: Tensor,
+    query_labels: Any,
     gallery: Tensor | None = None,
-    gallery_labels: Tensor | None = None,
+    gallery_labels: Any = None,
     itself: Tensor | None = None,
     query_in_database: bool = False,
 ) -> RankingTask:
@@ -273,9 +294,9 @@ def ranking_task(
 
     Args:
         queries: (Q, D).
-        query_labels: (Q,) integers.
+        query_labels: (Q,) integers or text.
         gallery: (N, D), or None: the queries are their own gallery.
-        gallery_labels: (N,) integers, given with ``gallery``.
+        gallery_labels: (N,) of the same kind, given with ``gallery``.
         itself: (Q,) int64, the place of each query in a gallery that is given; or None.
         query_in_database: whether a query competes in its own ranking.
 
@@ -286,19 +307,10 @@ def ranking_task(
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
     """
-    if gallery_labels is None:
-        [query_labels] = canonical_labels({"labels": query_labels})
-    else:
-        given = {"labels": query_labels, "gallery_labels": gallery_labels}
-        query_labels, gallery_labels = canonical_labels(given)
-    _check_batch(queries, query_labels, gallery, gallery_labels)
-    query_labels = query_labels.to(queries.device)
+    labels = _checked_labels(queries, query_labels, gallery, gallery_labels)
+    positives = find_positives(*labels)  # (Q, P)
     if gallery is None:
-        gallery, positives = queries, find_positives(query_labels)  # (Q, P)
-        itself = torch.arange(len(queries), device=queries.device)
-    else:
-        assert gallery_labels is not None  # given together: checked above
-        positives = find_positives(query_labels, gallery_labels.to(queries.device))  # (Q, P)
+        gallery, itself = queries, torch.arange(len(queries), device=queries.device)
     if itself is not None:
         positives = positives.masked_fill(positives == itself[:, None], -1)
     kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
@@ -312,14 +324,19 @@ def ranking_task(
     return RankingTask(chosen, gallery, positives[kept], left_out)
 
 
-def _check_batch(
-    queries: Tensor, query_labels: Tensor, gallery: Tensor | None, gallery_labels: Tensor | None
-) -> None:
+def _checked_labels(
+    queries: Tensor, query_labels: Any, gallery: Tensor | None, gallery_labels: Any
+) -> list[Tensor]:
+    """Refuse a batch that cannot be ranked; return its labels, and a gallery's."""
     if (gallery is None) != (gallery_labels is None):
         raise ValueError("gallery and gallery_labels must be given together, or neither")
     check_embeddings(queries, "embeddings" if gallery is None else "queries")
-    check_labels(query_labels, len(queries), "labels")
-    if gallery is not None and gallery_labels is not None:
+    given, lengths = {"labels": query_labels}, {"labels": len(queries)}
+    if gallery is not None:
         check_embeddings(gallery, "gallery")
         check_same_dimension(queries, gallery)
-        check_labels(gallery_labels, len(gallery), "gallery_labels")
+        given["gallery_labels"], lengths["gallery_labels"] = gallery_labels, len(gallery)
+    labels = canonical_labels(given)
+    for name, numbers in zip(given, labels, strict=True):
+        check_labels(numbers, lengths[name], name)
+    return [numbers.to(queries.device) for numbers in labels]

@@ -1,12 +1,14 @@
 """Class-balanced batches: a few images of many classes."""
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 from recallkit.checks import check_labels
 from recallkit.labels import canonical_labels
@@ -34,16 +36,22 @@ class ClassBalancedSampler(Sampler[list[int]]):
             of 4.
         per_class: images of a class in a batch, at least 2; None: all of them. 4 is the paper's
             choice.
-        seed: of the shuffles.
+        seed: of the shuffles; the same in all processes.
+        rank, world: the number of this process, and how many processes share an epoch. Each gets
+            every ``world``-th batch, all equally many. Frameworks must then not share it out again:
+            ``Trainer(use_distributed_sampler=False)`` in Lightning.
 
     Raises:
         ValueError: for labels of a wrong shape or type, ``per_class`` below 2, ``batch_size`` below
-            ``per_class``, or if no class has two images.
+            ``per_class``, ``rank`` outside 0 … ``world`` − 1, if no class has two images, or if it
+            is iterated as ``sampler=`` of a DataLoader, which would make batches of batches.
 
     Example:
         >>> sampler = ClassBalancedSampler(labels, batch_size=128)
         >>> loader = torch.utils.data.DataLoader(images, batch_sampler=sampler)
     """
+
+    drop_last = True  # accelerate asks: a batch is never filled up with other images
 
     def __init__(
         self,
@@ -51,7 +59,12 @@ class ClassBalancedSampler(Sampler[list[int]]):
         batch_size: int,
         per_class: int | None = 4,
         seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
+        if not 0 <= rank < world:
+            raise ValueError(f"rank must be within 0 … world − 1 = {world - 1}, not {rank}")
+        self.rank, self.world = rank, world
         [labels] = canonical_labels({"labels": labels})
         check_labels(labels, len(labels))
         members, sizes = _by_class(labels.cpu().numpy())
@@ -75,13 +88,16 @@ class ClassBalancedSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of one epoch, each a list of indices grouped by class."""
+        _refuse_batches_of_batches(inspect.currentframe())
         batches = self._batches()
         self.set_epoch(self.epoch + 1)
         return iter(batches)
 
     def _batches(self) -> list[list[int]]:
         if self._planned is None:
-            self._planned = self._plan(np.random.default_rng([self.seed, self.epoch]))
+            batches = self._plan(np.random.default_rng([self.seed, self.epoch]))
+            equally = len(batches) - len(batches) % self.world
+            self._planned = batches[self.rank : equally : self.world]
         return self._planned
 
     def _attainable(self, batch_size: int) -> int:
@@ -189,6 +205,16 @@ def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) 
         foremost = np.argpartition(-keys, most)[:most]
         candidates, keys = candidates[foremost], keys[foremost]
     return candidates[np.argsort(-keys)]
+
+
+def _refuse_batches_of_batches(frame: FrameType | None) -> None:
+    """Refuse to be iterated by torch's ``BatchSampler``, which collects single indices."""
+    caller = frame.f_back if frame else None
+    if caller is not None and caller.f_code is BatchSampler.__iter__.__code__:
+        raise ValueError(
+            "ClassBalancedSampler makes whole batches: DataLoader(…, batch_sampler=sampler), "
+            "without sampler=, batch_size= and shuffle="
+        )
 
 
 def _check_sizes(batch_size: int, per_class: int, largest: int, whole_classes: bool) -> None:

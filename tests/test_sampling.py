@@ -96,3 +96,51 @@ def test_bad_input_is_refused_by_name(labels, options, message):
     dtype = torch.int64 if not labels else None
     with pytest.raises(ValueError, match=message):
         ClassBalancedSampler(torch.tensor(labels, dtype=dtype), **options)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 6}, {}, {"batch_size": 6, "drop_last": True}])
+def test_a_batch_sampler_in_the_place_of_a_sampler_is_refused(options):
+    labels = labels_of([4] * 8)
+    loader = torch.utils.data.DataLoader(
+        labels, sampler=ClassBalancedSampler(labels, 16), **options
+    )
+    with pytest.raises(ValueError, match=r"makes whole batches: .*batch_sampler=sampler"):
+        next(iter(loader))
+
+
+def test_whole_batches_as_a_sampler_without_batching():
+    """torch's own way to have a data set that is read a batch at a time."""
+    labels = labels_of([4] * 8)
+    sampler = ClassBalancedSampler(labels, 16)
+    data = torch.utils.data.TensorDataset(labels)
+    loader = torch.utils.data.DataLoader(data, batch_size=None, sampler=sampler)
+    assert [len(batch) for [batch] in loader] == [16, 16]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_share_an_epoch(world):
+    labels = labels_of([4] * 28)
+    whole = list(ClassBalancedSampler(labels, 16, seed=3))
+    assert len(whole) == 7
+    samplers = [ClassBalancedSampler(labels, 16, seed=3, rank=r, world=world) for r in range(world)]
+    shares = [list(sampler) for sampler in samplers]
+    each = 7 // world
+    assert [len(share) for share in shares] == [each] * world
+    assert [batch for round in zip(*shares, strict=True) for batch in round] == whole[
+        : each * world
+    ]
+    assert all(len(sampler) == each for sampler in samplers)  # of the next epoch
+
+
+@pytest.mark.parametrize(("rank", "world"), [(2, 2), (-1, 2), (0, 0)])
+def test_a_rank_that_is_not_there(rank, world):
+    with pytest.raises(ValueError, match="rank must be within 0 … world − 1"):
+        ClassBalancedSampler(labels_of([4] * 8), 16, rank=rank, world=world)
+
+
+def test_accelerate_shares_out_whole_batches():
+    shard = pytest.importorskip("accelerate.data_loader").BatchSamplerShard
+    labels = labels_of([4] * 28)
+    whole = list(ClassBalancedSampler(labels, 16))
+    shares = [list(shard(ClassBalancedSampler(labels, 16), 2, rank)) for rank in range(2)]
+    assert shares == [whole[0:6:2], whole[1:6:2]]

@@ -28,6 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from recallkit.checks import check_chunk_size, check_tolerance
 from recallkit.errors import RecallkitError
+from recallkit.labels import canonical_labels
 from recallkit.large_batch.agreement import Agreement, PassesDifferError
 from recallkit.large_batch.inputs import (
     Inputs,
@@ -179,9 +180,9 @@ class LargeBatchStep:
     def __call__(
         self,
         images: Inputs,
-        labels: Tensor,
+        labels: Any,
         gallery: Inputs = None,
-        gallery_labels: Tensor | None = None,
+        gallery_labels: Any = None,
         itself: Tensor | None = None,
     ) -> Tensor:
         """Add the gradient of the whole batch to ``.grad`` of the parameters, as backward() does.
@@ -189,7 +190,8 @@ class LargeBatchStep:
         Args:
             images: (B, …) on any device, or containers of such; each chunk is moved to the
                 network's device. With a gallery, the queries.
-            labels: (B,) integers.
+            labels: (B,) as the loss takes them; what is no tensor is made canonical by
+                :func:`.canonical_labels`.
             gallery: (N, …), or containers: embedded by ``gallery_network``, with the gradient of
                 both. None: the batch is its own gallery.
             gallery_labels: (N,), given with ``gallery``.
@@ -208,6 +210,7 @@ class LargeBatchStep:
         """
         if gallery is None and itself is not None:
             raise ValueError("itself is the place of each query in a gallery, and there is none")
+        labels, gallery_labels = _as_tensors(labels, gallery_labels)
         parts = self._parts(images, labels, gallery, gallery_labels)
         self._check(parts)
         if self.chunk_size == "auto":
@@ -462,6 +465,15 @@ class LargeBatchStep:
             )
         for part in parts:
             _refuse_batch_norm(part.network)
+
+
+def _as_tensors(labels: Any, gallery_labels: Any) -> tuple[Tensor, Tensor | None]:
+    """Return labels as tensors: those that are none are made canonical, together."""
+    names = {"labels": labels, "gallery_labels": gallery_labels}
+    given = {name: value for name, value in names.items() if value is not None or name == "labels"}
+    if not all(isinstance(value, Tensor) and value.ndim > 0 for value in given.values()):
+        given = dict(zip(given, canonical_labels(given), strict=True))
+    return given["labels"], given.get("gallery_labels")
 
 
 def _refuse_batch_norm(network: nn.Module) -> None:

@@ -1,0 +1,149 @@
+"""What a loss is given: in the words of another library, or with lengths that cannot be meant.
+
+pytorch-metric-learning calls a loss with (embeddings, labels, indices_tuple, ref_emb, ref_labels).
+There ``ref_emb`` is what is called gallery here. ``indices_tuple`` lists the pairs or triplets that
+a miner chose. The losses here rank each query among all items, so they cannot leave out any but the
+query itself: that is what a tuple of all other pairs says.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+LENGTHS = (0.5, 2.0)  # of the longest embedding, within which nothing is said
+SPREADS = (10.0, 400.0)  # (longest length)² / τ, within which nothing is said; the paper's is 100
+
+
+class Gallery(NamedTuple):
+    """The arguments ``gallery``, ``gallery_labels`` and ``itself`` of a loss."""
+
+    gallery: Tensor | None
+    gallery_labels: Any
+    itself: Tensor | None
+
+
+def as_gallery(embeddings: Tensor, given: Gallery, metric_learning: tuple) -> Gallery:
+    """Translate the arguments of pytorch-metric-learning to those of a loss here.
+
+    Args:
+        embeddings: (Q, D), the queries.
+        given: the arguments here; by position, pytorch-metric-learning puts its own there.
+        metric_learning: its arguments by name: indices_tuple, ref_emb, ref_labels.
+
+    Raises:
+        ValueError: for a tuple that leaves out more than the query itself, or both kinds of
+            arguments.
+    """
+    if _is_in_order_of_metric_learning(given):
+        metric_learning, given = tuple(given), Gallery(None, None, None)
+    indices, gallery, labels = metric_learning
+    if gallery is not None and given.gallery is not None:
+        raise ValueError("gallery and ref_emb are two names of the same argument: give one of them")
+    if (gallery is None) != (labels is None):
+        raise ValueError("ref_emb and ref_labels must be given together, or neither")
+    if gallery is not None and gallery is not embeddings:
+        given = Gallery(gallery, labels, given.itself)
+    if indices is None:
+        return given
+    items = len(embeddings if given.gallery is None else given.gallery)
+    itself = left_out_by(indices, len(embeddings), items)
+    if given.gallery is not None:
+        return given._replace(itself=itself)
+    if itself is None or (itself != torch.arange(items, device=itself.device)).any():
+        raise ValueError(_REFUSED)
+    return given  # a batch that is its own gallery leaves out each query anyway
+
+
+def _is_in_order_of_metric_learning(given: Gallery) -> bool:
+    """Tell whether the third argument is a tuple of indices, or the fourth are embeddings."""
+    first, second, _ = given
+    tuples = isinstance(first, tuple | list) and all(isinstance(part, Tensor) for part in first)
+    return tuples or (first is None and isinstance(second, Tensor) and second.ndim == 2)
+
+
+def left_out_by(indices: tuple[Tensor, ...], queries: int, items: int) -> Tensor | None:
+    """Find the item that a tuple of all pairs leaves out for each query.
+
+    The places of all N items add up to N (N − 1) / 2, so what is missing in the sum of N − 1 of
+    them is the place of the one that is left out.
+
+    Args:
+        indices: (a, p, b, n): queries a with their positives p, and b with their negatives n.
+        queries: Q.
+        items: N, of the gallery.
+
+    Returns:
+        (Q,) int64; None if nothing is left out.
+
+    Raises:
+        ValueError: for triplets, or if another number of items is left out.
+    """
+    if len(indices) != 4:
+        raise ValueError(_REFUSED)
+    query, item = torch.cat([indices[0], indices[2]]), torch.cat([indices[1], indices[3]])
+    pairs = torch.bincount(query, minlength=queries)  # (Q,)
+    if len(pairs) == queries and (pairs == items).all():
+        return None
+    places = torch.full_like(pairs, items * (items - 1) // 2).index_add_(0, query, -item)
+    if len(pairs) > queries or (pairs != items - 1).any() or not _within(places, items):
+        raise ValueError(_REFUSED)
+    return places
+
+
+def _within(places: Tensor, items: int) -> bool:
+    return bool(((places >= 0) & (places < items)).all())
+
+
+_REFUSED = (
+    "indices_tuple holds a choice of pairs or triplets, but this loss ranks each query among all "
+    "items: leave out the miner. Items that cannot change a rank have no gradient anyway."
+)
+
+
+class LengthCheck:
+    """A warning, once, about embeddings that are clearly not of unit length.
+
+    The loss depends on s/τ. Unit vectors at τ = 0.01 have s/τ within ±100. With vectors of length
+    10 it is within ±10,000: nearly all sigmoids are flat, and the relative gradient of a batch of
+    64 falls from 6e-2 to 7e-7. With vectors of length 0.1 it is within ±1: all items have nearly
+    the same rank, N/2. The recall@k loss of a batch of 256 is then 1, without a gradient.
+
+    Only the longest embedding counts. So the virtual examples of SiMix, which are shorter than
+    their parents, cause no warning. The lengths are read at calls 1, 2, 4, 8, …, since reading
+    makes the host wait for the device; not in compiled code.
+
+    Args:
+        temperature: τ.
+        least: the smallest (longest length)² / τ that is taken.
+    """
+
+    def __init__(self, temperature: float, least: float = SPREADS[0]) -> None:
+        self.temperature, self.least = temperature, least
+        self.calls, self.warned = 0, False
+
+    def __call__(self, embeddings: Tensor) -> None:
+        """Look at (B, D) embeddings, if it is their turn."""
+        if torch.compiler.is_compiling() or self.warned:
+            return
+        self.calls += 1
+        if self.calls & (self.calls - 1) == 0:
+            self._look(torch.linalg.vector_norm(embeddings.detach().float(), dim=1).max().item())
+
+    def _look(self, longest: float) -> None:
+        spread = longest**2 / self.temperature
+        if LENGTHS[0] <= longest <= LENGTHS[1] or self.least <= spread <= SPREADS[1]:
+            return
+        self.warned = True
+        effect = "all items have nearly the same rank, and a large batch has no gradient"
+        if longest > 1:
+            effect = "most sigmoids are flat, and there is nearly no gradient"
+        warnings.warn(
+            f"embeddings have lengths up to {longest:.3g}, not 1. At rank_temperature = "
+            f"{self.temperature:g} {effect}. "
+            f"Divide them by their lengths, torch.nn.functional.normalize(embeddings, dim=1), or "
+            f"choose rank_temperature near {0.01 * longest**2:.2g}",
+            RuntimeWarning,
+            stacklevel=6,
+        )
