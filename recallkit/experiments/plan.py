@@ -161,6 +161,16 @@ class Plan:
     later: tuple[Config, ...]
 
 
+def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
+    """Return the runs that the tuning adds at most: wherever the best candidate is the outermost.
+
+    A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
+    """
+    widened = sum(_extended(values, 0) != values for values in sweep.tuned.values())
+    waiting = [tuning for tuning in plan.tunings if tuning.due]
+    return [tuning.config for tuning in waiting for _ in range(EXTENSIONS * widened)]
+
+
 def make_plan(sweep: Sweep, stored: Stored) -> Plan:
     """Say what is done and what comes next: all tuning, then the first seed of all settings, …"""
     tunings = tuple(tune(sweep, setting, stored) for setting in sweep.compared)
