@@ -1,12 +1,13 @@
 """The subcommand ``evaluate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
 from recallkit.cli.gallery import embed
 from recallkit.cli.shared import latest_run
+from recallkit.ranges import Range
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def evaluate(
     dataset: str = "",
     root: str = "",
     split: Split = "test",
-    ks: tuple[int, ...] = (),
+    ks: Annotated[tuple[int, ...], Range(1, 10**9)] = (),
     whiten: Path | None = None,
     distractors: Path | None = None,
-    scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5),
-    longest: int = 1024,
+    scales: Annotated[tuple[float, ...], Range(0.01, 100.0)] = (1.0, 2**-0.5, 0.5),
+    longest: Annotated[int, Range(0, 65_536)] = 1024,
     save: Path | None = None,
     on_bad_image: OnBadImage | None = None,
     device: str = "auto",

@@ -1,4 +1,4 @@
-"""How long a sweep will take, by the speed of stored runs; nothing is trained or computed."""
+"""The duration of a sweep, by the speed of stored runs; nothing is trained or computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def _train_size(dataset: str, image_size: int, root: str) -> int:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long trainings will take.
+    """The duration of trainings.
 
     Attributes:
         seconds: of training, one at a time; evaluations and starts come on top.
@@ -53,7 +53,7 @@ class Duration:
 
 
 def duration(configs: Sequence[Config], runs: pd.DataFrame, device: str, threads: int) -> Duration:
-    """Say how long trainings will take, from stored runs of the same work on the same device.
+    """Return the duration of trainings, from stored runs of the same work on the same device.
 
     Where none did the very same work, the speed is that of all that trained the same network on
     images of the same size.

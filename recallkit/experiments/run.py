@@ -55,7 +55,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """How a sweep is run.
+    """Options of the run of a sweep.
 
     Attributes:
         results: the folder where results are stored; by default yours (``$RECALLKIT_RESULTS``, or

@@ -1,4 +1,4 @@
-"""What a training writes while it runs: metrics.jsonl and, if asked for, TensorBoard's files."""
+"""The log of a training: metrics.jsonl and, if asked for, TensorBoard's files."""
 
 import json
 import warnings
