@@ -138,7 +138,7 @@ class Config:
     """Augmentation: mirror half of the images. Not for drawings in which left and right differ."""
 
     evaluations: Annotated[int, Range(1, 10**6)] = 10
-    """How often the validation classes are evaluated: evenly spread, the last one at the end."""
+    """Number of evaluations on validation classes: evenly spread, the last one at the end."""
     evaluation_epochs: Annotated[int | None, _EPOCHS] = None
     """Evaluate after every so many epochs instead, and at the end."""
     seed: Annotated[int, Range(0, 2**63 - 1)] = 0  # what torch and numpy both take

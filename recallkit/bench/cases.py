@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from recallkit.errors import RecallkitError
+
 MB = 2**20
 NOT_TRIED = "not tried: a smaller batch failed"
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
@@ -39,7 +41,7 @@ def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[st
     command = [sys.executable, "-m", module, json.dumps(asdict(case)), str(limit_gb)]
     try:
         done = subprocess.run(
-            command, env=variables, capture_output=True, text=True, timeout=limit_s
+            command, env=variables, capture_output=True, encoding="utf-8", timeout=limit_s
         )
     except subprocess.TimeoutExpired:
         return asdict(case) | {"failed": f"more than {limit_s:.0f} s"}
@@ -85,7 +87,9 @@ def start_of_peak(device: str) -> int:
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
-    Path("/proc/self/clear_refs").write_text("5")
+    if sys.platform != "linux":
+        raise RecallkitError("the memory of a process can be measured on Linux alone")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _status("VmRSS")
 
 
@@ -96,6 +100,6 @@ def peak(device: str) -> int:
 
 def _status(name: str) -> int:
     """Read the bytes that Linux reports for this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     [line] = [line for line in lines if line.startswith(f"{name}:")]
     return int(line.split()[1]) * 1024

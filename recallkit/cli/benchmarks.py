@@ -1,34 +1,36 @@
 """The subcommand ``bench``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional
 
 from recallkit.cli.shared import latest_run, results_to_write, save_figure
+from recallkit.ranges import Range
 
 
 def bench(
     what: Positional[Literal["ranks", "step", "precision", "skipping", "search"]],
-    batch_sizes: tuple[int, ...] = (),
+    batch_sizes: Annotated[tuple[int, ...], Range(2, 2**24)] = (),
     methods: tuple[str, ...] = (),
     run: Path | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    threads: int = 2,
-    limit_s: float = 300,
-    limit_gb: float = 16,
+    threads: Annotated[int, Range(1, 1024)] = 2,
+    limit_s: Annotated[float, Range(1.0, 1e6)] = 300.0,
+    limit_gb: Annotated[float, Range(0.1, 1e5)] = 16.0,
     out: Path | None = None,
     project: bool = False,
 ) -> None:
     """Measure time, memory and precision.
 
-    - ranks: time and memory of each engine and of the baseline losses, with the ratio to the
-    matrix products that every method needs.
-    - step: a training step in chunks beside a plain one, and what kept graphs save. On the CPU
-    with the small network, on a GPU with ResNet-50 and ViT-B/16 at 224 px.
-    - precision: the error of each engine and of each rounding against float64.
-    - skipping: the share of the work that the engine `blocks` leaves out on the images of a run.
-    - search: the time of exact search beside that of its matrix products.
+    Benchmarks:
+      ranks      time and memory of each engine and of the baseline losses, with the ratio to the
+                 matrix products that every method needs
+      step       a training step in chunks beside a plain one, and what kept graphs save; on the
+                 CPU with the small network, on a GPU with ResNet-50 and ViT-B/16 at 224 px
+      precision  the error of each engine and of each rounding against float64
+      skipping   the share of the work that the engine `blocks` leaves out on the images of a run
+      search     the time of exact search beside that of its matrix products
 
     Prints a table. Stores the numbers and, for ranks and step, a figure.
 

@@ -9,6 +9,7 @@ from tyro.conf import Positional, arg
 
 from recallkit.cli.gallery import embed
 from recallkit.cli.shared import latest_run
+from recallkit.ranges import Range
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def evaluate(
     dataset: str = "",
     root: str = "",
     split: Split = "test",
-    ks: Annotated[tuple[int, ...] | None, arg(metavar="K [K ...]")] = None,
+    ks: Annotated[tuple[int, ...] | None, arg(metavar="K [K ...]"), Range(1, 10**9)] = None,
     whiten: Path | None = None,
     distractors: Path | None = None,
-    scales: tuple[float, ...] = (1.0, 2**-0.5, 0.5),
-    longest: int = 1024,
+    scales: Annotated[tuple[float, ...], Range(0.01, 100.0)] = (1.0, 2**-0.5, 0.5),
+    longest: Annotated[int, Range(0, 65_536)] = 1024,
     save: Path | None = None,
     on_bad_image: OnBadImage | None = None,
     device: str = "auto",

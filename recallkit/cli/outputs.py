@@ -1,4 +1,4 @@
-"""What ``train`` shows and leaves at the end: a table, two figures, a stored result."""
+"""The end of ``train``: a table, two figures, a stored result."""
 
 import shutil
 import sys
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 
 def print_result(result: dict[str, Any], folder: Path) -> None:
-    """Print the metrics on test classes, and the images that were left out."""
-    columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
-    print(metrics_table(result["test"], columns, title="test classes, %"))
+    """Print the metrics on test classes, if there are any, and the images that were left out."""
+    if "trained" in result["test"]:
+        columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
+        print(metrics_table(result["test"], columns, title="test classes, %"))
+    else:
+        print("there are no test classes: nothing was evaluated but the validation classes")
     print(f"trained in {result['seconds']:.0f} s; figures in {folder / 'figures'}")
     if result["skipped"]:
         print(f"{len(result['skipped'])} images could not be read and were left out:")

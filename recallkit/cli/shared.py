@@ -1,4 +1,4 @@
-"""What several subcommands share: parsing, the latest run, where results and figures go."""
+"""Helpers of several subcommands: parsing, the latest run, the places of results and figures."""
 
 import inspect
 import re
@@ -61,15 +61,15 @@ def _parser(function: Callable[..., Any], hints: dict[str, Any]) -> Callable[...
 
 def _with_range(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
     if is_dataclass(hint):
-        shown = _settings(hint)
+        shown = _settings(hint, parameter.default)
         return parameter.replace(annotation=shown, default=shown(**vars(parameter.default)))
     return parameter.replace(annotation=_shown(hint, parameter.default))
 
 
-def _settings(kind: Any) -> Any:
+def _settings(kind: Any, defaults: Any) -> Any:
     """Make a subclass of a dataclass that shows ranges in --help, and checks nothing itself."""
     hints = get_type_hints(kind, include_extras=True)
-    shown = {name: _shown(hint, "") for name, hint in hints.items()}
+    shown = {name: _shown(hint, getattr(defaults, name)) for name, hint in hints.items()}
     members = {"__annotations__": shown, "__post_init__": lambda self: None}
     return dataclass(frozen=True)(type(kind.__name__, (kind,), members))
 

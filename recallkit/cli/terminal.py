@@ -13,7 +13,7 @@ PLAIN = {
     **{"“": '"', "”": '"', "‘": "'", "’": "'", "█": "#"},
     **{"│": "|", "─": "-", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "├": "+", "┤": "+"},
 }
-"""What stands for a character in a terminal that has no such character."""
+"""Plain forms of characters, for terminals that have no such character."""
 
 
 def make_readable() -> None:

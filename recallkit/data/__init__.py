@@ -4,16 +4,19 @@
 ``glyphs``; ``benchmarks`` reads those of the literature; ``folder`` reads a folder of the user's.
 """
 
-from recallkit.constants import PIXEL_MEAN, PIXEL_STD
-from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
-from recallkit.data.catalogue import LOADERS, load
-from recallkit.data.emoji import load_emoji
-from recallkit.data.folder import load_folder
-from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
-from recallkit.data.image_files import ImageFiles, fit_image, read_image
-from recallkit.data.image_set import Images, ImageSet, Protocol, Splits
-from recallkit.data.prefetch import Reading
-from recallkit.data.transforms import TestTransform, TrainTransform, normalise, over_white
+from recallkit.errors import needs_extra
+
+with needs_extra("recallkit.data"):
+    from recallkit.constants import PIXEL_MEAN, PIXEL_STD
+    from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
+    from recallkit.data.catalogue import LOADERS, load
+    from recallkit.data.emoji import load_emoji
+    from recallkit.data.folder import load_folder
+    from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
+    from recallkit.data.image_files import ImageFiles, fit_image, read_image
+    from recallkit.data.image_set import Images, ImageSet, Protocol, Splits
+    from recallkit.data.prefetch import Reading
+    from recallkit.data.transforms import TestTransform, TrainTransform, normalise, over_white
 
 __all__ = [
     "BENCHMARKS",

@@ -1,4 +1,4 @@
-"""How long a sweep will take, by the speed of stored runs; nothing is trained or computed."""
+"""The duration of a sweep, by the speed of stored runs; nothing is trained or computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ import pandas as pd
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.prefetch import Reading
-from recallkit.experiments.plan import Stored, make_plan
+from recallkit.experiments.plan import Stored, make_plan, most_steps_beyond
 from recallkit.experiments.sweeps import Sweep
 from recallkit.training.environment import choose_device, environment
 
 # What decides the time of an image most, and what changes it too.
 _NETWORK = ["network", "frozen", "image_size", "precision"]
 _STEP = ["dataset", "embedding_dim", "simix", "loss", "batch_size", "per_class"]
+
+START_SECONDS = 5  # until the first step of a run: imports, data, network; measured on two cores
 
 
 def total_images(config: Config) -> int:
@@ -37,7 +39,7 @@ def _train_size(dataset: str, image_size: int, root: str) -> int:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long trainings will take.
+    """The duration of trainings.
 
     Attributes:
         seconds: of training, one at a time; evaluations and starts come on top.
@@ -51,7 +53,7 @@ class Duration:
 
 
 def duration(configs: Sequence[Config], runs: pd.DataFrame, device: str, threads: int) -> Duration:
-    """Say how long trainings will take, from stored runs of the same work on the same device.
+    """Return the duration of trainings, from stored runs of the same work on the same device.
 
     Where none did the very same work, the speed is that of all that trained the same network on
     images of the same size.
@@ -101,34 +103,42 @@ def describe_plan(
     plan = make_plan(sweep, Stored.of(runs))
     tuned = " × ".join(f"{len(v)} of {name.replace('_', ' ')}" for name, v in sweep.tuned.items())
     due = [*(run.config for run in plan.due), *plan.later]
+    beyond = most_steps_beyond(sweep, plan)
     lines = [
         f"{sweep.name}: {sweep.question}",
         f"{len(sweep.compared)} settings; each: tuning on validation classes over "
         f"{tuned or 'nothing'}, then {len(sweep.seeds)} seeds, measured once on test classes",
-        f"{len(plan.stored)} runs stored, {len(due)} due; one or two more wherever the best "
-        f"candidate is the first or last",
+        f"{len(plan.stored)} runs stored, {len(due)} due{_at_most(len(beyond))}",
     ]
     if sweep.note:
         lines.append(f"note: {sweep.note}")
     if due:
         here = environment(choose_device(device))
         count = here["threads"] if threads is None else threads
-        time = duration(due, runs, here["device"], count)
-        lines += _in_words(time, jobs, f"on {here['device']} with {say_threads(count)}")
+        times = [duration(configs, runs, here["device"], count) for configs in (due, beyond)]
+        starts = [START_SECONDS * len(configs) for configs in (due, beyond)]
+        lines += _in_words(times, starts, jobs, f"on {here['device']} with {say_threads(count)}")
     return "\n".join(lines)
 
 
-def _in_words(duration: Duration, jobs: int, where: str) -> list[str]:
-    lines = []
-    if duration.seconds:
-        source = "similar work" if duration.similar else "the same work"
+def _at_most(count: int) -> str:
+    return f", and at most {count} more where the best candidate is the first or last" * (count > 0)
+
+
+def _in_words(times: Sequence[Duration], starts: Sequence[int], jobs: int, where: str) -> list[str]:
+    """Describe two durations: of what is due, and of what may be added at the edges."""
+    (due, beyond), lines = times, []
+    if due.seconds:
+        source = "similar work" if due.similar else "the same work"
+        longest = as_time((due.seconds + beyond.seconds + sum(starts)) / jobs)
         lines.append(
-            f"about {as_time(duration.seconds / jobs)} of training with --jobs {jobs}, by the "
-            f"speed of stored runs of {source} {where}; evaluations and starts come on top"
+            f"about {as_time(due.seconds / jobs)} of training and {as_time(starts[0] / jobs)} of "
+            f"starts with --jobs {jobs}{f', at most {longest}' if beyond.seconds else ''}, by the "
+            f"speed of stored runs of {source} {where}; evaluations come on top"
         )
-    if duration.images:
+    if due.images:
         lines.append(
-            f"duration not known for {duration.images:,} images to train: no stored run trained "
+            f"duration not known for {due.images:,} images to train: no stored run trained "
             f"this network {where}"
         )
     return lines

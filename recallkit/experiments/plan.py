@@ -1,4 +1,4 @@
-"""Which runs a sweep needs, which are stored, and what comes next: decided from stored runs alone.
+"""The plan of a sweep: the runs it needs, those that are stored, and what comes next.
 
 For each compared setting, first its tuning: a run for each candidate, all with one seed that no
 final run has, judged by R@1 at the last evaluation on *validation* classes. Where the best
@@ -39,7 +39,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Stored:
-    """What earlier runs have left, by their keys; of all sweeps, since some share settings.
+    """Results of earlier runs, by their keys; of all sweeps, since some share settings.
 
     Attributes:
         tuning: R@1 at the last evaluation on validation classes; −∞ of a run that diverged.
@@ -76,7 +76,7 @@ def place(results: Path, sweep: Sweep, run: Run, diverged: bool = False) -> Path
 
 @dataclass(frozen=True)
 class Tuning:
-    """How far the tuning of one compared setting is.
+    """The state of the tuning of one compared setting.
 
     Attributes:
         setting: what is compared.
@@ -159,6 +159,16 @@ class Plan:
     stored: tuple[Run, ...]
     due: tuple[Run, ...]
     later: tuple[Config, ...]
+
+
+def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
+    """Return the runs that the tuning adds at most: wherever the best candidate is the outermost.
+
+    A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
+    """
+    widened = sum(_extended(values, 0) != values for values in sweep.tuned.values())
+    waiting = [tuning for tuning in plan.tunings if tuning.due]
+    return [tuning.config for tuning in waiting for _ in range(EXTENSIONS * widened)]
 
 
 def make_plan(sweep: Sweep, stored: Stored) -> Plan:

@@ -68,8 +68,8 @@ def comparison(
 ) -> dict[str, str]:
     """Make a Markdown table for each data set: what was published, and what was run here.
 
-    Every cell says what its number is, as :data:`LEGEND` explains. Below each method come the
-    stored runs that have its settings.
+    Every cell says what its number is, as :data:`LEGEND` explains. The stored runs that have the
+    settings of a method stand below it.
 
     Args:
         rows: of :func:`load_published`.

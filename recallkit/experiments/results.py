@@ -69,8 +69,8 @@ _FIRST = frozenset(
 def run_key(config: Config) -> str:
     """Return the name of a run: twelve hexadecimal digits of a hash of all its settings.
 
-    Neither the order of the fields nor 1 instead of 1.0 changes it, nor does a field that a later
-    version adds, as long as it has its default: the default does what was done before.
+    The order of the fields does not change it, and 1 counts as 1.0. A field that a later version
+    adds does not change it either, as long as it has its default, which does what was done before.
     """
     later = {f.name: f.default for f in fields(config) if f.name not in _FIRST}
     settings = {k: v for k, v in vars(config).items() if k not in later or v != later[k]}
@@ -227,7 +227,7 @@ def _row(run: StoredRun, row: Row) -> dict[str, Any]:
 
 
 def _end_of(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the last evaluations say; files of older versions name steps and images only there."""
+    """Read the last evaluations; files of older versions name steps and images only there."""
     if not history:
         return {}
     last, before = history[-1], history[-2] if len(history) > 1 else {}

@@ -55,7 +55,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """How a sweep is run.
+    """Options of the run of a sweep.
 
     Attributes:
         results: the folder where results are stored; by default yours (``$RECALLKIT_RESULTS``, or
@@ -151,7 +151,7 @@ def run_process(task: dict[str, Any], parent: Connection, log: Path) -> None:
     """
     if hasattr(os, "setsid"):  # so that a terminal's Ctrl-C does not reach it
         os.setsid()
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
     threading.Thread(target=_stop_with, args=(parent,), daemon=True).start()
     if task["threads"] is not None:
@@ -167,7 +167,7 @@ def run_process(task: dict[str, Any], parent: Connection, log: Path) -> None:
 
 def _stop_with(parent: Connection) -> None:
     parent.poll(None)  # nothing is ever sent: it is closed
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # Windows would end at once by os.kill
 
 
 class ProcessJob:
@@ -275,7 +275,9 @@ class _Session:
         if status == STOPPED:
             return "it was stopped, and the next session continues it"
         log = Path(f"{self.folder(run)}.log")
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        lines = (
+            log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        )
         last = [line for line in lines if line.strip()][-1:] or [f"it ended with status {status}"]
         return f"{last[0]} (all of it: {log})"
 
@@ -367,6 +369,7 @@ def _standing(plan: Plan) -> str:
 
 def _images_so_far(folder: Path) -> int:
     try:
-        return int(json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["images"])
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return int(json.loads(lines[-1])["images"])
     except (OSError, ValueError, IndexError, KeyError):
         return 0

@@ -34,7 +34,7 @@ class Interval(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How far one mean lies above another.
+    """A difference of two means, with its verdict.
 
     Attributes:
         change: after − before.
@@ -202,7 +202,7 @@ def contrast(
     """
     sweep = find_sweep(sweep) if isinstance(sweep, str) else sweep
     finals = sweep_runs(sweep, project_results() if runs is None else runs)
-    sides = [_with_values(sweep, finals, setting)["R@1"] for setting in (before, after)]
+    sides = [_runs_of(sweep, finals, setting)["R@1"] for setting in (before, after)]
     return compare(*sides)
 
 
@@ -220,7 +220,7 @@ def verdict(
     return contrast(sweep, before, after, runs).verdict
 
 
-def _with_values(sweep: Sweep, runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def _runs_of(sweep: Sweep, runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     if dict(setting) not in [sweep.values(compared) for compared in sweep.compared]:
         raise ValueError(
             f"sweep {sweep.name} compares no {dict(setting)}; name a value of each of "

@@ -24,7 +24,7 @@ class Sweep:
 
     Attributes:
         name: of its folder of results and of its figures.
-        question: what it is to answer, in a sentence.
+        question: that it answers, in a sentence.
         preset: where all other settings come from; looked up only when it is needed.
         compared: the compared settings, each as what it changes; they are run in this order.
         base: what all runs change of the preset.
@@ -150,7 +150,7 @@ def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
 
 
 def _sorted(values: Sequence[Any]) -> list[Any]:
-    """Numbers by size, sets of cut-offs by length, words as they were declared."""
+    """Sort numbers by size, sets of cut-offs by length; keep words as they were declared."""
     values = list(dict.fromkeys(values))
     if all(isinstance(value, tuple) for value in values):
         return sorted(values, key=lambda value: (len(value), value))
@@ -158,7 +158,7 @@ def _sorted(values: Sequence[Any]) -> list[Any]:
 
 
 def grid(**values: Sequence[Any]) -> tuple[Setting, ...]:
-    """Return every combination of values, the last name varying fastest."""
+    """Return every combination of values; the last name varies fastest."""
     return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
 
 

@@ -26,7 +26,7 @@ BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
 
 
 class Transform(Protocol):
-    """What turns a chunk of a batch into input of the network, with random amounts of the batch."""
+    """A map from a chunk of a batch to input of the network, with random amounts of the batch."""
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
         """Draw the random amounts of a batch: tensors with a row for each of ``count`` images."""

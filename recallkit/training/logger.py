@@ -1,4 +1,4 @@
-"""What a training writes while it runs: metrics.jsonl and, if asked for, TensorBoard's files."""
+"""The log of a training: metrics.jsonl and, if asked for, TensorBoard's files."""
 
 import json
 import warnings
@@ -28,7 +28,9 @@ class RunLog:
         self.folder = folder
         text = "".join(json.dumps(line) + "\n" for line in history)
         if history or (folder / "metrics.jsonl").exists():
-            write_atomically(folder / "metrics.jsonl", lambda path: path.write_text(text))
+            write_atomically(
+                folder / "metrics.jsonl", lambda path: path.write_text(text, encoding="utf-8")
+            )
         self.writer = _tensorboard(folder / "tensorboard", steps_done) if tensorboard else None
 
     def step(self, step: int, images: int, loss: float, peak_bytes: int | None) -> None:

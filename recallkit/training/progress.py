@@ -1,4 +1,4 @@
-"""What a training shows on the screen while it runs."""
+"""The screen while a training runs: a bar, or lines."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ def announce(text: str, shown: bool) -> None:
 
 
 class Progress:
-    """How far a training is: a bar on a terminal, elsewhere a line an evaluation.
+    """The progress of a training: a bar on a terminal, elsewhere a line an evaluation.
 
     The bar shows images a second, the time left, the loss, R@1 on the validation classes and the
     peak of memory. A file gets lines instead, because it would keep every state of a bar.

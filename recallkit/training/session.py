@@ -24,7 +24,7 @@ SAVE_SECONDS = 300.0  # the most work that a crash can cost
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What of a session the settings of the training do not say.
+    """Options of a session, which change no result.
 
     Attributes:
         resume: continue from the last state in the run folder.
@@ -42,7 +42,7 @@ class SessionOptions:
 
 
 class Watcher(Protocol):
-    """What is told of steps and evaluations."""
+    """An observer of steps and evaluations."""
 
     def step(self, step: int, images: int, loss: float, peak_bytes: int | None) -> None:
         """After each step: its number, its images, its loss, and the peak of memory so far."""

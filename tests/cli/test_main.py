@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -14,6 +15,7 @@ from recallkit.cli.course import lab_command
 from recallkit.cli.terminal import PLAIN, make_readable
 from recallkit.cli.training import train_command
 from recallkit.errors import MissingExtraError
+from recallkit.ranges import range_of
 
 COMMAND = [sys.executable, "-m", "recallkit"]
 
@@ -54,6 +56,25 @@ def test_help_has_examples_of_the_command(name, capsys):
     assert f"usage: recallkit {name}" in text
     assert f"Examples:\n  recallkit {name}" in text
     assert not re.findall(r"\b(?:look\w*|pictures?|sitting|peers?|anew|cards?|one's own)\b", text)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_numeric_flag_states_its_range_and_no_default_is_none(name, capsys):
+    """Beside written defaults; those of a training's settings say what None means."""
+    function = function_of(name)
+    hints = get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters:
+        if {int, float} & {hints[parameter], *parts(hints[parameter])}:
+            assert range_of(hints[parameter]) is not None, f"--{parameter} of {name}"
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    assert "(default: None)" not in capsys.readouterr().out
+    assert "(default: )" not in capsys.readouterr().out
+
+
+def parts(hint):
+    """All types in an annotation."""
+    return {get_origin(hint), *get_args(hint), *(p for a in get_args(hint) for p in parts(a))}
 
 
 def test_the_overview_and_the_version_load_neither_torch_nor_tyro():

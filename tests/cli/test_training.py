@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from recallkit import cli, config
+from recallkit import cli, config, data
 from recallkit.cli.training import preset_in
 from recallkit.files import file_name
 from recallkit.training.run_folder import read_config
@@ -142,6 +142,12 @@ def test_a_bad_setting_is_one_line_with_its_flag(toy, failing, tmp_path):
     message = failing("train", "--store", "../elsewhere/mine")
     assert message.endswith("--store must be a file's name, such as '-elsewhere-mine'")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_without_test_classes_is_printed(toy, toy_splits, monkeypatch, capsys):
+    monkeypatch.setitem(data.LOADERS, "emoji", toy_splits.without_test)
+    cli.main(["train", "--out", "a"])
+    assert "there are no test classes" in capsys.readouterr().out
 
 
 def test_options_without_effect_are_refused(toy, failing):

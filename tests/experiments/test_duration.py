@@ -91,7 +91,7 @@ def test_a_dry_run_says_what_is_due_and_how_long(tmp_path):
     assert lines[3] == "note: A note."
     seconds = {size: [10.0, 11.0, *[1010.0] * 3] for size in (64, 128)}  # the tuning has seed 1000
     expected = sum(sum(values) / len(values) for values in seconds.values()) / 2
-    assert lines[4].startswith(f"about {as_time(expected)} of training with --jobs 2")
+    assert f"{as_time(expected)} of training and 5 s of starts with --jobs 2, by" in lines[4]
     assert "of the same work" in lines[4]
     assert len(lines) == 5
     [*_, last] = describe_plan(SWEEP, runs, device="cpu", threads=99).splitlines()
@@ -100,11 +100,25 @@ def test_a_dry_run_says_what_is_due_and_how_long(tmp_path):
     assert len(describe_plan(SWEEP, done, device="cpu").splitlines()) == 4
 
 
+def test_edges_are_counted_where_the_tuning_is_not_done(tmp_path):
+    where = environment(torch.device("cpu"))
+    here = {"device": where["device"], "threads": 1}
+    runs = made_up_runs(
+        tmp_path, SWEEP, lambda c: 0.5, lacks=lambda c: c.batch_size == 64, others=lambda c: here
+    )
+    lines = describe_plan(SWEEP, runs, device="cpu", threads=1).splitlines()
+    assert lines[2] == (
+        "6 runs stored, 6 due, and at most 2 more where the best candidate is the first or last"
+    )
+    assert "of training and 30 s of starts with --jobs 1, at most " in lines[4]
+    assert "of similar work" in lines[4]
+
+
 def test_the_command_computes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cli.main(["ablate", "ten-minutes", "--dry-run", "--device", "cpu"])
     shown = capsys.readouterr().out
-    assert "0 runs stored, 18 due" in shown
+    assert "0 runs stored, 18 due, and at most 6 more where the best candidate is" in shown
     assert list(tmp_path.iterdir()) == []
 
 

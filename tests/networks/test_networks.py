@@ -295,7 +295,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"not weights")
     for name, message in {
         "other.pth": "lacks",
-        "list.pth": "cannot be read",
+        "list.pth": "holds no weights",
         "broken.pth": "cannot be read",
         "broken.safetensors": "cannot be read",
         "missing.pth": "no file of weights",
