@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recallkit.gallery import ClassRecall, Confusion, DuplicateGroup, Index, SearchResult
 
 MOST_GROUPS = 50  # that are printed; --json and --csv have all
+TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # of the text around them
 MOST_BAD = 10  # bad images that are named
 
 
@@ -36,9 +37,11 @@ def say_bad(problems: Sequence[str]) -> None:
 
 
 def one_line(text: str) -> str:
-    """Escape control characters and ends of lines, as Python writes them."""
+    """Escape control characters, ends of lines and turns of direction, as Python writes them."""
     return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in ENDS_LINE else c
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in ENDS_LINE or unicodedata.bidirectional(c) in TURNS
+        else c
         for c in text
     )
 

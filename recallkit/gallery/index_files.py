@@ -152,6 +152,8 @@ def _checked(path: Path, values: dict[str, Any]) -> Index:
     lengths = {len(values[name]) for name in _COLUMNS if name in values}
     if embeddings.ndim != 2 or embeddings.dtype != np.float32 or lengths != {number}:
         raise RecallkitError(f"{path} is damaged: its arrays do not belong together")
+    if not np.isfinite(embeddings).all():
+        raise RecallkitError(f"{path} is damaged: embeddings hold NaN or infinity")
     labels = values.get("labels", np.full(number, ""))
     return Index(
         torch.from_numpy(np.array(embeddings)),

@@ -76,7 +76,7 @@ class TrainedRun:
         return ImageFiles(list(paths), side, fit, margin, reading=reading)
 
     def _square(self) -> tuple[int, Literal["crop", "contain"], float]:
-        """Side, fit and margin of the squares: a benchmark's are cropped, others are shown whole."""
+        """Side, fit and margin of the squares: those of benchmarks are cropped, others whole."""
         if self.config.dataset in BENCHMARKS:
             return self.config.image_size, "crop", MARGIN
         data = read_data(self.folder)
