@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from recallkit.gallery import load
     from recallkit.large_batch import LargeBatchStep
     from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
-    from recallkit.metrics import metrics_of_neighbours, retrieval_metrics, search
+    from recallkit.metrics import (
+        measure_retrieval,
+        metrics_of_neighbours,
+        retrieval_metrics,
+        search,
+    )
     from recallkit.networks import build_network, freeze_batch_norm
     from recallkit.ranks import find_positives, relaxed_ranks
     from recallkit.sampling import ClassBalancedSampler
@@ -44,6 +49,7 @@ __all__ = [
     "load",
     "load_results",
     "load_run",
+    "measure_retrieval",
     "metrics_of_neighbours",
     "relaxed_ranks",
     "retrieval_metrics",
@@ -57,7 +63,12 @@ _CORE = {
     "recallkit.errors": ["RecallkitError"],
     "recallkit.large_batch": ["LargeBatchStep"],
     "recallkit.losses": ["RecallAtKLoss", "SmoothAPLoss", "soft_recall_at_k"],
-    "recallkit.metrics": ["metrics_of_neighbours", "retrieval_metrics", "search"],
+    "recallkit.metrics": [
+        "measure_retrieval",
+        "metrics_of_neighbours",
+        "retrieval_metrics",
+        "search",
+    ],
     "recallkit.ranks": ["find_positives", "relaxed_ranks"],
     "recallkit.sampling": ["ClassBalancedSampler"],
     "recallkit.simix": ["SimilarityMixup", "same_class_pairs"],

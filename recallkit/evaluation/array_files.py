@@ -182,4 +182,4 @@ def _dataset(path: Path, name: str) -> np.ndarray:
     import h5py  # pyright: ignore[reportMissingImports]
 
     with h5py.File(path, "r") as file:
-        return file[name][()]
+        return np.asarray(file[name])

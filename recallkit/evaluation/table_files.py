@@ -221,10 +221,10 @@ def _stored_lists(column: Any) -> Stored:
     """Describe a column of lists, one vector a row, without a Python list of each."""
     from pyarrow import compute  # pyright: ignore[reportMissingImports]
 
-    lengths = compute.list_value_length(column).unique().to_pylist()
+    lengths = compute.call_function("list_value_length", [column]).unique().to_pylist()
     if column.null_count or len(lengths) != 1:
         return Stored((len(column),), "lists of different lengths", "other", column.to_pylist)
-    flat = compute.list_flatten(column)
+    flat = compute.call_function("list_flatten", [column])
     shape = (len(column), lengths[0])
     return Stored(shape, str(flat.type), "float", lambda: flat.to_numpy().reshape(shape))
 
