@@ -111,8 +111,9 @@ class LengthCheck:
     the same rank, N/2. The recall@k loss of a batch of 256 is then 1, without a gradient.
 
     Only the longest embedding counts. So the virtual examples of SiMix, which are shorter than
-    their parents, cause no warning. The lengths are read at calls 1, 2, 4, 8, …, since reading
-    makes the host wait for the device; not in compiled code.
+    their parents, cause no warning. With a gallery, both must be too long, or both too short. The
+    lengths are read at calls 1, 2, 4, 8, …, since reading makes the host wait for the device; not
+    in compiled code.
 
     Args:
         temperature: τ.
@@ -123,13 +124,16 @@ class LengthCheck:
         self.temperature, self.least = temperature, least
         self.calls, self.warned = 0, False
 
-    def __call__(self, embeddings: Tensor) -> None:
-        """Look at (B, D) embeddings, if it is their turn."""
+    def __call__(self, queries: Tensor, gallery: Tensor) -> None:
+        """Look at queries (Q, D) and gallery (N, D), if it is their turn."""
         if torch.compiler.is_compiling() or self.warned:
             return
         self.calls += 1
         if self.calls & (self.calls - 1) == 0:
-            self._look(torch.linalg.vector_norm(embeddings.detach().float(), dim=1).max().item())
+            tensors = (queries,) if gallery is queries else (queries, gallery)
+            lengths = [torch.linalg.vector_norm(t.detach().float(), dim=1).max() for t in tensors]
+            shortest, longest = torch.stack(lengths).aminmax()
+            self._look(shortest.item() if shortest > 1 else min(1.0, longest.item()))
 
     def _look(self, longest: float) -> None:
         spread = longest**2 / self.temperature

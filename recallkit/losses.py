@@ -128,7 +128,7 @@ class RecallAtKLoss(nn.Module):
         given = Gallery(gallery, gallery_labels, itself)
         given = as_gallery(embeddings, given, (indices_tuple, ref_emb, ref_labels))
         task = ranking_task(embeddings, labels, *given, self.query_in_database)
-        self.check_lengths(embeddings)
+        self.check_lengths(task.queries, task.gallery)
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 
@@ -233,7 +233,7 @@ class SmoothAPLoss(nn.Module):
         given = Gallery(gallery, gallery_labels, itself)
         given = as_gallery(embeddings, given, (indices_tuple, ref_emb, ref_labels))
         task = ranking_task(embeddings, labels, *given)
-        self.check_lengths(embeddings)
+        self.check_lengths(task.queries, task.gallery)
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         among = task.ranks_among_positives(self.rank_temperature, self.engine)  # (Q', P)
         precision = torch.where(ranks.isfinite(), among / ranks, 0)

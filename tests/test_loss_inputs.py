@@ -172,6 +172,17 @@ def test_a_temperature_that_fits_the_lengths():
         SmoothAPLoss()(10 * unit(1), LABELS)
 
 
+def test_with_a_gallery_both_sides_must_be_long_or_short():
+    def call(queries, gallery):
+        RecallAtKLoss()(queries, LABELS, gallery, LABELS)
+
+    call(10 * unit(1), unit(2))  # the similarities of one query to unit vectors are such
+    call(unit(1), 0.1 * unit(2))
+    for scale in (0.1, 10):
+        with pytest.warns(RuntimeWarning, match=f"lengths up to {scale}, not 1"):
+            call(scale * unit(1), scale * unit(2))
+
+
 def test_virtual_examples_are_shorter_and_cause_no_warning():
     embeddings = torch.cat([unit(1, 12), -unit(1, 12)])
     mixed, labels = SimilarityMixup()(embeddings, torch.zeros(24, dtype=torch.int64))

@@ -120,8 +120,9 @@ def _query_loss(loss: Loss, row: Tensor, label: Tensor, gallery_labels: Tensor) 
 
 
 def _has_references(loss: Loss) -> bool:
-    """True if the loss names its gallery as pytorch-metric-learning does."""
-    return "ref_emb" in inspect.signature(getattr(loss, "forward", loss)).parameters
+    """True if the loss names its gallery as pytorch-metric-learning does, and in no other way."""
+    names = inspect.signature(getattr(loss, "forward", loss)).parameters
+    return "ref_emb" in names and "gallery" not in names
 
 
 def sphere_gradient(loss: Loss, embeddings: Tensor, labels: Tensor) -> Tensor:
