@@ -106,13 +106,17 @@ def _first_that_fits(value: Any, hints: tuple[Any, ...], limits: Range | None) -
 
 
 def _number_in(value: Any, kind: type[int] | type[float], limits: Range | None) -> int | float:
-    of_kind = isinstance(value, Integral if kind is int else Real)
-    _need(value, of_kind and not isinstance(value, bool))
+    _need(value, _is_number(value, kind))
     try:
         number = int(value) if kind is int else float(value)
     except OverflowError:  # a whole number beyond all floats
         raise _UnfitError from None
     return _need(number, math.isfinite(number) if limits is None else number in limits)
+
+
+def _is_number(value: Any, kind: type[int] | type[float]) -> bool:
+    of_kind = isinstance(value, Integral if kind is int else Real)
+    return of_kind and not isinstance(value, bool)
 
 
 def _need(value: Any, holds: bool) -> Any:
