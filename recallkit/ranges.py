@@ -106,13 +106,17 @@ def _first_that_fits(value: Any, hints: tuple[Any, ...], limits: Range | None) -
 
 
 def _number_in(value: Any, kind: type[int] | type[float], limits: Range | None) -> int | float:
-    number = Integral if kind is int else Real
-    _need(value, isinstance(value, number) and not isinstance(value, bool))
+    _need(value, _is_number(value, kind))
     try:
-        value = kind(value)
+        number = int(value) if kind is int else float(value)
     except OverflowError:  # a whole number beyond all floats
         raise _UnfitError from None
-    return _need(value, math.isfinite(value) if limits is None else value in limits)
+    return _need(number, math.isfinite(number) if limits is None else number in limits)
+
+
+def _is_number(value: Any, kind: type[int] | type[float]) -> bool:
+    of_kind = isinstance(value, Integral if kind is int else Real)
+    return of_kind and not isinstance(value, bool)
 
 
 def _need(value: Any, holds: bool) -> Any:
@@ -150,8 +154,8 @@ def _between(limits: Range) -> str:
 
 def _shown(value: Any) -> str:
     """Return a value as Python writes it, cut where it is long."""
-    is_numpys = isinstance(value, Real) and hasattr(value, "item")
-    return reprlib.repr(value.item() if is_numpys else value)
+    of_numpy = getattr(value, "item", None) if isinstance(value, Real) else None
+    return reprlib.repr(value if of_numpy is None else of_numpy())
 
 
 def _number(value: float) -> str:

@@ -213,7 +213,7 @@ def confusions(
     workers: Workers = 0,
     device: str = "auto",
 ) -> None:
-    """Show the classes that are found worst, and what they are taken for.
+    """Show the classes found worst, and what they are taken for.
 
     Each image is searched among all others. The first table has the classes with the lowest R@1,
     the second the pairs of classes of which the first is taken most often for the second: the share

@@ -41,7 +41,9 @@ def call(function: Callable[..., Any], name: str, arguments: list[str]) -> None:
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
-    return hint(**vars(value)) if is_dataclass(hint) else checked(name, value, hint)
+    if is_dataclass(value):
+        return hint(**vars(value))  # which checks itself
+    return checked(name, value, hint)
 
 
 def _parser(function: Callable[..., Any], hints: dict[str, Any]) -> Callable[..., dict[str, Any]]:

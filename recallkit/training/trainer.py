@@ -19,6 +19,7 @@ from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
+from recallkit.ranges import SettingError
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.simix import SimilarityMixup
 from recallkit.training.batches import Batches
@@ -89,7 +90,8 @@ class Training:
         steps_done: so far.
 
     Raises:
-        ValueError: if ``config.frozen`` is set and ``images`` are no features, or the reverse; if
+        ValueError: if every k of the loss is larger than a batch that the classes can fill; if
+            ``config.frozen`` is set and ``images`` are no features, or the reverse; if
             a baseline loss is to be trained in several processes.
     """
 
@@ -113,6 +115,7 @@ class Training:
             self.labels, config.batch_size, config.per_class, config.seed
         )
         self.batch_size = sampler.batch_size
+        _check_ks(config, self.batch_size)
         self.steps = count_steps(config, self.batch_size, len(sampler))
         self._make_optimizer()
         self.gradient = self._make_gradient(transform)
@@ -255,6 +258,16 @@ class Training:
             "scheduler": self.scheduler,
             "scaler": self.scaler,
         }
+
+
+def _check_ks(config: Config, batch_size: int) -> None:
+    """Refuse cut-offs that all ranks of the batches are below: few classes fill small batches."""
+    if config.loss.startswith("recall@k") and min(config.ks) > batch_size:
+        raise SettingError(
+            "ks",
+            f"must hold a k of at most {batch_size}, the largest batch that these classes fill, "
+            f"not {config.ks}",
+        )
 
 
 def _inputs(config: Config, images: Images, device: torch.device) -> tuple[Images, Transform]:

@@ -476,3 +476,13 @@ def test_settings_of_another_version_are_named(run, tmp_path):
 def test_unknown_device():
     with pytest.raises(RecallkitError, match="there is no device 'abacus'"):
         choose_device("abacus")
+
+
+@pytest.mark.filterwarnings("ignore:a batch of .* cannot be filled")
+def test_ks_beyond_the_batch_that_the_classes_fill_are_refused(toy_splits):
+    """Ten classes in groups of four fill batches of 40: with k = 64 alone the loss would be 0."""
+    config = replace(CONFIG, batch_size=128, images=1280, ks=(64, 128))
+    with pytest.raises(ValueError, match="--ks must hold a k of at most 40, the largest batch"):
+        Training(config, toy_splits.train, torch.device("cpu"))
+    Training(replace(config, ks=(40, 64)), toy_splits.train, torch.device("cpu"))
+    Training(replace(config, loss="smooth-ap"), toy_splits.train, torch.device("cpu"))
