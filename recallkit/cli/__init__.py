@@ -48,7 +48,7 @@ COMMANDS = {
     "confusions": Command(
         "gallery",
         "confusions",
-        "Show the classes that are found worst, and what they are taken for.",
+        "Show the classes found worst, and what they are taken for.",
     ),
     "runs": Command("sweeps", "list_runs", "Show the runs of a folder side by side."),
     "ablate": Command("sweeps", "ablate", "Compare settings by a protocol: tune, train, test."),
