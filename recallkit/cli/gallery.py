@@ -197,7 +197,7 @@ def duplicates(
 
     if json and csv:
         raise ValueError("--json and --csv exclude each other")
-    index = _index_of(what, run, "all", on_bad_image, workers, device)
+    index = _index_of(what, run, None, "all", on_bad_image, workers, device)
     groups = gallery.duplicate_groups(index, threshold)
     show = print_json if json else print_csv if csv else print_duplicates
     show(values_of_duplicates(groups, index, threshold))
@@ -237,7 +237,8 @@ def confusions(
     """
     from recallkit import gallery, metrics
 
-    index = _index_of(what, run, split, on_bad_image, workers, device)
+    index = _index_of(what, run, split, "test", on_bad_image, workers, device)
+    index = _with_classes(index)
     labels = index.numbers()
     similarities, neighbours = metrics.search(index.embeddings, k=1, distance="cosine")
     recalls = gallery.recall_per_class(labels, neighbours)
@@ -293,23 +294,35 @@ def _index_of(
     what: Path | None,
     run: Path | None,
     split: Split | None,
+    usual: Split,
     on_bad_image: OnBadImage | None,
     workers: int,
     device: str,
 ) -> "Index":
-    """Return the embeddings of a run's images, of a folder, or of an index file."""
-    from recallkit.gallery import load_trained_run
+    """Return the embeddings of a folder, of an index file, or of a split of a run's images."""
+    from recallkit.gallery import load_trained_run, read_index
 
     is_run = what is not None and (what / "config.json").is_file()
     if is_run and run is not None:
         raise ValueError(f"--run is for a folder of images, and {what} is a run itself")
     gallery, run = (None, what) if is_run else (what, run)
-    chosen = split or ("all" if gallery is not None else "test")
-    plan, folder = _plan(gallery, run, chosen, "", "")
-    if plan.index is not None:
-        return plan.index
+    if gallery is not None and split is not None:
+        raise ValueError(f"--split chooses images of a run, and {gallery} is none")
+    if gallery is not None and not gallery.is_dir():
+        return read_index(gallery)
+    plan, folder = _plan(gallery, run, "all" if gallery else split or usual, "", "")
     options = _embedding(folder, gallery is None, on_bad_image, workers)
     return _open(load_trained_run(folder, device), plan, options).index
+
+
+def _with_classes(index: "Index") -> "Index":
+    """Leave out images without a class, and say how many."""
+    labelled = [row for row, label in enumerate(index.labels) if label]
+    if 0 < len(labelled) < len(index):
+        missing = len(index) - len(labelled)
+        say(f"{missing:,} of {len(index):,} images have no class, and are left out")
+        return index.rows(labelled)
+    return index
 
 
 def _figures(out: Path | None, folder: Path, queries: Sequence[Path], json: bool) -> Sequence[Path]:
