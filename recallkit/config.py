@@ -291,6 +291,19 @@ PRESETS: dict[str, Config] = {
         simix=False,  # no better with it in sweep batch-size-frozen, which chose the batch too
         learning_rate=4e-3,
     ),
+    "photos": Config(  # a folder of the user's; chosen on validation classes of several folders
+        dataset="photos",  # a folder of that name, unless --dataset names another
+        network="packaged/efficientnet_lite0",
+        pretrained=True,
+        frozen=True,
+        views=2,
+        image_size=160,
+        batch_size=256,
+        chunk_size=4096,
+        epochs=10,
+        simix=False,
+        learning_rate=1e-3,
+    ),
     "emoji-finetuned": Config(  # the whole of that backbone is trained: two minutes on two cores
         network="packaged/efficientnet_lite0",
         pretrained=True,

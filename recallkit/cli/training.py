@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,35 +21,67 @@ if TYPE_CHECKING:
     from recallkit.data.prefetch import Reading
 
 DEFAULT_PRESET = "emoji"
+FOLDER_PRESET = "photos"  # of images of the user's
 
 
 def train(arguments: list[str]) -> None:
     """Train as ``arguments`` say."""
-    call(train_command(preset_in(arguments)), "train", arguments)
+    preset = preset_in(arguments)
+    call(train_command(preset, defaults_of(preset, arguments)), "train", arguments)
 
 
 def preset_in(arguments: Sequence[str]) -> str:
     """Return the preset in ``arguments``. It comes first: its settings are the others' defaults.
 
+    Without ``--preset`` a run on images of the user's takes that for photographs.
+
     Raises:
         ValueError: if there is no preset of that name.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(
-        "--preset", nargs="?", default=DEFAULT_PRESET, const=DEFAULT_PRESET
-    )  # tyro wants a name
-    preset = parser.parse_known_args(arguments)[0].preset
+    default = FOLDER_PRESET if _names_own_images(arguments) else DEFAULT_PRESET
+    preset = _flag(arguments, "preset", default)
     if preset not in PRESETS:
         hint = did_you_mean(preset, PRESETS) or f"known presets are: {', '.join(PRESETS)}"
         raise ValueError(f"there is no preset {preset!r}; {hint}")
     return preset
 
 
-def train_command(chosen: str) -> Callable[..., None]:
+def defaults_of(preset: str, arguments: Sequence[str]) -> Config:
+    """Return the settings of a preset, without its epochs where ``--images`` gives the length.
+
+    Raises:
+        SettingError: if ``--epochs`` would leave ``--images`` without effect.
+    """
+    images, epochs = (_flag(arguments, name) for name in ("images", "epochs"))
+    if images is None or not PRESETS[preset].epochs:
+        return PRESETS[preset]
+    if epochs not in (None, "0"):
+        raise SettingError("images", "has no effect with --epochs: leave one of them out")
+    return replace(PRESETS[preset], epochs=0, milestones=())
+
+
+def _names_own_images(arguments: Sequence[str]) -> bool:
+    """Tell whether a run begins on a folder or list file of the user's."""
+    dataset = _flag(arguments, "dataset")
+    if dataset is None or _flag(arguments, "resume") or not Path(dataset).expanduser().exists():
+        return False
+    from recallkit.data.catalogue import own_source
+
+    return own_source(dataset) is not None
+
+
+def _flag(arguments: Sequence[str], name: str, default: str | None = None) -> str | None:
+    """Return the value of a flag in ``arguments``; the default if it is not there, or empty."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{name}", nargs="?", default=default, const=default)  # tyro wants one
+    return getattr(parser.parse_known_args(arguments)[0], name)
+
+
+def train_command(chosen: str, defaults: Config | None = None) -> Callable[..., None]:
     """Make the subcommand ``train`` with the preset ``chosen`` as its defaults."""
 
     def train(
-        config: Config = PRESETS[chosen],
+        config: Config = defaults or PRESETS[chosen],
         preset: Literal[tuple(PRESETS)] = chosen,  # type: ignore[valid-type]
         out: Path | None = None,
         resume: Path | None = None,
@@ -71,11 +104,11 @@ def train_command(chosen: str) -> Callable[..., None]:
           recallkit train
           recallkit train --batch-size 512 --learning-rate 0.002 --out runs/large
           recallkit train --preset emoji-frozen       (a head on pretrained features, in seconds)
-          recallkit train --dataset ~/my-images       (one sub-folder a class)
+          recallkit train --dataset ~/my-images       (one sub-folder a class; preset photos)
           recallkit train --dataset list.csv          (columns path and label)
           recallkit train --resume runs/large
           recallkit train --resume runs/mine --dataset /new/place/of/my-images
-          recallkit train --dataset ~/photos --image-size 224 --workers 8 --on-bad-image skip
+          recallkit train --dataset ~/photos --workers 8 --on-bad-image skip
           recallkit train --chunk-size auto --keep-graphs-gb 20 --precision bfloat16
           torchrun --nproc-per-node=8 -m recallkit train     (a GPU for each process)
           recallkit train --preset sop-resnet50 --root ~/data/Stanford_Online_Products
@@ -84,7 +117,8 @@ def train_command(chosen: str) -> Callable[..., None]:
 
         Args:
             config: every setting of the training.
-            preset: a named set of settings; flags change single ones.
+            preset: a named set of settings; flags change single ones. The default: "photos" for
+                images of your own, else "emoji".
             out: the run folder. The default: runs/DATASET-TIME.
             resume: continue the run in this folder, with its own settings; --dataset or --root
                 say where its images are now.
@@ -127,6 +161,8 @@ def _train(
     folder = resume or out or _new_folder(config, first)
     if first:  # before what takes seconds to load
         what = f"preset {preset}" if resume is None else "resumed"
+        if resume is None and preset == FOLDER_PRESET:
+            what += " (a head on pretrained features; --preset NAME for others)"
         print(f"{what}, run folder {folder}", flush=True)
     from recallkit.training import read_config, train
     from recallkit.training.run_folder import reading_of_run

@@ -17,7 +17,7 @@ from recallkit.data.image_set import Images
 from recallkit.data.memory import fits_into_memory
 from recallkit.data.opening import opened
 from recallkit.data.pixels import decoded, over_white
-from recallkit.data.prefetch import DecodedChunks, Reading
+from recallkit.data.prefetch import DecodedChunks, Reading, decoded_batches
 from recallkit.data.squares import Squares, in_square
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
@@ -162,6 +162,21 @@ class ImageFiles:
         for images, chunk in zip(whole.split(500), self.split(500), strict=False):
             images.copy_(chunk)
         return whole.to(device)
+
+    def readable(self) -> list[int]:
+        """Decode every file once; return the places of those that are whole images.
+
+        Raises:
+            BadImageError: if a file cannot be read, and such files are not to be skipped.
+        """
+        chunks = [list(chunk.tolist()) for chunk in torch.arange(len(self)).split(500)]
+        read = decoded_batches(self, chunks, self.reading)
+        with tqdm(total=len(self), desc="checking images", delay=2, leave=False) as bar:
+            kept: list[int] = []
+            for chunk, (places, _) in zip(chunks, read, strict=True):
+                kept += places
+                bar.update(len(chunk))
+        return kept
 
     def _read_or_skip(self, index: int) -> Tensor:
         try:

@@ -99,7 +99,10 @@ class ImageSet:
 
     def of_classes(self, classes: Tensor) -> "ImageSet":
         """Choose the images whose label is among ``classes`` (any shape, int64), order kept."""
-        keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
+        return self.of_rows(torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1))
+
+    def of_rows(self, keep: Tensor) -> "ImageSet":
+        """Choose the images at these places, (M,) int64; searches of the protocol are left out."""
         return ImageSet(
             images=self.images[keep],
             labels=self.labels[keep],

@@ -152,7 +152,7 @@ def example_images(run: TrainedRun, dataset: str = "", root: str = "") -> Tensor
     """
     try:
         test = data_of_run(run.folder, dataset, root).test
-        chosen = test.images[: _EXAMPLES]
+        chosen = test.images[:_EXAMPLES]
         if isinstance(chosen, ImageFiles):
             chosen = run.files(chosen.paths, Reading())
         images = flattened(chosen.to("cpu"))

@@ -141,7 +141,8 @@ def _classes(report: Report, table: str) -> str:
     rows = "".join(
         f"<tr><td>{shown(report.names[one.label])}</td>"
         f'<td class="number">{one.images:,}</td><td class="number">{_percent(one.recall[1])}</td>'
-        f'<td class="bar"><div><div style="width: {100 * one.recall[1]:.1f}%"></div></div></td></tr>\n'
+        f'<td class="bar"><div><div style="width: {100 * one.recall[1]:.1f}%"></div></div></td>'
+        f"</tr>\n"
         for one in report.classes[:MOST_CLASSES]
     )
     more = len(report.classes) - MOST_CLASSES

@@ -79,7 +79,6 @@ def feature_splits(
 
     Raises:
         RecallkitError: if images or weights cannot be read.
-        ValueError: if unreadable images of files are to be skipped.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(config.seed)
@@ -91,6 +90,23 @@ def feature_splits(
         validation=plain_features(network, splits.validation, side, progress),
         test=plain_features(network, test, side, progress) if len(test) else test,
     )
+
+
+def without_unreadable(splits: Splits) -> Splits:
+    """Leave out files that are no whole images, where such are to be skipped.
+
+    Each file is decoded once for it. Without this a white square would stand in their place.
+    """
+    sets = {name: getattr(splits, name) for name in ("train", "validation", "test")}
+    return replace(splits, **{name: _readable(images) for name, images in sets.items()})
+
+
+def _readable(images: ImageSet) -> ImageSet:
+    files = images.images
+    if not isinstance(files, ImageFiles) or files.reading.on_bad_image == "raise":
+        return images
+    kept = files.readable()
+    return images if len(kept) == len(images) else images.of_rows(torch.tensor(kept))
 
 
 def plain_features(
@@ -159,11 +175,6 @@ def _fingerprint(images: Images) -> str:
             hashed.update((chunk[:, :1] if grey else chunk).numpy().tobytes())
         return hashed.hexdigest()
     assert isinstance(images, ImageFiles)
-    if images.reading.on_bad_image == "skip":
-        raise ValueError(
-            "frozen cannot be combined with skipping images that are decoded batch by batch: "
-            "leave out --on-bad-image skip, or for a folder --workers"
-        )
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in images.paths]
     rest = (images.side, images.fit, images.margin, images.boxes)
     return _digest([str(stats), str(rest)])

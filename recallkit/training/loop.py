@@ -27,7 +27,7 @@ from recallkit.training.checkpoint import remove_states
 from recallkit.training.claim import claimed
 from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import choose_device, environment, peak_memory
-from recallkit.training.frozen_features import feature_splits
+from recallkit.training.frozen_features import feature_splits, without_unreadable
 from recallkit.training.progress import announce
 from recallkit.training.run_folder import (
     begin_run,
@@ -142,6 +142,7 @@ def _train(
     options: _Options,
 ) -> dict[str, Any]:
     shown = options.session.progress
+    splits = without_unreadable(splits) if config.frozen else splits
     inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
     announce(f"building the network {config.network}", shown)
     training = Training(config, inputs.train, device, processes, options.session.reading)

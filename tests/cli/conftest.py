@@ -17,8 +17,9 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_preset(monkeypatch):
-    """Make the default preset one of two steps, and return its settings."""
-    monkeypatch.setitem(config.PRESETS, "emoji", SMALL)
+    """Make the default presets ones of two steps, and return their settings."""
+    for name in ("emoji", "photos"):
+        monkeypatch.setitem(config.PRESETS, name, SMALL)
     return SMALL
 
 

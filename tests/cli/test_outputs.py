@@ -1,13 +1,14 @@
 """What ``train`` prints and draws, whatever names the images have and whatever goes wrong."""
 
 import os
+from pathlib import Path
 
 import pytest
 from helpers.user_names import NAMES
 from PIL import Image
 
 from recallkit import cli, plots
-from recallkit.cli.outputs import warning_without
+from recallkit.cli.outputs import print_result, warning_without
 
 
 def file_name(name):
@@ -26,6 +27,42 @@ def strange_folder(tmp_path, small_preset):
             image = Image.new("RGB", (8, 8), (9 * c, 80 * i, 0))
             image.save(tmp_path / "images" / name / f"{i} {name[:99]}.png".strip())
     return tmp_path / "images"
+
+
+def test_images_of_ones_own_take_pretrained_features(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "cache"))
+    for c in range(8):
+        (tmp_path / "mine" / f"class{c}").mkdir(parents=True)
+        for i in range(4):
+            image = Image.new("RGB", (40, 40), (30 * c, 200 - 20 * c, 10 * i))
+            image.save(tmp_path / "mine" / f"class{c}" / f"{i}.png")
+    (tmp_path / "mine" / "class0" / "5.png").write_text("403 Forbidden")
+    flags = "--out run --image-size 32 --device cpu --on-bad-image skip --workers 1 --batch-size 8"
+    cli.main(["train", "--dataset", "mine", *flags.split()])
+    text = capsys.readouterr().out
+    assert text.startswith(
+        "preset photos (a head on pretrained features; --preset NAME for others)"
+    )
+    for row in ("pixels", "features", "untrained", "trained"):
+        assert f"| {row} " in text
+    assert "1 images could not be read" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ({"pixels": 0.1, "features": 0.764, "trained": 0.741}, "(R@1 74.1) is behind the features"),
+        ({"pixels": 0.1, "features": 0.7, "trained": 0.7}, ""),
+        ({"pixels": 0.41, "trained": 0.093}, "is behind the pixels alone (41.0)"),
+        ({"pixels": 0.41, "trained": 0.42}, ""),
+    ],
+)
+def test_a_network_behind_what_needs_no_training_says_so(rows, line, capsys):
+    test = {name: {"R@1": value} for name, value in rows.items()}
+    print_result({"test": test, "seconds": 1.0, "skipped": []}, Path("run"))
+    text = capsys.readouterr().out
+    assert ("behind" in text) == bool(line)
+    assert line in text
 
 
 def test_a_training_on_strange_names_draws_its_figures(strange_folder, capsys, tmp_path):

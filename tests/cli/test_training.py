@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from recallkit import cli, config, data
-from recallkit.cli.training import preset_in
+from recallkit.cli.training import defaults_of, preset_in
+from recallkit.config import PRESETS
 from recallkit.files import file_name
+from recallkit.ranges import SettingError
 from recallkit.training.run_folder import read_config
 
 
@@ -66,10 +68,31 @@ def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):
         (["--seed", "3", "--preset=sop-resnet50", "--root", "x"], "sop-resnet50"),
         (["--preset"], "emoji"),  # the parser proper complains
         (["--presets", "glyphs"], "emoji"),
+        (["--dataset", "glyphs"], "emoji"),
+        (["--dataset", "nowhere"], "emoji"),  # the loader complains
+        (["--dataset", "mine"], "photos"),
+        (["--seed", "1", "--dataset=mine"], "photos"),
+        (["--dataset", "mine.csv"], "photos"),
+        (["--dataset", "mine", "--preset", "emoji-finetuned"], "emoji-finetuned"),
+        (["--dataset", "mine", "--resume", "run"], "emoji"),  # it goes on with its own settings
+        (["--dataset", "sop"], "emoji"),  # a benchmark, though there is a folder of that name
     ],
 )
-def test_the_preset_among_the_arguments(arguments, preset):
+def test_the_preset_among_the_arguments(arguments, preset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "sop"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "mine.csv").write_text("path,label\n")
     assert preset_in(arguments) == preset
+
+
+def test_a_number_of_images_takes_the_place_of_the_epochs_of_a_preset():
+    assert defaults_of("photos", ["--images", "640"]) == replace(PRESETS["photos"], epochs=0)
+    assert defaults_of("sop-resnet50", ["--images=640"]).milestones == ()
+    assert defaults_of("photos", ["--epochs", "3"]) == PRESETS["photos"]
+    assert defaults_of("emoji", ["--images", "640", "--epochs", "3"]) == PRESETS["emoji"]
+    with pytest.raises(SettingError, match="--images has no effect with --epochs"):
+        defaults_of("photos", ["--images", "640", "--epochs", "3"])
 
 
 def test_the_preset_sets_the_defaults_of_the_help(capsys):
