@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from recallkit.errors import RecallkitError, needs_extra
+from recallkit.evaluation.array_files import open_npz
+from recallkit.evaluation.table_files import open_parquet
 from recallkit.files import write_atomically
 from recallkit.gallery.index import MEASURE, Index
 
@@ -104,9 +106,9 @@ def _write_npz(path: Path, values: dict[str, Any]) -> None:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as archive:
-        wanted = [name for name in (*_COLUMNS, *_SINGLE) if name in archive.files]
-        values = {name: archive[name] for name in wanted}
+    content = open_npz(path)
+    wanted = [name for name in (*_COLUMNS, *_SINGLE) if name in content]
+    values = {name: np.asarray(content[name].read()) for name in wanted}
     return {name: v.item() if v.ndim == 0 else v for name, v in values.items()}
 
 
@@ -127,15 +129,13 @@ def _write_parquet(path: Path, values: dict[str, Any]) -> None:
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
-    with needs_extra("reading .parquet"):
-        from pyarrow import parquet
-    table = parquet.read_table(path)
-    lists = table["embedding"].combine_chunks()
-    values: dict[str, Any] = {"embeddings": lists.values.to_numpy().reshape(len(lists), -1)}
-    for name, column in _COLUMNS.items():
-        if name != "embeddings" and column in table.column_names:
-            values[name] = np.array(table[column].to_pylist())
-    return values | {name: table[name][0].as_py() for name in _SINGLE if name in table.column_names}
+    content = open_parquet(path)
+    values = {
+        name: np.asarray(content[column].read())
+        for name, column in _COLUMNS.items()
+        if column in content
+    }
+    return values | {name: content[name].read()[0] for name in _SINGLE if name in content}
 
 
 def _checked(path: Path, values: dict[str, Any]) -> Index:
