@@ -36,7 +36,8 @@ MACHINE_PATH = re.compile(
 )
 PROGRESS = re.compile(  # a bar, or a line that a training announces
     r"\d+%\||\d+it \[|^step \d+ of \d+: |^training: \d+ steps|^loading the images of "
-    r"|^building the network |^features of .*: reading|^evaluating test images: "
+    r"|^reading [\d,]+ images of |^used [\d,]+ images of |^building the network "
+    r"|^features of .*: reading|^evaluating test images: "
 )
 THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 320, 30_000
 

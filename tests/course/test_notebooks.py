@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -130,6 +131,19 @@ def test_all_that_a_training_announces_is_progress(tmp_path, toy_splits, capsys)
     train(config, tmp_path / "run", splits=toy_splits, device="cpu")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) >= 4
+    assert [line for line in lines if not stored_form.PROGRESS.search(line)] == []
+
+
+def test_all_that_a_training_on_a_folder_announces_is_progress(tmp_path, capsys):
+    for number in range(24):
+        place = tmp_path / "images" / f"class {number // 3}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (10 * number, 0, 0)).save(place / f"{number}.png")
+    config = Config(images=16, batch_size=4, evaluations=2, image_size=16, embedding_dim=4)
+    config = replace(config, dataset=str(tmp_path / "images"))
+    train(config, tmp_path / "run", device="cpu")
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("used 24 images of 8 classes") for line in lines)
     assert [line for line in lines if not stored_form.PROGRESS.search(line)] == []
 
 
