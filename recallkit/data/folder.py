@@ -1,6 +1,6 @@
 """The user's own images, from a folder or a list file to the splits that a training takes."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import torch
@@ -14,7 +14,14 @@ from recallkit.data.prefetch import Reading
 from recallkit.data.split import PARTS, hold_out_validation, split_classes
 from recallkit.errors import RecallkitError
 
-__all__ = ["assign_parts", "list_images", "load_folder", "read_splits"]
+__all__ = [
+    "assign_parts",
+    "classes_of",
+    "list_images",
+    "load_folder",
+    "note_on_known",
+    "read_splits",
+]
 
 FEWEST_CLASSES = 6  # three for test; of the other three, two for training and one for validation
 FEWEST_TO_TRAIN = 3  # in a train folder: two for training and one for validation
@@ -50,7 +57,8 @@ def load_folder(
     images = list_images(source, reading)
     parts = assign_parts(images, seed)
     _check_pairs(images, parts)
-    return read_splits(images, parts, side, reading)
+    tested, trained = (classes_of(images, parts, part) for part in ("test", "train"))
+    return read_splits(images, parts, side, reading, note_on_known(tested, trained))
 
 
 def list_images(source: Path, reading: Reading) -> ImageList:
@@ -164,22 +172,23 @@ def read_splits(
         **sets,
         source=str(images.source),
         left_out=(*images.left_out, *([f"{bad:,} that cannot be read"] if bad else [])),
-        notes=(*images.notes, *_shared(images, parts), *notes),
+        notes=(*images.notes, *notes),
     )
 
 
-def _shared(images: ImageList, parts: Sequence[str]) -> list[str]:
-    """Say whether training and test images show the same classes."""
-    classes = {
-        part: {n for n, own in zip(images.classes, parts, strict=True) if own == part}
-        for part in PARTS
-    }
-    count = len(classes["train"] & classes["test"])
+def classes_of(images: ImageList, parts: Sequence[str], part: str) -> set[str]:
+    """Gather the classes of the images that ``parts`` assigns to ``part``."""
+    return {name for name, own in zip(images.classes, parts, strict=True) if own == part}
+
+
+def note_on_known(tested: Set[str], trained: Set[str]) -> list[str]:
+    """Say whether classes that are tested have trained: a sentence, or none."""
+    count = len(tested & trained)
     if not count:
         return []
     return [
-        f"{count:,} of {len(classes['test']):,} test classes are training classes, too: the test "
-        f"is of new images of known classes, not of unseen classes"
+        f"{count:,} of {len(tested):,} test classes are training classes, too: for them the test is "
+        f"of new images of known classes, not of unseen classes"
     ]
 
 
