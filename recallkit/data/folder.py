@@ -187,8 +187,8 @@ def note_on_known(tested: Set[str], trained: Set[str]) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} of {len(tested):,} test classes are training classes, too: for them the test is "
-        f"of new images of known classes, not of unseen classes"
+        f"{count:,} of {len(tested):,} test classes are training classes, too: for them the test "
+        f"is of new images of known classes, not of unseen classes"
     ]
 
 

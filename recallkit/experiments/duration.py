@@ -18,7 +18,7 @@ from recallkit.training.environment import choose_device, environment
 _NETWORK = ["network", "frozen", "image_size", "precision"]
 _STEP = ["dataset", "embedding_dim", "simix", "loss", "batch_size", "per_class"]
 
-START_SECONDS = 5  # until the first step of a run: imports, data, network; measured on two cores
+START_SECONDS = 5  # until the first step of a run: imports, data, network; seen on two cores
 
 
 def total_images(config: Config) -> int:

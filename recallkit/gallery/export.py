@@ -19,7 +19,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from recallkit import __version__
 from recallkit.data.image_files import ImageFiles
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
@@ -121,7 +120,7 @@ def describe_run(run: TrainedRun) -> dict[str, Any]:
     files = run.files([], Reading())
     result = read_json(run.folder / "result.json")
     return {
-        "recallkit": __version__,
+        "recallkit": version("recallkit"),
         "run": run.folder.absolute().name,
         "identity": run.identity,
         "commit": str(result.get("commit", "")),
