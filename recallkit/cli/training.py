@@ -39,7 +39,7 @@ def preset_in(arguments: Sequence[str]) -> str:
         ValueError: if there is no preset of that name.
     """
     default = FOLDER_PRESET if _names_own_images(arguments) else DEFAULT_PRESET
-    preset = _flag(arguments, "preset", default)
+    preset = _flag(arguments, "preset") or default
     if preset not in PRESETS:
         hint = did_you_mean(preset, PRESETS) or f"known presets are: {', '.join(PRESETS)}"
         raise ValueError(f"there is no preset {preset!r}; {hint}")
@@ -70,10 +70,10 @@ def _names_own_images(arguments: Sequence[str]) -> bool:
     return own_source(dataset) is not None
 
 
-def _flag(arguments: Sequence[str], name: str, default: str | None = None) -> str | None:
-    """Return the value of a flag in ``arguments``; the default if it is not there, or empty."""
+def _flag(arguments: Sequence[str], name: str) -> str | None:
+    """Return the value of a flag in ``arguments``; None if it is not there, or without a value."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(f"--{name}", nargs="?", default=default, const=default)  # tyro wants one
+    parser.add_argument(f"--{name}", nargs="?")  # tyro complains of a value that is missing
     return getattr(parser.parse_known_args(arguments)[0], name)
 
 

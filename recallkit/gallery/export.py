@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -222,9 +223,10 @@ def _write_torch(pipeline: nn.Module, side: int, metadata: str, path: Path) -> E
 
 def _write_onnx(pipeline: nn.Module, side: int, metadata: str, path: Path) -> Embed:
     with needs_extra("an export as ONNX", "export"):
-        import onnx  # noqa: F401, what torch would miss is told here
-        import onnxruntime
-        import onnxscript  # noqa: F401
+        # Optional, so a type checker may not find them. What torch would miss is told here.
+        import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
+        import onnxruntime  # pyright: ignore[reportMissingImports]
+        import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
     with redirect_stdout(io.StringIO()):  # torch tells its steps
         program = torch.onnx.export(
             _traced(pipeline, side),
