@@ -14,6 +14,7 @@ import torch
 
 from recallkit.config import Config
 from recallkit.data.catalogue import is_known, kept_side
+from recallkit.data.folder import classes_of, note_on_known
 from recallkit.data.image_set import Splits
 from recallkit.data.listing import ImageList, canonical_name, quoted
 from recallkit.data.prefetch import OnBadImage, Reading
@@ -192,10 +193,11 @@ def _parts_of_own(images: ImageList, data: RunData) -> tuple[list[str], list[str
             part = "validation" if name in held_out else ""
             new |= {name} - held_out
         parts.append(part)
-    left = (
-        f"the run was not trained on {len(new):,} train classes ({quoted(sorted(new))}): left out"
-    )
-    return parts, [left] if new else []
+    notes = note_on_known(classes_of(images, parts, "test"), trained)
+    if new:
+        names = quoted(sorted(new))
+        notes.append(f"the run was not trained on {len(new):,} train classes ({names}): left out")
+    return parts, notes
 
 
 def _changes(

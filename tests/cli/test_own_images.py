@@ -98,6 +98,13 @@ def test_one_class_cannot(run, tmp_path, image_folder, failing):
     assert "at least two are needed" in failing("evaluate", "mine", "--dataset", "few")
 
 
+def test_a_split_without_images(run, tmp_path, image_folder, failing):
+    shutil.copytree(image_folder / "class 0", tmp_path / "few" / "other")
+    message = failing("evaluate", "mine", "--dataset", "few", "--split", "train")
+    assert "images of 0 classes" in message
+    assert "--split all" in message
+
+
 def test_a_run_remembers_what_it_skipped(image_folder, capsys, failing):
     for c in range(12):
         (image_folder / f"class {c}" / "bad.jpg").write_text("<html>403</html>")

@@ -150,6 +150,11 @@ def test_splits_of_the_users_own_stay(tmp_path):
     after = load_data_of_run(tmp_path / "run")
     assert names(after) == names(before)
     assert "not trained on 1 train classes ('new'): left out" in after.describe()
+    trained, tested = set(before.train.class_names.values()), names(before)["test"]
+    known = f"{len(trained & tested)} of 5 test classes are training classes, too"
+    assert known in before.describe()
+    for split in (None, "test"):
+        assert known in load_data_of_run(tmp_path / "run", split=split).describe()
 
 
 def old_split(count):

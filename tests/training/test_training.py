@@ -61,7 +61,7 @@ def stop_after(monkeypatch, steps):
 def test_a_run_leaves_its_folder(run, tmp_path):
     result = run()
     folder = tmp_path / "run"
-    files = {"config.json", "metrics.jsonl", "result.json"}
+    files = {"config.json", "data.json", "metrics.jsonl", "result.json"}
     files |= {"weights.safetensors", "best.safetensors", "data.json"}
     assert {path.name for path in folder.iterdir()} == files
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
