@@ -469,11 +469,13 @@ class LargeBatchStep:
 
 def _as_tensors(labels: Any, gallery_labels: Any) -> tuple[Tensor, Tensor | None]:
     """Return labels as tensors: those that are none are made canonical, together."""
-    names = {"labels": labels, "gallery_labels": gallery_labels}
-    given = {name: value for name, value in names.items() if value is not None or name == "labels"}
+    given = {"labels": labels}
+    if gallery_labels is not None:
+        given["gallery_labels"] = gallery_labels
     if not all(isinstance(value, Tensor) and value.ndim > 0 for value in given.values()):
-        given = dict(zip(given, canonical_labels(given), strict=True))
-    return given["labels"], given.get("gallery_labels")
+        labels, *others = canonical_labels(given)
+        return labels, others[0] if others else None
+    return labels, gallery_labels
 
 
 def _refuse_batch_norm(network: nn.Module) -> None:

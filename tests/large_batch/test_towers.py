@@ -157,6 +157,26 @@ def test_what_is_missing_is_named():
         mixing(QUERIES, LABELS, QUERIES, LABELS)
 
 
+@pytest.mark.parametrize(
+    "convert", [list, lambda x: x.numpy().astype("uint64"), lambda x: [f"{i}" for i in x]]
+)
+def test_labels_of_other_kinds(convert):
+    towers = Tower(6), Tower(5)
+    twins = copy.deepcopy(towers)
+    for tower, kind in ((towers, convert), (twins, lambda x: x)):
+        step = LargeBatchStep(tower[0], LOSS, 4, gallery_network=tower[1])
+        step(QUERIES, kind(LABELS), GALLERY, kind(GALLERY_LABELS))
+        step(QUERIES, kind(LABELS))
+    for ours, theirs in zip(towers, twins, strict=True):
+        close(ours, theirs)
+
+
+def test_labels_that_are_none_are_named():
+    for wrong in (None, 3, "x", torch.tensor(3.0)):
+        with pytest.raises(ValueError, match="labels must be"):
+            LargeBatchStep(Tower(6), LOSS, 4)(QUERIES, wrong)
+
+
 @pytest.fixture
 def one_process(tmp_path):
     store = dist.FileStore(str(tmp_path / "store"), 1)
