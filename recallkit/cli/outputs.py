@@ -25,7 +25,7 @@ def print_result(result: dict[str, Any], folder: Path) -> None:
         print(metrics_table(result["test"], columns, title="test classes, %"))
     else:
         print("there are no test classes: nothing was evaluated but the validation classes")
-    if behind := _behind(result["test"]):
+    if behind := _behind(result["test"], result["config"]):
         print(behind)
     print(f"trained in {result['seconds']:.0f} s; figures in {folder / 'figures'}")
     if result["skipped"]:
@@ -33,22 +33,30 @@ def print_result(result: dict[str, Any], folder: Path) -> None:
         print("\n".join(f"  {problem}" for problem in result["skipped"]))
 
 
-def _behind(test: dict[str, dict[str, float]]) -> str:
+def _behind(test: dict[str, dict[str, float]], config: dict[str, Any]) -> str:
     """Say if the trained network retrieves worse than what needs no training; else ""."""
     others = {name: test.get(name, {}).get("R@1", 0.0) for name in ("features", "pixels")}
     name, best = max(others.items(), key=lambda item: item[1])
     trained = test.get("trained", {}).get("R@1", best)
     if trained >= best:
         return ""
-    remedy = {
-        "features": "it has learned its few classes by heart: train fewer --epochs, or with more "
-        "classes",
-        "pixels": "train for more --images, or start from pretrained weights: --preset photos",
-    }[name]
+    name = "pretrained features" if name == "features" else name
     return (
         f"the trained network (R@1 {100 * trained:.1f}) is behind the {name} alone "
-        f"({100 * best:.1f}), which need no training: {remedy}"
+        f"({100 * best:.1f}), which need no training: {_remedy(name, config)}"
     )
+
+
+def _remedy(ahead: str, config: dict[str, Any]) -> str:
+    """Say what to change if ``ahead`` is ahead of the trained network."""
+    length = "--epochs" if config["epochs"] else "--images"
+    if ahead == "pixels":
+        return f"train for more {length}, or start from pretrained weights: --preset photos"
+    if config["frozen"]:
+        return (
+            f"the head has learned its few classes by heart. Take fewer {length}, or more classes"
+        )
+    return f"take a lower --learning-rate or fewer {length}, or train the head alone: --frozen"
 
 
 def store_result(folder: Path, name: str, target: Path) -> None:

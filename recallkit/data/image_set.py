@@ -53,6 +53,22 @@ class Protocol:
     ks: tuple[int, ...] = (1, 2, 4, 8)
     searches: Mapping[str, tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
+    def of_rows(self, keep: Tensor, count: int) -> "Protocol":
+        """Return the protocol of the images at the places ``keep``, of ``count`` images."""
+        new = torch.full((count,), -1)
+        new[keep] = torch.arange(len(keep))
+
+        def moved(places: Tensor) -> Tensor:
+            return new[places][new[places] >= 0]
+
+        return replace(
+            self,
+            searches={
+                name: (moved(queries), None if gallery is None else moved(gallery))
+                for name, (queries, gallery) in self.searches.items()
+            },
+        )
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -98,17 +114,24 @@ class ImageSet:
         return f"{name} ({self.sources[index]})" if self.sources else name
 
     def of_classes(self, classes: Tensor) -> "ImageSet":
-        """Choose the images whose label is among ``classes`` (any shape, int64), order kept."""
-        return self.of_rows(torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1))
+        """Choose the images whose label is among ``classes`` (any shape, int64), order kept.
+
+        Searches of the protocol are left out.
+        """
+        keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
+        return replace(self, protocol=Protocol(self.protocol.ks)).of_rows(keep)
 
     def of_rows(self, keep: Tensor) -> "ImageSet":
-        """Choose the images at these places, (M,) int64; searches of the protocol are left out."""
+        """Choose the images at these places, (M,) int64, each at most once.
+
+        The searches of the protocol go on with those of their images that are kept.
+        """
         return ImageSet(
             images=self.images[keep],
             labels=self.labels[keep],
             class_names={c: self.class_names[c] for c in self.labels[keep].unique().tolist()},
             sources=tuple(self.sources[i] for i in keep.tolist()) if self.sources else (),
-            protocol=Protocol(self.protocol.ks),
+            protocol=self.protocol.of_rows(keep, len(self)),
             groups=None if self.groups is None else self.groups[keep],
         )
 

@@ -11,6 +11,7 @@ Embedding takes far longer than the metrics. To use embeddings twice, embed once
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import reduce
 
 import torch
@@ -23,6 +24,7 @@ from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.transforms import TestTransform, normalise
 from recallkit.errors import RecallkitError
 from recallkit.metrics import Distance, Retrieval, measure_retrieval
+from recallkit.networks import RetrievalNetwork
 
 SCALES = (1.0, 2**-0.5, 0.5)  # those of Radenović et al., 2018
 
@@ -48,6 +50,23 @@ def embed(network: nn.Module, images: Images, image_size: int, *, batch_size: in
     chunks = tqdm(images.split(batch_size), desc="embedding", leave=False, delay=2)
     with _evaluation_mode(network) as device:
         return torch.cat([network(transform(chunk.to(device))).float() for chunk in chunks])
+
+
+def embed_features(network: RetrievalNetwork, images: ImageSet, image_size: int) -> ImageSet:
+    """Compute the features that the head of a network takes: pooling(backbone(x)).
+
+    Args:
+        network: as for :func:`embed`.
+        images: N images, as tensor or files.
+        image_size: side of the square that the network sees, in pixels.
+
+    Returns:
+        The images as features (N, 1, C) float32 on the network's device.
+        :func:`evaluate_features` measures them as they are, :func:`evaluate` with the head.
+    """
+    before_head = nn.Sequential(network.scale, network.backbone, network.pooling)
+    features = embed(before_head, images.images, image_size)
+    return replace(images, images=features[:, None])
 
 
 @torch.no_grad()
@@ -136,7 +155,7 @@ def evaluate_pixels(images: ImageSet, image_size: int, ks: Sequence[int] = ()) -
 
 
 def evaluate_features(images: ImageSet) -> dict[str, float]:
-    """Compute the metrics of the features of a frozen backbone themselves, by their cosine."""
+    """Compute the metrics of the features of a backbone themselves, by their cosine."""
     features = torch.cat([_first_view(chunk) for chunk in images.images.split(_CHUNK)])
     return evaluate_embeddings(F.normalize(features, dim=1), images)
 

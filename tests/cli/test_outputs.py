@@ -48,21 +48,39 @@ def test_images_of_ones_own_take_pretrained_features(tmp_path, monkeypatch, caps
     assert "1 images could not be read" in text
 
 
+BEHIND = {"pixels": 0.1, "features": 0.764, "trained": 0.741}
+
+
 @pytest.mark.parametrize(
-    ("rows", "line"),
+    ("rows", "settings", "line"),
     [
-        ({"pixels": 0.1, "features": 0.764, "trained": 0.741}, "(R@1 74.1) is behind the features"),
-        ({"pixels": 0.1, "features": 0.7, "trained": 0.7}, ""),
-        ({"pixels": 0.41, "trained": 0.093}, "is behind the pixels alone (41.0)"),
-        ({"pixels": 0.41, "trained": 0.42}, ""),
+        (BEHIND, {"frozen": True, "epochs": 9}, "(R@1 74.1) is behind the pretrained features"),
+        (BEHIND, {"frozen": True, "epochs": 9}, "alone (76.4), which need no training: the head"),
+        (BEHIND, {"frozen": True, "epochs": 9}, "Take fewer --epochs, or more classes"),
+        (BEHIND, {"frozen": True, "epochs": 0}, "Take fewer --images, or more classes"),
+        (BEHIND, {"frozen": False, "epochs": 0}, "train the head alone: --frozen"),
+        ({"pixels": 0.1, "features": 0.7, "trained": 0.7}, {}, ""),
+        ({"pixels": 0.41, "trained": 0.093}, {}, "is behind the pixels alone (41.0)"),
+        ({"pixels": 0.41, "trained": 0.093}, {"epochs": 3}, "train for more --epochs"),
+        ({"pixels": 0.8, "features": 0.7, "trained": 0.75}, {}, "behind the pixels alone (80.0)"),
+        ({"pixels": 0.41, "trained": 0.42}, {}, ""),
+        ({}, {}, ""),
     ],
 )
-def test_a_network_behind_what_needs_no_training_says_so(rows, line, capsys):
+def test_a_network_behind_what_needs_no_training_says_so(rows, settings, line, capsys):
     test = {name: {"R@1": value} for name, value in rows.items()}
-    print_result({"test": test, "seconds": 1.0, "skipped": []}, Path("run"))
+    config = {"frozen": False, "epochs": 0} | settings
+    print_result({"test": test, "config": config, "seconds": 1.0, "skipped": []}, Path("run"))
     text = capsys.readouterr().out
     assert ("behind" in text) == bool(line)
     assert line in text
+
+
+def test_searches_without_recall_are_behind_nothing(capsys):
+    test = {name: {"medium mAP": 0.5} for name in ("pixels", "features", "trained")}
+    config = {"frozen": False, "epochs": 0}
+    print_result({"test": test, "config": config, "seconds": 1.0, "skipped": []}, Path("run"))
+    assert "behind" not in capsys.readouterr().out
 
 
 def test_a_training_on_strange_names_draws_its_figures(strange_folder, capsys, tmp_path):

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from recallkit.config import Config
 from recallkit.data import load
 from recallkit.data.image_files import ImageFiles
-from recallkit.data.image_set import ImageSet
+from recallkit.data.image_set import ImageSet, Protocol
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
@@ -31,7 +32,11 @@ from recallkit.training import (
     train,
     trainer,
 )
-from recallkit.training.frozen_features import DrawnView, augmented_features
+from recallkit.training.frozen_features import (
+    DrawnView,
+    augmented_features,
+    without_unreadable,
+)
 from recallkit.training.run_folder import read_weights
 
 CPU = torch.device("cpu")
@@ -129,19 +134,58 @@ def test_computing_features_leaves_random_numbers_alone(toy_splits, cache):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_features_of_files_are_those_of_their_pixels(toy_splits, tmp_path, cache):
-    from PIL import Image
-
+@pytest.fixture
+def files(toy_splits, tmp_path):
+    """Write the validation images; return them as files."""
     images = toy_splits.validation
     paths = [tmp_path / f"{i}.png" for i in range(len(images))]
     for path, pixels in zip(paths, images.images, strict=True):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    files = ImageSet(ImageFiles(paths, 16), images.labels, images.class_names)
-    found = [plain_features(network_of(), part, 32).images for part in (files, images)]
+    return ImageSet(ImageFiles(paths, 16), images.labels, images.class_names)
+
+
+def test_features_of_files_are_those_of_their_pixels(toy_splits, files, cache):
+    found = [
+        plain_features(network_of(), part, 32).images for part in (files, toy_splits.validation)
+    ]
     torch.testing.assert_close(*found)
-    skipping = ImageFiles(paths, 16, reading=Reading(on_bad_image="skip"))
-    with pytest.raises(ValueError, match=r"skipping.*leave out --on-bad-image skip"):
-        plain_features(network_of(), replace(files, images=skipping), 32)
+
+
+def test_files_that_cannot_be_read_are_left_out_of_every_part_and_search(toy_splits, files):
+    files.images.paths[5].write_bytes(b"403 Forbidden")
+    reading = Reading(on_bad_image="skip")
+    searches = {
+        "": (torch.tensor([5, 0, 6]), torch.tensor([1, 5, 7])),
+        "all": (torch.arange(9), None),
+    }
+    part = replace(
+        files,
+        images=ImageFiles(files.images.paths, 16, reading=reading),
+        protocol=Protocol((1, 3), searches),
+        groups=torch.arange(16),
+    )
+    kept = without_unreadable(replace(toy_splits, validation=part, test=part))
+    assert kept.train is toy_splits.train
+    for images in (kept.validation, kept.test):
+        assert [path.stem for path in images.images.paths] == [str(i) for i in range(16) if i != 5]
+        assert images.labels.tolist() == [v for i, v in enumerate(part.labels.tolist()) if i != 5]
+        assert images.groups.tolist() == [i for i in range(16) if i != 5]
+        assert images.protocol.ks == (1, 3)
+        found = {
+            name: [side if side is None else images.groups[side].tolist() for side in sides]
+            for name, sides in images.protocol.searches.items()
+        }
+        assert found == {"": [[0, 6], [1, 7]], "all": [[0, 1, 2, 3, 4, 6, 7, 8], None]}
+    [problem] = reading.bad
+    assert "5.png" in problem
+
+
+def test_files_of_which_none_can_be_read(toy_splits, files):
+    for path in files.images.paths:
+        path.write_bytes(b"")
+    skipping = ImageFiles(files.images.paths, 16, reading=Reading(on_bad_image="skip"))
+    kept = without_unreadable(replace(toy_splits, test=replace(files, images=skipping)))
+    assert len(kept.test) == 0
 
 
 # The cache
@@ -282,6 +326,21 @@ def test_a_run_measures_what_its_weights_do_on_images(run, tmp_path, toy_splits)
     cosine = torch.nn.functional.normalize(pooled, dim=1)
     expected = evaluate_embeddings(cosine, toy_splits.test)
     assert result["test"]["features"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_pretrained_network_that_is_trained_whole_is_compared_with_its_features(
+    run, tmp_path, toy_splits
+):
+    settings = {"network": "packaged/efficientnet_lite0", "pretrained": True, "batch_size": 8}
+    whole = replace(CONFIG, frozen=False, images=8, evaluations=1, **settings)
+    test = run("whole", whole)["test"]
+    assert list(test) == ["pixels", "features", "untrained", "trained"]
+    frozen = run("frozen", replace(whole, frozen=True, views=1))["test"]
+    for row in ("features", "untrained"):  # before any training they are the same network
+        assert test[row] == pytest.approx(frozen[row], abs=1e-6)
+    assert test["features"] != test["untrained"]
+    random = replace(whole, network="timm/test_resnet", pretrained=False)
+    assert list(run("random", random)["test"]) == ["pixels", "untrained", "trained"]
 
 
 def test_without_baselines_the_run_is_the_same(run, tmp_path):
