@@ -172,7 +172,7 @@ def duplicates(
     """List the images that are there twice: copies and near-duplicates.
 
     Copies are files of the same content. Near-duplicates are images whose embeddings have at least
-    a certain cosine: crops, other sizes, other compression, shots in a row. Images that are joined
+    a certain cosine: other sizes, other compression, shots in a row. Images that are joined
     by such pairs are one group. Groups across classes come first: one of their labels is wrong, or
     a test image is known from the training.
 

@@ -21,6 +21,12 @@ __all__ = [
 ]
 
 THRESHOLD = 0.95
+"""The smallest cosine of near-duplicates.
+
+At 0.95 a network trained on emoji finds 96 to 100 % of unseen drawings that were compressed, halved
+in size, turned by 3° or made brighter, and takes 1 % of other drawings for copies. Crops need less.
+"""
+
 MOST_PAIRS = 2_000_000  # nobody reads more, and a network that has collapsed would find all N²/2
 
 _FIRST_K = 16  # neighbours that are searched first: most images have fewer near-duplicates
