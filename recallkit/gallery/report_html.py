@@ -3,15 +3,16 @@
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from torch import Tensor
 
 from recallkit.gallery.report import Report, WorstCase
 from recallkit.gallery.thumbnails import data_url
 
-__all__ = ["GENERATOR", "report_page", "shown"]
+__all__ = ["is_report", "report_page", "shown"]
 
-GENERATOR = '<meta name="generator" content="recallkit report">'  # an own page may be replaced
+_GENERATOR = '<meta name="generator" content="recallkit report">'
 
 MOST_CLASSES, MOST_PAIRS, MOST_GROUPS, MOST_OF_GROUP = 50, 10, 12, 6  # that the page shows
 
@@ -85,7 +86,7 @@ def report_page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
+{_GENERATOR}
 <title>{shown(title)}</title>
 <style>{_STYLE}</style>
 </head>
@@ -94,6 +95,12 @@ def report_page(
 {"".join(sections)}</body>
 </html>
 """
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a page of :func:`report_page`."""
+    with path.open("rb") as file:
+        return _GENERATOR.encode() in file.read(1000)
 
 
 def shown(name: str) -> str:
