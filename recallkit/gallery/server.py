@@ -220,7 +220,8 @@ class _Upload(_Handler):
         try:
             found = await self.site.in_thread(self.site.search_upload, b"".join(self.parts))
         except RecallkitError as error:
-            self.answer({"error": str(error)}, 400)
+            text = str(error)
+            self.answer({"error": text[:1].upper() + text[1:]}, 400)
         else:
             self.answer(found)
 

@@ -22,17 +22,19 @@ function image(source) {
 }
 
 function name(item) {
-  const parts = [element('span', 'path', item.path)];
-  if (item.class) parts.unshift(element('span', 'class', item.class));
-  parts.forEach(part => { part.dir = 'auto'; });
-  return parts;
+  const inside = item.class && item.path.startsWith(`${item.class}/`);
+  const path = element('span', 'path', inside ? item.path.slice(item.class.length + 1) : item.path);
+  path.dir = 'ltr';
+  const label = element('span', 'class', item.class);
+  label.dir = 'auto';
+  return item.class ? [label, path] : [path];
 }
 
 function result(item) {
   const button = element('button', '');
   button.type = 'button';
   button.dataset.row = item.row;
-  button.title = 'Search on with this image';
+  button.title = `${item.path}: search on with this image`;
   button.append(image(`image/${item.row}`),
                 element('span', 'similarity', item.similarity.toFixed(3)), ...name(item));
   button.onclick = () => { location.hash = `image-${item.row}`; };
