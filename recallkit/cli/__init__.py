@@ -50,12 +50,8 @@ COMMANDS = {
         "confusions",
         "Show the classes found worst, and what they are taken for.",
     ),
-    "report": Command(
-        "pages", "report", "Tell what a run does well and badly, as one HTML page with images."
-    ),
-    "serve": Command(
-        "pages", "serve", "Search with images in the browser: drop one, see the nearest, click on."
-    ),
+    "report": Command("pages", "report", "Tell what a run does well and badly, as one HTML page."),
+    "serve": Command("pages", "serve", "Search with images in the browser."),
     "export": Command("pages", "export", "Write a run as one file for programs without recallkit."),
     "runs": Command("sweeps", "list_runs", "Show the runs of a folder side by side."),
     "ablate": Command("sweeps", "ablate", "Compare settings by a protocol: tune, train, test."),

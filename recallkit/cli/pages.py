@@ -69,7 +69,7 @@ def report(
     workers: Workers = 0,
     device: str = "auto",
 ) -> None:
-    """Tell what a run does well and badly, as one HTML page with images.
+    """Tell what a run does well and badly, as one HTML page.
 
     Metrics, recall per class, the classes that are confused most, the worst cases, nearly the same
     images in different classes, and what was left out. Measured on test classes alone, which the
@@ -128,9 +128,11 @@ def serve(
     workers: Workers = 0,
     device: str = "auto",
 ) -> None:
-    """Search with images in the browser: drop one, see the nearest, click on.
+    """Search with images in the browser.
 
-    Only this computer can open the page, at 127.0.0.1. Ctrl-C ends it.
+    Drop an image, paste or choose one: the page shows the nearest of the gallery, with similarity
+    and class. A click on one of them searches on with it. Only this computer can open the page, at
+    127.0.0.1. Ctrl-C ends it.
 
     Examples:
       recallkit serve                                    (the images of the latest run)

@@ -28,7 +28,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from recallkit.data.image_files import read_image, read_photograph
@@ -266,12 +265,13 @@ def listen(site: SearchSite, port: int = 0) -> tuple[HTTPServer, str]:
         RecallkitError: if the port is taken.
     """
     try:
-        sockets = bind_sockets(port, ADDRESS, socket.AF_INET)
+        opened = socket.create_server((ADDRESS, port))
     except OSError as error:
         raise RecallkitError(
             f"port {port} of {ADDRESS} cannot be used ({error.strerror}): choose another --port"
         ) from error
-    port = sockets[0].getsockname()[1]
+    opened.setblocking(False)
+    port = opened.getsockname()[1]
     options = {"site": site, "hosts": frozenset({f"{ADDRESS}:{port}", f"localhost:{port}"})}
     routes: list[Any] = [
         (r"/(page\.js|page\.css|)", _Page, options),
@@ -282,7 +282,7 @@ def listen(site: SearchSite, port: int = 0) -> tuple[HTTPServer, str]:
     ]
     application = Application(routes, log_function=lambda handler: None)
     server = HTTPServer(application, max_body_size=_NO_LIMIT)
-    server.add_sockets(sockets)
+    server.add_socket(opened)
     return server, f"http://{ADDRESS}:{port}/"
 
 
