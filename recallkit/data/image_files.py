@@ -197,7 +197,9 @@ class ImageFiles:
         return read_photograph(self.paths[index], self.side, self.margin, box)
 
 
-def read_photograph(path: Path, side: int, margin: float = 0.0, box: Box | None = None) -> Tensor:
+def read_photograph(
+    path: Path | BinaryIO, side: int, margin: float = 0.0, box: Box | None = None
+) -> Tensor:
     """Read the middle square of a photograph, less a margin, (3, side, side) uint8.
 
     Transparent pixels count as white.

@@ -12,14 +12,18 @@ from recallkit.gallery.duplicates import (
     duplicate_groups,
     duplicate_pairs,
 )
+from recallkit.gallery.export import describe_run, example_images, export_run
 from recallkit.gallery.extending import Changes, Embedding, extend_index
 from recallkit.gallery.index import Index, check_same_run
 from recallkit.gallery.index_files import check_suffix, read_index, write_index
 from recallkit.gallery.listing import FoundImages, check_queries, expand, find_images
 from recallkit.gallery.loading import load
 from recallkit.gallery.opening import Gallery, GalleryPlan, open_gallery, plan_gallery
+from recallkit.gallery.report import Report, is_class_table, make_report, write_class_table
+from recallkit.gallery.report_html import is_report, report_page
 from recallkit.gallery.run import TrainedRun, load_trained_run
 from recallkit.gallery.searching import SearchResult, check_k, rows_of_file, search_files
+from recallkit.gallery.thumbnails import image_reader
 
 __all__ = [
     "THRESHOLD",
@@ -32,6 +36,7 @@ __all__ = [
     "Gallery",
     "GalleryPlan",
     "Index",
+    "Report",
     "SearchResult",
     "TrainedRun",
     "check_k",
@@ -39,18 +44,27 @@ __all__ = [
     "check_same_run",
     "check_suffix",
     "confused_classes",
+    "describe_run",
     "duplicate_groups",
     "duplicate_pairs",
+    "example_images",
     "expand",
+    "export_run",
     "extend_index",
     "find_images",
+    "image_reader",
+    "is_class_table",
+    "is_report",
     "load",
     "load_trained_run",
+    "make_report",
     "open_gallery",
     "plan_gallery",
     "read_index",
     "recall_per_class",
+    "report_page",
     "rows_of_file",
     "search_files",
+    "write_class_table",
     "write_index",
 ]

@@ -20,9 +20,17 @@ from recallkit.gallery.duplicates import THRESHOLD, DuplicateGroup, duplicate_gr
 from recallkit.gallery.index import Index
 from recallkit.metrics import Retrieval, measure_retrieval, positive_ranks, search
 
-__all__ = ["Report", "WorstCase", "make_report", "worst_cases", "write_class_table"]
+__all__ = [
+    "Report",
+    "WorstCase",
+    "is_class_table",
+    "make_report",
+    "worst_cases",
+    "write_class_table",
+]
 
 KS = (1, 2, 4, 8)
+_COLUMNS = ("class", "images", "R@1")  # of the table of classes
 
 
 @dataclass(frozen=True)
@@ -156,8 +164,15 @@ def write_class_table(report: Report, path: Path) -> None:
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["class", "images", "R@1"])
+            writer.writerow(_COLUMNS)
             for one in report.classes:
                 writer.writerow([report.names[one.label], one.images, f"{one.recall[1]:.4f}"])
 
     write_atomically(path, write)
+
+
+def is_class_table(path: Path) -> bool:
+    """Tell whether a file begins as :func:`write_class_table` begins it."""
+    head = f"{','.join(_COLUMNS)}\n".encode()
+    with path.open("rb") as file:
+        return file.read(len(head)) == head

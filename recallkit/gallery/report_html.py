@@ -3,15 +3,16 @@
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from torch import Tensor
 
 from recallkit.gallery.report import Report, WorstCase
 from recallkit.gallery.thumbnails import data_url
 
-__all__ = ["GENERATOR", "report_page", "shown"]
+__all__ = ["is_report", "report_page", "shown"]
 
-GENERATOR = '<meta name="generator" content="recallkit report">'  # an own page may be replaced
+_GENERATOR = '<meta name="generator" content="recallkit report">'
 
 MOST_CLASSES, MOST_PAIRS, MOST_GROUPS, MOST_OF_GROUP = 50, 10, 12, 6  # that the page shows
 
@@ -39,12 +40,13 @@ td.number, th.number { text-align: right; white-space: nowrap; overflow-wrap: no
 td.bar { width: 40%; padding-right: 0; } td.bar div { background: var(--rest); height: .7rem; }
 td.bar div div { background: var(--bar); }
 section.case { border-top: 1px solid var(--line); padding: .8rem 0; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); }
 section.case p { margin: 0 0 .5rem; }
 ul.images { display: flex; flex-wrap: wrap; gap: .8rem; margin: 0; padding: 0; list-style: none; }
 ul.images li { width: 104px; font-size: .8rem; line-height: 1.3; }
 ul.images.pairs li { width: auto; max-width: 216px; display: flex; gap: .4rem; }
-img, .gone { display: block; width: 96px; height: 96px; background: #fff; object-fit: contain;
-  border: 1px solid var(--line); border-radius: 4px; }
+img, .gone { display: block; width: 96px; height: 96px; margin-bottom: .25rem; background: #fff;
+  object-fit: contain; border: 1px solid var(--line); border-radius: 4px; }
 .gone { color: #5a5a5a; font-size: .75rem; padding: .4rem; }
 .wrong { color: var(--wrong); }
 @media (max-width: 480px) { td.bar { width: 28%; } .numbers dd { font-size: 1.4rem; } }
@@ -85,7 +87,7 @@ def report_page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{GENERATOR}
+{_GENERATOR}
 <title>{shown(title)}</title>
 <style>{_STYLE}</style>
 </head>
@@ -94,6 +96,12 @@ def report_page(
 {"".join(sections)}</body>
 </html>
 """
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a page of :func:`report_page`."""
+    with path.open("rb") as file:
+        return _GENERATOR.encode() in file.read(1000)
 
 
 def shown(name: str) -> str:
@@ -110,7 +118,7 @@ def _plain(name: str) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _headline(report: Report) -> str:
@@ -132,7 +140,8 @@ def _headline(report: Report) -> str:
         f"<p>Measured on the <strong>test split</strong>: {retrieval.counted:,} queries of "
         f"{retrieval.classes:,} classes, each searched by the <strong>cosine</strong> among all "
         f"{len(index) - 1:,} other test images. R@k is the share of queries with an image of their "
-        f"class among the k nearest.{rest}</p>\n"
+        f"class among the k nearest. mAP@R is the mean precision within the first R places, R the "
+        f"number of other images of the class.{rest}</p>\n"
     )
 
 
@@ -149,7 +158,8 @@ def _classes(report: Report, table: str) -> str:
     where = f" All classes are in {shown(table)}, beside this page." if table else ""
     return (
         f"<h2>Recall per class, worst first</h2>\n"
-        f"<p>{all_right:,} of {len(report.classes):,} classes are always found first.{where}</p>\n"
+        f"<p>{all_right:,} of {len(report.classes):,} classes have an R@1 of {_percent(1)}."
+        f"{where}</p>\n"
         f'<table><thead><tr><th>class</th><th class="number">images</th>'
         f'<th class="number">R@1</th><th aria-hidden="true"></th></tr></thead>\n'
         f"<tbody>{rows}</tbody></table>\n"
@@ -167,18 +177,25 @@ def _confusions(report: Report, read: ReadImage) -> str:
         cases += _case(
             f"<strong>{shown(report.names[pair.label])}</strong> taken for "
             f"<strong>{shown(report.names[pair.confused_with])}</strong>: {pair.count:,} of its "
-            f"images ({_percent(pair.share)}). Left the query, right what came first.",
+            f"images ({_percent(pair.share)})",
             f'<ul class="images pairs">{images}</ul>',
         )
+    note = "<p>Of each pair of images the left one is the query, the right one came first.</p>"
     return _section(
-        "Classes that are confused most", cases, "None.", len(report.confusions) - MOST_PAIRS
+        "Classes that are confused most",
+        cases and f"{note}\n{cases}",
+        "None.",
+        len(report.confusions) - MOST_PAIRS,
     )
 
 
 def _worst(report: Report, read: ReadImage) -> str:
     cases = "".join(_worst_case(report, read, case) for case in report.worst)
     return _section(
-        "Worst cases: the nearest image of the class is far down", cases, "None: R@1 is 100 %.", 0
+        "Worst cases: the nearest image of the class is far down",
+        cases and f'<div class="grid">{cases}</div>',
+        "None: every query finds its class first.",
+        0,
     )
 
 
