@@ -39,8 +39,8 @@ SIZES = (96, 128, 160, 224)
 LEARNING_RATES = (1e-3, 4e-3)
 EPOCHS = (5, 10, 20, 40)
 SEEDS = (0, 1)
-CHOSEN_SIZE = 160  # by the first comparison
-FIRST = list(itertools.product((1e-3,), (10,), SEEDS))
+CHOSEN_SIZE = 224  # by the first comparison
+FIRST = list(itertools.product((1e-3,), (10, 20), SEEDS))
 GRID = list(itertools.product(LEARNING_RATES, EPOCHS, SEEDS))
 FOLDERS = {"objects": None, "places": None, "drawings": None, "small": (30, 8), "tiny": (12, 4)}
 
