@@ -156,7 +156,8 @@ class Config:
             raise SettingError(
                 "frozen",
                 'needs a backbone whose features are worth keeping, not network "small": '
-                "add --network packaged/efficientnet_lite0 --pretrained",
+                "add --network packaged/efficientnet_lite0 --pretrained, or train a small network "
+                "from scratch with --preset emoji",
             )
 
     def _check_ks(self) -> None:

@@ -35,10 +35,12 @@ class MissingExtraError(RecallkitError, ImportError):
 
 def missing_extra(user: str, extra: str, package: str) -> MissingExtraError:
     """Make the error for a ``package`` of ``extra`` that ``user`` needs and that is not there."""
-    return MissingExtraError(
+    error = MissingExtraError(
         f"{user} needs the extra [{extra}] ({package} is not installed). "
         f'Run: pip install "recallkit[{extra}]"'
     )
+    error.name = package
+    return error
 
 
 @contextmanager
@@ -50,13 +52,15 @@ def needs_extra(user: str, extra: str = "") -> Iterator[None]:
         extra: the extra to name. Default: that of the package; but what needs "course" needs
             packages of "train", too, and one command shall install both.
 
+    Where one user needs another, the message names the outer one, which the reader asked for.
+
     Raises:
         MissingExtraError: if a package of ``EXTRAS`` is not installed. Other failed imports pass
             unchanged.
     """
     try:
         yield
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, MissingExtraError) as error:
         package = (error.name or "").partition(".")[0]
         owner = next((name for name, packages in EXTRAS.items() if package in packages), None)
         if owner is None:

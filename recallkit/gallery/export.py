@@ -77,9 +77,10 @@ class Exported:
 
     def describe(self) -> str:
         """Say it in one line."""
-        real = f"{self.real:.1e} on {self.images} images of the run"
         if self.real is None:
             real = "not compared on images of the run, which are not there"
+        else:
+            real = f"{self.real:.1e} on {self.images} images of the run"
         return (
             f"largest difference from the network: {self.random:.1e} on random pixels, {real} "
             f"(at most {TOLERANCE:.0e} is allowed)"

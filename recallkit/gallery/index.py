@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from recallkit.errors import RecallkitError
-from recallkit.labels import canonical_labels
 
 if TYPE_CHECKING:
     from recallkit.gallery.run import TrainedRun
@@ -74,7 +73,8 @@ class Index:
                 f"{missing:,} of {len(self):,} images of {self.root} have no class: put each into "
                 f"a sub-folder that is named after its class"
             )
-        return canonical_labels({"labels": list(self.labels)})[0]
+        number = {label: place for place, label in enumerate(sorted(set(self.labels)))}
+        return torch.tensor([number[label] for label in self.labels], dtype=torch.int64)
 
     def rows(self, rows: Sequence[int]) -> "Index":
         """Choose some of the images."""

@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from html import escape
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ class _Handler(RequestHandler):
             self.set_header(name, value)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self.answer({"error": self._reason}, status_code)
+        error = kwargs.get("exc_info", (None, None))[1]
+        reason = error.reason if isinstance(error, HTTPError) else None
+        self.answer({"error": reason or responses[status_code]}, status_code)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Leave out what is the asking page's fault; the rest is a fault of ours."""

@@ -1,5 +1,6 @@
 """A whole training: load the data, train, evaluate, and fill the run folder."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -147,19 +148,34 @@ def _train(
     splits = without_unreadable(splits) if config.frozen else splits
     inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
     announce(f"building the network {config.network}", shown)
-    training = Training(config, inputs.train, device, processes, options.session.reading)
+    with warnings.catch_warnings():
+        if shown:  # the line before the first step says it
+            warnings.filterwarnings("ignore", "a batch of .* cannot be filled")
+        training = Training(config, inputs.train, device, processes, options.session.reading)
     _in_the_first(processes, lambda: _begin(folder, config, splits, options.session))
     test = {}
     if options.baselines and processes.first and len(splits.test):
         test = _evaluate_baselines(training, splits.test, inputs.test, shown)
     session = Session(training, inputs.validation, folder, options.session)
-    announce(f"training: {training.steps} steps of {training.batch_size} images", shown)
+    announce(_length(training), shown)
     with stop_request() as stop_requested:
         session.run(stop_requested)
     result = _result(session, test)
     if processes.first:
         _finish(session, splits.test, inputs.test, result, options.on_test)
     return result
+
+
+def _length(training: Training) -> str:
+    """Say how long the training is, and why its batches are smaller than the settings say."""
+    text = f"training: {training.steps} steps of {training.batch_size} images"
+    config, classes = training.config, len(training.labels.unique())
+    if training.batch_size == config.batch_size:
+        return text
+    return (
+        f"{text}, not {config.batch_size}: {classes} classes give no more at {config.per_class} "
+        f"a class"
+    )
 
 
 def _claim(folder: Path, config: Config, resume: bool, claims: ExitStack) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from recallkit import cli, plots
 from recallkit.cli.outputs import print_result, warning_without
+from recallkit.training.run_folder import read_config
 
 
 def file_name(name):
@@ -29,14 +30,20 @@ def strange_folder(tmp_path, small_preset):
     return tmp_path / "images"
 
 
-def test_images_of_ones_own_take_pretrained_features(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def own_images(tmp_path, monkeypatch):
+    """Write eight classes of four images, and an empty cache beside them."""
     monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "cache"))
     for c in range(8):
         (tmp_path / "mine" / f"class{c}").mkdir(parents=True)
         for i in range(4):
             image = Image.new("RGB", (40, 40), (30 * c, 200 - 20 * c, 10 * i))
             image.save(tmp_path / "mine" / f"class{c}" / f"{i}.png")
-    (tmp_path / "mine" / "class0" / "5.png").write_text("403 Forbidden")
+    return tmp_path / "mine"
+
+
+def test_images_of_ones_own_take_pretrained_features(own_images, capsys):
+    (own_images / "class0" / "5.png").write_text("403 Forbidden")
     flags = "--out run --image-size 32 --device cpu --on-bad-image skip --workers 1 --batch-size 8"
     cli.main(["train", "--dataset", "mine", *flags.split()])
     text = capsys.readouterr().out
@@ -46,6 +53,20 @@ def test_images_of_ones_own_take_pretrained_features(tmp_path, monkeypatch, caps
     for row in ("pixels", "features", "untrained", "trained"):
         assert f"| {row} " in text
     assert "1 images could not be read" in text
+
+
+def test_the_whole_network_is_compared_with_its_features_too(own_images, capsys, tmp_path):
+    flags = "--no-frozen --out run --image-size 32 --device cpu --images 8 --batch-size 8"
+    cli.main(["train", "--dataset", "mine", *flags.split()])
+    assert "| features " in capsys.readouterr().out
+    config = read_config(tmp_path / "run")
+    assert (config.frozen, config.pretrained, config.epochs) == (False, True, 0)
+
+
+def test_a_network_without_pretrained_weights_is_refused_with_the_remedy(own_images, failing):
+    message = failing("train", "--dataset", "mine", "--network", "small")
+    assert "--frozen needs a backbone whose features are worth keeping" in message
+    assert "or train a small network from scratch with --preset emoji" in message
 
 
 BEHIND = {"pixels": 0.1, "features": 0.764, "trained": 0.741}

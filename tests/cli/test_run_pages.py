@@ -78,7 +78,9 @@ def test_export(run, capsys, failing, tmp_path):
     text = capsys.readouterr().out
     assert text.startswith("wrote runs/one/model.pt2: largest difference from the network:")
     assert "on 16 images of the run (at most 1e-04 is allowed)" in text
-    cli.main(["export", "runs/one"])  # replaces its own
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    cli.main(["export", "runs/one"])
+    assert "not compared on images of the run, which are not there" in capsys.readouterr().out
     (tmp_path / "mine.pt2").write_text("mine")
     assert "mine.pt2 exists" in failing("export", "--out", "mine.pt2")
     assert (tmp_path / "mine.pt2").read_text() == "mine"

@@ -205,6 +205,16 @@ def test_wrong_methods(ask):
         assert error(ask(path, method), 405)
 
 
+def test_a_fault_of_the_server_is_told_without_its_inside(ask, monkeypatch, caplog):
+    def fail(self, row):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(server.SearchSite, "search_row", fail)
+    assert error(ask("/search/0"), 500) == "Internal Server Error"
+    assert "secret" in caplog.text  # for who runs it
+    assert ask("/")[0] == 200
+
+
 def test_the_page_may_load_nothing_from_elsewhere(ask):
     for path in ("/", "/page.js", "/image/0", "/search/0", "/none"):
         _, headers, _ = ask(path)

@@ -322,7 +322,8 @@ def test_weights_without_a_connection_name_the_remedy(monkeypatch):
     with pytest.raises(RecallkitError, match="give the path of the file"):
         build_network("resnet18", pretrained=True)
     monkeypatch.setattr("timm.create_model", no_connection)
-    with pytest.raises(RecallkitError, match="give the path of the file"):
+    remedy = "give the path of the file.*or take --network packaged/efficientnet_lite0"
+    with pytest.raises(RecallkitError, match=remedy):
         build_network("timm/resnet10t", pretrained=True)
 
 

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,17 @@ def test_a_file_gets_a_line_an_evaluation(capsys, toy_splits, tmp_path):
             rf"step {step} of 20: loss \d\.\d{{3}}, validation R@1 [\d.]+%, \d\d:\d\d left", line
         )
     assert "\r" not in "".join(lines)
+
+
+def test_batches_that_the_classes_cannot_fill_are_said_in_a_line(capsys, toy_splits, tmp_path):
+    config = replace(CONFIG, batch_size=64, images=80, evaluations=1)
+    train(
+        config, tmp_path / "shown", splits=toy_splits, device="cpu"
+    )  # a warning would be an error
+    line = "training: 2 steps of 40 images, not 64: 10 classes give no more at 4 a class"
+    assert line in capsys.readouterr().err.splitlines()
+    with pytest.warns(UserWarning, match="a batch of 64 cannot be filled"):
+        train(config, tmp_path / "quiet", splits=toy_splits, device="cpu", progress=False)
 
 
 def test_what_loads_or_computes_first_is_announced(capsys, tmp_path, monkeypatch, toy_splits):
