@@ -81,8 +81,21 @@ def _source(stored: dict[str, Any], name: str) -> str:
     return f"{where}, {made}; made by `recallkit bench {name}`."
 
 
+def photographs(results: Path) -> str:
+    """Tabulate the heads among which the preset ``photos`` was chosen."""
+    path = results / "photos" / "choice.json"
+    if not path.is_file():
+        return tables.NOTHING
+    stored = read_json(path)
+    about = stored["environment"]
+    source = f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; "
+    source += "R@1 on validation classes in %, mean of the seeds; made by `choose.py`."
+    return tables.with_source(tables.photographs(pd.DataFrame(stored["runs"])), source)
+
+
 PAGES: Mapping[str, Mapping[str, Block]] = {
     "README.md": {"first-light": tables.first_light},
+    "notebooks/guide/folders.md": {"photographs": photographs},
     "notebooks/guide/cost.md": {
         "batch-cost": batch_cost,
         "step-cost": step_cost,

@@ -356,3 +356,35 @@ def _percents(runs: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     """Return the mean of each metric over runs in percent; "–" where it was not measured."""
     values = (runs[name].dropna().to_list() for name in metrics)
     return [percent(*interval(numbers)) if numbers else "–" for numbers in values]
+
+
+LARGE_FOLDERS = ("objects", "places", "drawings")  # on which image sizes were compared
+
+
+def photographs(runs: pd.DataFrame) -> str:
+    """Tabulate R@1 of pretrained features and of heads on them: sizes first, then lengths.
+
+    Args:
+        runs: a row a head: "folder", "image_size", "learning_rate", "epochs", "seed", and R@1 of
+            "features" and "trained" on validation classes, as shares.
+    """
+    sizes = runs[runs["folder"].isin(LARGE_FOLDERS)]
+    sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
+    chosen = runs[runs["image_size"] == PRESETS["photos"].image_size]
+    return "\n\n".join(
+        [_of_folders(sizes, ["image_size"]), _of_folders(chosen, ["learning_rate", "epochs"])]
+    )
+
+
+def _of_folders(runs: pd.DataFrame, settings: list[str]) -> str:
+    """Tabulate the means of each folder: features → trained head, a row for each setting."""
+    means = 100 * runs.groupby([*settings, "folder"], sort=False)[["features", "trained"]].mean()
+    folders = list(runs["folder"].unique())
+    header = [name.replace("_", " ") for name in settings] + folders
+    rows = []
+    for key, of_key in means.groupby(level=list(range(len(settings))), sort=False):
+        values = key if isinstance(key, tuple) else (key,)
+        cells = of_key.droplevel(list(range(len(settings)))).reindex(folders)
+        shown = [f"{row.features:.1f} → {row.trained:.1f}" for row in cells.itertuples()]
+        rows.append([f"{value:g}" for value in values] + shown)
+    return text_table(header, rows)

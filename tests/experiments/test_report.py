@@ -5,6 +5,7 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
@@ -233,3 +234,52 @@ def test_the_figures_of_the_guide_are_those_of_the_results(tmp_path):
     ]
     names = {path.name for path in shown.iterdir()}
     assert names == {f"{name}.png" for name in SHOWN} | {name.split("/")[1] for name in COPIED}
+
+
+@pytest.fixture
+def heads():
+    """The heads among which the preset ``photos`` was chosen."""
+    return pd.DataFrame(read_json(RESULTS / "photos" / "choice.json")["runs"])
+
+
+def test_the_preset_for_photographs_is_the_best_of_what_was_compared(heads):
+    preset, base = PRESETS["photos"], read_json(RESULTS / "photos" / "choice.json")["base"]
+    chosen = ("dataset", "image_size", "epochs", "learning_rate")
+    assert {k: v for k, v in base.items() if k not in chosen} == {
+        k: [*v] if isinstance(v, tuple) else v for k, v in vars(preset).items() if k not in chosen
+    }
+    sizes = heads[heads["folder"].isin(report_tables.LARGE_FOLDERS)]
+    sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
+    assert sizes.groupby("image_size")["trained"].mean().idxmax() == preset.image_size
+    of_size = heads[heads["image_size"] == preset.image_size]
+    assert set(of_size["folder"]) == {*report_tables.LARGE_FOLDERS, "small", "tiny"}
+    means = of_size.groupby(["learning_rate", "epochs"])["trained"].mean()
+    assert means.idxmax() == (preset.learning_rate, preset.epochs)
+
+
+def test_what_the_guide_says_of_heads_on_photographs(heads):
+    preset = PRESETS["photos"]
+    of_size = heads[heads["image_size"] == preset.image_size]
+    means = of_size.groupby(["learning_rate", "epochs", "folder"])[["features", "trained"]].mean()
+    chosen = means.loc[(preset.learning_rate, preset.epochs)]
+    gain = 100 * (chosen["trained"] - chosen["features"])
+    assert gain["objects"] > 8  # "9 points on objects"
+    assert 3 < gain["drawings"] < 5  # "4 on drawings"
+    assert 0 <= gain["places"] < 1  # "next to nothing on places"
+    assert 5.5 < gain["small"] < 6.5  # "6 with 30 classes"
+    assert 0 < gain["tiny"] < 1.5  # "1 with 12"
+    tiny = 100 * means.xs("tiny", level="folder")
+    assert (tiny.loc[0.004, "trained"] < tiny.loc[0.004, "features"] - 7).all()  # "7 to 16 below"
+    by_size = heads[(heads["folder"] == "places") & (heads["learning_rate"] == 1e-3)]
+    assert by_size.groupby("image_size")["trained"].mean().idxmin() == preset.image_size
+
+
+def test_the_table_of_heads_has_a_row_a_setting(heads):
+    text = report_tables.photographs(heads)
+    rows = rows_of(text)
+    assert [row[0] for row in rows[:4]] == ["96", "128", "160", "224"]
+    assert len(rows) == 4 + 16
+    one = heads[(heads["folder"] == "objects") & (heads["image_size"] == 96)]
+    one = one[(one["learning_rate"] == 1e-3) & (one["epochs"] == 20)]
+    features, trained = (100 * statistics.mean(one[name]) for name in ("features", "trained"))
+    assert rows[0][1] == f"{features:.1f} → {trained:.1f}"

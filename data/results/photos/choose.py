@@ -36,12 +36,13 @@ BASE = Config(
     flip=False,
 )
 SIZES = (96, 128, 160, 224)
-LEARNING_RATES = (1e-3, 4e-3)
+LEARNING_RATES = (1e-4, 3e-4, 1e-3, 4e-3)
 EPOCHS = (5, 10, 20, 40)
 SEEDS = (0, 1)
 CHOSEN_SIZE = 224  # by the first comparison
 FIRST = list(itertools.product((1e-3,), (10, 20), SEEDS))
 GRID = list(itertools.product(LEARNING_RATES, EPOCHS, SEEDS))
+# name → classes and images of each that train; None: all
 FOLDERS = {"objects": None, "places": None, "drawings": None, "small": (30, 8), "tiny": (12, 4)}
 
 Setting = tuple[float, int, int]  # learning rate, epochs, seed
