@@ -31,7 +31,7 @@ def test_what_is_timed_is_the_loss(skip):
 def test_skipping_is_measured_on_the_images_of_a_run(toy_splits, tmp_path, monkeypatch):
     config = Config(images=64, batch_size=16, embedding_dim=8, image_size=16, evaluations=1)
     train(config, tmp_path / "run", splits=toy_splits, progress=False)
-    monkeypatch.setattr(skipping, "load", lambda *arguments, **options: toy_splits)
+    monkeypatch.setattr(skipping, "load_data_of_run", lambda *arguments, **options: toy_splits)
     monkeypatch.setattr(skipping, "ROUNDS", 1)
     measured = bench_skipping(tmp_path / "run", [16])
     assert [row["network"] for row in measured["rows"]] == ["untrained", "trained"]

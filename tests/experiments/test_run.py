@@ -381,7 +381,7 @@ def test_bad_names_end_with_a_remedy(sweep):
     for command in ("ablate", "plot"):
         with pytest.raises(SystemExit, match=r"no sweep 'size'; there are batch-size"):
             cli.main([command, "size"])
-    with pytest.raises(SystemExit, match="jobs must be at least 1"):
+    with pytest.raises(SystemExit, match="--jobs must be a whole number between 1"):
         cli.main(["ablate", "toy.toml", "--jobs", "0"])
 
 
@@ -428,7 +428,8 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     assert list(config.glob("*/state.pt"))
     [log] = config.glob("*.log")
     assert "steps; nothing is lost" in log.read_text()
-    assert not list(tmp_path.glob("user/**/*.json"))
+    stored = [path.relative_to(tmp_path / "user") for path in tmp_path.glob("user/**/*.json")]
+    assert [path.as_posix() for path in stored] == ["sweeps/own.json"]  # the sweep, and no run
 
     (tmp_path / "own.toml").write_text(OWN)
     done = subprocess.run(

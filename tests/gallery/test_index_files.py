@@ -168,6 +168,8 @@ def test_labels_as_numbers():
     index = made(labels=("b", "a", "b"))
     numbers = index.numbers()
     assert numbers[0] == numbers[2] != numbers[1]
+    assert numbers.dtype == torch.int64
+    assert made(labels=("nan", "None", "nan")).numbers().tolist() == [1, 0, 1]  # names, too
     with pytest.raises(RecallkitError, match=r"1 of 3 images of /photos have no class"):
         made(labels=("a", "", "b")).numbers()
 
