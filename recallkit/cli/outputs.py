@@ -23,6 +23,8 @@ def print_result(result: dict[str, Any], folder: Path) -> None:
     if "trained" in result["test"]:
         columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
         print(metrics_table(result["test"], columns, title="test classes, %"))
+        for search, line in result.get("measured", {}).items():
+            print(f"{search}: {line}" if search else line)
     else:
         print("there are no test classes: nothing was evaluated but the validation classes")
     if behind := _behind(result["test"], result["config"]):

@@ -102,7 +102,14 @@ def evaluate_run(
     pixels = evaluate_pixels(images, config.image_size, options.ks)
     searches = measure_embeddings(whitened(options, embeddings)[0], images, options.ks)
     galleries = gallery_sizes(images)
-    trained = evaluation_of("trained", searches, galleries, OF_UNIT_VECTORS, options.per_class)
+    trained = evaluation_of(
+        "trained",
+        searches,
+        galleries,
+        OF_UNIT_VECTORS,
+        options.per_class,
+        groups=images.groups is not None,
+    )
     largest = max(result.searched for result in searches.values())
     remarks = remarks_on_ks(options.ks or images.protocol.ks, largest)
     return Evaluation({"pixels": pixels} | trained.rows, trained.lines, tuple(remarks))

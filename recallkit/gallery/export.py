@@ -155,7 +155,7 @@ def example_images(run: TrainedRun, dataset: str = "", root: str = "") -> Tensor
         test = data_of_run(run.folder, dataset, root).test
         chosen = test.images[:_EXAMPLES]
         if isinstance(chosen, ImageFiles):
-            chosen = run.files(chosen.paths, Reading())
+            chosen = run.files(chosen.paths, Reading(on_bad_image="skip"))  # white is as good
         images = flattened(chosen.to("cpu"))
     except (RecallkitError, ValueError):  # moved or damaged: the export needs none
         return None

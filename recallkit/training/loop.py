@@ -19,10 +19,13 @@ from recallkit.evaluation.embedding import (
     embed,
     embed_features,
     evaluate,
-    evaluate_embeddings,
     evaluate_features,
     evaluate_pixels,
+    measure_embeddings,
 )
+from recallkit.evaluation.protocols import gallery_sizes
+from recallkit.evaluation.remarks import OF_UNIT_VECTORS
+from recallkit.evaluation.result import Evaluation, evaluation_of
 from recallkit.files import write_json
 from recallkit.ranges import SettingError
 from recallkit.training.checkpoint import remove_states
@@ -87,10 +90,10 @@ def train(
             embeddings (N, D) by the trained network, so that nobody has to embed them again.
 
     Returns:
-        What ``result.json`` holds: config; metrics on the test images for pixels, frozen features,
-        untrained and trained network; the history on validation classes; steps and images seen;
-        seconds and memory; the environment. Of several processes only the first one has metrics of
-        the test images.
+        What ``result.json`` holds: config; metrics on the test images for pixels, features,
+        untrained and trained network, and in "measured" over how many queries they are means; the
+        history on validation classes; steps and images seen; seconds and memory; the environment.
+        Of several processes only the first one has metrics of the test images.
 
     Raises:
         RecallkitError: if the folder cannot be written, holds another run, or another process
@@ -278,8 +281,17 @@ def _finish(
     if len(inputs):
         announce("evaluating test images: trained network", session.options.progress)
         embeddings = embed(training.trained, inputs.images, training.config.image_size)
-        result["test"]["trained"] = evaluate_embeddings(embeddings, inputs)
+        measured = _measured(embeddings, inputs)
+        result["test"] |= measured.rows
+        result["measured"] = measured.lines
     write_json(session.folder / "result.json", result)
     remove_states(session.folder)
     if on_test is not None and images and embeddings is not None:
         on_test(images, embeddings)
+
+
+def _measured(embeddings: Tensor, images: ImageSet) -> Evaluation:
+    """Measure the trained network on test images, and say over how many queries."""
+    searches, has_groups = measure_embeddings(embeddings, images), images.groups is not None
+    galleries = gallery_sizes(images)
+    return evaluation_of("trained", searches, galleries, OF_UNIT_VECTORS, groups=has_groups)

@@ -1,6 +1,7 @@
 """What ``train`` prints and draws, whatever names the images have and whatever goes wrong."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def test_images_of_ones_own_take_pretrained_features(own_images, capsys):
     for row in ("pixels", "features", "untrained", "trained"):
         assert f"| {row} " in text
     assert "1 images could not be read" in text
+    # 16 or fewer of the 32 images are of test classes: each of four has another of its class.
+    counts = re.search(r"means over (\d+) of (\d+) queries, of (\d+) classes\.", text)
+    assert counts is not None
+    counted, queries, classes = map(int, counts.groups())
+    assert counted == queries == 4 * classes
 
 
 def test_the_whole_network_is_compared_with_its_features_too(own_images, capsys, tmp_path):
