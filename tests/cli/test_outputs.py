@@ -54,7 +54,7 @@ def test_images_of_ones_own_take_pretrained_features(own_images, capsys):
     for row in ("pixels", "features", "untrained", "trained"):
         assert f"| {row} " in text
     assert "1 images could not be read" in text
-    # 16 or fewer of the 32 images are of test classes: each of four has another of its class.
+    # Every image of a test class has three others of its class.
     counts = re.search(r"means over (\d+) of (\d+) queries, of (\d+) classes\.", text)
     assert counts is not None
     counted, queries, classes = map(int, counts.groups())
