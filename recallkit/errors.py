@@ -30,7 +30,13 @@ class RecallkitError(Exception):
 
 
 class MissingExtraError(RecallkitError, ImportError):
-    """A package of an extra is not installed; the message is one line with the command for it."""
+    """A package of an extra is not installed; the message is one line with the command for it.
+
+    Attributes:
+        extra: that has the package.
+    """
+
+    extra = ""
 
 
 def missing_extra(user: str, extra: str, package: str) -> MissingExtraError:
@@ -39,7 +45,7 @@ def missing_extra(user: str, extra: str, package: str) -> MissingExtraError:
         f"{user} needs the extra [{extra}] ({package} is not installed). "
         f'Run: pip install "recallkit[{extra}]"'
     )
-    error.name = package
+    error.name, error.extra = package, extra
     return error
 
 
@@ -49,8 +55,8 @@ def needs_extra(user: str, extra: str = "") -> Iterator[None]:
 
     Args:
         user: what needs the package, as the message calls it.
-        extra: the extra to name. Default: that of the package; but what needs "course" needs
-            packages of "train", too, and one command shall install both.
+        extra: the extra to name, if it has the package. Default: that of the package; but what
+            needs "course" needs packages of "train", too, and one command shall install both.
 
     Where one user needs another, the message names the outer one, which the reader asked for.
 
@@ -62,10 +68,16 @@ def needs_extra(user: str, extra: str = "") -> Iterator[None]:
         yield
     except (ModuleNotFoundError, MissingExtraError) as error:
         package = (error.name or "").partition(".")[0]
-        owner = next((name for name, packages in EXTRAS.items() if package in packages), None)
-        if owner is None:
+        owner = getattr(error, "extra", "") or _extra_with(package)
+        if not owner:
             raise
-        raise missing_extra(user, extra or owner, package) from error
+        chosen = extra if extra and owner in (extra, "train") else owner
+        raise missing_extra(user, chosen, package) from error
+
+
+def _extra_with(package: str) -> str:
+    """Return the extra that has a package; "" if none has."""
+    return next((name for name, packages in EXTRAS.items() if package in packages), "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

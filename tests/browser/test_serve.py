@@ -61,7 +61,9 @@ def find(page, selector):
 
 
 def rows(page):
-    return [int(button.get_attribute("data-row")) for button in find(page, "#results button")]
+    """The rows of the results, read at once: the page may replace them at any time."""
+    buttons = "[...document.querySelectorAll('#results button')]"
+    return page.execute_script(f"return {buttons}.map(one => Number(one.dataset.row))")
 
 
 def wait(page, condition, seconds=20):
@@ -94,7 +96,7 @@ def test_an_image_is_searched_and_a_click_searches_on(page, artefacts):
     wait(page, lambda: rows(page) == expected(page, clicked))
     assert page.current_url.endswith(f"#image-{clicked}")
     page.back()
-    wait(page, lambda: rows(page)[0] == 5)
+    wait(page, lambda: rows(page)[:1] == [5])
     page.forward()
     wait(page, lambda: rows(page) == expected(page, clicked))
     page.refresh()
