@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional
 
@@ -23,20 +23,27 @@ from recallkit.cli.findings import (
     values_of_duplicates,
     values_of_search,
 )
+from recallkit.cli.galleries import (
+    OnBadImage,
+    Split,
+    Workers,
+    embedding_for,
+    open_for,
+    plan_for,
+    run_of,
+    source_and_run,
+)
 from recallkit.cli.outputs import warning_without
-from recallkit.cli.shared import latest_run, save_figure
+from recallkit.cli.shared import save_figure
 from recallkit.errors import RecallkitError
 from recallkit.ranges import Range
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from recallkit.gallery import Embedding, Gallery, GalleryPlan, Index, SearchResult, TrainedRun
+    from recallkit.gallery import Gallery, Index, SearchResult
 
-Split = Literal["all", "test", "validation", "train"]
-OnBadImage = Literal["raise", "skip"]
 Count = Annotated[int, Range(1, 10**9)]
-Workers = Annotated[int, Range(0, 1024)]
 Cosine = Annotated[float, Range(-1, 1)]
 
 MOST_FIGURES = 20
@@ -83,7 +90,7 @@ def embed(
             f"another --out"
         )
     say(found.describe())
-    trained = gallery.load_trained_run(_run_of(index, run), device)
+    trained = gallery.load_trained_run(run_of(index, run), device)
     if index is not None:
         gallery.check_same_run(index, trained, out)
     options = gallery.Embedding(on_bad_image, workers, check_content=check_content)
@@ -142,11 +149,11 @@ def search(
 
     queries = kit.expand(images)
     kit.check_queries(queries)
-    plan, folder = _plan(gallery, run, split, dataset, root)
+    plan, folder = plan_for(gallery, run, split, dataset, root)
     kit.check_k(k, plan.size(), int(plan.holds_any(queries)), plan.name)
     trained = kit.load_trained_run(folder, device)
-    options = _embedding(folder, gallery is None, on_bad_image, workers)
-    opened = _open(trained, plan, options)
+    options = embedding_for(folder, gallery is None, on_bad_image, workers)
+    opened = open_for(trained, plan, options)
     result = kit.search_files(trained, queries, opened.index, k, options.on_bad_image, workers)
     say_bad(result.bad)
     if json:
@@ -251,45 +258,6 @@ def confusions(
         print_confusions(values, top)
 
 
-def _run_of(index: "Index | None", run: Path | None) -> Path:
-    """Return the run that was asked for, else that of the index, else the latest."""
-    if run is not None or index is None:
-        return run or latest_run()
-    of_index = Path(index.run_folder)
-    return of_index if of_index.is_dir() else latest_run()
-
-
-def _plan(
-    gallery: Path | None, run: Path | None, split: Split, dataset: str, root: str
-) -> "tuple[GalleryPlan, Path]":
-    """Plan what is searched, and by which run."""
-    from recallkit.gallery import plan_gallery
-
-    folder = run or latest_run() if gallery is None or gallery.is_dir() else run or Path()
-    plan = plan_gallery(folder, gallery, dataset=dataset, root=root, split=split)
-    return plan, _run_of(plan.index, run)
-
-
-def _embedding(
-    run: Path, own_images: bool, on_bad_image: OnBadImage | None, workers: int
-) -> "Embedding":
-    """Return how images are embedded: those of the run as in its training, if nothing is asked."""
-    from recallkit.gallery import Embedding
-    from recallkit.training.run_folder import reading_of_run
-
-    asked = on_bad_image or (reading_of_run(run).on_bad_image if own_images else "raise")
-    return Embedding(asked, workers)
-
-
-def _open(run: "TrainedRun", plan: "GalleryPlan", options: "Embedding") -> "Gallery":
-    from recallkit.gallery import open_gallery
-
-    opened = open_gallery(run, plan, options)
-    for message in filter(None, opened.messages):
-        say(message)
-    return opened
-
-
 def _index_of(
     what: Path | None,
     run: Path | None,
@@ -302,17 +270,14 @@ def _index_of(
     """Return the embeddings of a folder, of an index file, or of a split of a run's images."""
     from recallkit.gallery import load_trained_run, read_index
 
-    is_run = what is not None and (what / "config.json").is_file()
-    if is_run and run is not None:
-        raise ValueError(f"--run is for a folder of images, and {what} is a run itself")
-    gallery, run = (None, what) if is_run else (what, run)
+    gallery, run = source_and_run(what, run)
     if gallery is not None and split is not None:
         raise ValueError(f"--split chooses images of a run, and {gallery} is none")
     if gallery is not None and not gallery.is_dir():
         return read_index(gallery)
-    plan, folder = _plan(gallery, run, "all" if gallery else split or usual, "", "")
-    options = _embedding(folder, gallery is None, on_bad_image, workers)
-    return _open(load_trained_run(folder, device), plan, options).index
+    plan, folder = plan_for(gallery, run, "all" if gallery else split or usual, "", "")
+    options = embedding_for(folder, gallery is None, on_bad_image, workers)
+    return open_for(load_trained_run(folder, device), plan, options).index
 
 
 def _with_classes(index: "Index") -> "Index":

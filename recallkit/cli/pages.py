@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
-from recallkit.cli.findings import say
+from recallkit.cli.galleries import (
+    OnBadImage,
+    Workers,
+    embedding_for,
+    open_for,
+    plan_for,
+    source_and_run,
+)
 from recallkit.cli.shared import latest_run
 from recallkit.errors import RecallkitError
 from recallkit.files import read_json, write_atomically
@@ -14,9 +21,7 @@ from recallkit.ranges import Range
 if TYPE_CHECKING:
     from recallkit.gallery import Gallery, TrainedRun
 
-OnBadImage = Literal["raise", "skip"]
 ExportFormat = Literal["torch", "onnx"]
-Workers = Annotated[int, Range(0, 1024)]
 
 SUFFIXES: dict[ExportFormat, str] = {"torch": ".pt2", "onnx": ".onnx"}
 
@@ -223,21 +228,10 @@ def _opened(
     device: str,
 ) -> "tuple[TrainedRun, Gallery, str]":
     """Load a run, and open a gallery for it: its own images, a folder, or an index."""
-    from recallkit import gallery
-    from recallkit.training.run_folder import reading_of_run
+    from recallkit.gallery import load_trained_run
 
-    is_run = what is not None and (what / "config.json").is_file()
-    if is_run and run is not None:
-        raise ValueError(f"--run is for an index or a folder of images, and {what} is a run itself")
-    source, run = (None, what) if is_run else (what, run)
-    index = gallery.read_index(source) if source is not None and not source.is_dir() else None
-    if run is None:
-        of_index = Path(index.run_folder) if index is not None else None
-        run = of_index if of_index is not None and of_index.is_dir() else latest_run()
-    plan = gallery.plan_gallery(run, source, dataset=dataset, root=root)
-    own = reading_of_run(run).on_bad_image if source is None else "raise"
-    trained = gallery.load_trained_run(run, device)
-    opened = gallery.open_gallery(trained, plan, gallery.Embedding(on_bad_image or own, workers))
-    for message in filter(None, opened.messages):
-        say(message)
-    return trained, opened, plan.name
+    source, run = source_and_run(what, run)
+    plan, folder = plan_for(source, run, "all", dataset, root)
+    options = embedding_for(folder, source is None, on_bad_image, workers)
+    trained = load_trained_run(folder, device)
+    return trained, open_for(trained, plan, options), plan.name
