@@ -93,9 +93,23 @@ def photographs(results: Path) -> str:
     return tables.with_source(tables.photographs(pd.DataFrame(stored["runs"])), source)
 
 
+def near_duplicates(results: Path) -> str:
+    """Tabulate which changed copies of a drawing are found at which threshold."""
+    path = results / "duplicates" / "near-duplicates.json"
+    if not path.is_file():
+        return tables.NOTHING
+    stored = read_json(path)
+    about = stored["environment"]
+    source = f"{stored['images']} drawings of validation classes of emoji, seed {stored['seed']}; "
+    source += f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; "
+    source += "made by `data/results/duplicates/measure.py`."
+    return tables.with_source(tables.near_duplicates(stored["rows"]), source)
+
+
 PAGES: Mapping[str, Mapping[str, Block]] = {
     "README.md": {"first-light": tables.first_light},
     "notebooks/guide/folders.md": {"photographs": photographs},
+    "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
         "batch-cost": batch_cost,
         "step-cost": step_cost,

@@ -358,6 +358,17 @@ def _percents(runs: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     return [percent(*interval(numbers)) if numbers else "–" for numbers in values]
 
 
+def near_duplicates(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Tabulate the share of drawings whose changed copy is found, a column for each threshold.
+
+    Args:
+        rows: "change" and, for each threshold as text, the share found at it.
+    """
+    thresholds = [name for name in rows[0] if name != "change"]
+    cells = [[row["change"], *(f"{100 * row[t]:.1f} %" for t in thresholds)] for row in rows]
+    return text_table(["compared with", *(f"at {t}" for t in thresholds)], cells)
+
+
 LARGE_FOLDERS = ("objects", "places", "drawings")  # on which image sizes were compared
 
 

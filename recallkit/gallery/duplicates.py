@@ -23,8 +23,9 @@ __all__ = [
 THRESHOLD = 0.95
 """The smallest cosine of near-duplicates.
 
-At 0.95 a network trained on emoji finds 96 to 100 % of unseen drawings that were compressed, halved
-in size, turned by 3° or made brighter, and takes 1 % of other drawings for copies. Crops need less.
+A network trained on emoji finds nine in ten or more of unseen drawings that were compressed, halved
+in size, turned by 3° or made brighter, and takes few others for copies. Crops need less. The
+figures are in ``data/results/duplicates``.
 """
 
 MOST_PAIRS = 2_000_000  # nobody reads more, and a network that has collapsed would find all N²/2

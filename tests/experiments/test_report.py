@@ -25,6 +25,7 @@ from recallkit.experiments.report import (
 from recallkit.experiments.report_tables import reference_of, summary_table
 from recallkit.experiments.sweeps import grid
 from recallkit.files import embedded, read_json, write_json
+from recallkit.gallery.duplicates import THRESHOLD
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = embedded("results")
@@ -283,3 +284,15 @@ def test_the_table_of_heads_has_a_row_a_setting(heads):
     one = one[(one["learning_rate"] == 1e-3) & (one["epochs"] == 20)]
     features, trained = (100 * statistics.mean(one[name]) for name in ("features", "trained"))
     assert rows[0][1] == f"{features:.1f} → {trained:.1f}"
+
+
+def test_the_threshold_of_near_duplicates_separates_copies_from_other_drawings():
+    stored = read_json(RESULTS / "duplicates" / "near-duplicates.json")
+    *copies, crop, same, other = [row[str(THRESHOLD)] for row in stored["rows"]]
+    assert min(copies) > 0.9  # "nine in ten or more"
+    assert max(same, other) < 0.05  # "few others"
+    assert crop < 0.5  # "crops need less"
+    rows = rows_of(report_tables.near_duplicates(stored["rows"]))
+    assert len(rows) == 8
+    assert rows[0][0] == "JPEG of quality 50"
+    assert float(rows[-1][2].removesuffix(" %")) == pytest.approx(100 * other, abs=0.051)
