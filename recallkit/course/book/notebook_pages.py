@@ -1,0 +1,79 @@
+"""Notebooks as they are stored → notebooks as a reader of the book wants them."""
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from recallkit.course.stored_form import UNRUN_WIDGET
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+INSTALLS = re.compile(r"^\s*%pip ", re.MULTILINE)
+MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
+CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
+PRINTED_TABLE = re.compile(r"((?:^\|.*\|\n?){2,})", re.MULTILINE)
+NEEDS_A_KERNEL = (
+    "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
+    "The next figure shows what it shows.]"
+)
+
+
+def prepare(notebook: "NotebookNode") -> "NotebookNode":
+    """Prepare a notebook for the book, in place, and return it.
+
+    Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
+    Tables that were printed as Markdown become tables.
+    """
+    notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _fold(cell)
+            cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
+            cell.outputs = [shown for output in cell.outputs for shown in _shown(output)]
+    return notebook
+
+
+def cover_of(notebook: "NotebookNode") -> bytes | None:
+    """Return the first figure of the cell tagged "cover", as PNG; None without such a cell."""
+    for cell in notebook.cells:
+        if "cover" in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output.data["image/png"])
+    return None
+
+
+def _is_for_a_kernel(cell: "NotebookNode") -> bool:
+    source = cell.source.removeprefix(CHECKED_BY_NBVAL)
+    is_code = cell.cell_type == "code"
+    return is_code and bool(INSTALLS.search(source) or MOVES_SLIDERS.fullmatch(source))
+
+
+def _fold(cell: "NotebookNode") -> None:
+    """Fold a solution with its output, and the code of a check."""
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        tag, prompt = "hide-cell", "Solution"
+    elif cell.source.startswith("def check_"):
+        tag, prompt = "hide-input", "The check"
+    else:
+        return
+    cell.metadata["tags"] = [*cell.metadata.get("tags", []), tag]
+    cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+
+
+def _shown(output: "NotebookNode") -> Iterator["NotebookNode"]:
+    """The outputs that stand in the book for a stored one."""
+    from nbformat.v4 import new_output
+
+    if output.output_type == "stream":
+        for number, part in enumerate(PRINTED_TABLE.split(output.text)):
+            if number % 2:
+                yield new_output("display_data", {"text/markdown": part})
+            elif part.strip():
+                yield new_output("stream", name=output.name, text=part.strip("\n") + "\n")
+    elif output.get("data", {}).get("text/plain") == UNRUN_WIDGET:
+        yield new_output("display_data", {"text/markdown": NEEDS_A_KERNEL})
+    else:
+        yield output

@@ -1,0 +1,61 @@
+"""The sources of the book: pages and notebooks as Sphinx reads them, in one folder."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from recallkit.course.book.citation import citation_page
+from recallkit.course.book.front_page import front_page
+from recallkit.course.book.notebook_pages import cover_of, prepare
+from recallkit.course.book.reference import reference_pages
+from recallkit.course.notebooks import find_notebooks
+
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
+
+
+def write_sources(notebooks: Path, folder: Path) -> None:
+    """Write what Sphinx reads.
+
+    Args:
+        notebooks: the folder of the notebooks, with README.md, ``figures`` and ``guide``.
+        folder: where to write. It is made.
+
+    Raises:
+        RecallkitError: if README.md has no row for a notebook, or a row for none.
+    """
+    shutil.copytree(notebooks / "guide", folder / "guide")
+    shutil.copytree(notebooks / "figures", folder / "figures")
+    paths = find_notebooks(folder=notebooks)
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        if cover := cover_of(notebook):
+            (folder / "cover.png").write_bytes(cover)
+        nbformat.write(prepare(notebook), folder / path.name)
+    for path in (folder / "guide").glob("*.md"):
+        path.write_text(page_text(path.read_text(encoding="utf-8")), encoding="utf-8")
+    readme = page_text((notebooks / "README.md").read_text(encoding="utf-8"))
+    pages = {"index.md": front_page(readme, paths, guide_order(folder / "guide"))}
+    pages |= {"cite.md": citation_page(), **reference_pages()}
+    for name, text in pages.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def page_text(text: str) -> str:
+    """Return a page without its comments, with links to the first page of the book."""
+    parts = FENCED.split(text)
+    parts[::2] = (
+        COMMENT.sub("", part).replace("](../README.md", "](../index.md") for part in parts[::2]
+    )
+    return "".join(parts)
+
+
+def guide_order(folder: Path) -> list[str]:
+    """Return the names of the guide's pages: its README first, then in the order of its links."""
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([\w-]+)\.md\)", text)
+    known = sorted(path.stem for path in folder.glob("*.md"))
+    return list(dict.fromkeys(["README", *(name for name in linked if name in known), *known]))
