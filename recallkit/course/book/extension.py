@@ -69,7 +69,9 @@ def _find_reference(
     if node.get("refdomain") != "py":
         return None
     python, target = cast("PythonDomain", env.get_domain("py")), node["reftarget"]
-    described = [name for name in python.objects if _is_meant(name, target)]
+    last = "." + target.rpartition(".")[2]
+    alike = [name for name in python.objects if name.endswith(last)]
+    described = [name for name in alike if _is_meant(name, target)]
     if len(described) == 1:
         place = env, node["refdoc"], app.builder, "obj", described[0], node, content
         return python.resolve_xref(*place)
@@ -78,10 +80,9 @@ def _find_reference(
 
 def _is_meant(name: str, target: str) -> bool:
     """Whether ``target`` is the end of a described object's name, or another name of its own."""
-    if f".{name}".endswith(f".{target}"):
-        return True
-    is_same_word = name.rpartition(".")[2] == target.rpartition(".")[2]
-    return "." in target and is_same_word and locate(name) is locate(target) is not None
+    return f".{name}".endswith(f".{target}") or (
+        "." in target and locate(name) is locate(target) is not None
+    )
 
 
 def _is_annotation(node: nodes.Node) -> bool:

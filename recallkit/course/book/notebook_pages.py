@@ -14,6 +14,7 @@ INSTALLS = re.compile(r"^\s*%pip ", re.MULTILINE)
 MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
 CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
 PRINTED_TABLE = re.compile(r"((?:^\|.*\|\n?){2,})", re.MULTILINE)
+WHOLE_PAGE = re.compile(r"<!DOCTYPE html>.*?(<style>.*?</style>).*?<body>(.*)</body>", re.DOTALL)
 NEEDS_A_KERNEL = (
     "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
     "The next figure shows what it shows.]"
@@ -73,7 +74,16 @@ def _shown(output: "NotebookNode") -> Iterator["NotebookNode"]:
                 yield new_output("display_data", {"text/markdown": part})
             elif part.strip():
                 yield new_output("stream", name=output.name, text=part.strip("\n") + "\n")
+    elif page := WHOLE_PAGE.match(output.get("data", {}).get("text/html", "")):
+        yield new_output("display_data", {"text/html": _part_of_page(*page.groups())})
     elif output.get("data", {}).get("text/plain") == UNRUN_WIDGET:
         yield new_output("display_data", {"text/markdown": NEEDS_A_KERNEL})
     else:
         yield output
+
+
+def _part_of_page(style: str, body: str) -> str:
+    """Make a whole HTML page a part of another page, where <main> and <h1> stand already."""
+    for tag, other in (("main", "div"), ("h1", "h2")):
+        body = re.sub(rf"(</?){tag}\b", rf"\1{other}", body)
+    return f"<div>{style}{body}</div>"

@@ -13,6 +13,7 @@ from recallkit.course.book.reference import reference_pages
 from recallkit.course.notebooks import find_notebooks
 
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+NAMED_BY_FILE = re.compile(r"\[([\w-]+\.md)\]\((?:\1)\)")
 FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 
 
@@ -45,11 +46,15 @@ def write_sources(notebooks: Path, folder: Path) -> None:
 
 
 def page_text(text: str) -> str:
-    """Return a page without its comments, with links to the first page of the book."""
+    """Return a page without its comments, for readers who see pages and no files.
+
+    Links lead to the first page of the book instead of README.md. A link whose text is the name of
+    a file gets the title of its page.
+    """
     parts = FENCED.split(text)
-    parts[::2] = (
-        COMMENT.sub("", part).replace("](../README.md", "](../index.md") for part in parts[::2]
-    )
+    for number in range(0, len(parts), 2):
+        part = COMMENT.sub("", parts[number]).replace("](../README.md", "](../index.md")
+        parts[number] = NAMED_BY_FILE.sub(r"[](\1)", part)
     return "".join(parts)
 
 
