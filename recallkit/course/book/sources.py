@@ -12,7 +12,7 @@ from recallkit.course.book.notebook_pages import cover_of, prepare
 from recallkit.course.book.reference import reference_pages
 from recallkit.course.notebooks import find_notebooks
 
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+COMMENT = re.compile(r"(`[^`\n]*`)|<!--.*?-->", re.DOTALL)  # not what inline code says
 NAMED_BY_FILE = re.compile(r"\[([\w-]+\.md)\]\((?:\1)\)")
 FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 
@@ -53,7 +53,7 @@ def page_text(text: str) -> str:
     """
     parts = FENCED.split(text)
     for number in range(0, len(parts), 2):
-        part = COMMENT.sub("", parts[number]).replace("](../README.md", "](../index.md")
+        part = COMMENT.sub(r"\1", parts[number]).replace("](../README.md", "](../index.md")
         parts[number] = NAMED_BY_FILE.sub(r"[](\1)", part)
     return "".join(parts)
 
