@@ -23,12 +23,19 @@ def _names_of(path: Path) -> Iterator[str]:
     module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     module = module.removesuffix(".__init__")
     yield module
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
         for name in _defined(node):
             yield f"{module}.{name}"
         if isinstance(node, ast.ClassDef):
             members = (name for member in node.body for name in _defined(member))
             yield from (f"{module}.{node.name}.{name}" for name in members)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those under ``if TYPE_CHECKING`` and ``with`` included."""
+    for node in body:
+        yield node
+        yield from _statements(node.body) if isinstance(node, ast.If | ast.With) else ()
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:

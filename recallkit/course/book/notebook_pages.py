@@ -36,14 +36,11 @@ def prepare(notebook: "NotebookNode") -> "NotebookNode":
     return notebook
 
 
-def cover_of(notebook: "NotebookNode") -> bytes | None:
-    """Return the first figure of the cell tagged "cover", as PNG; None without such a cell."""
-    for cell in notebook.cells:
-        if "cover" in cell.metadata.get("tags", []):
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    return base64.b64decode(output.data["image/png"])
-    return None
+def cover_of(notebook: "NotebookNode") -> list[bytes]:
+    """Return the figures, as PNG, of cells tagged "cover"."""
+    tagged = [cell for cell in notebook.cells if "cover" in cell.metadata.get("tags", [])]
+    data = [output.get("data", {}) for cell in tagged for output in cell.outputs]
+    return [base64.b64decode(shown["image/png"]) for shown in data if "image/png" in shown]
 
 
 def _is_for_a_kernel(cell: "NotebookNode") -> bool:

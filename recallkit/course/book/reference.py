@@ -38,11 +38,25 @@ def reference_pages() -> dict[str, str]:
 
 
 def public_modules() -> list[ModuleType]:
-    """Return :mod:`recallkit`, its packages, and its modules that have an ``__all__``."""
+    """Return :mod:`recallkit`, and the packages and modules that are public.
+
+    These are all packages and the modules beside them that have an ``__all__``, and the modules
+    that stand in one.
+    """
     found = pkgutil.walk_packages(recallkit.__path__, "recallkit.")
     names = [m.name for m in found if m.ispkg or m.name.count(".") == 1]
     modules = [import_module(name) for name in [FRONT, *names] if "__main__" not in name]
-    return [module for module in modules if hasattr(module, "__all__")]
+    public = {module.__name__: module for module in modules if hasattr(module, "__all__")}
+    values = [getattr(module, name) for module in public.values() for name in module.__all__]
+    public |= {value.__name__: value for value in values if isinstance(value, ModuleType)}
+    return [public[name] for name in sorted(public)]
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Return the names in ``__all__``; without one, those of the module's own functions."""
+    own = inspect.getmembers(module, inspect.isfunction)
+    functions = [name for name, f in own if f.__module__ == module.__name__ and name[0] != "_"]
+    return sorted(getattr(module, "__all__", functions), key=str.lower)
 
 
 def _page(module: ModuleType, described: dict[tuple[str, int], str]) -> str:
@@ -50,7 +64,7 @@ def _page(module: ModuleType, described: dict[tuple[str, int], str]) -> str:
     name = module.__name__
     lines = [name, "=" * len(name), "", f".. automodule:: {name}", "   :no-members:", ""]
     elsewhere = []
-    for public in sorted(module.__all__, key=str.lower):
+    for public in public_names(module):
         value = getattr(module, public)
         place = described.setdefault((public, id(value)), name)
         if isinstance(value, ModuleType):

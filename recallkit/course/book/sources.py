@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from recallkit.course.book.front_page import front_page
 from recallkit.course.book.notebook_pages import cover_of, prepare
 from recallkit.course.book.reference import reference_pages
 from recallkit.course.notebooks import find_notebooks
+from recallkit.errors import RecallkitError
 
 COMMENT = re.compile(r"(`[^`\n]*`)|<!--.*?-->", re.DOTALL)  # not what inline code says
 NAMED_BY_FILE = re.compile(r"\[([\w-]+\.md)\]\((?:\1)\)")
@@ -25,16 +27,13 @@ def write_sources(notebooks: Path, folder: Path) -> None:
         folder: where to write. It is made.
 
     Raises:
-        RecallkitError: if README.md has no row for a notebook, or a row for none.
+        RecallkitError: if README.md has no row for a notebook, or a row for none; or if no figure,
+            or more than one, is tagged as the cover.
     """
     shutil.copytree(notebooks / "guide", folder / "guide")
     shutil.copytree(notebooks / "figures", folder / "figures")
     paths = find_notebooks(folder=notebooks)
-    for path in paths:
-        notebook = nbformat.read(path, as_version=4)
-        if cover := cover_of(notebook):
-            (folder / "cover.png").write_bytes(cover)
-        nbformat.write(prepare(notebook), folder / path.name)
+    _write_notebooks(paths, folder)
     for path in (folder / "guide").glob("*.md"):
         path.write_text(page_text(path.read_text(encoding="utf-8")), encoding="utf-8")
     readme = page_text((notebooks / "README.md").read_text(encoding="utf-8"))
@@ -43,6 +42,18 @@ def write_sources(notebooks: Path, folder: Path) -> None:
     for name, text in pages.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def _write_notebooks(paths: Sequence[Path], folder: Path) -> None:
+    """Write the prepared notebooks, and the figure of the front page from the one that has it."""
+    covers = []
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        covers += cover_of(notebook)
+        nbformat.write(prepare(notebook), folder / path.name)
+    if len(covers) != 1:
+        raise RecallkitError(f"{len(covers)} cells of the notebooks have the tag 'cover', not one")
+    (folder / "cover.png").write_bytes(covers[0])
 
 
 def page_text(text: str) -> str:
