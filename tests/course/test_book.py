@@ -175,16 +175,15 @@ def small_course(tmp_path, monkeypatch):
     (folder / "guide").mkdir(parents=True)
     shutil.copytree(COURSE / "figures", folder / "figures")
     rows = text_of(COURSE / "README.md").splitlines(keepends=True)
-    [row] = [row for row in rows if "00_quickstart.ipynb" in row]
-    (folder / "README.md").write_text(
-        f"# Small\n\n| a |\n| - |\n{row}\nand [guide](guide/README.md)\n"
-    )
+    [row] = [row for row in rows if row.startswith('| <img src="figures/00')]
+    readme = f"# Small\n\n| a |\n| - |\n{row}\nand [guide](guide/README.md)\n"
+    (folder / "README.md").write_text(readme)
     (folder / "guide" / "README.md").write_text("# Guide\n\n## Part\n\n[here](#part)\n")
     cover = figure(COURSE / "figures" / "00_quickstart.png")
     cells = [
         new_markdown_cell("# 00"),
-        new_code_cell("", metadata={"tags": ["cover"]}, outputs=[cover]),
-        new_code_cell("", metadata={"alt": ["one", "two"]}, outputs=[cover, cover]),
+        new_code_cell("1", metadata={"tags": ["cover"]}, outputs=[cover]),
+        new_code_cell("2", metadata={"alt": ["one", "two"]}, outputs=[cover, cover]),
     ]
     nbformat.write(new_notebook(cells=cells), folder / "00_quickstart.ipynb")
     use_modules(monkeypatch, importlib.import_module("recallkit.ranks"))
