@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from helpers.golden import ranks
+from helpers.golden import losses, ranks, recall
 from helpers.javascript import MATHS, Module, differences
 
 from recallkit.course.explorables.bundle import exported_names
@@ -20,6 +20,33 @@ GOLDEN = {
         "trueRanks": ranks.true,
         "similarityGradient": ranks.similarity_gradient,
     },
+    "recall.js": {
+        "recallDivisor": recall.divisor,
+        "trueRecall": recall.true,
+        "softCounts": recall.counts,
+        "cappedCount": recall.capped,
+        "softRecall": recall.soft,
+        "recallLoss": recall.loss,
+        "recallLossGradient": recall.loss_gradient,
+        "rankPull": recall.pull,
+        "lossFloor": recall.floor,
+    },
+    "pairs.js": {
+        "batchQueries": losses.batch_queries,
+        "listQueries": losses.list_queries,
+        "zeros": losses.zeros,
+    },
+    "rank_losses.js": {
+        "tableRanks": losses.table_ranks,
+        "recallAtKLoss": losses.recall_at_k,
+        "smoothAPLoss": losses.smooth_ap,
+    },
+    "pair_losses.js": {
+        "tripletLoss": losses.triplet,
+        "contrastiveLoss": losses.contrastive,
+        "ntXentLoss": losses.nt_xent,
+    },
+    "losses.js": {"lossOf": losses.loss_of},
 }
 FUNCTIONS = [(file, name) for file, names in GOLDEN.items() for name in names]
 
