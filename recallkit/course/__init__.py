@@ -1,4 +1,4 @@
-"""What the notebooks stand on: figures, widgets, toys, and the sizes for each machine.
+"""What the notebooks stand on: figures, explorables, widgets, toys, and the sizes for each machine.
 
 Notebooks import from here whatever is not public in :mod:`recallkit` itself. Each name is imported
 from its module when it is first used.
@@ -12,7 +12,7 @@ from recallkit.errors import needs_extra
 if TYPE_CHECKING:
     from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
     from recallkit.constants import PAPERS_KS
-    from recallkit.course import figures, pair_gradients, widgets
+    from recallkit.course import explorables, figures, pair_gradients, widgets
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
     from recallkit.course.loss_surface import (
         PAPERS_SETTINGS,
@@ -38,6 +38,7 @@ __all__ = [
     "against_preset",
     "arc_losses",
     "expected_error",
+    "explorables",
     "figures",
     "loss_and_pull",
     "make_network",
@@ -82,7 +83,7 @@ _NAMES = {
     "recallkit.training.build": ["make_network", "make_train_transform"],
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = ("figures", "pair_gradients", "widgets")
+_PACKAGES = ("explorables", "figures", "pair_gradients", "widgets")
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -103,6 +104,19 @@ def _wait_for(url, server, log):
 @pytest.fixture
 def browser(tmp_path):
     """A fresh headless Chromium."""
+    with _chromium(tmp_path / "profile") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_browser(tmp_path_factory):
+    """One headless Chromium for all tests of a module."""
+    with _chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@contextmanager
+def _chromium(profile):
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
@@ -110,7 +124,7 @@ def browser(tmp_path):
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)

@@ -1,0 +1,13 @@
+"""Every explorable, by name, with the data that the tests show in it."""
+
+import torch
+
+from recallkit.course import explorables
+
+SIMILARITY = torch.tensor([0.9, 0.74, 0.7, 0.62, 0.55, 0.41, 0.3, 0.12], dtype=torch.float64)
+POSITIVES = torch.tensor([2, 5])
+
+MADE = {
+    "step": explorables.Step,
+    "line": lambda: explorables.Line(similarity=SIMILARITY, positives=POSITIVES),
+}
