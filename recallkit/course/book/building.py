@@ -84,7 +84,7 @@ def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = Tru
         if problems:
             raise RecallkitError(_described(problems))
         (place / "pages" / MARK).write_text(f"{__version__}\n", encoding="utf-8")
-        _replace(out, place / "pages")
+        _put_in_place(out, place / "pages")
     return out / "index.html"
 
 
@@ -110,7 +110,7 @@ def _folder_beside(out: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _replace(out: Path, pages: Path) -> None:
+def _put_in_place(out: Path, pages: Path) -> None:
     try:
         if out.exists():
             shutil.rmtree(out)

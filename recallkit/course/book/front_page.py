@@ -18,7 +18,7 @@ TABLE = re.compile(r"^\|.*\n(?:^\|.*\n)+", re.MULTILINE)
 HEAD = """\
 # recallkit
 
-:::{container} rk-lead
+:::{container} book-lead
 Train image retrieval directly for recall@k, and understand why it works.
 :::
 
@@ -29,7 +29,7 @@ minute of training. Blue ✓: the same emoji; orange ✗: another. The queries a
 the network has never seen these emoji.
 :::
 
-:::{container} rk-begin
+:::{container} book-begin
 [Begin: 00 · Quickstart](00_quickstart.ipynb)
 :::
 """
@@ -93,13 +93,13 @@ def sessions_of(readme: str) -> list[Session]:
 
 def _cards(sessions: Sequence[Session]) -> str:
     cards = "\n".join(map(_card, sessions))
-    return f"::::{{container}} rk-sessions\n{cards}\n::::\n"
+    return f"::::{{container}} book-sessions\n{cards}\n::::\n"
 
 
 def _card(session: Session) -> str:
     question = session.question[0].upper() + session.question[1:]
     return f"""\
-:::{{container}} rk-session
+:::{{container}} book-session
 ![{session.alt}]({session.figure})
 
 [{session.title}]({session.file})

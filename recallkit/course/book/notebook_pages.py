@@ -2,14 +2,18 @@
 
 import base64
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from recallkit.course.explorables.base import OF_WIDGETS
+from recallkit.course.explorables.page import fragment
 from recallkit.course.stored_form import UNRUN_WIDGET
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
 INSTALLS = re.compile(r"^\s*%pip ", re.MULTILINE)
 MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
 CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
@@ -25,14 +29,15 @@ def prepare(notebook: "NotebookNode") -> "NotebookNode":
     """Prepare a notebook for the book, in place, and return it.
 
     Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
-    Tables that were printed as Markdown become tables.
+    Tables that were printed as Markdown become tables. Explorables with a stored state are live.
     """
+    models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             _fold(cell)
             cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
-            cell.outputs = [shown for output in cell.outputs for shown in _shown(output)]
+            cell.outputs = [shown for output in cell.outputs for shown in _shown(output, models)]
     return notebook
 
 
@@ -61,7 +66,7 @@ def _fold(cell: "NotebookNode") -> None:
     cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
 
 
-def _shown(output: "NotebookNode") -> Iterator["NotebookNode"]:
+def _shown(output: "NotebookNode", models: Mapping[str, Any]) -> Iterator["NotebookNode"]:
     """The outputs that stand in the book for a stored one."""
     from nbformat.v4 import new_output
 
@@ -73,10 +78,28 @@ def _shown(output: "NotebookNode") -> Iterator["NotebookNode"]:
                 yield new_output("stream", name=output.name, text=part.strip("\n") + "\n")
     elif page := WHOLE_PAGE.match(output.get("data", {}).get("text/html", "")):
         yield new_output("display_data", {"text/html": _part_of_page(*page.groups())})
+    elif html := live_figure(output, models):
+        yield new_output("display_data", {"text/html": html})
     elif output.get("data", {}).get("text/plain") == UNRUN_WIDGET:
         yield new_output("display_data", {"text/markdown": NEEDS_A_KERNEL})
     else:
         yield output
+
+
+def live_figure(output: "NotebookNode", models: Mapping[str, Any]) -> str:
+    """Return an explorable as HTML that is live without a kernel; "" for any other output.
+
+    Args:
+        output: stored; an explorable names its model.
+        models: name → model with its state, from the metadata of the notebook.
+    """
+    name = output.get("data", {}).get(VIEW, {}).get("model_id", "")
+    state = models.get(name, {}).get("state", {})
+    if "_esm" not in state:
+        return ""
+    values = {key: value for key, value in state.items() if key[0] != "_"}
+    values = {key: value for key, value in values.items() if key not in OF_WIDGETS}
+    return f'<div class="rk-live">{fragment(state["_esm"], values, name)}</div>'
 
 
 def _part_of_page(style: str, body: str) -> str:

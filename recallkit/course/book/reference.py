@@ -13,7 +13,7 @@ from typing import Any
 
 from sphinx.pycode import ModuleAnalyzer
 
-import recallkit
+from recallkit.files import PACKAGE
 
 FRONT = "recallkit"
 INTRODUCTION = """\
@@ -43,7 +43,7 @@ def public_modules() -> list[ModuleType]:
     These are all packages and the modules beside them that have an ``__all__``, and the modules
     that stand in one.
     """
-    found = pkgutil.walk_packages(recallkit.__path__, "recallkit.")
+    found = pkgutil.walk_packages([str(PACKAGE)], "recallkit.")
     names = [m.name for m in found if m.ispkg or m.name.count(".") == 1]
     modules = [import_module(name) for name in [FRONT, *names] if "__main__" not in name]
     public = {module.__name__: module for module in modules if hasattr(module, "__all__")}
