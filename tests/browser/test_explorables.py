@@ -165,7 +165,9 @@ def test_every_control_answers_a_finger(figure):
         touch = [("touchStart", x, y), ("touchMove", (x + to_x) / 2, y), ("touchMove", to_x, to_y)]
         for kind, at, above in touch:
             point = {"x": at, "y": above}
-            figure.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            figure.execute_cdp_cmd(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]}
+            )
         figure.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         assert figure.execute_script(MARKS) != before, name(control)
         assert figure.execute_script("return scrollX") == 0

@@ -16,7 +16,7 @@ def test_text_cannot_end_the_script():
 def test_each_has_its_element_and_scope():
     parts = [fragment(MODULE, {"k": k}, f"figure-{k}") for k in (1, 2)]
     assert 'id="figure-1"' in parts[0]
-    assert "getElementById(\"figure-2\")" in parts[1]
+    assert 'getElementById("figure-2")' in parts[1]
     assert all('<script type="module">' in part for part in parts)
     whole = page("a", "\n".join(parts))
     assert whole.count("<body>") == 1
