@@ -95,8 +95,9 @@ def lab_command(flags: list[str]) -> Callable[..., None]:
 
         JupyterLab opens in that folder, and the originals stay as they are. When the folder
         exists, new notebooks are added and unchanged ones are updated. A file that you have
-        changed is kept; rename it to get a fresh copy. JupyterLab's own flags are passed on to it,
-        and so is all that follows --.
+        changed is kept; rename it to get a fresh copy. The copies are trusted, so that their
+        figures live before a cell is run. JupyterLab's own flags are passed on to it, and so is
+        all that follows --.
 
         Examples:
           recallkit lab
@@ -111,10 +112,14 @@ def lab_command(flags: list[str]) -> Callable[..., None]:
                 open already.
         """
         from recallkit.course.copying import copy_course
+        from recallkit.course.trust import trust_notebooks
 
         folder = folder.expanduser()
-        for line in copy_course(folder).lines():
+        copied = copy_course(folder)
+        for line in copied.lines():
             print(line, flush=True)
+        ours = [folder / name for name in (*copied.added, *copied.updated)]
+        trust_notebooks(path for path in ours if path.suffix == ".ipynb")
         if not copy_only:
             open_lab(folder, flags)
 

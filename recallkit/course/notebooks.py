@@ -92,6 +92,7 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
             except (CellTimeoutError, DeadKernelError) as error:
                 raise failure(path, number, str(error).splitlines()[0]) from None
             count()
+    client.set_widgets_metadata()
 
 
 @contextmanager

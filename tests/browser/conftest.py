@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -47,9 +48,25 @@ def artefacts():
     return folder
 
 
+@dataclass(frozen=True)
+class Lab:
+    """JupyterLab that runs; called with the name of a notebook, it gives its URL.
+
+    Attributes:
+        folder: of the notebooks.
+        url: with a place for the name.
+    """
+
+    folder: Path
+    url: str
+
+    def __call__(self, name):
+        return self.url.format(name=name)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """JupyterLab on a copy of the notebooks, smoke profile: a function from a name to its URL."""
+    """JupyterLab on a copy of the notebooks, smoke profile."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(embedded("notebooks"), folder / "notebooks")
     _write_settings(folder / "settings")
@@ -67,7 +84,7 @@ def lab(tmp_path_factory):
         )
     try:
         _wait_for(f"{base}/api?token={token}", server, folder / "log.txt")
-        yield lambda name: f"{base}/lab/tree/{name}?token={token}&reset"
+        yield Lab(folder / "notebooks", f"{base}/lab/tree/{{name}}?token={token}&reset")
     finally:
         server.terminate()
         server.wait(timeout=60)
@@ -84,6 +101,7 @@ def _environment(folder):
     own = {
         "RECALLKIT_PROFILE": "smoke",
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),  # which notebooks are trusted
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }

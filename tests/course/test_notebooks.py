@@ -18,11 +18,13 @@ from recallkit import cli
 from recallkit.config import Config
 from recallkit.course import notebooks as course
 from recallkit.course import stored_form
+from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 from recallkit.errors import RecallkitError
 from recallkit.training.loop import train
 
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
 WIDGET = "from ipywidgets import IntSlider\nslider = IntSlider(description='k')\nslider"
+EXPLORABLE = "from recallkit.course import explorables\nstep = explorables.Step()\nstep"
 HANGING = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)"
 RUNNING_BAR = "import sys\nprint('\\r 50%|###', end='', file=sys.stderr)"
 
@@ -73,8 +75,11 @@ def test_cells_run_in_order_in_the_folder_of_the_notebook(tmp_path):
 
 
 def test_a_second_run_changes_no_byte(tmp_path):
-    path = write(tmp_path, FIGURE, WIDGET, "print(1)\nprint(2)")
-    executed(path)
+    path = write(tmp_path, FIGURE, WIDGET, EXPLORABLE, "step.temperature = 0.01", "print(1)")
+    notebook, cells = executed(path)
+    assert cells[2].outputs[0].data[VIEW]["model_id"] == "nb03-2-widget-0"
+    [step] = [m for m in notebook.metadata.widgets[STATE]["state"].values() if "_esm" in m["state"]]
+    assert step["state"]["temperature"] == 0.01
     before = path.read_bytes()
     executed(path)
     assert path.read_bytes() == before
@@ -83,7 +88,7 @@ def test_a_second_run_changes_no_byte(tmp_path):
 def test_a_widget_becomes_a_line_and_a_figure_small(tmp_path):
     _, [plot, widget] = executed(write(tmp_path, FIGURE, WIDGET))
     [output] = widget.outputs
-    assert output.data == {"text/plain": stored_form.UNRUN_WIDGET}
+    assert output.data == {"text/plain": UNRUN_WIDGET}
     encoded = next(o.data["image/png"] for o in plot.outputs if "image/png" in o.get("data", {}))
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
         assert image.mode == "P"

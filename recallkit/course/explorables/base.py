@@ -38,10 +38,15 @@ class Explorable(anywidget.AnyWidget):
     words = traitlets.Dict().tag(sync=True)
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Join the module of the class with what it imports."""
+        """Give the class its module."""
         if "module" in vars(cls):  # anywidget makes further classes, which inherit it
-            cls._esm = bundle(FOLDER / f"{cls.module}.js")
+            cls._esm = cls.module_text()
         super().__init_subclass__(**options)
+
+    @classmethod
+    def module_text(cls) -> str:
+        """Return the ES module of the class, joined with what it imports."""
+        return bundle(FOLDER / f"{cls.module}.js")
 
     def values(self) -> dict[str, Any]:
         """Return name → value of all that the picture is drawn from, and of what it computes."""
@@ -54,7 +59,7 @@ class Explorable(anywidget.AnyWidget):
         Args:
             place: the id of its element, different for each figure of a page.
         """
-        return fragment(str(self._esm), self.values(), place)
+        return fragment(self.module_text(), self.values(), place)
 
     def save_html(self, path: str | Path, title: str) -> None:
         """Write the figure as a page of one file that any browser opens.

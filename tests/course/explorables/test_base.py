@@ -26,7 +26,7 @@ def test_a_page_needs_nothing_else(name, tmp_path):
 @each
 def test_values_are_what_the_page_reads_and_writes(name):
     figure = MADE[name]()
-    module = str(figure._esm)
+    module = figure.module_text()
     lists = re.findall(r"^  (?:inputs|outputs): (\[[^\]]*\])", module, re.M)
     named = {value for text in lists for value in json.loads(text)}
     assert named | {"words"} == set(figure.values())
@@ -41,7 +41,7 @@ def test_each_value_is_described(name):
 
 @each
 def test_knobs_have_words(name):
-    module = str(MADE[name]()._esm)
+    module = MADE[name]().module_text()
     words = set(re.findall(r"^  (\w+): (?:\"|')", module, re.M))
     assert {"title", "status"} <= words
     assert set(re.findall(r'{ name: "(\w+)"', module)) <= words

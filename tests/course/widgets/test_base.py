@@ -23,8 +23,6 @@ def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
     neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
-        "step": lambda: widgets.explore_step(),
-        "line": lambda: widgets.explore_line(LINE, torch.tensor([1, 4, 8])),
         "pairs": lambda: widgets.explore_pairs(POINTS, LABELS),
         "list": lambda: widgets.explore_list(LINE, 2),
         "paths": lambda: widgets.explore_paths(
