@@ -55,7 +55,7 @@ export function contrastiveLoss(similarity, queries, { positiveMargin, negativeM
 
 /**
  * NT-Xent: the mean of −log(e^{s_p/T} / (e^{s_p/T} + Σ_n e^{s_n/T})) over all positive pairs, with
- * the negatives n of the same query; 0 without a negative in the table.
+ * the negatives n of the same query.
  * @param {number[][]} similarity (Q × N).
  * @param {import("./pairs.js").Query[]} queries (Q).
  * @param {{temperature: number}} settings T, in units of similarity.
@@ -63,8 +63,7 @@ export function contrastiveLoss(similarity, queries, { positiveMargin, negativeM
  */
 export function ntXentLoss(similarity, queries, { temperature }) {
   const terms = [];
-  const lonely = queries.every(({ negatives }) => negatives.length === 0);
-  if (lonely || isTooSmall(queries)) return meanOfTerms(similarity, terms);
+  if (isTooSmall(queries)) return meanOfTerms(similarity, terms);
   queries.forEach(({ positives, negatives }, q) => {
     for (const p of positives) terms.push(softmaxTerm(similarity[q], q, p, negatives, temperature));
   });
