@@ -14,9 +14,10 @@ import { dot, norm, products, unit } from "./vectors.js";
  * @returns {number[][]} (B × D), each row at a right angle to its point.
  */
 export function alongSphere(points, pairGradient) {
+  const columns = points[0].map((_, d) => points.map((point) => point[d])); // D × B
   return points.map((point, i) => {
     const weights = points.map((_, j) => pairGradient[i][j] + pairGradient[j][i]);
-    const full = point.map((_, d) => dot(weights, points.map((other) => other[d])));
+    const full = columns.map((column) => dot(weights, column));
     const outward = dot(full, point);
     return full.map((value, d) => value - outward * point[d]);
   });

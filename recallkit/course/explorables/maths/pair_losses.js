@@ -40,17 +40,18 @@ export function tripletLoss(similarity, queries, { margin }) {
  */
 export function contrastiveLoss(similarity, queries, { positiveMargin, negativeMargin }) {
   if (isTooSmall(queries)) return meanOfTerms(similarity, []);
-  const pulled = [];
-  const pushed = [];
-  queries.forEach(({ positives, negatives }, q) => {
-    const row = similarity[q];
-    for (const p of positives) pulled.push({ value: positiveMargin - row[p], pushes: [[q, p, -1]] });
-    for (const n of negatives) pushed.push({ value: row[n] - negativeMargin, pushes: [[q, n, 1]] });
-  });
-  const [pull, push] = [pulled, pushed].map((terms) => {
-    return meanOfTerms(similarity, terms.filter(isViolated));
-  });
-  return sumOfLosses(pull, push);
+  return sumOfLosses(
+    meanOfTerms(similarity, hinges(similarity, queries, "positives", -1, positiveMargin)),
+    meanOfTerms(similarity, hinges(similarity, queries, "negatives", 1, negativeMargin)),
+  );
+}
+
+/** The terms sign · (s − margin) above 0, of all pairs of a kind. */
+function hinges(similarity, queries, kind, sign, margin) {
+  const terms = queries.flatMap((query, q) => query[kind].map((z) => {
+    return { value: sign * (similarity[q][z] - margin), pushes: [[q, z, sign]] };
+  }));
+  return terms.filter(isViolated);
 }
 
 /**
