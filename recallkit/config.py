@@ -141,6 +141,10 @@ class Config:
     """Number of evaluations on validation classes: evenly spread, the last one at the end."""
     evaluation_epochs: Annotated[int | None, _EPOCHS] = None
     """Evaluate after every so many epochs instead, and at the end."""
+    distractors: bool = False
+    """At the end, search validation images among the training images as well, and let sweeps tune
+    by that. The gallery is then about as large as that of the test classes, and R@1 as hard to
+    reach. It takes a pass through the training images."""
     seed: Annotated[int, Range(0, 2**63 - 1)] = 0  # what torch and numpy both take
     """Seed of weights, batches and augmentation. The split of the classes is fixed."""
 
