@@ -61,7 +61,7 @@ def one_cell():
 def surface():
     rng = np.random.default_rng(5)
     for number in range(50):
-        python, settings = _settings(rng, float(rng.choice([1e-6, 1e-3, 0.01, 0.1, 1])))
+        python, settings = _settings(rng, float(rng.choice([1e-5, 1e-3, 0.01, 0.1, 1, 100])))
         sizes = (37, 30) if number == 0 else (number % 7 + 1, number % 31)
         grid, negatives = (
             torch.linspace(-0.2, end, n, dtype=torch.float64)
