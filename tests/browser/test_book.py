@@ -1,6 +1,7 @@
 """The book in a browser, opened from the disk: narrow, searched, without a word in the console."""
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
@@ -81,3 +82,17 @@ def test_formulas_are_drawn(book, browser):
         "return [top, bottom].map(part => part.getBoundingClientRect().y)"
     )
     assert fractions[0] < fractions[1]
+
+
+def test_explorables_are_live(book, browser):
+    browser.get(url(book, "01_relaxed_ranking.html"))
+    figures = browser.find_elements("css selector", ".rk-live")
+    assert len(figures) == 2
+    for figure in figures:
+        [handle, *_] = figure.find_elements("css selector", "svg [role=slider]")
+        before = handle.get_attribute("aria-valuetext"), figure.get_attribute("textContent")
+        handle.send_keys(Keys.ARROW_LEFT)
+        after = handle.get_attribute("aria-valuetext"), figure.get_attribute("textContent")
+        assert before[0] != after[0]
+        assert before[1] != after[1]
+    assert problems(browser) == []

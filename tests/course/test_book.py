@@ -29,6 +29,7 @@ from recallkit.course.book import (
     sources,
 )
 from recallkit.course.notebooks import find_notebooks
+from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 from recallkit.files import PACKAGE, embedded
 
 COURSE = embedded("notebooks")
@@ -279,6 +280,25 @@ def test_a_notebook_without_what_a_reader_does_not_need():
     assert check.metadata["tags"] == ["hide-input"]
     assert solved.metadata["tags"] == ["hide-cell"]
     assert text.source == "%pip is explained"
+
+
+def test_an_explorable_with_a_state_is_live():
+    data = {VIEW: {"model_id": "nb-widget-0"}, "text/plain": UNRUN_WIDGET}
+    figure = new_output("display_data", data)
+    state = {"_esm": "let a;\nexport default { render };", "k": 3, "layout": "IPY_MODEL_1"}
+    models = {"nb-widget-0": {"state": state}}
+    html = notebook_pages.live_figure(figure, models)
+    assert '<div id="nb-widget-0">' in html
+    assert '{"k": 3}' in html
+    assert notebook_pages.live_figure(figure, {}) == ""
+    notebook = new_notebook(cells=[new_code_cell("1", outputs=[figure])])
+    notebook.metadata["widgets"] = {STATE: {"state": models}}
+    [cell] = notebook_pages.prepare(notebook).cells
+    assert cell.outputs[0].data == {"text/html": html}
+    assert "widgets" not in notebook.metadata  # myst-nb would load scripts from the network
+    unrun = new_notebook(cells=[new_code_cell("1", outputs=[figure])])
+    [cell] = notebook_pages.prepare(unrun).cells
+    assert cell.outputs[0].data == {"text/markdown": notebook_pages.NEEDS_A_KERNEL}
 
 
 def test_a_whole_page_in_an_output_becomes_a_part():

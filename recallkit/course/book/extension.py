@@ -59,7 +59,7 @@ def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:
 
 
 def _find_reference(
-    app: Sphinx, env: "BuildEnvironment", node: addnodes.pending_xref, content: nodes.Node
+    app: Sphinx, env: "BuildEnvironment", node: addnodes.pending_xref, content: nodes.Element
 ) -> nodes.Node | None:
     """Find what a reference to Python means that Sphinx did not find; None: it leads nowhere.
 

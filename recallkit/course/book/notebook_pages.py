@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.course.explorables.base import OF_WIDGETS
 from recallkit.course.explorables.page import fragment
-from recallkit.course.stored_form import UNRUN_WIDGET
+from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
 INSTALLS = re.compile(r"^\s*%pip ", re.MULTILINE)
 MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
 CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
