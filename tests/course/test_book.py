@@ -186,7 +186,8 @@ def small_course(tmp_path, monkeypatch):
         new_code_cell("1", metadata={"tags": ["cover"]}, outputs=[cover]),
         new_code_cell("2", metadata={"alt": ["one", "two"]}, outputs=[cover, cover]),
     ]
-    nbformat.write(new_notebook(cells=cells), folder / "00_quickstart.ipynb")
+    python = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
+    nbformat.write(new_notebook(cells=cells, metadata=python), folder / "00_quickstart.ipynb")
     use_modules(monkeypatch, importlib.import_module("recallkit.ranks"))
     return folder
 
