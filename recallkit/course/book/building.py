@@ -57,7 +57,7 @@ SETTINGS: dict[str, Any] = {
     "html_copy_source": False,
     "html_domain_indices": False,
     "html_show_search_summary": False,  # it would load pages, which file:// forbids
-    "html_theme_options": {"navigation_with_keys": True},
+    "html_theme_options": {"navigation_with_keys": False},  # arrow keys move explorables
 }
 
 
