@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from recallkit.experiments.statistics import NOT_RUN, with_values
+from recallkit.experiments.statistics import NOT_RUN
+from recallkit.experiments.sweep_tables import with_values
 from recallkit.files import embedded, read_json
 from recallkit.tables import text_table
 
