@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recallkit import plots
-from recallkit.experiments.batch_sizes import (
-    batch_summary,
-    batch_sweeps,
-    equal_updates,
-    length_effects,
-    simix_effects,
-    trained_on,
-)
+from recallkit.experiments import batch_sizes
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import (
     sweep_history,
@@ -54,19 +47,11 @@ def is_stored(sweep: Sweep, runs: pd.DataFrame) -> bool:
 def draw_sweep(
     sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame, folder: Path, stem: str
 ) -> list[Path]:
-    """Draw all that is stored of a sweep into files.
+    """Draw all that is stored of a sweep into files, and return them.
 
-    Args:
-        sweep: what is compared.
-        runs: stored runs.
-        histories: their evaluations.
-        folder: where the files go.
-        stem: of their names: STEM, the results; STEM-cost, the evaluations on the way; STEM-rates,
-            each learning rate for all, where the compared setting is a number; STEM-updates, equal
-            numbers of updates, for batch sizes. Each has .svg, .png and .csv.
-
-    Returns:
-        The files.
+    STEM has the results; STEM-cost, the evaluations on the way; STEM-rates, each learning rate for
+    all, where the compared setting is a number; STEM-updates, equal numbers of updates, for batch
+    sizes. Each is a .svg, a .png and a .csv in ``folder``.
     """
     files = save_figure(draw_results(sweep, runs), folder / stem, sweep_summary(sweep, runs))
     history = sweep_history(sweep, runs, histories)
@@ -100,7 +85,7 @@ def draw_results(
     recalls = {_label(value): recall for value, recall in (own or {}).items()}
     is_run = summary["seeds"] > 0
     fig, drawn = plots.plot_comparison(
-        _nested(summary[is_run], ["series", "value"], _first("R@1", "R@1 ±")),
+        _nested(summary[is_run], ["series", "value"], ["R@1", "R@1 ±"]),
         recalls,
         xlabel=_axis_title(sweep),
         values=_in_order([*summary["value"], *recalls]),
@@ -130,12 +115,14 @@ def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Fi
         costs[name] = f"{name.replace('_', ' ')} of training"
     history = _placed(sweep, sweep_history(sweep, runs, histories))
     curves = history.rename(columns={"R@1": "recall", "R@1 ±": "margin"})
+    curves = curves.assign(name=history["value"].map(as_text)).groupby(
+        ["series", "name"], sort=False
+    )
+    panels: dict[str, dict[str, Any]] = {}
+    for (series, name), curve in curves:
+        panels.setdefault(series, {})[name] = curve.to_dict("list")
     fig, _ = plots.plot_costs(
-        _nested(
-            curves.assign(name=history["value"].map(as_text)),
-            ["series", "name"],
-            lambda curve: curve.to_dict("list"),
-        ),
+        panels,
         costs,
         legend=_axis_title(sweep),
         ordered=_is_numeric(history["value"]),
@@ -177,10 +164,9 @@ def _draw_lines(
 ) -> "Figure":
     """Draw "validation R@1" of two tables: one by "line", in their "order", and a broad one."""
     lines, behind = _placed(sweep, lines), _placed(sweep, behind)
-    recall = _first("validation R@1")
     fig, _ = plots.plot_lines(
-        _nested(lines, ["series", "line", "value"], recall),
-        _nested(behind, ["series", "value"], recall),
+        _nested(lines, ["series", "line", "value"], "validation R@1"),
+        _nested(behind, ["series", "value"], "validation R@1"),
         names=list(lines.sort_values("order")["line"].unique()),
         xlabel=_axis_title(sweep),
         values=_in_order(lines["value"]),
@@ -205,7 +191,9 @@ def _readings(sweep: Sweep, history: pd.DataFrame) -> pd.DataFrame:
     if _axis(sweep) != "batch_size" or history.empty:
         return pd.DataFrame(columns=columns)
     lines = pd.DataFrame({"simix": sweep.config({}).simix, **history})
-    tables = [equal_updates(curves).assign(simix=on) for on, curves in lines.groupby("simix")]
+    tables = [
+        batch_sizes.equal_updates(curves).assign(simix=on) for on, curves in lines.groupby("simix")
+    ]
     return pd.concat(tables).rename(columns={"R@1": "validation R@1"})[columns]
 
 
@@ -247,19 +235,15 @@ def _in_order(values: Iterable[Any]) -> list[Any]:
     return sorted(values) if _is_numeric(values) else values
 
 
-def _nested(table: pd.DataFrame, levels: Sequence[str], leaf: Callable[[Any], Any]) -> Any:
-    """Return a mapping of mappings: a level a column, and ``leaf`` of the rows at its end."""
+def _nested(table: pd.DataFrame, levels: Sequence[str], leaf: Any) -> Any:
+    """Return a mapping of mappings, a level a column; at its end the values of ``leaf``.
+
+    That is a column, or a list of columns, whose values in the first row are taken.
+    """
     if not levels:
-        return leaf(table)
+        return table[leaf].iloc[0]
     groups = table.groupby(levels[0], sort=False) if len(table) else ()
     return {value: _nested(rows, levels[1:], leaf) for value, rows in groups}
-
-
-def _first(*columns: str) -> Callable[[pd.DataFrame], Any]:
-    """Return a function that takes these values of the first row: a tuple, if several."""
-    return lambda rows: (
-        rows[columns[0]].iloc[0] if len(columns) == 1 else tuple(rows[[*columns]].iloc[0])
-    )
 
 
 def _slant(ax: "Axes", room: int) -> None:
@@ -289,18 +273,12 @@ def _write_below(fig: "Figure", lines: Sequence[str]) -> None:
 
 
 def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
-    """List what a reader of the numbers must know: curves not flat, edges, settings not run.
-
-    Args:
-        sweep: what is compared.
-        summary: of :func:`.sweep_summary`.
-    """
+    """List what a reader of :func:`.sweep_summary` must know: curves not flat, what was not run."""
     stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
+    rising = f"still rising (by more than {100 * FLAT:g} points at the last evaluation)"
     tuned = " or ".join(sweep.tuned).replace("_", " ")
     which = {
-        f"still rising (by more than {100 * FLAT:g} points at the last evaluation)": (
-            summary["rise"] > FLAT
-        ),
+        rising: summary["rise"] > FLAT,
         "no interval (one seed)": summary["seeds"] == 1,
         f"{tuned} at the edge of its candidates": stored & (summary["edges"] != ""),
         "diverged": diverged,
@@ -332,7 +310,7 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     """Draw all stored sweeps over batch sizes side by side, each on its own scale."""
     import matplotlib.pyplot as plt
 
-    sweeps = [sweep for sweep in batch_sweeps() if len(sweep_runs(sweep, runs))]
+    sweeps = [sweep for sweep in batch_sizes.batch_sweeps() if len(sweep_runs(sweep, runs))]
     sweeps = sweeps or [SWEEPS["batch-size"]]  # one at least, that says "not run"
     columns = min(len(sweeps), 3)
     count = math.ceil(len(sweeps) / columns)
@@ -342,7 +320,7 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     for ax, sweep in zip(axes.flat, sweeps, strict=False):
         draw_results(sweep, runs, ax=ax)
         config = sweep.config({})
-        trained = [plots.legible(trained_on(config)), f"{config.images:,} images seen"]
+        trained = [plots.legible(batch_sizes.trained_on(config)), f"{config.images:,} images seen"]
         ax.set_title("\n".join(trained), fontsize=10, **plots.name_style(*trained))
         drawn, names = ax.get_legend_handles_labels()
         handles |= dict(zip(names, drawn, strict=True))
@@ -360,9 +338,9 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
 
 def draw_simix(runs: pd.DataFrame) -> "Figure":
     """Draw R@1 with SiMix less R@1 without, at each batch size of each stored sweep."""
-    effects = _named(simix_effects(runs), "{trained}, {images:,} images")
+    effects = _named(batch_sizes.simix_effects(runs), "{trained}, {images:,} images")
     fig, ax = plots.plot_comparison(
-        _nested(effects, ["name", "batch_size"], _first("change", "margin")),
+        _nested(effects, ["name", "batch_size"], ["change", "margin"]),
         {},
         xlabel="batch size",
         ylabel="R@1 with SiMix − without (points)",
@@ -377,10 +355,10 @@ def draw_simix(runs: pd.DataFrame) -> "Figure":
 
 def draw_lengths(runs: pd.DataFrame) -> "Figure":
     """Draw R@1 of the larger of two batches less that of the smaller, by the length of training."""
-    effects = length_effects(runs)
+    effects = batch_sizes.length_effects(runs)
     effects["on"] = [as_text(mixed) for mixed in effects.get("simix", [])]
     effects = _named(effects, "{trained}, SiMix {on}: {larger:,} − {smaller:,}")
-    means = _nested(effects, ["name", "images"], _first("change", "margin"))
+    means = _nested(effects, ["name", "images"], ["change", "margin"])
     fig, _ = plots.plot_lengths(means, _family_styles(effects))
     fig.suptitle("What the larger of two batches adds, on test classes", fontsize=11)
     note = "{trained}, {images:,} images: the smaller on {smaller on}, the larger on {larger on}"
@@ -396,14 +374,17 @@ def _named(effects: pd.DataFrame, template: str) -> pd.DataFrame:
 
 def _family_styles(effects: pd.DataFrame) -> dict[str, Any]:
     """Return the style of each "name": one for each thing "trained", the same in all figures."""
-    styles = plots.series_styles(trained_on(sweep.config({})) for sweep in batch_sweeps())
-    return _nested(effects, ["name"], lambda rows: styles[rows["trained"].iloc[0]])
+    styles = plots.series_styles(
+        batch_sizes.trained_on(sweep.config({})) for sweep in batch_sizes.batch_sweeps()
+    )
+    names = effects.get(["name", "trained"], pd.DataFrame())
+    return {name: styles[trained] for name, trained in names.to_numpy()}
 
 
 TOGETHER: Mapping[str, tuple[Callable[[pd.DataFrame], Any], Callable[[pd.DataFrame], Any]]] = {
-    "batch-sizes": (draw_batch_sizes, batch_summary),
-    "simix": (draw_simix, simix_effects),
-    "lengths": (draw_lengths, length_effects),
+    "batch-sizes": (draw_batch_sizes, batch_sizes.batch_summary),
+    "simix": (draw_simix, batch_sizes.simix_effects),
+    "lengths": (draw_lengths, batch_sizes.length_effects),
 }
 """Name of a figure of several sweeps → what draws it, and the table of its numbers."""
 

@@ -54,12 +54,7 @@ def load_published() -> list[Published]:
 
 
 def runs_beside(row: Published, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the stored runs that have the settings of a row; none if no run can have them.
-
-    Args:
-        row: a published row.
-        runs: of :func:`.load_results`.
-    """
+    """Return the stored runs that have the settings of a row; none if no run can have them."""
     measured = runs[runs["stage"].isin(["named", "final"])]
     return measured.iloc[:0] if row.settings is None else with_values(measured, row.settings)
 

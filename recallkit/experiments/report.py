@@ -53,41 +53,34 @@ def _machine(about: Stored, threads: bool = False) -> str:
     return f"{where}, torch {about['libraries']['torch']}, commit {about['commit']}"
 
 
-def _benchmark(results: Path, name: str, table: Callable[[Stored], str]) -> str:
-    """Return the table of a benchmark on each device where it is stored."""
+def _tried(stored: Stored) -> list[dict[str, Any]]:
+    cases = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
+    return [case for case in cases if case["batch_size"] >= 1000]
+
+
+BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
+    "ranks": lambda stored: ranks_table(_tried(stored)),
+    "step": lambda stored: step_table(stored["cases"]),
+    "precision": lambda stored: precision_table(
+        [row for row in stored["rows"] if row["name"] not in _OUTDATED]
+    ),
+    "skipping": lambda stored: skipping_table(stored["rows"]),
+}
+"""Benchmark → the table of what it stores."""
+
+
+def benchmarks(*names: str, results: Path) -> str:
+    """Tabulate benchmarks on each device where they are stored."""
 
     def source(stored: Stored) -> str:
-        on_cpu = stored.get("device_type", "cpu") == "cpu"
-        return f"{_machine(stored, threads=on_cpu)}; made by `recallkit bench {name}`."
+        machine = _machine(stored, threads=stored.get("device_type", "cpu") == "cpu")
+        return f"{machine}; made by `recallkit bench {name}`."
 
-    files = [results / "bench" / f"{name}-{kind}.json" for kind in ("cpu", "cuda")]
-    parts = [_measured(file, table, source) for file in files]
+    parts = []
+    for name in names:
+        files = [results / "bench" / f"{name}-{kind}.json" for kind in ("cpu", "cuda")]
+        parts += [_measured(file, BENCHMARKS[name], source) for file in files]
     return "\n\n".join(filter(None, parts)) or tables.NOTHING
-
-
-def batch_cost(results: Path) -> str:
-    """Tabulate time and memory of the loss against batch size."""
-
-    def table(stored: Stored) -> str:
-        tried = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
-        return ranks_table([case for case in tried if case["batch_size"] >= 1000])
-
-    return _benchmark(results, "ranks", table)
-
-
-def step_cost(results: Path) -> str:
-    """Tabulate time and memory of a training step against batch size."""
-    return _benchmark(results, "step", lambda stored: step_table(stored["cases"]))
-
-
-def precision(results: Path) -> str:
-    """Tabulate errors against float64, and how often work is skipped."""
-
-    def errors(stored: Stored) -> str:
-        return precision_table([row for row in stored["rows"] if row["name"] not in _OUTDATED])
-
-    skipped = _benchmark(results, "skipping", lambda stored: skipping_table(stored["rows"]))
-    return f"{_benchmark(results, 'precision', errors)}\n\n{skipped}"
 
 
 def near_duplicates(results: Path) -> str:
@@ -142,9 +135,9 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/folders.md": {"photographs": photographs},
     "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
-        "batch-cost": batch_cost,
-        "step-cost": step_cost,
-        "precision": precision,
+        "batch-cost": lambda results: benchmarks("ranks", results=results),
+        "step-cost": lambda results: benchmarks("step", results=results),
+        "precision": lambda results: benchmarks("precision", "skipping", results=results),
     },
     "notebooks/guide/results.md": {
         "benchmarks": tables.benchmarks,

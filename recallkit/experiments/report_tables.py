@@ -281,12 +281,7 @@ def _setting(sweep: Sweep, row: Mapping[Any, Any]) -> list[str]:
 
 
 def summary_table(sweep: Sweep, summary: pd.DataFrame) -> str:
-    """Tabulate a sweep for a terminal: each setting, also where it is not run.
-
-    Args:
-        sweep: what is compared.
-        summary: of :func:`.sweep_summary`.
-    """
+    """Tabulate :func:`.sweep_summary` for a terminal: each setting, also where it is not run."""
     header = ["setting", " ".join(sweep.tuned).replace("_", " ") or "tuned"]
     rows = []
     for row in summary.to_dict("records"):

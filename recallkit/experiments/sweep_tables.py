@@ -91,10 +91,7 @@ def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
 def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
     """Summarise the evaluations on the way of a sweep's final runs, over their seeds.
 
-    Args:
-        sweep: what is compared.
-        runs: stored runs.
-        histories: of :func:`.load_histories`, from the same folders.
+    ``histories`` is a table of :func:`.load_histories`, from the same folders as ``runs``.
 
     Returns:
         A row for each evaluation of each compared setting, in the order of the values: the compared
