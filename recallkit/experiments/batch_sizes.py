@@ -9,7 +9,7 @@ import pandas as pd
 from recallkit.config import Config
 from recallkit.experiments.statistics import Comparison
 from recallkit.experiments.sweep_files import SWEEPS
-from recallkit.experiments.sweep_tables import contrasts, sweep_summary
+from recallkit.experiments.sweep_tables import contrasts, settings_of, sweep_summary
 from recallkit.experiments.sweeps import Sweep
 
 
@@ -93,10 +93,10 @@ def _by_length(family: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def _changes(before: pd.DataFrame, after: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Compare each row of :func:`batch_summary` with another of the same sweep."""
     changes = []
-    for pair in zip(before.to_dict("records"), after.to_dict("records"), strict=True):
-        sweep = SWEEPS[pair[0]["sweep"]]
-        low, high = ({axis: row[axis] for axis in sweep.axes} for row in pair)
-        changes += contrasts(sweep, [(low, high)], runs)
+    for place, name in enumerate(before["sweep"]):
+        rows = (side.iloc[[place]] for side in (before, after))
+        [low], [high] = (settings_of(SWEEPS[name], row) for row in rows)
+        changes += contrasts(name, [(low, high)], runs)
     return pd.DataFrame(changes, before.index, Comparison._fields)
 
 
@@ -112,7 +112,7 @@ def equal_updates(history: pd.DataFrame) -> pd.DataFrame:
         evaluations), and "at its end", R@1 after equal numbers of images.
     """
     curves = history.pivot(index="updates", columns="batch_size", values="R@1")
-    ends = curves.apply(pd.Series.last_valid_index)
+    ends = history.groupby("batch_size")["updates"].max()
     read = curves.interpolate("index", limit_area="inside").loc[sorted(set(ends))]
     several = read[read.count(axis=1) > 1].reset_index()
     readings = several.melt("updates", var_name="batch_size", value_name="R@1").dropna()

@@ -16,6 +16,7 @@ from recallkit import plots
 from recallkit.experiments import batch_sizes
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import (
+    settings_of,
     sweep_history,
     sweep_runs,
     sweep_summary,
@@ -90,7 +91,7 @@ def draw_results(
         xlabel=_axis_title(sweep),
         values=_in_order([*summary["value"], *recalls]),
         own_label=own_label,
-        missing=summary[~is_run].groupby("series")["value"].agg(list).to_dict(),
+        missing={str(n): [*v] for n, v in summary[~is_run].groupby("series")["value"]},
         log2=_axis(sweep) == "batch_size",
         ordered=True,
         ax=ax,
@@ -120,7 +121,7 @@ def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Fi
     )
     panels: dict[str, dict[str, Any]] = {}
     for (series, name), curve in curves:
-        panels.setdefault(series, {})[name] = curve.to_dict("list")
+        panels.setdefault(str(series), {})[str(name)] = curve.to_dict("list")
     fig, _ = plots.plot_costs(
         panels,
         costs,
@@ -284,8 +285,8 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
         "diverged": diverged,
         "not run": ~stored & ~diverged,
     }
-    settings = pd.Series([*map(in_words, summary[[*sweep.axes]].to_dict("records"))])
-    named = {note: settings[holds.to_numpy()] for note, holds in which.items()}
+    settings = pd.Series([in_words(setting) for setting in settings_of(sweep, summary)])
+    named = {note: settings[holds.to_numpy()].to_list() for note, holds in which.items()}
     return [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if len(some)]
 
 

@@ -90,24 +90,17 @@ def comparison(
 
 def _table(dataset: str, rows: Sequence[Published], runs: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    methods: dict[tuple[str, str], list[Published]] = {}
-    for row in rows:
-        methods.setdefault((row.method, row.network), []).append(row)
     lines = []
-    for (method, network), entries in methods.items():
-        lines.append([method, network, *(_published_cell(entries, name) for name in metrics)])
+    for method, network in dict.fromkeys((row.method, row.network) for row in rows):
+        entries = [row for row in rows if (row.method, row.network) == (method, network)]
+        printed = {
+            name: f"{value:.2f}".removesuffix("0") + f" {row.status}"
+            for row in reversed(entries)
+            for name, value in row.metrics.items()
+        }
+        lines.append([method, network, *(printed.get(name, NOT_REPORTED) for name in metrics)])
         lines += [["  here", network, *cells] for cells in _cells_here(entries, metrics, runs)]
     return text_table([dataset, "network", *metrics], lines)
-
-
-def _published_cell(entries: Sequence[Published], metric: str) -> str:
-    row = next((entry for entry in entries if metric in entry.metrics), None)
-    return NOT_REPORTED if row is None else f"{as_printed(row.metrics[metric])} {row.status}"
-
-
-def as_printed(value: float) -> str:
-    """Return a percentage with one decimal, as in most tables, or two where there were two."""
-    return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 
 def _cells_here(

@@ -21,6 +21,7 @@ from recallkit.experiments.statistics import NOT_RUN, ONE_SEED, compare, correct
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import (
     contrasts,
+    settings_of,
     sweep_changes,
     sweep_summary,
     with_values,
@@ -189,8 +190,8 @@ def _recipe(preset: str, sweep: Sweep, runs: pd.DataFrame) -> list[str]:
     tuned = with_values(stored, {**sweep.values({}), "learning_rate": config.learning_rate})
     if tuned.empty:
         return []
-    [row], [best, *_] = tuned.to_dict("records"), stored.to_dict("records")
-    own, others = ({name: side[name] for name in sweep.axes} for side in (row, best))
+    [row] = tuned.to_dict("records")
+    [own], [others, *_] = (settings_of(sweep, table) for table in (tuned, stored))
     [change] = contrasts(sweep, [(own, others)], runs, "validation R@1")
     against = f"{_changed(own, others)}: {in_points(*change[:2])}, {change.verdict}"
     return [
@@ -309,20 +310,13 @@ def devices(results: Path) -> str:
     groups = [group for _, group in repeated.groupby(_BUT_THE_SEED, dropna=False, sort=False)]
     pairs = [(finals[finals["key"].isin(group["key"])], group) for group in groups]
     changes = correct([compare(first["R@1"], other["R@1"]) for first, other in pairs])
-    rows = [
-        [
-            first["dataset"].iloc[0],
-            *(f"{first[name].iloc[0]:,}" for name in ("batch_size", "images")),
-            *(
-                cell
-                for side in (first, other)
-                for cell in (joined(side["device"]), *_percents(side, ["R@1"]))
-            ),
-            in_points(*change[:2]),
-            change.verdict,
-        ]
-        for (first, other), change in zip(pairs, changes, strict=True)
-    ]
+    rows = []
+    for (first, other), change in zip(pairs, changes, strict=True):
+        row = [first["dataset"].iloc[0]]
+        row += [f"{first[name].iloc[0]:,}" for name in ("batch_size", "images")]
+        for side in (first, other):
+            row += [joined(side["device"]), *_percents(side, ["R@1"])]
+        rows.append([*row, in_points(*change[:2]), change.verdict])
     return _table(
         "data set|batch|images|device|R@1, %|other device|R@1, %|Δ R@1|verdict",
         rows,

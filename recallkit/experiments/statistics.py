@@ -91,8 +91,9 @@ def compare(before: Values, after: Values) -> Comparison:
         margin, p = 0.0, float(change == 0)
     else:
         degrees = error**4 / (parts**2 / (counts - 1)).sum()
-        margin, p = students_t(degrees) * error, 2 * t.sf(abs(change) / error, degrees)
-    return Comparison(change, float(margin), float(p), 1, _verdict(change, p))
+        margin = float(students_t(degrees) * error)
+        p = float(2 * t.sf(abs(change) / error, degrees))
+    return Comparison(change, margin, p, 1, _verdict(change, p))
 
 
 def _verdict(change: float, p: float) -> str:

@@ -6,6 +6,7 @@ the settings, in whatever sweep it is stored.
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import pandas as pd
@@ -109,6 +110,11 @@ def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> 
     return finals.groupby(by, sort=False, dropna=False)[costs].mean().join(recalls).reset_index()
 
 
+def settings_of(sweep: Sweep, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the compared settings of each row of a table."""
+    return [{name: row[name] for name in sweep.axes} for row in table.to_dict("records")]
+
+
 def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Return the rows that have these values; a tuple of cut-offs is a value."""
     same = {name: runs[name].isin([value]) for name, value in setting.items()}
@@ -200,10 +206,10 @@ def sweep_changes(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     """
     summary = sweep_summary(sweep, runs)
     stored = summary[summary["seeds"] > 0]
-    settings = stored[[*sweep.axes]].to_dict("records")
+    settings = settings_of(sweep, stored)
     pairs: list[Pair] = [(reference_of(sweep, setting), setting) for setting in settings]
-    compared = [pair for pair in pairs if pair in comparisons(sweep)]
-    changes = iter(contrasts(sweep, compared, runs))
-    rows = [next(changes) if pair in compared else Comparison(*[math.nan] * 5) for pair in pairs]
-    table = pd.DataFrame(rows, stored.index, Comparison._fields)
-    return stored.assign(reference=[before for before, _ in pairs]).join(table)
+    compared = [pair in comparisons(sweep) for pair in pairs]
+    changes = contrasts(sweep, [*compress(pairs, compared)], runs)
+    table = pd.DataFrame(changes, stored.index[compared], Comparison._fields)
+    references = pd.Series([before for before, _ in pairs], stored.index, dtype=object)
+    return stored.assign(reference=references).join(table)
