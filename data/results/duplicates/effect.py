@@ -11,7 +11,7 @@ Pairs = Iterable[tuple[int, int]]  # of classes
 
 
 def effect(labels: np.ndarray, neighbours: np.ndarray, across: Pairs, within: Pairs) -> list[dict]:
-    """Compute R@1 over all queries and three others, with intervals of the differences.
+    """Compute R@1 over all queries and in four other ways, with intervals of the differences.
 
     Args:
         labels: (N,) of the test images, each of which is a query.
@@ -22,27 +22,28 @@ def effect(labels: np.ndarray, neighbours: np.ndarray, across: Pairs, within: Pa
 
     Returns:
         Rows with "queries", their "number" and "classes", "R@1", its "difference" from that of
-        all queries, and "low" and "high", the ends of its 95 % interval. Two rows drop queries and
-        keep the gallery. The last keeps all queries and leaves out of the gallery of each the
+        all queries, and "low" and "high", the ends of its 95 % interval. Three rows drop queries
+        and keep the gallery. The last keeps all queries and leaves out of the gallery of each the
         images of its relatives. The row of all queries also has "relative first": the share of
         wrong answers that are of a relative.
     """
-    within = set(within)
-    found = labels[neighbours]  # (N, k)
+    within, found = set(within), labels[neighbours]  # (N, k)
     right, relative = found == labels[:, None], _related(labels, found, within)
     if relative.all(1).any():
         raise ValueError("neighbours must be more: some are of relatives alone")
-    first = np.argmin(relative, axis=1)  # the nearest that is of no relative
-    everything = np.ones(len(labels), bool)
     seen = np.isin(labels, [test for _, test in across])
     alike = np.isin(labels, [label for pair in within for label in pair])
-    wrong = ~right[:, 0]
-    rows = [_row("all", labels, right[:, 0], right[:, 0], everything)]
-    rows[0]["relative first"] = float(relative[wrong, 0].mean())
-    rows.append(_row("no relative in training", labels, right[:, 0], right[:, 0], ~seen))
-    rows.append(_row("no relative in the test", labels, right[:, 0], right[:, 0], ~alike))
-    without = right[np.arange(len(labels)), first]
-    return [*rows, _row("gallery without relatives", labels, right[:, 0], without, everything)]
+    kept = {
+        "all": np.ones(len(labels), bool),
+        "no relative in training": ~seen,
+        "no relative in the test": ~alike,
+        "no relative in either": ~seen & ~alike,
+    }
+    hits = right[:, 0]
+    rows = [_row(name, labels, hits, hits, queries) for name, queries in kept.items()]
+    rows[0]["relative first"] = float(relative[~hits, 0].mean())
+    without = right[np.arange(len(labels)), relative.argmin(axis=1)]  # the first of no relative
+    return [*rows, _row("gallery without relatives", labels, hits, without, kept["all"])]
 
 
 def _related(labels: np.ndarray, found: np.ndarray, within: set[tuple[int, int]]) -> np.ndarray:

@@ -1,15 +1,12 @@
 """Count relatives and look-alikes of test classes, and measure what they do to R@1.
 
     apt-get download unicode-data=15.0.0-1 && dpkg-deb -x unicode-data_15.0.0-1_all.deb unicode
-    recallkit train --preset emoji --out runs/emoji
-    recallkit train --preset glyphs-short --out runs/glyphs
-    recallkit train --preset glyphs-short --dataset glyphs-distorted --out runs/glyphs-distorted
     python relatives.py unicode/usr/share/unicode/Unihan_Variants.txt.bz2 runs relatives.json
 
 ``meaning.py`` tells relatives by names and code points, ``pixels.py`` look-alikes by pixels, and
 ``effect.py`` computes R@1. For the distorted glyphs the look-alikes are those of the same images
-without distortion. Near pairs and neighbours are kept beside the runs, so that a second call is
-quick: delete ``runs/*.pt`` after a change of what they are made of.
+without distortion. Trained networks, near pairs and neighbours are kept in ``runs``, and taken from
+there by a second call.
 """
 
 import hashlib
@@ -18,24 +15,27 @@ import sys
 import unicodedata
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from effect import SAMPLES, effect
 from meaning import Pairs, relatives_of_emoji, relatives_of_glyphs
-from pixels import Near, counts, near_pairs, with_training, within_test
+from pixels import SIDE, Near, counts, near_pairs, with_training, within_test
 
-from recallkit import choose_device, embed, load, load_run, search
+from recallkit import PRESETS, choose_device, embed, load, load_run, search, train
 from recallkit.data import Splits
 from recallkit.evaluation.embedding import embed_pixels
 from recallkit.files import embedded, read_json, write_json
 from recallkit.training.environment import environment
 
-DATASETS = ("emoji", "glyphs", "glyphs-distorted")
+SETTINGS = {
+    "emoji": PRESETS["emoji"],
+    "glyphs": PRESETS["glyphs-short"],
+    "glyphs-distorted": replace(PRESETS["glyphs-short"], dataset="glyphs-distorted"),
+}
 ALIKE = 0.95  # the smallest cosine of look-alikes: above, a glance does not tell them apart
-SIDE = 32  # pixels, as for the baseline "raw pixels"
 
 
 def classes_of(dataset: str) -> list[dict[str, Any]]:
@@ -79,22 +79,35 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
     return torch.load(path, weights_only=True)
 
 
-def looking_alike(dataset: str, splits: Splits, runs: Path) -> tuple[Near, Near]:
+def near_images(dataset: str, splits: Splits, runs: Path) -> tuple[Near, Near]:
     """Return the near pairs of test and training images, and those among test images."""
 
     def make() -> list[tuple[torch.Tensor, ...]]:
-        test, train = (embed_pixels(part.images, SIDE) for part in (splits.test, splits.train))
-        return [tuple(near_pairs(test, train)), tuple(near_pairs(test, test))]
+        test = embed_pixels(splits.test.images, SIDE)
+        training = embed_pixels(splits.train.images, SIDE)
+        return [tuple(near_pairs(test, training)), tuple(near_pairs(test, test))]
 
     to_train, to_test = kept(runs / f"{dataset}-pixels.pt", make)
     return Near(*to_train), Near(*to_test)
+
+
+def look_alikes(dataset: str, runs: Path) -> tuple[Pairs, Pairs]:
+    """Return the pairs (training class, test class) and of test classes, without distortion."""
+    plain = dataset.removesuffix("-distorted")
+    splits = load(plain)
+    to_train, to_test = near_images(plain, splits, runs)
+    test = splits.test.labels
+    across = with_training(to_train, test, splits.train.labels, ALIKE)
+    return across, within_test(to_test, test, ALIKE)
 
 
 def neighbours(dataset: str, splits: Splits, runs: Path) -> torch.Tensor:
     """Return the nearest test images of each by the trained network, (N, k) int64."""
 
     def make() -> torch.Tensor:
-        config, network = load_run(runs / dataset, "cpu")[:2]
+        if not (runs / dataset).is_dir():
+            train(SETTINGS[dataset], runs / dataset, splits=splits.without_test(), device="cpu")
+        config, network = load_run(runs / dataset, "cpu")
         embeddings = embed(network, splits.test.images, config.image_size)
         return search(embeddings, k=1000 if len(embeddings) < 10_000 else 100)[1]
 
@@ -104,38 +117,29 @@ def neighbours(dataset: str, splits: Splits, runs: Path) -> torch.Tensor:
 def measured(dataset: str, unihan: Path, runs: Path) -> dict[str, Any]:
     """Measure one data set: counts by meaning and by pixels, R@1 for each and for both."""
     classes, splits = classes_of(dataset), load(dataset)
-    train, test = splits.train.labels, splits.test.labels
     kinds = relatives(dataset, classes, unihan)
-    across, within = by_split(set().union(*kinds.values()), classes)
-    rows = [counted(kind, *by_split(pairs, classes)) for kind, pairs in kinds.items()]
-    shown = looking_alike(dataset, splits, runs)
-    plain = dataset.removesuffix("-distorted")
-    near = shown if plain == dataset else looking_alike(plain, load(plain), runs)
-    alike = with_training(near[0], test, train, ALIKE), within_test(near[1], test, ALIKE)
-    found = neighbours(dataset, splits, runs).numpy()
-    relations = {
-        "meaning": (across, within),
-        "pixels": alike,
-        "either": (across | alike[0], within | alike[1]),
-    }
+    kinds["any of these"] = set().union(*kinds.values())
+    meaning = by_split(kinds["any of these"], classes)
+    alike = look_alikes(dataset, runs)
+    either = tuple(a | b for a, b in zip(meaning, alike, strict=True))
+    labels, found = splits.test.labels, neighbours(dataset, splits, runs).numpy()
     stored = read_json(runs / dataset / "result.json")
-    config = asdict(load_run(runs / dataset, "cpu")[0])
     return {
-        "config": config,
-        "seed": config["seed"],
-        "trained": {name: stored[name] for name in ("device", "libraries", "commit")},
-        "R@1": stored["test"]["trained"]["R@1"],
-        "images": len(test),
-        "classes": len(test.unique()),
-        "meaning": [*rows, counted("any of these", across, within)],
-        "pixels": counts(*shown, test),
-        "alike": counted("look-alikes", *alike),
-        "effect": {name: effect(test.numpy(), found, *pairs) for name, pairs in relations.items()},
+        **{name: stored[name] for name in ("config", "seed", "device", "libraries", "commit")},
+        "images": len(labels),
+        "classes": len(labels.unique()),
+        "meaning": [counted(kind, *by_split(pairs, classes)) for kind, pairs in kinds.items()],
+        "pixels": counts(*near_images(dataset, splits, runs), labels),
+        "effect": {
+            name: effect(labels.numpy(), found, *pairs)
+            for name, pairs in (("meaning", meaning), ("pixels", alike), ("either", either))
+        },
     }
 
 
 def main(unihan: Path, runs: Path, out: Path) -> None:
     """Measure all data sets."""
+    runs.mkdir(parents=True, exist_ok=True)
     about = {
         "script": "data/results/duplicates/relatives.py",
         "unihan": hashlib.sha256(unihan.read_bytes()).hexdigest(),
@@ -144,7 +148,7 @@ def main(unihan: Path, runs: Path, out: Path) -> None:
         "samples": SAMPLES,
         "environment": environment(choose_device("cpu")),
     }
-    datasets = {dataset: measured(dataset, unihan, runs) for dataset in DATASETS}
+    datasets = {dataset: measured(dataset, unihan, runs) for dataset in SETTINGS}
     write_json(out, {**about, "datasets": datasets})
 
 
