@@ -187,3 +187,28 @@ def test_the_stored_counts_are_those_of_the_data(scripts, stored):
     codes = [int(each["code"], 16) for each in scripts.relatives.classes_of("glyphs")]
     assert not any(0x1100 <= code < 0x1200 or 0x3130 <= code < 0x3190 for code in codes)  # jamo
     assert not any(code >= 0xF900 for code in codes)  # compatibility forms, half and full width
+
+
+def rows_of(stored, dataset, kind):
+    """The rows of R@1, by their queries."""
+    return {row["queries"]: row for row in stored["datasets"][dataset]["effect"][kind]}
+
+
+def test_what_the_card_of_emoji_says(stored):
+    emoji = stored["datasets"]["emoji"]
+    related, alike = emoji["meaning"][-1]["training classes"], emoji["pixels"][1]
+    assert alike["threshold"] == stored["threshold"] == 0.95
+    assert emoji["meaning"][-2]["test pairs"] == 0  # "no two classes are compatibility forms"
+    assert round(emoji["classes"] / related) == 6  # "one test class in six"
+    assert round(emoji["classes"] / alike["training classes"]) == 7  # "one in seven"
+    either = rows_of(stored, "emoji", "either")
+    assert either["all"]["relative first"] == pytest.approx(1 / 5, abs=0.025)  # "one in five"
+    assert 0.045 < either["gallery without relatives"]["difference"] < 0.055  # "five points"
+    assert either["gallery without relatives"]["low"] > 0.03
+    none = rows_of(stored, "emoji", "meaning")["no relative in training"]
+    assert none["low"] < 0 < none["high"]  # "the same within its interval"
+    pixels = rows_of(stored, "emoji", "pixels")
+    assert pixels["no relative in training"]["low"] > 0  # "are harder than others"
+    in_either = emoji["classes"] - pixels["no relative in either"]["classes"]
+    in_both = alike["training classes"] + alike["test classes"] - in_either
+    assert in_both > alike["training classes"] / 2  # "most of these"

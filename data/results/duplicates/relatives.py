@@ -72,6 +72,11 @@ def counted(kind: str, across: Pairs, within: Pairs) -> dict[str, Any]:
     }
 
 
+def codes_of(pairs: Pairs, classes: list[dict[str, Any]]) -> list[str]:
+    """Return pairs of classes as "CODE CODE"."""
+    return [f"{classes[a]['code']} {classes[b]['code']}" for a, b in sorted(pairs)]
+
+
 def kept(path: Path, make: Callable[[], Any]) -> Any:
     """Return what is stored in a file, or make and store it."""
     if not path.is_file():
@@ -129,6 +134,7 @@ def measured(dataset: str, unihan: Path, runs: Path) -> dict[str, Any]:
         "images": len(labels),
         "classes": len(labels.unique()),
         "meaning": [counted(kind, *by_split(pairs, classes)) for kind, pairs in kinds.items()],
+        "look-alikes": [codes_of(pairs, classes) for pairs in alike],
         "pixels": counts(*near_images(dataset, splits, runs), labels),
         "effect": {
             name: effect(labels.numpy(), found, *pairs)
