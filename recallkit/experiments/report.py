@@ -31,6 +31,7 @@ from recallkit.experiments.figures import (
     draw_simix,
     save_png,
 )
+from recallkit.experiments.relatives import relatives
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.files import checkout, embedded, read_json, write_atomically, write_json
@@ -147,7 +148,10 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
         "sweeps": tables.sweeps,
     },
     **{
-        f"data/{card}/README.md": {"baselines": partial(tables.baselines, card)}
+        f"data/{card}/README.md": {
+            "baselines": partial(tables.baselines, card),
+            "relatives": partial(relatives, card),
+        }
         for card in tables.CARDS
     },
 }
