@@ -22,6 +22,7 @@ if (range) {
   return [x, track.top + track.height / 2, x, track.top + track.height / 2];
 }
 const y = box.top + box.height / 2;
+if (element.type === 'radio') return [middle, y, middle, y];
 return [middle, y, middle + (middle > innerWidth / 2 ? -25 : 25), y - 12];
 """
 SIZES = """
@@ -175,6 +176,7 @@ def test_every_control_answers_a_finger(figure):
         figure.find_element("css selector", ".rk-reset").click()
 
 
+@pytest.mark.parametrize("figure", ["line"], indirect=True)
 def test_a_handle_follows_the_mouse(figure):
     show(figure, 900)
     handle = figure.find_element("css selector", ".rk [role=slider]")
