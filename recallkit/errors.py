@@ -11,7 +11,7 @@ EXTRAS = {
         *("tyro", "pandas", "scipy", "matplotlib", "tensorboard", "tornado"),
     ),
     "course": (
-        *("jupyterlab", "ipywidgets", "IPython", "ipykernel", "nbclient", "nbformat"),
+        *("jupyterlab", "ipywidgets", "anywidget", "IPython", "ipykernel", "nbclient", "nbformat"),
         *("pytorch_metric_learning", "faiss"),
     ),
     "prepare": ("resvg_py", "fontTools"),

@@ -26,6 +26,7 @@ def _separate_folders(tmp_path_factory):
     """Keep the caches and results of the tests apart from the user's."""
     os.environ["RECALLKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["RECALLKIT_RESULTS"] = str(tmp_path_factory.mktemp("results"))
+    os.environ["JUPYTER_DATA_DIR"] = str(tmp_path_factory.mktemp("jupyter"))  # trusted notebooks
 
 
 def make_images(classes: range, per_class: int, generator: torch.Generator) -> ImageSet:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recallkit.course.stored_widgets import store_widgets
 from recallkit.errors import RecallkitError
 from recallkit.files import write_atomically
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
     from PIL.Image import Image
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-UNRUN_WIDGET = (
-    "[Sliders. To move them: Run → Run All Above Selected Cell, then run this cell. "
-    "The next figure shows what they show.]"
-)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {  # what a kernel adds: without it, editors and nbconvert take the cells for plain text
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -45,8 +41,9 @@ THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 320, 30_000
 def normalise(notebook: "NotebookNode", path: Path) -> None:
     """Bring an executed notebook into its stored form, in place.
 
-    Counts run from 1, ids stay, a widget becomes a line of text, and figures become small. Times,
-    versions, widget state and progress are removed. The language is described in full.
+    Counts run from 1, ids stay, and figures become small. An explorable keeps its state, with the
+    module as it is now; any other widget becomes a line of text. Times, versions and progress are
+    removed. The language is described in full.
 
     Args:
         notebook: executed.
@@ -58,8 +55,9 @@ def normalise(notebook: "NotebookNode", path: Path) -> None:
     from nbformat import from_dict
 
     notebook.nbformat_minor = 5
-    notebook.metadata = from_dict({"kernelspec": KERNEL, "language_info": LANGUAGE})
     _give_ids(notebook, path.stem[:2])
+    described = {"kernelspec": KERNEL, "language_info": LANGUAGE}
+    notebook.metadata = from_dict(described | store_widgets(notebook))
     for cell in notebook.cells:
         for name in TIMES:
             cell.metadata.pop(name, None)
@@ -104,10 +102,7 @@ def _normal(output: "NotebookNode", count: int) -> "NotebookNode":
     if "execution_count" in output:
         output.execution_count = count
     data = output.get("data", {})
-    if WIDGET in data:
-        output.data = {"text/plain": UNRUN_WIDGET}
-        output.metadata = {}
-    elif "image/png" in data:
+    if "image/png" in data:
         data["image/png"] = _small_png(data["image/png"])
         output.metadata = {}
     return output

@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -46,9 +48,25 @@ def artefacts():
     return folder
 
 
+@dataclass(frozen=True)
+class Lab:
+    """JupyterLab that runs; called with the name of a notebook, it gives its URL.
+
+    Attributes:
+        folder: of the notebooks.
+        url: with a place for the name.
+    """
+
+    folder: Path
+    url: str
+
+    def __call__(self, name):
+        return self.url.format(name=name)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """JupyterLab on a copy of the notebooks, smoke profile: a function from a name to its URL."""
+    """JupyterLab on a copy of the notebooks, smoke profile."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(embedded("notebooks"), folder / "notebooks")
     _write_settings(folder / "settings")
@@ -66,7 +84,7 @@ def lab(tmp_path_factory):
         )
     try:
         _wait_for(f"{base}/api?token={token}", server, folder / "log.txt")
-        yield lambda name: f"{base}/lab/tree/{name}?token={token}&reset"
+        yield Lab(folder / "notebooks", f"{base}/lab/tree/{{name}}?token={token}&reset")
     finally:
         server.terminate()
         server.wait(timeout=60)
@@ -83,6 +101,7 @@ def _environment(folder):
     own = {
         "RECALLKIT_PROFILE": "smoke",
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),  # which notebooks are trusted
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
@@ -103,6 +122,19 @@ def _wait_for(url, server, log):
 @pytest.fixture
 def browser(tmp_path):
     """A fresh headless Chromium."""
+    with _chromium(tmp_path / "profile") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_browser(tmp_path_factory):
+    """One headless Chromium for all tests of a module."""
+    with _chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@contextmanager
+def _chromium(profile):
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
@@ -110,7 +142,7 @@ def browser(tmp_path):
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)

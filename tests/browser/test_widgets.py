@@ -89,7 +89,7 @@ def test_every_slider_redraws_its_figure(path, lab, browser, artefacts, note_tim
 
 
 def _sliders(browser):
-    return browser.find_elements("css selector", ".jp-Cell-outputArea [role=slider]")
+    return browser.find_elements("css selector", ".jp-Cell-outputArea .widget-slider [role=slider]")
 
 
 def _move(browser, slider):

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from recallkit import cli
 from recallkit.cli import course
@@ -99,6 +101,8 @@ def test_a_flag_that_nobody_has_is_refused(opened, failing):
 def test_lab_copies_only(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(course, "find_spec", lambda name: None)  # it is not needed
     cli.main(["lab", "mine", "--copy-only"])
+    copy = nbformat.read(next((tmp_path / "mine").glob("01*.ipynb")), as_version=4)
+    assert NotebookNotary().check_signature(copy)
     assert opened == []
     assert (tmp_path / "mine" / "00_quickstart.ipynb").is_file()
 

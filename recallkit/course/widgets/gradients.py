@@ -13,8 +13,7 @@ from recallkit.course.pair_gradients import (
     pair_gradients,
     sphere_gradient,
 )
-from recallkit.course.widgets.base import LivePlot, live_plot
-from recallkit.course.widgets.ranking import temperature_slider
+from recallkit.course.widgets.base import LivePlot, live_plot, temperature_slider
 
 
 def explore_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:

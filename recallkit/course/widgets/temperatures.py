@@ -7,8 +7,7 @@ from torch import Tensor
 
 from recallkit.course import figures
 from recallkit.course.loss_surface import loss_and_pull
-from recallkit.course.widgets.base import LivePlot, live_plot
-from recallkit.course.widgets.ranking import temperature_slider
+from recallkit.course.widgets.base import LivePlot, live_plot, temperature_slider
 
 
 def explore_surface(

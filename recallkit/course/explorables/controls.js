@@ -1,0 +1,89 @@
+// Knobs and choices under a picture, and the legend above them.
+import { clamp, short } from "./scales.js";
+import { node } from "./pen.js";
+
+export function tag(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const key in attributes) made.setAttribute(key, attributes[key]);
+  made.append(...children);
+  return made;
+}
+
+const value = (given, state) => (typeof given === "function" ? given(state) : given);
+
+/**
+ * A labelled range. `base` makes it logarithmic: min, max and step are then powers of it.
+ *
+ * {name, min, max, step, base, text}: the bounds may be functions of the state; text(value) is what
+ * is shown and read out.
+ */
+function knob({ name, min, max, step, base, text = short }, say, set) {
+  const shown = tag("output");
+  const input = tag("input", { type: "range", step: base ? "any" : step });
+  const read = (at) => (base ? Number((base ** at).toPrecision(12)) : at);
+  const place = (number) => (base ? Math.log(number) / Math.log(base) : number);
+  const snap = (at) => Number((Math.round(at / step) * step).toFixed(9));
+  input.addEventListener("input", () => set({ [name]: read(snap(Number(input.value))) }));
+  input.addEventListener("keydown", (event) => {
+    const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!base || !way) return; // a range with any step moves by a hundredth of its own
+    event.preventDefault();
+    const to = snap(Number(input.value) + way * step);
+    set({ [name]: read(clamp(to, Number(input.min), Number(input.max))) });
+  });
+  return {
+    element: tag("label", { class: "rk-knob" }, tag("span", {}, say(name)), shown, input),
+    show(state) {
+      input.min = value(min, state);
+      input.max = value(max, state);
+      input.value = place(state[name]);
+      shown.textContent = text(state[name], say);
+      input.setAttribute("aria-valuetext", shown.textContent);
+      const share = (Number(input.value) - input.min) / (input.max - input.min);
+      input.style.setProperty("--rk-share", `${100 * share}%`);
+    },
+  };
+}
+
+let groups = 0;
+
+/** One of a few values, as buttons. {name, options}: pairs of a value and its text. */
+function choice({ name, options }, say, set) {
+  groups += 1;
+  const inputs = options.map(([chosen]) => {
+    const input = tag("input", { type: "radio", name: `rk-${groups}` });
+    input.addEventListener("change", () => set({ [name]: chosen }));
+    return input;
+  });
+  const labels = options.map(([, text], i) => tag("label", {}, inputs[i], tag("span", {}, text(say))));
+  const buttons = tag("div", { class: "rk-buttons" }, ...labels);
+  return {
+    element: tag("fieldset", { class: "rk-choice" }, tag("legend", {}, say(name)), buttons),
+    show(state) {
+      const now = JSON.stringify(state[name]);
+      options.forEach(([chosen], i) => { inputs[i].checked = JSON.stringify(chosen) === now; });
+    },
+  };
+}
+
+export const controlFor = (given, say, set) => (given.options ? choice : knob)(given, say, set);
+
+const SHAPES = {
+  circle: ["circle", { cx: 9, cy: 8, r: 6 }],
+  square: ["rect", { x: 3, y: 2, width: 12, height: 12 }],
+  diamond: ["path", { d: "M9 1 16 8 9 15 2 8Z" }],
+  line: ["path", { d: "M0 8H26" }],
+  arrow: ["path", { d: "M0 7H16V3L26 8 16 13V9H0Z" }],
+};
+
+/** Signs and what they mean: [shape, class, word] each. */
+export function legend(signs, say) {
+  const items = signs.map(([shape, kind, word]) => {
+    const [name, attributes] = SHAPES[shape];
+    const width = shape === "line" || shape === "arrow" ? 26 : 18;
+    const picture = node("svg", { width, height: 16, "aria-hidden": "true" });
+    picture.append(node(name, { ...attributes, class: kind }));
+    return tag("li", {}, picture, tag("span", {}, say(word)));
+  });
+  return tag("ul", { class: "rk-legend" }, ...items);
+}

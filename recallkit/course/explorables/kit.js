@@ -1,0 +1,88 @@
+// The frame of every explorable: a picture, a sentence that says it, and controls; in Jupyter or any page.
+import { controlFor, legend, tag } from "./controls.js";
+import { node, penFor } from "./pen.js";
+import { STYLE } from "./style.js";
+
+const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
+const FULL_WIDTH = 776;
+const FIRST_WIDTH = 700; // before the page has said how much room there is
+const COMMON = { reset: "Reset", help: "Drag a handle, or focus it and press ← →." };
+
+/** The text of a name, with {values} put in. */
+const dictionary = (words) => (name, values = {}) =>
+  words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+/**
+ * Make an anywidget of a figure.
+ *
+ * words: name → text: "title", the names of the controls, and what paint says.
+ * inputs: names of the values that the reader or Python sets. outputs: names of what paint returns.
+ * controls, signs: see controls.js.
+ * paint({pen, state, width, narrow, say, set}): draws in pixels; returns {height, status, outputs}.
+ */
+export const explorable = (figure) => ({
+  render({ model, el }) {
+    const say = dictionary({ ...COMMON, ...figure.words, ...model.get("words") });
+    const shown = frame(figure, say, el);
+    return connect(figure, say, model, shown);
+  },
+});
+
+function frame(figure, say, el) {
+  const picture = node("svg", { role: "group", "aria-label": say("title") });
+  const status = tag("p", { class: "rk-status", role: "status" });
+  const controls = tag("div", { class: "rk-controls" });
+  const reset = tag("button", { type: "button", class: "rk-reset" }, say("reset"));
+  const foot = tag("div", { class: "rk-foot" }, tag("span", {}, say("help")), reset);
+  const signs = figure.signs ? [legend(figure.signs, say)] : [];
+  const root = tag("div", { class: "rk" }, tag("style", {}, STYLE), picture, ...signs, status, controls, foot);
+  el.append(root);
+  return { root, picture, status, controls, reset, pen: penFor(picture) };
+}
+
+function connect(figure, say, model, shown) {
+  const read = () => Object.fromEntries(figure.inputs.map((name) => [name, model.get(name)]));
+  const start = structuredClone(read());
+  let setting = false;
+  const set = (part) => {
+    setting = true; // what is set here is painted once, below
+    for (const name in part) model.set(name, part[name]);
+    setting = false;
+    paint();
+    model.save_changes();
+  };
+  const controls = (figure.controls ?? []).map((given) => controlFor(given, say, set));
+  shown.controls.append(...controls.map((control) => control.element));
+  shown.reset.addEventListener("click", () => set(structuredClone(start)));
+
+  function paint() {
+    const state = read();
+    const width = Math.min(FULL_WIDTH, Math.floor(shown.root.clientWidth) - 4);
+    const now = draw(figure, shown, { state, say, set, width: width > 0 ? width : FIRST_WIDTH });
+    for (const control of controls) control.show(state);
+    for (const name of figure.outputs ?? []) model.set(name, now.outputs[name]);
+  }
+  const follow = () => {
+    if (setting) return;
+    paint();
+    model.save_changes();
+  };
+  for (const name of figure.inputs) model.on(`change:${name}`, follow);
+  const watch = new ResizeObserver(paint);
+  watch.observe(shown.root);
+  follow();
+  return () => {
+    watch.disconnect();
+    for (const name of figure.inputs) model.off(`change:${name}`, follow);
+  };
+}
+
+function draw(figure, { picture, pen, status }, { state, say, set, width }) {
+  pen.begin();
+  const now = figure.paint({ pen, state, say, set, width, narrow: width < NARROW_WIDTH });
+  pen.end();
+  picture.setAttribute("viewBox", `0 0 ${width} ${now.height}`);
+  picture.setAttribute("height", now.height);
+  if (status.textContent !== now.status) status.textContent = now.status;
+  return now;
+}

@@ -1,0 +1,152 @@
+// Marks in an SVG. A figure draws everything each time; what stands already is kept and moved.
+import { clamp, onGrid } from "./scales.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+const PAGES = { PageUp: 1, PageDown: -1 };
+const FINGER = 16; // radius of what a handle answers to: 32 pixels across
+
+export function node(name, attributes = {}) {
+  const made = document.createElementNS(SVG, name);
+  renew(made, {}, attributes);
+  return made;
+}
+
+function renew(element, before, after) {
+  for (const key in before) if (!(key in after)) element.removeAttribute(key);
+  for (const key in after) if (before[key] !== after[key]) element.setAttribute(key, after[key]);
+}
+
+/** A group whose children are drawn in order; the same place gives the same element. */
+function layer(svg, attributes) {
+  const group = node("g", attributes);
+  svg.append(group);
+  const known = [];
+  let next = 0;
+  return {
+    begin() { next = 0; },
+    mark(name, attributes, text = "") {
+      const old = known[next];
+      const kept = old?.name === name ? old : { name, element: node(name), attributes: {}, text: "" };
+      if (old && kept !== old) old.element.replaceWith(kept.element);
+      if (!old) group.append(kept.element);
+      renew(kept.element, kept.attributes, attributes);
+      if (kept.text !== text) kept.element.textContent = text;
+      known[next] = Object.assign(kept, { attributes, text });
+      next += 1;
+      return kept;
+    },
+    end() { for (const { element } of known.splice(next)) element.remove(); },
+  };
+}
+
+const px = (value) => Math.round(value * 100) / 100;
+const joined = (points) => "M" + points.map(([x, y]) => `${px(x)} ${px(y)}`).join("L");
+
+/** A pen for one SVG: marks that are only seen, and above them handles that are dragged. */
+export function penFor(svg) {
+  const marks = layer(svg, { "aria-hidden": "true" });
+  const handles = layer(svg, {});
+  const { mark } = marks;
+  const pen = {
+    begin() { marks.begin(); handles.begin(); },
+    end() { marks.end(); handles.end(); },
+    path: (d, kind) => mark("path", { d, class: kind }),
+    line: (x1, y1, x2, y2, kind) => mark("path", { d: joined([[x1, y1], [x2, y2]]), class: kind }),
+    curve: (points, kind) => mark("path", { d: joined(points), class: kind }),
+    area: (points, kind) => mark("path", { d: `${joined(points)}Z`, class: kind }),
+    block: (x, y, width, height, kind) => mark("rect", { x: px(x), y: px(y), width: px(width), height: px(height), class: kind }),
+    circle: (x, y, r, kind) => mark("circle", { cx: px(x), cy: px(y), r, class: kind }),
+    square: (x, y, half, kind) => pen.block(x - half, y - half, 2 * half, 2 * half, kind),
+    diamond: (x, y, r, kind) => pen.area([[x, y - r], [x + r, y], [x, y + r], [x - r, y]], kind),
+    text: (x, y, text, kind = "") => mark("text", { x: px(x), y: px(y), class: kind }, text),
+    arrow: (from, to, kind) => drawArrow(pen, from, to, kind),
+    handle: (given) => drawHandle(svg, handles, given),
+  };
+  return pen;
+}
+
+function drawArrow(pen, [x1, y1], [x2, y2], kind) {
+  const length = Math.hypot(x2 - x1, y2 - y1);
+  const head = Math.min(9, length);
+  const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
+  const [bx, by] = [x2 - head * ux, y2 - head * uy];
+  pen.line(x1, y1, bx, by, `${kind} rk-shaft`);
+  const side = head * 0.55;
+  pen.area([[x2, y2], [bx - side * uy, by + side * ux], [bx + side * uy, by - side * ux]], `${kind} rk-fill`);
+}
+
+/**
+ * Something to drag: by mouse, finger and keyboard.
+ *
+ * x, y: its place; label, text: its name and value in words; value, min, max, step, page: numbers;
+ * at(x, y): the value at a place of the picture; change(value): called with the new one.
+ */
+function drawHandle(svg, handles, given) {
+  const kept = handles.mark("circle", {
+    cx: px(given.x), cy: px(given.y), r: FINGER, class: "rk-handle", role: "slider", tabindex: 0,
+    "aria-label": given.label, "aria-valuetext": given.text,
+    "aria-valuemin": given.min, "aria-valuemax": given.max, "aria-valuenow": given.value,
+  });
+  if (!kept.given) listen(svg, kept);
+  kept.given = given;
+}
+
+function listen(svg, kept) {
+  const { element } = kept;
+  let off = [0, 0]; // from the finger to the middle of the handle
+  const move = (value) => {
+    const { min, max, step, change } = kept.given;
+    const now = clamp(onGrid(value, step), min, max);
+    if (now !== kept.given.value) change(now);
+  };
+  const place = (event) => {
+    const box = svg.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  element.addEventListener("pointerdown", (event) => {
+    const [x, y] = place(event);
+    off = [kept.given.x - x, kept.given.y - y];
+    element.setPointerCapture(event.pointerId);
+    element.focus({ preventScroll: true });
+    event.preventDefault();
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (!element.hasPointerCapture(event.pointerId)) return;
+    const [x, y] = place(event);
+    move(kept.given.at(x + off[0], y + off[1]));
+  });
+  element.addEventListener("keydown", (event) => {
+    const to = target(event.key, kept.given);
+    if (to === undefined) return;
+    event.preventDefault();
+    move(to);
+  });
+}
+
+function target(key, { value, min, max, step, page = 10 * step }) {
+  if (key in KEYS) return value + KEYS[key] * step;
+  if (key in PAGES) return value + PAGES[key] * page;
+  return { Home: min, End: max }[key];
+}
+
+/**
+ * Axes in a frame {left, top, right, bottom}: lines at the ticks, numbers, and the names.
+ *
+ * Ticks are numbers, or pairs of a number and its text.
+ */
+export function drawAxes(pen, frame, x, y, { xTicks = [], yTicks = [], xName = "", yName = "" }) {
+  for (const [value, text] of xTicks.map(pair)) {
+    pen.line(x(value), frame.top, x(value), frame.bottom + 4, "rk-grid");
+    pen.text(x(value), frame.bottom + 18, text, "rk-tick rk-middle");
+  }
+  for (const [value, text] of yTicks.map(pair)) {
+    pen.line(frame.left - 4, y(value), frame.right, y(value), "rk-grid");
+    pen.text(frame.left - 8, y(value) + 4, text, "rk-tick rk-end");
+  }
+  pen.line(frame.left, frame.bottom, frame.right, frame.bottom, "rk-axis");
+  pen.text((frame.left + frame.right) / 2, frame.bottom + 36, xName, "rk-name rk-middle");
+  pen.text(frame.left, frame.top - 12, yName, "rk-name");
+}
+
+const pair = (tick) => (Array.isArray(tick) ? tick : [tick, String(tick).replace("-", "−")]);

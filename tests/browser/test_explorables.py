@@ -1,0 +1,235 @@
+"""Every explorable as a page of one file, without server, kernel or network."""
+
+import pytest
+from helpers.explorables import MADE
+
+pytestmark = pytest.mark.browser
+
+CONTROLS = ".rk [role=slider], .rk input[type=range], .rk input[type=radio]:not(:checked)"
+MARKS = "return document.querySelector('.rk > svg > g').innerHTML"
+STATUS = "return document.querySelector('.rk [role=status]').textContent"
+# Where a finger takes hold of a control, and where it goes.
+TOUCHED = """
+const element = arguments[0];
+element.scrollIntoView({block: 'center'});
+const box = (element.labels?.[0]?.querySelector('span') ?? element).getBoundingClientRect();
+const range = element.type === 'range';
+const middle = box.left + box.width / 2;
+const share = (element.value - element.min) / (element.max - element.min);
+if (range) {
+  const track = element.getBoundingClientRect();
+  const x = track.left + track.width * (share > 0.5 ? 0.2 : 0.8);
+  return [x, track.top + track.height / 2, x, track.top + track.height / 2];
+}
+const y = box.top + box.height / 2;
+if (element.type === 'radio') return [middle, y, middle, y];
+return [middle, y, middle + (middle > innerWidth / 2 ? -25 : 25), y - 12];
+"""
+SIZES = """
+const root = document.querySelector('.rk'), svg = root.querySelector('svg');
+const box = (e) => e.getBoundingClientRect(), picture = box(svg);
+const texts = [...root.querySelectorAll('text, span, output, p, button, legend')].filter(
+  (e) => e.textContent && !e.closest('[aria-hidden=true] style'));
+const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, label')]
+  .filter((e) => !e.matches('.rk-knob'));
+return {
+  page: document.documentElement.scrollWidth,
+  scale: picture.width / svg.viewBox.baseVal.width,
+  text: Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))),
+  target: Math.min(...targets.map((e) => Math.min(box(e).width, box(e).height))),
+};
+"""
+# Texts of the picture that reach beyond it.
+OUTSIDE = """
+const svg = document.querySelector('.rk > svg'), picture = svg.getBoundingClientRect();
+return [...svg.querySelectorAll('text')].filter((e) => {
+  const b = e.getBoundingClientRect();
+  return b.left < picture.left - 1 || b.right > picture.right + 1 || b.top < picture.top - 1
+    || b.bottom > picture.bottom + 1;
+}).map((e) => e.textContent);
+"""
+# Pairs of texts that lie on each other.
+OVERLAPS = """
+const texts = [...document.querySelectorAll('.rk > svg text')].filter((e) => e.textContent);
+const boxes = texts.map((e) => e.getBoundingClientRect());
+const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom - 3
+  && b.top + 3 < a.bottom - 3;
+return texts.flatMap((e, i) => texts.slice(0, i).filter((_, j) => meet(boxes[i], boxes[j]))
+  .map((other) => [other.textContent, e.textContent]));
+"""
+# The contrast of all colours of the picture, and of its texts, with the page behind.
+CONTRAST = r"""
+const light = (css) => {
+  const [r, g, b] = css.match(/[\d.]+/g).map(Number)
+    .map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const paper = light(getComputedStyle(document.body).backgroundColor);
+const contrast = (css) => {
+  const [high, low] = [light(css), paper].sort((a, b) => b - a);
+  return (high + 0.05) / (low + 0.05);
+};
+const marks = [...document.querySelectorAll('.rk > svg > g:first-of-type > *')];
+const seen = marks.filter((e) => !e.matches('.rk-grid, .rk-wash, text'))
+  .map((e) => getComputedStyle(e)).map((s) => (s.stroke === 'none' ? s.fill : s.color));
+const texts = [...document.querySelectorAll('.rk text:not(.rk-inside)')];
+const words = [...document.querySelectorAll('.rk p, .rk span, .rk output')]
+  .filter((e) => !e.closest('.rk-buttons'));
+return {
+  marks: Math.min(...seen.map(contrast)),
+  texts: Math.min(...texts.map((e) => contrast(getComputedStyle(e).fill))),
+  words: Math.min(...words.map((e) => contrast(getComputedStyle(e).color))),
+};
+"""
+
+
+@pytest.fixture(params=list(MADE))
+def figure(request, shared_browser, tmp_path):
+    """Show the page of an explorable in the browser; its console is empty at the end."""
+    path = tmp_path / f"{request.param}.html"
+    MADE[request.param]().save_html(path, "A figure")
+    shared_browser.get(path.as_uri())
+    shared_browser.name_of_figure = request.param
+    yield shared_browser
+    assert shared_browser.get_log("browser") == []
+
+
+def show(browser, width, scheme="light", *, touch=False):
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": touch}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.refresh()
+
+
+def controls(browser):
+    found = browser.find_elements("css selector", CONTROLS)
+    assert found
+    return found
+
+
+def press(browser, control, key):
+    browser.execute_script("arguments[0].focus()", control)
+    control.send_keys(key)
+
+
+def name(control):
+    return control.accessible_name
+
+
+def at_its_end(control):
+    if control.get_attribute("role") == "slider":
+        return control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
+    return control.get_attribute("value") == control.get_attribute("max")
+
+
+def test_every_control_answers_the_keyboard(figure):
+    from selenium.webdriver.common.keys import Keys
+
+    show(figure, 900)
+    start = figure.execute_script(MARKS), figure.execute_script(STATUS)
+    assert all(start)
+    for control in controls(figure):
+        figure.find_element("css selector", ".rk-reset").click()
+        assert (figure.execute_script(MARKS), figure.execute_script(STATUS)) == start
+        if control.get_attribute("type") == "radio":
+            press(figure, control, Keys.SPACE)
+            assert figure.execute_script(MARKS) != start[0]
+            continue
+        press(figure, control, Keys.ARROW_LEFT if at_its_end(control) else Keys.ARROW_RIGHT)
+        assert figure.execute_script(MARKS) != start[0], name(control)
+        for key in (Keys.END, Keys.PAGE_DOWN, Keys.HOME, Keys.PAGE_UP):
+            press(figure, control, key)
+            assert figure.execute_script(OUTSIDE) == [], name(control)
+
+
+def test_keys_reach_both_ends_of_a_handle(figure):
+    from selenium.webdriver.common.keys import Keys
+
+    show(figure, 900)
+    for handle in figure.find_elements("css selector", ".rk [role=slider]"):
+        for key, end in ((Keys.END, "max"), (Keys.HOME, "min")):
+            press(figure, handle, key)
+            assert handle.get_attribute("aria-valuenow") == handle.get_attribute(f"aria-value{end}")
+        assert handle.get_attribute("aria-label")
+        text = handle.get_attribute("aria-valuetext")
+        press(figure, handle, Keys.PAGE_UP)
+        assert handle.get_attribute("aria-valuetext") not in ("", text)
+        press(figure, handle, Keys.HOME)
+
+
+def test_every_control_answers_a_finger(figure):
+    show(figure, 390, touch=True)
+    for control in controls(figure):
+        before = figure.execute_script(MARKS)
+        x, y, to_x, to_y = figure.execute_script(TOUCHED, control)
+        touch = [("touchStart", x, y), ("touchMove", (x + to_x) / 2, y), ("touchMove", to_x, to_y)]
+        for kind, at, above in touch:
+            point = {"x": at, "y": above}
+            figure.execute_cdp_cmd(
+                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]}
+            )
+        figure.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        assert figure.execute_script(MARKS) != before, name(control)
+        assert figure.execute_script("return scrollX") == 0
+        figure.find_element("css selector", ".rk-reset").click()
+
+
+@pytest.mark.parametrize("figure", ["line"], indirect=True)
+def test_a_handle_follows_the_mouse(figure):
+    show(figure, 900)
+    handle = figure.find_element("css selector", ".rk [role=slider]")
+    x, y, *_ = figure.execute_script(TOUCHED, handle)
+    moves = [("mousePressed", 0), *(("mouseMoved", 3 * step) for step in range(1, 11))]
+    for kind, far in [*moves, ("mouseReleased", 30)]:
+        figure.execute_cdp_cmd(
+            "Input.dispatchMouseEvent",
+            {"type": kind, "x": x - far, "y": y, "button": "left", "buttons": 1, "clickCount": 1},
+        )
+    now = figure.execute_script("return arguments[0].getBoundingClientRect().x", handle)
+    old_x = x - handle.rect["width"] / 2
+    assert abs(now - (old_x - 30)) < 6  # on its grid
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_texts_and_targets_are_large_and_nothing_is_cut_off(figure, width, artefacts):
+    show(figure, width, touch=width == 390)
+    sizes = figure.execute_script(SIZES)
+    assert sizes["page"] == width
+    assert sizes["scale"] == pytest.approx(1, abs=0.02)
+    assert sizes["text"] >= 11
+    assert sizes["target"] >= 24
+    assert figure.execute_script(OUTSIDE) == []
+    assert figure.execute_script(OVERLAPS) == []
+    figure.save_screenshot(str(artefacts / f"explorable-{figure.name_of_figure}-{width}.png"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_told_from_the_page(figure, scheme):
+    show(figure, 900, scheme)
+    colour = figure.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert colour == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 28)")
+    contrast = figure.execute_script(CONTRAST)
+    assert contrast["marks"] >= 3
+    assert min(contrast["texts"], contrast["words"]) >= 4.5
+
+
+def test_a_move_takes_less_than_a_frame(figure):
+    from selenium.webdriver.common.keys import Keys
+
+    show(figure, 900)
+    press(figure, controls(figure)[0], Keys.ARROW_LEFT)
+    assert figure.execute_script(SPEED) < 8  # milliseconds, for script and DOM
+
+
+SPEED = """
+const handle = document.querySelector('.rk [role=slider]'), times = [];
+for (let i = 0; i < 60; i += 1) {
+  const key = i % 2 ? 'ArrowLeft' : 'ArrowRight';
+  const start = performance.now();
+  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  times.push(performance.now() - start);
+}
+return times.sort((a, b) => a - b)[30];
+"""
