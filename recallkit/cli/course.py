@@ -1,4 +1,4 @@
-"""The subcommands ``lab`` and ``notebooks``."""
+"""The subcommands ``lab``, ``notebooks`` and ``book``."""
 
 import os
 import subprocess
@@ -190,3 +190,24 @@ def _notebooks_to_write() -> Path:
     if not folder.is_dir():
         raise RecallkitError(f"there is no folder {folder}. Copy the notebooks: recallkit lab")
     return folder
+
+
+def book(out: Path = Path("book")) -> None:
+    """Make a website of the course, for reading without Python.
+
+    It has the stored notebooks, the guide and a reference of all public names. No notebook is
+    executed. The pages load nothing from the network, and index.html can be opened from the disk.
+    A link that leads nowhere is an error. Where the folder holds an earlier book, that is replaced;
+    any other folder with files in it is refused.
+
+    Examples:
+      recallkit book
+      recallkit book --out public
+
+    Args:
+        out: the folder of the website.
+    """
+    from recallkit.course.book import build_book
+
+    first_page = build_book(out.expanduser())
+    print(f"the book is in {first_page.parent}. Open {first_page} in a browser.")
