@@ -146,7 +146,9 @@ def open_lab(folder: Path, flags: list[str]) -> None:
     sys.exit(subprocess.run(command).returncode)
 
 
-def notebooks(names: Positional[tuple[str, ...]] = (), folder: Path | None = None) -> None:
+def notebooks(
+    names: Positional[tuple[str, ...]] = (), folder: Path | None = None, run: bool = True
+) -> None:
     """Execute notebooks, and store them with figures.
 
     The environment variable RECALLKIT_PROFILE sets the sizes: smoke, cpu or gpu. A notebook is
@@ -156,18 +158,23 @@ def notebooks(names: Positional[tuple[str, ...]] = (), folder: Path | None = Non
       recallkit notebooks
       recallkit notebooks 01 06_batch_size
       recallkit notebooks 01 --folder recallkit-course
+      recallkit notebooks --no-run
 
     Args:
         names: how the names of the notebooks begin, or paths. The default: all.
         folder: the folder of the notebooks. The default: that of the checkout, or your copy in
             ./recallkit-course.
+        run: --no-run keeps the outputs as they are, and renews only the modules of the figures
+            that live in the page, after a change of their code.
     """
-    from recallkit.course.notebooks import execute_notebooks, find_notebooks
+    from recallkit.course.notebooks import execute_notebooks, find_notebooks, renew_notebooks
     from recallkit.course.profiles import profile
 
     if folder is None and not (names and all(Path(name).is_file() for name in names)):
         folder = _notebooks_to_write()
     paths = find_notebooks(names, folder)
+    if not run:
+        return renew_notebooks(paths)
     print(f"profile {profile().name}, {len(paths)} notebooks")
     execute_notebooks(paths)
 

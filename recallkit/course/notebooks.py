@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,21 @@ def execute_notebooks(paths: Sequence[Path], *, progress: bool = True) -> None:
             write_thumbnail(notebook, path.parent / "figures" / f"{path.stem}.png")
 
 
+def renew_notebooks(paths: Sequence[Path]) -> None:
+    """Write notebooks in their stored form, with the present modules of explorables; run nothing.
+
+    Args:
+        paths: of executed notebooks.
+
+    Raises:
+        RecallkitError: if one cannot be read, or shows a warning or a path of this machine.
+    """
+    for path in paths:
+        notebook = _read(path)
+        normalise(notebook, path)
+        _write(notebook, path)
+
+
 def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -83,6 +99,7 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
+    first_shown: dict[str, dict] = {}
     with _quiet_when_interrupted(), client.setup_kernel(env=_kernel_environment()):
         for number, cell in enumerate(code_cells(notebook), start=1):
             try:
@@ -91,7 +108,10 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
                 raise failure(path, number, f"{error.ename}: {error.evalue}") from None
             except (CellTimeoutError, DeadKernelError) as error:
                 raise failure(path, number, str(error).splitlines()[0]) from None
+            for name, state in client.widget_state.items():
+                first_shown.setdefault(name, deepcopy(state))
             count()
+    client.widget_state = first_shown  # later cells may move a figure, and give an answer away
     client.set_widgets_metadata()
 
 

@@ -22,6 +22,7 @@ if (range) {
   return [x, track.top + track.height / 2, x, track.top + track.height / 2];
 }
 const y = box.top + box.height / 2;
+if (element.type === 'radio') return [middle, y, middle, y];
 return [middle, y, middle + (middle > innerWidth / 2 ? -25 : 25), y - 12];
 """
 SIZES = """
@@ -29,7 +30,8 @@ const root = document.querySelector('.rk'), svg = root.querySelector('svg');
 const box = (e) => e.getBoundingClientRect(), picture = box(svg);
 const texts = [...root.querySelectorAll('text, span, output, p, button, legend')].filter(
   (e) => e.textContent && !e.closest('[aria-hidden=true] style'));
-const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, .rk-buttons label')];
+const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, label')]
+  .filter((e) => !e.matches('.rk-knob'));
 return {
   page: document.documentElement.scrollWidth,
   scale: picture.width / svg.viewBox.baseVal.width,
@@ -174,6 +176,7 @@ def test_every_control_answers_a_finger(figure):
         figure.find_element("css selector", ".rk-reset").click()
 
 
+@pytest.mark.parametrize("figure", ["line"], indirect=True)
 def test_a_handle_follows_the_mouse(figure):
     show(figure, 900)
     handle = figure.find_element("css selector", ".rk [role=slider]")

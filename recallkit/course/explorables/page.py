@@ -57,7 +57,8 @@ def fragment(module: str, values: Mapping[str, Any], place: str) -> str:
     state = _json(values)
     script = (
         f"{before}\nconst figure = {figure}\n{_HOST}\n"
-        f"figure.render({{ model: modelOf({state}), el: document.getElementById({_json(place)}) }});"
+        f"const el = document.getElementById({_json(place)});\n"
+        f"figure.render({{ model: modelOf({state}), el }});"
     )
     script = script.replace("</", "<\\/").replace("<!--", "<\\!--")
     return f'<div id="{escape(place)}"></div>\n<script type="module">\n{script}\n</script>'
