@@ -10,7 +10,7 @@ import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit import data
-from recallkit.config import PRESETS
+from recallkit.config import PRESETS, config_from
 from recallkit.experiments import SWEEPS, Sweep, report_tables, sweep_summary
 from recallkit.experiments.report import (
     COPIED,
@@ -248,11 +248,10 @@ def heads():
 
 
 def test_the_preset_for_photographs_is_the_best_of_what_was_compared(heads):
-    preset, base = PRESETS["photos"], read_json(RESULTS / "photos" / "choice.json")["base"]
+    preset = PRESETS["photos"]
+    base = config_from(read_json(RESULTS / "photos" / "choice.json")["base"])
     chosen = ("dataset", "image_size", "epochs", "learning_rate")
-    assert {k: v for k, v in base.items() if k not in chosen} == {
-        k: [*v] if isinstance(v, tuple) else v for k, v in vars(preset).items() if k not in chosen
-    }
+    assert replace(base, **{name: getattr(preset, name) for name in chosen}) == preset
     sizes = heads[heads["folder"].isin(LARGE_FOLDERS)]
     sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
     assert sizes.groupby("image_size")["trained"].mean().idxmax() == preset.image_size
