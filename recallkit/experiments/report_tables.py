@@ -220,7 +220,7 @@ def _time(row: Mapping[Any, Any]) -> str:
 def batch_sizes(results: Path) -> str:
     """Tabulate R@1 on test classes by batch size: a table a data set, a row a series."""
     summary = batch_summary(load_results(results))
-    datasets = [PRESETS[preset].dataset for preset in summary["preset"]]
+    datasets = summary["preset"].map(lambda preset: PRESETS[preset].dataset)
     tables = [_by_batch_size(group) for _, group in summary.groupby(datasets)]
     source = "R@1 on test classes, mean ± 95 % interval over seeds; from `data/results/ablations`."
     return with_source("\n\n".join(tables) or NOTHING, source)

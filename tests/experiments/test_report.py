@@ -248,11 +248,10 @@ def heads():
 
 
 def test_the_preset_for_photographs_is_the_best_of_what_was_compared(heads):
-    preset, base = PRESETS["photos"], read_json(RESULTS / "photos" / "choice.json")["base"]
-    chosen = {
-        name: getattr(preset, name) for name in ("dataset", "image_size", "epochs", "learning_rate")
-    }
-    assert replace(config_from(base), **chosen) == preset
+    preset = PRESETS["photos"]
+    base = config_from(read_json(RESULTS / "photos" / "choice.json")["base"])
+    chosen = ("dataset", "image_size", "epochs", "learning_rate")
+    assert replace(base, **{name: getattr(preset, name) for name in chosen}) == preset
     sizes = heads[heads["folder"].isin(LARGE_FOLDERS)]
     sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
     assert sizes.groupby("image_size")["trained"].mean().idxmax() == preset.image_size
