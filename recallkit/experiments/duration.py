@@ -1,9 +1,8 @@
 """The duration of a sweep, by the speed of stored runs; nothing is trained or computed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -37,8 +36,7 @@ def _train_size(dataset: str, image_size: int, root: str) -> int:
     return len(load(dataset, image_size, root, files_stay_on_disk).train)
 
 
-@dataclass(frozen=True)
-class Duration:
+class Duration(NamedTuple):
     """The duration of trainings.
 
     Attributes:
@@ -91,7 +89,7 @@ def describe_plan(
     device: str = "auto",
     threads: int | None = None,
 ) -> str:
-    """Return what ``recallkit ablate --dry-run`` prints: runs due, runs stored, duration.
+    """Return what ``recallkit ablate --dry-run`` prints: runs due, runs stored, duration and cost.
 
     Args:
         sweep: what is compared.
@@ -101,40 +99,43 @@ def describe_plan(
         threads: of each run; None: as torch chooses.
     """
     plan = make_plan(sweep, Stored.of(runs))
+    due, beyond = [*(run.config for run in plan.due), *plan.later], most_steps_beyond(sweep, plan)
     tuned = " × ".join(f"{len(v)} of {name.replace('_', ' ')}" for name, v in sweep.tuned.items())
-    due = [*(run.config for run in plan.due), *plan.later]
-    beyond = most_steps_beyond(sweep, plan)
+    more = f", and at most {len(beyond)} more where the best candidate is the first or last"
     lines = [
         f"{sweep.name}: {sweep.question}",
         f"{len(sweep.compared)} settings; each: tuning on validation classes over "
         f"{tuned or 'nothing'}, then {len(sweep.seeds)} seeds, measured once on test classes",
-        f"{len(plan.stored)} runs stored, {len(due)} due{_at_most(len(beyond))}",
+        f"{len(plan.stored)} runs stored, {len(due)} due{more if beyond else ''}",
     ]
-    if sweep.note:
-        lines.append(f"note: {sweep.note}")
+    lines += [f"note: {sweep.note}"] if sweep.note else []
     if due:
         here = environment(choose_device(device))
-        count = here["threads"] if threads is None else threads
-        times = [duration(configs, runs, here["device"], count) for configs in (due, beyond)]
-        starts = [START_SECONDS * len(configs) for configs in (due, beyond)]
-        lines += _in_words(times, starts, jobs, f"on {here['device']} with {say_threads(count)}")
+        cores = here["threads"] if threads is None else threads
+        where = f"on {here['device']} with {say_threads(cores)}"
+        times = [duration(c, runs, here["device"], cores) for c in (due, [*due, *beyond])]
+        starts = [START_SECONDS * len(due), START_SECONDS * len(due + beyond)]
+        on_cpu = here["device_type"] == "cpu"
+        lines += _in_words(times, starts, jobs, cores if on_cpu else 0, where)
     return "\n".join(lines)
 
 
-def _at_most(count: int) -> str:
-    return f", and at most {count} more where the best candidate is the first or last" * (count > 0)
+def _in_words(
+    times: Sequence[Duration], starts: Sequence[int], jobs: int, cores: int, where: str
+) -> list[str]:
+    """Describe two durations, of what is due and of the most that it can become, and the cost.
 
-
-def _in_words(times: Sequence[Duration], starts: Sequence[int], jobs: int, where: str) -> list[str]:
-    """Describe two durations: of what is due, and of what may be added at the edges."""
-    (due, beyond), lines = times, []
+    ``cores`` are those that each run keeps busy; 0 on a GPU, which the runs share.
+    """
+    (due, most), lines = times, []
+    train, start, end = (s / jobs for s in (due.seconds, starts[0], most.seconds + starts[1]))
     if due.seconds:
-        source = "similar work" if due.similar else "the same work"
-        longest = as_time((due.seconds + beyond.seconds + sum(starts)) / jobs)
+        hours = (due.seconds + starts[0]) * cores / 3600 or (train + start) / 3600
         lines.append(
-            f"about {as_time(due.seconds / jobs)} of training and {as_time(starts[0] / jobs)} of "
-            f"starts with --jobs {jobs}{f', at most {longest}' if beyond.seconds else ''}, by the "
-            f"speed of stored runs of {source} {where}; evaluations come on top"
+            f"about {as_time(train)} of training and {as_time(start)} of starts with --jobs {jobs}"
+            f"{f', at most {as_time(end)}' if most.seconds > due.seconds else ''}, by the speed of "
+            f"stored runs of {'similar' if due.similar else 'the same'} work {where}; that is "
+            f"{hours:,.2f} {'core' if cores else 'GPU'}-hours; evaluations come on top"
         )
     if due.images:
         lines.append(
@@ -153,6 +154,4 @@ def as_time(seconds: float) -> str:
     """Return seconds as people say them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
