@@ -33,7 +33,7 @@ with needs_extra("recallkit.experiments"):
         project_results,
         run_key,
     )
-    from recallkit.experiments.run import SweepOptions, ablate, default_jobs, threads_of_each
+    from recallkit.experiments.run import SweepOptions, ablate
     from recallkit.experiments.run_folders import run_table
     from recallkit.experiments.statistics import (
         Comparison,
@@ -54,7 +54,7 @@ with needs_extra("recallkit.experiments"):
         find_sweep,
         keep_sweep,
         kept_sweeps,
-        write_template,
+        write_example,
     )
     from recallkit.experiments.sweeps import Sweep, in_words, scaled
 
@@ -72,7 +72,6 @@ __all__ = [
     "compare",
     "comparison",
     "contrast",
-    "default_jobs",
     "describe_plan",
     "draw_batch_sizes",
     "draw_costs",
@@ -107,9 +106,8 @@ __all__ = [
     "sweep_history",
     "sweep_runs",
     "sweep_summary",
-    "threads_of_each",
     "tuning_runs",
     "verdict",
     "with_values",
-    "write_template",
+    "write_example",
 ]
