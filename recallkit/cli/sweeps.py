@@ -114,12 +114,12 @@ def ablate(
         slurm=slurm,
     )
     if dry_run:
-        runs = options.known()
+        runs = experiments.known_results(options.results)
         print(experiments.describe_plan(sweep, runs, options.jobs, device, options.threads))
         return
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
-    summary = experiments.sweep_summary(sweep, options.known())
+    summary = experiments.sweep_summary(sweep, experiments.known_results(options.results))
     print(experiments.summary_table(sweep, summary))
     print("\n".join(experiments.footnotes(sweep, summary)))
 

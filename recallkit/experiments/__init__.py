@@ -25,6 +25,7 @@ with needs_extra("recallkit.experiments"):
         footnotes,
         is_stored,
     )
+    from recallkit.experiments.jobs import SweepOptions
     from recallkit.experiments.published import LEGEND, comparison, load_published
     from recallkit.experiments.report_tables import in_points, percent, summary_table
     from recallkit.experiments.results import (
@@ -33,7 +34,7 @@ with needs_extra("recallkit.experiments"):
         project_results,
         run_key,
     )
-    from recallkit.experiments.run import SweepOptions, ablate
+    from recallkit.experiments.run import ablate, known_results
     from recallkit.experiments.run_folders import run_table
     from recallkit.experiments.statistics import (
         Comparison,
@@ -91,6 +92,7 @@ __all__ = [
     "is_stored",
     "keep_sweep",
     "kept_sweeps",
+    "known_results",
     "length_effects",
     "load_histories",
     "load_published",

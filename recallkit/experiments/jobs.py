@@ -7,10 +7,11 @@ import signal
 import sys
 import threading
 import traceback
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import torch
 from filelock import SoftFileLease, Timeout
@@ -19,9 +20,10 @@ from recallkit.data import load
 from recallkit.data.image_set import Splits
 from recallkit.data.prefetch import BadImageError
 from recallkit.errors import RecallkitError
-from recallkit.experiments.plan import Run
-from recallkit.files import read_json, write_json
-from recallkit.training import Diverged, Stopped, train
+from recallkit.experiments.plan import Run, place
+from recallkit.experiments.sweeps import Sweep
+from recallkit.files import read_json, results_folder, write_json
+from recallkit.training import Diverged, Stopped, choose_device, train
 
 STORED, FAILED, STOPPED, TAKEN = 0, 1, 3, 4
 """How a run ends: STOPPED has saved its state, and can go on; TAKEN is trained elsewhere."""
@@ -31,33 +33,92 @@ CLAIM_SECONDS = 180.0  # network file systems show a change up to a minute late
 
 
 @dataclass(frozen=True)
-class Task:
-    """All that a process needs to do a run.
+class SweepOptions:
+    """Options of the run of a sweep.
 
     Attributes:
-        run: settings and stage.
-        folder: of the run; its messages go to the file of that name with ".log".
-        result: where the result is stored.
-        diverged: where it is stored that the run came to no end.
-        claim: the file by which processes claim the run.
-        device: where it is trained.
-        threads: None: as torch chooses.
-        side_by_side: runs at a time on the device, stored with the seconds that depend on it.
+        results: the folder where results are stored; by default yours (``$RECALLKIT_RESULTS``, or
+            ``results`` in the working directory).
+        work: with a run folder for each run: weights, and states to go on from.
+        jobs: runs at a time. 0: one on a GPU, one for four cores on a CPU, eight on Slurm.
+        threads: of each run. None: the cores shared among the jobs; for one job, and on Slurm, as
+            torch chooses.
+        device: of all runs.
+        budget: seconds after which no run is started; None: no end.
+        executor: "local" and "slurm" make jobs by submitit, see :func:`.cluster_launcher`. None:
+            runs are processes that end with this one.
+        slurm: parameters of Slurm, each as "key=value".
+
+    Raises:
+        RecallkitError: if there is no such device.
+        ValueError: for parameters of Slurm without it.
     """
 
-    run: Run
-    folder: Path
-    result: Path
-    diverged: Path
-    claim: Path
-    device: str = "auto"
+    results: Path = field(default_factory=results_folder)
+    work: Path = Path("runs") / "ablations"
+    jobs: int = 0
     threads: int | None = None
-    side_by_side: int = 1
+    device: str = "auto"
+    budget: float | None = None
+    executor: Literal["local", "slurm"] | None = None
+    slurm: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        on_slurm, cores = self.executor == "slurm", _cores()
+        if self.slurm and not on_slurm:
+            raise ValueError("--slurm has no effect without --executor slurm")
+        if self.jobs == 0:
+            on_cpu = not on_slurm and choose_device(self.device).type == "cpu"
+            vars(self)["jobs"] = 8 if on_slurm else max(1, cores // 4) if on_cpu else 1
+        if self.threads is None and self.jobs > 1 and not on_slurm:
+            vars(self)["threads"] = max(1, cores // self.jobs)
+
+
+def _cores() -> int:
+    with suppress(AttributeError):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run of a sweep, and how to do it: all that a process needs to know."""
+
+    sweep: Sweep
+    run: Run
+    options: SweepOptions
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.options.work / self.sweep.name / f"{self.run.stage}-{self.run.key}"
 
     @property
     def log(self) -> Path:
         """The file of its messages."""
         return Path(f"{self.folder}.log")
+
+    def result(self, diverged: bool = False) -> Path:
+        """Return where the result is stored, or that there is none."""
+        return place(self.options.results, self.sweep, self.run, diverged)
+
+    def claim(self) -> SoftFileLease:
+        """Return the claim on the run: a file that its holder touches every minute until it ends.
+
+        It works on a shared folder, whether the file system has locks or not. A holder is dead if
+        its process is gone, as seen on the same machine, or if the file did not change for three
+        minutes, as seen from another one. Then the next process takes the claim over. A holder that
+        only slept notices it, and stops. Where another process holds it, ``acquire`` raises
+        ``filelock.Timeout``.
+        """
+        folder = self.options.results / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        return SoftFileLease(
+            folder / self.folder.name,
+            lease_duration=CLAIM_SECONDS,
+            timeout=0,
+            on_compromise=lambda lost: signal.raise_signal(signal.SIGTERM),
+        )
 
 
 class Job(Protocol):
@@ -72,26 +133,7 @@ class Job(Protocol):
         ...
 
 
-def claim(path: Path) -> SoftFileLease:
-    """Return the claim on a run: a file that its holder touches every minute until it ends.
-
-    It works on a shared folder, whether the file system has locks or not. A holder is dead if its
-    process is gone, as seen on the same machine, or if the file did not change for three minutes,
-    as seen from another one. Then the next process takes the claim over; a holder that was only
-    asleep notices it, and stops.
-
-    Raises:
-        filelock.Timeout: when it is acquired, if another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def stop(lost: object) -> None:
-        signal.raise_signal(signal.SIGTERM)
-
-    return SoftFileLease(path, lease_duration=CLAIM_SECONDS, timeout=0, on_compromise=stop)
-
-
-def do_run(task: Task, splits: Splits | None = None) -> int:
+def do_run(task: Task, splits: Splits | None = None) -> None:
     """Train, or continue what an earlier session left, and store the result.
 
     A run that tunes is given no test classes.
@@ -99,24 +141,7 @@ def do_run(task: Task, splits: Splits | None = None) -> int:
     Args:
         task: what to do.
         splits: the data; None: as the settings name it.
-
-    Returns:
-        STORED, or TAKEN if another process trains the run at this moment.
     """
-    lease = claim(task.claim)
-    try:
-        lease.acquire()
-    except Timeout:
-        return TAKEN
-    try:
-        if not (task.result.exists() or task.diverged.exists()):  # by another process, just now
-            _train_and_store(task, splits)
-    finally:
-        lease.release()
-    return STORED
-
-
-def _train_and_store(task: Task, splits: Splits | None) -> None:
     config = task.run.config
     splits = load(config.dataset, config.image_size, config.root) if splits is None else splits
     if task.run.stage == "tuning":
@@ -125,9 +150,10 @@ def _train_and_store(task: Task, splits: Splits | None) -> None:
         result = _trained(task, splits)
     except Diverged as error:
         settings = {"config": asdict(config), "seed": config.seed}
-        write_json(task.diverged, settings | {"diverged": str(error)})
-    else:
-        write_json(task.result, result | {"side_by_side": task.side_by_side})
+        write_json(task.result(diverged=True), settings | {"diverged": str(error)})
+    else:  # on Slurm each has a machine of its own
+        side_by_side = 1 if task.options.executor == "slurm" else task.options.jobs
+        write_json(task.result(), result | {"side_by_side": side_by_side})
 
 
 def _trained(task: Task, splits: Splits) -> dict[str, Any]:
@@ -136,10 +162,10 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
         return read_json(folder / "result.json")
 
     def run(resume: bool) -> dict[str, Any]:
-        options: dict[str, Any] = {"progress": False, "save_seconds": SAVE_SECONDS}
+        options: dict[str, Any] = {"device": task.options.device, "save_seconds": SAVE_SECONDS}
         options["baselines"] = False  # they are the same for all runs, and not compared
         return train(
-            task.run.config, folder, splits=splits, device=task.device, resume=resume, **options
+            task.run.config, folder, splits=splits, progress=False, resume=resume, **options
         )
 
     if not any((folder / name).exists() for name in ("state.pt", "state.previous.pt")):
@@ -159,27 +185,39 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
 
 
 def run_task(task: Task) -> int:
-    """Do a run in this process, write its messages to its log, and return how it ended."""
+    """Claim a run and do it in this process; write its messages to its log; say how it ended."""
+    signal.signal(signal.SIGTERM, _stop_now)
+    try:
+        with task.claim():
+            if task.result().exists() or task.result(diverged=True).exists():
+                return STORED  # by another process, just now
+            return _run_claimed(task)
+    except Timeout:
+        return TAKEN
+
+
+def _run_claimed(task: Task) -> int:
     task.log.parent.mkdir(parents=True, exist_ok=True)
     with task.log.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
-    signal.signal(signal.SIGTERM, _stop_now)
-    if task.threads is not None:
-        torch.set_num_threads(task.threads)
+    if task.options.threads is not None:
+        torch.set_num_threads(task.options.threads)
     try:
-        return do_run(task)
+        do_run(task)
     except Stopped as error:
         print(error, file=sys.stderr)
         return STOPPED
     except (RecallkitError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
+        return FAILED
     except Exception:
         traceback.print_exc()
-    return FAILED
+        return FAILED
+    return STORED
 
 
 def _stop_now(number: int, frame: object) -> NoReturn:
-    raise Stopped("stopped between loading and storing, outside of its steps")
+    raise Stopped("stopped between two steps of the run that cannot be saved")
 
 
 class ProcessJob:
@@ -204,7 +242,7 @@ class ProcessJob:
         return self.process.exitcode
 
     def stop(self) -> None:
-        """Ask it to save its state and end: what closes the connection, its parent's end too."""
+        """Ask it to save its state and end, as the end of this process does."""
         self.connection.close()
 
 

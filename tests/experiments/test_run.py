@@ -90,7 +90,8 @@ def inline(toy_splits):
 
 def elsewhere(task, folder):
     """The same task, of which nothing is stored."""
-    return replace(task, folder=folder / "again" / "run", result=folder / "again" / "result.json")
+    again = {name: folder / "again" / name for name in ("results", "work")}
+    return replace(task, options=replace(task.options, **again))
 
 
 def options(tmp_path, **others):
@@ -166,12 +167,12 @@ def test_an_interrupted_run_goes_on_to_the_same_result(
         interrupt_in_step(patch, 7)
         with pytest.raises(Stopped):
             do_run(again, toy_splits)
-    assert not again.result.exists()
+    assert not again.result().exists()
     steps, original = [], Training.step
     monkeypatch.setattr(Training, "step", lambda self: steps.append(1) or original(self))
     do_run(again, toy_splits)
     assert len(steps) == 10 - 7
-    whole, resumed = read_json(task.result), read_json(again.result)
+    whole, resumed = read_json(task.result()), read_json(again.result())
     assert whole["test"] == resumed["test"]
 
 
@@ -187,8 +188,8 @@ def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_starts_again(
     (task.folder / "state.pt").write_bytes(b"cut")
     do_run(task, toy_splits)
     assert "starts again" in capsys.readouterr().err
-    assert task.folder.with_name("run.damaged").is_dir()
-    assert task.result.exists()
+    assert Path(f"{task.folder}.damaged").is_dir()
+    assert task.result().exists()
 
 
 def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(
@@ -299,16 +300,16 @@ def test_cores_are_shared(monkeypatch):
 
     def shared(**options):
         chosen = SweepOptions(device="cpu", **options)
-        return chosen.jobs, chosen.threads, chosen.side_by_side
+        return chosen.jobs, chosen.threads
 
     use(16)
-    assert shared() == (4, 4, 4)
-    assert shared(jobs=1) == (1, None, 1)
-    assert shared(jobs=4, threads=2) == (4, 2, 4)
-    assert shared(executor="slurm") == (8, None, 1)  # each on a machine of its own
+    assert shared() == (4, 4)
+    assert shared(jobs=1) == (1, None)
+    assert shared(jobs=4, threads=2) == (4, 2)
+    assert shared(executor="slurm") == (8, None)  # each on a machine of its own
     use(2)
-    assert shared() == (1, None, 1)
-    assert shared(jobs=8) == (8, 1, 8)
+    assert shared() == (1, None)
+    assert shared(jobs=8) == (8, 1)
     with pytest.raises(ValueError, match="--slurm has no effect without --executor slurm"):
         shared(slurm=("time=60",))
 
