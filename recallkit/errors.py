@@ -16,6 +16,7 @@ EXTRAS = {
     ),
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),
+    "cluster": ("submitit",),
     "export": ("onnx", "onnxscript", "onnxruntime"),
 }
 """The packages that each extra adds, by the names that they are imported by."""

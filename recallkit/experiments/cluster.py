@@ -37,7 +37,9 @@ class ClusterJob:
         try:
             self.job = executor.submit(_Resumable(), task)
         except submitit.core.utils.FailedJobError as error:
-            raise RecallkitError(f"the job of {task.folder} was not accepted: {error}") from error
+            raise RecallkitError(
+                f"the job of {task.folder} was not accepted: {' '.join(str(error).split())}"
+            ) from error
 
     def poll(self) -> int | None:
         """Return how it ended, or None while it waits or runs."""
@@ -75,14 +77,18 @@ def cluster_launcher(
     """
     if cluster == "local":
         executor: Any = submitit.LocalExecutor(folder)
-        gpus = torch.cuda.device_count()
-        executor.update_parameters(timeout_min=60 * 24 * 365, gpus_per_node=gpus)
-    else:
-        try:
-            executor = submitit.SlurmExecutor(folder)
-        except RuntimeError as error:
-            raise RecallkitError(f"there is no Slurm here: {error}") from None
+        executor.update_parameters(
+            timeout_min=60 * 24 * 365, gpus_per_node=torch.cuda.device_count()
+        )
+        return lambda task: ClusterJob(task, executor)
+    try:
+        executor = submitit.SlurmExecutor(folder)
+    except RuntimeError as error:
+        raise RecallkitError(f"there is no Slurm here: {error}") from None
+    try:
         executor.update_parameters(job_name="recallkit", **dict(map(_parameter, parameters)))
+    except ValueError as error:
+        raise ValueError(f"--slurm: {' '.join(str(error).split())}") from None
     return lambda task: ClusterJob(task, executor)
 
 
@@ -90,7 +96,7 @@ def _parameter(text: str) -> tuple[str, Any]:
     """Read "time=120" as ("time", 120); what is no JSON is text."""
     name, separator, value = text.partition("=")
     if not separator:
-        raise ValueError(f"--slurm takes key=value, such as partition=gpu, not {text!r}")
+        raise ValueError(f"it takes key=value, such as partition=gpu, not {text!r}")
     try:
         return name, json.loads(value)
     except ValueError:

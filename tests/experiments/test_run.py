@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
+from helpers.trees import write_images
 
 from recallkit import cli, data
 from recallkit import config as presets
@@ -416,12 +415,7 @@ learning_rate = [0.001]
 
 def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     """Ctrl-C to the command while a run is on its way, in processes of their own."""
-    generator = torch.Generator().manual_seed(0)
-    for c in range(12):
-        (tmp_path / "images" / f"class {c}").mkdir(parents=True)
-        for i in range(3):
-            pixels = torch.randint(0, 256, (8, 9, 3), generator=generator, dtype=torch.uint8)
-            Image.fromarray(pixels.numpy()).save(tmp_path / "images" / f"class {c}" / f"{i}.png")
+    write_images(tmp_path / "images")
     endless = OWN.replace("images = 96", "images = 16000000")
     (tmp_path / "own.toml").write_text(endless.replace("ions = 2", "ions = 500000"))
     command = [sys.executable, "-m", "recallkit", "ablate", "own.toml"]
