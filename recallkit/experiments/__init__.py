@@ -27,7 +27,7 @@ with needs_extra("recallkit.experiments"):
     )
     from recallkit.experiments.jobs import SweepOptions
     from recallkit.experiments.published import LEGEND, comparison, load_published
-    from recallkit.experiments.report_tables import in_points, percent, summary_table
+    from recallkit.experiments.report_tables import percent, summary_table
     from recallkit.experiments.results import (
         load_histories,
         load_results,
@@ -37,8 +37,6 @@ with needs_extra("recallkit.experiments"):
     from recallkit.experiments.run import ablate, known_results
     from recallkit.experiments.run_folders import run_table
     from recallkit.experiments.statistics import (
-        Comparison,
-        Interval,
         compare,
         contrast,
         interval,
@@ -63,8 +61,6 @@ __all__ = [
     "LEGEND",
     "SWEEPS",
     "TOGETHER",
-    "Comparison",
-    "Interval",
     "Sweep",
     "SweepOptions",
     "ablate",
@@ -86,7 +82,6 @@ __all__ = [
     "equal_updates",
     "find_sweep",
     "footnotes",
-    "in_points",
     "in_words",
     "interval",
     "is_stored",

@@ -204,16 +204,15 @@ def _run_claimed(task: Task) -> int:
         torch.set_num_threads(task.options.threads)
     try:
         do_run(task)
+        return STORED
     except Stopped as error:
         print(error, file=sys.stderr)
         return STOPPED
     except (RecallkitError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        return FAILED
     except Exception:
         traceback.print_exc()
-        return FAILED
-    return STORED
+    return FAILED
 
 
 def _stop_now(number: int, frame: object) -> NoReturn:

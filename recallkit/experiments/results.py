@@ -1,12 +1,6 @@
 """Stored runs as one table: a row a run, with every setting, its metrics, costs and device.
 
-A folder of results has files of these places, and the place is the stage of the run:
-
-    *.json                           named      single runs, kept under a name
-    ablations/SWEEP/*.json           final      measured on test classes
-    ablations/SWEEP/tuning/*.json    tuning     evaluated on validation classes alone
-    ablations/SWEEP/diverged/*.json  diverged   came to no end
-    devices/*.json                   device     final runs repeated on another device
+The place of a file in a folder of results is the stage of its run: see :data:`PLACES`.
 """
 
 import hashlib
@@ -30,11 +24,11 @@ Stage = Literal["named", "final", "tuning", "diverged", "device"]
 Row = Literal["trained", "untrained", "pixels", "features"]
 
 PLACES: dict[str, Stage] = {
-    "*.json": "named",
-    "ablations/*/*.json": "final",
-    "ablations/*/tuning/*.json": "tuning",
-    "ablations/*/diverged/*.json": "diverged",
-    "devices/*.json": "device",
+    "*.json": "named",  # single runs, kept under a name
+    "ablations/*/*.json": "final",  # of a sweep, measured on test classes
+    "ablations/*/tuning/*.json": "tuning",  # evaluated on validation classes alone
+    "ablations/*/diverged/*.json": "diverged",  # came to no end
+    "devices/*.json": "device",  # final runs repeated on another device
 }
 
 SETTINGS = tuple(setting.name for setting in fields(Config))
