@@ -107,39 +107,42 @@ def describe_plan(
         f"{len(sweep.compared)} settings; each: tuning on validation classes over "
         f"{tuned or 'nothing'}, then {len(sweep.seeds)} seeds, measured once on test classes",
         f"{len(plan.stored)} runs stored, {len(due)} due{more if beyond else ''}",
+        *([f"note: {sweep.note}"] if sweep.note else []),
     ]
-    lines += [f"note: {sweep.note}"] if sweep.note else []
     if due:
-        here = environment(choose_device(device))
-        cores = here["threads"] if threads is None else threads
-        where = f"on {here['device']} with {say_threads(cores)}"
-        times = [duration(c, runs, here["device"], cores) for c in (due, [*due, *beyond])]
-        starts = [START_SECONDS * len(due), START_SECONDS * len(due + beyond)]
-        on_cpu = here["device_type"] == "cpu"
-        lines += _in_words(times, starts, jobs, cores if on_cpu else 0, where)
+        lines += _time_and_cost(due, [*due, *beyond], runs, jobs, device, threads)
     return "\n".join(lines)
 
 
-def _in_words(
-    times: Sequence[Duration], starts: Sequence[int], jobs: int, cores: int, where: str
+def _time_and_cost(
+    due: list[Config],
+    longest: list[Config],
+    runs: pd.DataFrame,
+    jobs: int,
+    device: str,
+    threads: int | None,
 ) -> list[str]:
-    """Describe two durations, of what is due and of the most that it can become, and the cost.
-
-    ``cores`` are those that each run keeps busy; 0 on a GPU, which the runs share.
-    """
-    (due, most), lines = times, []
-    train, start, end = (s / jobs for s in (due.seconds, starts[0], most.seconds + starts[1]))
-    if due.seconds:
-        hours = (due.seconds + starts[0]) * cores / 3600 or (train + start) / 3600
+    """Describe the time of what is due and of the most that it can become, and the cost."""
+    here = environment(choose_device(device))
+    threads = threads or here["threads"]
+    where = f"on {here['device']} with {say_threads(threads)}"
+    time, most = (duration(c, runs, here["device"], threads) for c in (due, longest))
+    lines = []
+    if time.seconds:
+        start, end = START_SECONDS * len(due), most.seconds + START_SECONDS * len(longest)
+        at_most = f", at most {as_time(end / jobs)}" if most.seconds > time.seconds else ""
+        work = time.seconds + start  # jobs share a GPU; on a CPU each has cores of its own
+        on_cpu = here["device_type"] == "cpu"
+        cost = f"{work * threads / 3600:,.2f} core" if on_cpu else f"{work / jobs / 3600:,.2f} GPU"
         lines.append(
-            f"about {as_time(train)} of training and {as_time(start)} of starts with --jobs {jobs}"
-            f"{f', at most {as_time(end)}' if most.seconds > due.seconds else ''}, by the speed of "
-            f"stored runs of {'similar' if due.similar else 'the same'} work {where}; that is "
-            f"{hours:,.2f} {'core' if cores else 'GPU'}-hours; evaluations come on top"
+            f"about {as_time(time.seconds / jobs)} of training and {as_time(start / jobs)} of "
+            f"starts with --jobs {jobs}{at_most}, by the speed of stored runs of "
+            f"{'similar' if time.similar else 'the same'} work {where}; that is {cost}-hours; "
+            "evaluations come on top"
         )
-    if due.images:
+    if time.images:
         lines.append(
-            f"duration not known for {due.images:,} images to train: no stored run trained "
+            f"duration not known for {time.images:,} images to train: no stored run trained "
             f"this network {where}"
         )
     return lines

@@ -12,7 +12,7 @@ import pytest
 from filelock import Timeout
 from helpers.trees import write_images
 
-from recallkit.errors import RecallkitError
+from recallkit.errors import MissingExtraError, RecallkitError
 from recallkit.experiments import Sweep, SweepOptions, ablate, load_results
 from recallkit.experiments import jobs as jobs_module
 from recallkit.experiments.jobs import FAILED, STORED, TAKEN, Task, run_task
@@ -208,3 +208,10 @@ def test_without_slurm_it_says_so(tmp_path, monkeypatch, cluster):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RecallkitError, match="no Slurm here"):
         cluster.cluster_launcher("slurm", tmp_path / "jobs")
+
+
+def test_a_missing_submitit_is_named_with_its_extra(tmp_path, sweep, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    monkeypatch.delitem(sys.modules, "recallkit.experiments.cluster", raising=False)
+    with pytest.raises(MissingExtraError, match=r'pip install "recallkit\[cluster\]"'):
+        ablate(sweep, options(tmp_path, executor="local"), progress=False)
