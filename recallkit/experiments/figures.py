@@ -308,7 +308,7 @@ def _why_no_seconds(summary: pd.DataFrame) -> str:
 
 
 def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
-    """Draw all stored sweeps over batch sizes side by side, each on its own scale."""
+    """Draw all stored sweeps over batch sizes side by side; a point is as high in each panel."""
     import matplotlib.pyplot as plt
 
     sweeps = [sweep for sweep in batch_sizes.batch_sweeps() if len(sweep_runs(sweep, runs))]
@@ -327,6 +327,7 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
         handles |= dict(zip(names, drawn, strict=True))
         if len(devices := _devices(sweep_summary(sweep, runs))) > 1:
             notes.append(f"{', '.join(trained)}: on {' and '.join(devices)}")
+    _share_span(axes.flat[: len(sweeps)])
     for ax in axes.flat[len(sweeps) :]:
         ax.remove()
     for ax in axes[:, 1:].flat:
@@ -335,6 +336,15 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     fig.suptitle("Batch size at equal images seen, each with its own learning rate", fontsize=11)
     _write_below(fig, notes)
     return fig
+
+
+def _share_span(axes: "Iterable[Axes]") -> None:
+    """Give all axes the span of the largest, in percent, around the middle that each has."""
+    limits = {ax: ax.get_ylim() for ax in axes}
+    span = max(high - low for low, high in limits.values())
+    for ax, (low, high) in limits.items():
+        bottom = min((low + high - span) / 2, 102 - span)  # nothing above 100 %, but a mark there
+        ax.set_ylim(bottom, bottom + span)
 
 
 def draw_simix(runs: pd.DataFrame) -> "Figure":

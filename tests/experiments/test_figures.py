@@ -285,6 +285,12 @@ def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
 
 def test_all_that_is_stored_with_the_project_can_be_drawn():
     runs = load_results()
-    assert len(draw_batch_sizes(runs).axes) == 8
+    axes = draw_batch_sizes(runs).axes
+    assert len(axes) == 8
+    limits = [ax.get_ylim() for ax in axes]
+    assert len({round(high - low, 6) for low, high in limits}) == 1  # a point is as high in each
+    for ax, (low, high) in zip(axes, limits, strict=True):
+        heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
+        assert low < min(heights) <= max(heights) < high
     for sweep in SWEEPS.values():
         draw_results(sweep, runs)
