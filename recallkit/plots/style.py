@@ -1,9 +1,9 @@
 """The colours of all figures, and the grid of panels they stand in.
 
 The colours are Okabe and Ito's, which people who are colour-blind can tell apart. Their orange and
-their sky blue are darkened, so that each colour has a contrast of at least 3 : 1 to white and to the
-dark theme of JupyterLab (WCAG 2.2, criterion 1.4.11). Whatever a colour says, a line style, a marker
-or a sign says as well.
+sky blue are darkened, so that each colour has a contrast of at least 3 : 1 to white and to the dark
+theme of JupyterLab (WCAG 2.2, criterion 1.4.11). Whatever a colour says, a line style, a marker or
+a sign says as well.
 """
 
 from collections.abc import Mapping
