@@ -17,6 +17,7 @@ import pandas as pd
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
+from recallkit.experiments.solved import loss_columns
 from recallkit.files import embedded, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
 
@@ -36,9 +37,10 @@ METRICS = ("R@1", "R@2", "R@4", "R@8", "P@1", "mAP@R", "mAP")
 
 _ABOUT = ("sweep", "stage", "key")
 _ENDS = ("validation R@1", "validation alone R@1", "validation rise")
+_LOSS = ("training loss", "floor", "excess")
 _COSTS = ("seconds", "processor_seconds", "steps", "images_seen", "peak_memory_mb")
 _MACHINE = ("device", "device_type", "threads", "side_by_side", "torch", "commit", "file")
-_RUN = (*_ABOUT, *SETTINGS, *METRICS, *_ENDS, *_COSTS, *_MACHINE)
+_RUN = (*_ABOUT, *SETTINGS, *METRICS, *_ENDS, *_LOSS, *_COSTS, *_MACHINE)
 _LINE = (*_ABOUT, "seed", "step", "images", *_COSTS[:2], "learning_rate", "loss", *METRICS)
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -107,10 +109,11 @@ def load_results(*folders: Path, row: Row = "trained") -> pd.DataFrame:
         :class:`.Config`, tuples as tuples; metrics on test classes as shares ("R@1", "mAP@R", …),
         NaN where they were not measured; "validation R@1" at the last evaluation, by which sweeps
         tune: with ``distractors`` among the training images too; "validation alone R@1" among the
-        validation images, and its "validation rise" since the evaluation before; "seconds" and
-        "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb"; "device",
-        "device_type", "threads", "side_by_side" (runs at a time on the device), "torch", "commit",
-        and the "file".
+        validation images, and its "validation rise" since the evaluation before; "training loss" at
+        the end, its "floor" (of a perfect ranking) and the "excess" of :meth:`.Floor.excess`;
+        "seconds" and "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb";
+        "device", "device_type", "threads", "side_by_side" (runs at a time on the device), "torch",
+        "commit", and the "file".
 
     Raises:
         RecallkitError: naming a file that is damaged or no stored run.
@@ -207,7 +210,7 @@ def _row(run: StoredRun, row: Row) -> dict[str, Any]:
     result = run.result
     values = {"device_type": "cpu", "side_by_side": 1}
     values |= {**run.about, **vars(run.config), **result.get("test", {}).get(row, {})}
-    values |= _end_of(result.get("validation", []))
+    values |= _end_of(result.get("validation", [])) | loss_columns(run.config, result)
     values |= {name: result[name] for name in (*_COSTS, *_MACHINE) if name in result}
     return values | {"torch": result.get("libraries", {}).get("torch"), "file": str(run.path)}
 

@@ -13,7 +13,7 @@ from recallkit.files import read_json
 from recallkit.tables import text_table
 from recallkit.training import read_config
 
-HEADER = ("run", "state", "step", "R@1 val", "R@1 test", "seconds")
+HEADER = ("run", "state", "step", "loss", "floor", "R@1 val", "R@1 test", "seconds")
 WIDTH = 100  # characters that a line may have
 LONGEST = 24  # characters of a value; of longer ones, such as folders, the end is shown
 
@@ -44,7 +44,8 @@ def run_table(folder: Path, width: int = WIDTH) -> str:
         [str(run.relative_to(folder)), *_progress(run, config), *_settings(config, varied)]
         for run, config in sorted(configs.items(), key=lambda item: _order(item[1], varied))
     ]
-    return _fitted([*HEADER, *(name.replace("_", " ") for name in varied)], rows, width)
+    names = ["loss function" if name == "loss" else name.replace("_", " ") for name in varied]
+    return _fitted([*HEADER, *names], rows, width)
 
 
 def _order(config: Config | None, varied: Sequence[str]) -> tuple[Any, ...]:
@@ -59,14 +60,15 @@ def _settings(config: Config | None, varied: Sequence[str]) -> list[str]:
 
 
 def _progress(run: Path, config: Config | None) -> list[str]:
-    """State, step, R@1 on validation and on test classes, seconds."""
+    """State, step, training loss and its floor, R@1 on validation and on test classes, seconds."""
     if config is None:
-        return ["damaged config", "", "", "", ""]
+        return ["damaged config", *[""] * (len(HEADER) - 2)]
     last = last_line(run / "metrics.jsonl")
     step = f"{last.get('step', 0):,}"
     return [
         _state(run),
         f"{step}/{last['steps']:,}" if "steps" in last else step,  # older logs lack the latter
+        *(f"{last[name]:.3f}" if name in last else "" for name in ("loss", "floor")),
         f"{last['R@1']:.1%}" if "R@1" in last else "",
         _test_recall(run),
         f"{last['seconds']:.0f}" if "seconds" in last else "",
