@@ -78,9 +78,9 @@ def _points(share: float) -> str:
 def _source(stored: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
     config, about = measured["config"], stored["environment"]
     return (
-        f"Look-alikes have a cosine of pixels of {stored['threshold']} or more. R@1 of one network, "
-        f"{config['images']:,} images in batches of {config['batch_size']}, "
-        f"seed {measured['seed']}; interval over {stored['samples']:,} samples of test classes. "
+        f"Look-alikes have a cosine of pixels of {stored['threshold']} or more. R@1 of one "
+        f"network, {config['images']:,} images in batches of {config['batch_size']}, seed "
+        f"{measured['seed']}; interval over {stored['samples']:,} samples of test classes. "
         f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; made "
         f"by `{stored['script']}`."
     )
