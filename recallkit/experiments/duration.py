@@ -124,16 +124,16 @@ def _time_and_cost(
 ) -> list[str]:
     """Describe the time of what is due and of the most that it can become, and the cost."""
     here = environment(choose_device(device))
-    threads = threads or here["threads"]
-    where = f"on {here['device']} with {say_threads(threads)}"
-    time, most = (duration(c, runs, here["device"], threads) for c in (due, longest))
+    count = threads or here["threads"]
+    where = f"on {here['device']} with {say_threads(count)}"
+    time, most = (duration(c, runs, here["device"], count) for c in (due, longest))
     lines = []
     if time.seconds:
         start, end = START_SECONDS * len(due), most.seconds + START_SECONDS * len(longest)
         at_most = f", at most {as_time(end / jobs)}" if most.seconds > time.seconds else ""
         work = time.seconds + start  # jobs share a GPU; on a CPU each has cores of its own
         on_cpu = here["device_type"] == "cpu"
-        cost = f"{work * threads / 3600:,.2f} core" if on_cpu else f"{work / jobs / 3600:,.2f} GPU"
+        cost = f"{work * count / 3600:,.2f} core" if on_cpu else f"{work / jobs / 3600:,.2f} GPU"
         lines.append(
             f"about {as_time(time.seconds / jobs)} of training and {as_time(start / jobs)} of "
             f"starts with --jobs {jobs}{at_most}, by the speed of stored runs of "

@@ -57,7 +57,8 @@ def holder(task, then):
     with task.claim() as lease:
         path = lease.lock_file
     command = [sys.executable, "-c", code, path, str(jobs_module.CLAIM_SECONDS)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, **pipes)
     assert process.stdout.readline() == "claimed\n"
     return process
 
