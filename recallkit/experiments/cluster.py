@@ -18,6 +18,8 @@ from recallkit.experiments.jobs import FAILED, Job, Task, run_task
 
 with needs_extra("recallkit ablate --executor"):
     import submitit
+    from submitit.core.utils import FailedJobError
+    from submitit.local.local import LocalJob
 
 Cluster = Literal["slurm", "local"]
 
@@ -36,7 +38,7 @@ class ClusterJob:
         self.log = task.log
         try:
             self.job = executor.submit(_Resumable(), task)
-        except submitit.core.utils.FailedJobError as error:
+        except FailedJobError as error:
             raise RecallkitError(
                 f"the job of {task.folder} was not accepted: {' '.join(str(error).split())}"
             ) from error
@@ -54,7 +56,7 @@ class ClusterJob:
 
     def stop(self) -> None:
         """Ask it to save its state and end."""
-        if isinstance(self.job, submitit.local.local.LocalJob):
+        if isinstance(self.job, LocalJob):
             os.kill(int(self.job.job_id), signal.SIGTERM)  # its own way leaves it a second
         else:
             self.job.cancel()

@@ -186,7 +186,7 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
 
 def run_task(task: Task) -> int:
     """Claim a run and do it in this process; write its messages to its log; say how it ended."""
-    signal.signal(signal.SIGTERM, _stop_now)
+    before = signal.signal(signal.SIGTERM, _stop_now)
     try:
         with task.claim():
             if task.result().exists() or task.result(diverged=True).exists():
@@ -194,6 +194,8 @@ def run_task(task: Task) -> int:
             return _run_claimed(task)
     except Timeout:
         return TAKEN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_claimed(task: Task) -> int:

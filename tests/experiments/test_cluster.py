@@ -21,11 +21,11 @@ from recallkit.experiments.plan import Run
 
 @pytest.fixture
 def sweep(tmp_path):
-    """Two trainings of two steps on images in files, which every process can read."""
+    """A training of two steps on images in files, which every process can read."""
     write_images(tmp_path / "images")
     small = {"images": 32, "batch_size": 16, "image_size": 16, "embedding_dim": 4}
     base = small | {"dataset": str(tmp_path / "images"), "evaluations": 1}
-    return Sweep("shared", "?", "emoji", ({"flip": False},), base=base, tuned={}, seeds=(0, 1))
+    return Sweep("shared", "?", "emoji", ({"flip": False},), base=base, tuned={}, seeds=(0,))
 
 
 def options(tmp_path, **others):
@@ -118,18 +118,17 @@ def test_what_another_process_has_just_stored_is_not_trained(task):
     assert not task.folder.exists()
 
 
-def test_two_sweeps_at_once_train_each_run_once(tmp_path, sweep, cluster):
+def test_two_sessions_at_once_train_a_run_once(tmp_path, sweep, cluster):
 
     def session(name):
-        chosen = options(tmp_path, work=tmp_path / name, executor="local", jobs=2)
+        chosen = options(tmp_path, work=tmp_path / name, executor="local")
         return ablate(sweep, chosen, progress=False)
 
     with ThreadPoolExecutor(2) as pool:
         plans = list(pool.map(session, "ab"))
-    assert [len(plan.stored) for plan in plans] == [2, 2]
-    folders = [path.parent.name for path in tmp_path.glob("[ab]/shared/*/config.json")]
-    assert len(folders) == len(set(folders)) == 2
-    assert set(load_results(tmp_path / "results")["seed"]) == {0, 1}
+    assert [len(plan.stored) for plan in plans] == [1, 1]
+    assert len(list(tmp_path.glob("[ab]/shared/*/config.json"))) == 1
+    assert len(load_results(tmp_path / "results")) == 1
     assert list((tmp_path / "results" / "claims").iterdir()) == []
 
 
