@@ -23,6 +23,8 @@ Loss = Literal[
     "recall@k-over-k",
 ]
 
+SimixVariant = Literal["none", "middle", "ends", "queries", "gallery", "no-relatives"]
+
 
 # Ranges that several settings share.
 _COUNT = Range(1, 10**12)
@@ -81,6 +83,10 @@ class Config:
     """Let a query compete in its own ranking, as the released code does. Benchmarks do not."""
     simix: bool = True
     """Add a virtual example for each pair of a class (similarity mixup)."""
+    simix_variant: SimixVariant = "none"
+    """With simix: change one element of it, for experiments. "middle" and "ends" have other
+    weights of the parents; with "queries" virtual examples only search, with "gallery" they are
+    only found, and with "no-relatives" they and their parents do not count for each other."""
     loss: Loss = "recall@k"
     """RS@k, SmoothAP, a baseline loss of pytorch-metric-learning, or a variant of RS@k."""
     proxy_rate: Annotated[float, Range(1e-3, 1e4)] = 100.0
@@ -141,6 +147,10 @@ class Config:
     """Number of evaluations on validation classes: evenly spread, the last one at the end."""
     evaluation_epochs: Annotated[int | None, _EPOCHS] = None
     """Evaluate after every so many epochs instead, and at the end."""
+    distractors: bool = False
+    """At the end, search validation images among the training images as well, and let sweeps tune
+    by that. The gallery is then about as large as that of the test classes, and R@1 as hard to
+    reach. It takes a pass through the training images."""
     seed: Annotated[int, Range(0, 2**63 - 1)] = 0  # what torch and numpy both take
     """Seed of weights, batches and augmentation. The split of the classes is fixed."""
 
@@ -148,6 +158,7 @@ class Config:
         for name, hint in setting_types().items():
             object.__setattr__(self, name, checked(name, getattr(self, name), hint))
         self._check_network()
+        self._check_simix()
         self._check_ks()
         self._check_length()
 
@@ -159,6 +170,14 @@ class Config:
                 "add --network packaged/efficientnet_lite0 --pretrained, or train a small network "
                 "from scratch with --preset emoji",
             )
+
+    def _check_simix(self) -> None:
+        if self.simix_variant == "none":
+            return
+        if not self.simix:
+            raise SettingError("simix_variant", "has no effect without simix: add --simix")
+        if not self.loss.startswith("recall@k"):
+            raise SettingError("simix_variant", f"is for recall@k, not for the loss {self.loss}")
 
     def _check_ks(self) -> None:
         """Refuse cut-offs that every rank of a batch is below: with them the loss is 0."""

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 from sysconfig import get_paths
+from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
@@ -109,6 +110,12 @@ assert search(embeddings, k=2)[1].shape == (32, 2)
 assert set(retrieval_metrics(embeddings, labels)) > {"R@1", "mAP@R"}
 print(place)
 """
+
+
+def test_the_wheel_has_the_modules_of_the_live_figures(wheel):
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "recallkit").rglob("*.js")}
+    assert "recallkit/course/explorables/maths/ranks.js" in modules
+    assert modules <= set(ZipFile(wheel).namelist())
 
 
 def test_the_core_alone_has_the_loss_and_its_kin(core):

@@ -148,6 +148,33 @@ def evaluate(network: nn.Module, images: ImageSet, image_size: int) -> dict[str,
     return evaluate_embeddings(embed(network, images.images, image_size), images)
 
 
+def evaluate_among(
+    network: nn.Module, images: ImageSet, distractors: ImageSet, image_size: int
+) -> dict[str, float]:
+    """Compute the metrics of images that are searched among themselves and distractors.
+
+    Args:
+        network: as for :func:`embed`.
+        images: the queries, and a part of the gallery. With groups a query's own group is left out
+            of its ranking, without them the query alone.
+        distractors: the other part of the gallery; no query. Their groups do not count.
+        image_size: side of the square that the network sees, in pixels.
+    """
+    embeddings, others = (embed(network, part.images, image_size) for part in (images, distractors))
+    alone = torch.arange(len(images))
+    groups = alone if images.groups is None else images.groups.unique(return_inverse=True)[1]
+    no_group = torch.full((len(distractors),), -1)
+    return measure_retrieval(
+        embeddings,
+        images.labels,
+        torch.cat([embeddings, others]),
+        torch.cat([images.labels, distractors.labels]),
+        ks=images.protocol.ks,
+        groups=groups,
+        gallery_groups=torch.cat([groups, no_group]),
+    ).metrics
+
+
 def evaluate_pixels(images: ImageSet, image_size: int, ks: Sequence[int] = ()) -> dict[str, float]:
     """Compute the metrics of the pixels themselves, of at most 32 × 32 of them."""
     pixels = embed_pixels(images.images, min(image_size, _PIXELS_SIDE))

@@ -24,6 +24,7 @@ import pandas as pd
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
 from recallkit.files import embedded, read_json, results_folder
+from recallkit.training import AMONG_TRAINING
 
 Stage = Literal["named", "final", "tuning", "diverged", "device"]
 Row = Literal["trained", "untrained", "pixels", "features"]
@@ -40,7 +41,7 @@ SETTINGS = tuple(setting.name for setting in fields(Config))
 METRICS = ("R@1", "R@2", "R@4", "R@8", "P@1", "mAP@R", "mAP")
 
 _ABOUT = ("sweep", "stage", "key")
-_ENDS = ("validation R@1", "validation rise")
+_ENDS = ("validation R@1", "validation alone R@1", "validation rise")
 _COSTS = ("seconds", "processor_seconds", "steps", "images_seen", "peak_memory_mb")
 _MACHINE = ("device", "device_type", "threads", "side_by_side", "torch", "commit", "file")
 
@@ -123,10 +124,12 @@ def load_results(*folders: Path, row: Row = "trained") -> pd.DataFrame:
     Returns:
         The columns "sweep" (of final and tuning runs, else ""), "stage", "key"; every setting of
         :class:`.Config`, tuples as tuples; metrics on test classes as shares ("R@1", "mAP@R", …),
-        NaN where they were not measured; "validation R@1" at the last evaluation, and "validation
-        rise" since the one before; "seconds" and "processor_seconds" of training, "steps",
-        "images_seen", "peak_memory_mb"; "device", "device_type", "threads", "side_by_side" (runs
-        at a time on the device), "torch", "commit", and the "file".
+        NaN where they were not measured; "validation R@1" at the last evaluation, by which sweeps
+        tune: with ``distractors`` among the training images too; "validation alone R@1" among the
+        validation images, and its "validation rise" since the evaluation before; "seconds" and
+        "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb"; "device",
+        "device_type", "threads", "side_by_side" (runs at a time on the device), "torch", "commit",
+        and the "file".
 
     Raises:
         RecallkitError: naming a file that is damaged or no stored run.
@@ -231,6 +234,7 @@ def _end_of(history: list[dict[str, Any]]) -> dict[str, Any]:
     if not history:
         return {}
     last, before = history[-1], history[-2] if len(history) > 1 else {}
-    recall = last.get("R@1", np.nan)
-    ends = dict(zip(_ENDS, (recall, recall - before.get("R@1", np.nan)), strict=True))
+    alone = last.get("R@1", np.nan)
+    recalls = (last.get(f"{AMONG_TRAINING} R@1", alone), alone, alone - before.get("R@1", np.nan))
+    ends = dict(zip(_ENDS, recalls, strict=True))
     return ends | {"steps": last.get("step"), "images_seen": last.get("images")}

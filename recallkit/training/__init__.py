@@ -14,10 +14,12 @@ from recallkit.training.environment import choose_device, peak_memory
 from recallkit.training.frozen_features import feature_splits, plain_features
 from recallkit.training.loop import train
 from recallkit.training.run_folder import load_run, read_config
+from recallkit.training.session import AMONG_TRAINING
 from recallkit.training.stopping import Stopped
 from recallkit.training.trainer import Diverged, Training
 
 __all__ = [
+    "AMONG_TRAINING",
     "BASELINE_LOSSES",
     "Diverged",
     "Stopped",

@@ -12,6 +12,8 @@ from recallkit.data.transforms import TrainTransform
 from recallkit.errors import needs_extra
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
 from recallkit.networks import RetrievalNetwork, build_network
+from recallkit.simix import SimilarityMixup
+from recallkit.training.simix_variants import ROLES, MixupVariant, SimixRoleLoss
 
 # Losses of pytorch-metric-learning: class, and its settings on cosines. The library's margins for
 # contrastive and triplet loss are for distances, so ours differ. All others are its defaults.
@@ -67,8 +69,19 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
         return SmoothAPLoss(config.rank_temperature)
     settings = (config.ks, config.k_temperature, config.rank_temperature, config.query_in_database)
     if config.loss in VARIANTS:
-        return RecallVariant(config.loss, *settings)
-    return RecallAtKLoss(*settings)
+        loss = RecallVariant(config.loss, *settings)
+    else:
+        loss = RecallAtKLoss(*settings)
+    return SimixRoleLoss(config.simix_variant, loss) if config.simix_variant in ROLES else loss
+
+
+def make_mixup(config: Config) -> SimilarityMixup | None:
+    """Make SiMix; None without it, or where the loss makes the virtual examples itself."""
+    if not config.simix or config.simix_variant in ROLES:
+        return None
+    return (
+        SimilarityMixup() if config.simix_variant == "none" else MixupVariant(config.simix_variant)
+    )
 
 
 def make_baseline_loss(name: str, **arguments: Any) -> nn.Module:

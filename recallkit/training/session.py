@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from recallkit.data.image_set import ImageSet
 from recallkit.data.prefetch import BadImageError, Reading
-from recallkit.evaluation.embedding import evaluate
+from recallkit.evaluation.embedding import evaluate, evaluate_among, named_metrics
 from recallkit.files import write_json
 from recallkit.training.checkpoint import load_state, save_state
 from recallkit.training.environment import peak_memory
@@ -20,6 +20,9 @@ from recallkit.training.stopping import Stopped
 from recallkit.training.trainer import Diverged, Training
 
 SAVE_SECONDS = 300.0  # the most work that a crash can cost
+
+AMONG_TRAINING = "among training"
+"""The search of validation images among the training images as well, in ``metrics.jsonl``."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,7 @@ class Session:
 
     def _measure(self) -> Line:
         """Return a line of ``metrics.jsonl``."""
-        training = self.training
-        metrics = evaluate(training.trained, self.validation, training.config.image_size)
+        training, metrics = self.training, self._metrics()
         return {
             "step": training.steps_done,
             "steps": training.steps,
@@ -181,6 +183,14 @@ class Session:
             "loss": sum(self.losses) / max(1, len(self.losses)),
             **{name: round(value, 6) for name, value in metrics.items()},
         }
+
+    def _metrics(self) -> dict[str, float]:
+        training, size = self.training, self.training.config.image_size
+        metrics = evaluate(training.trained, self.validation, size)
+        if training.config.distractors and training.steps_done == training.steps:
+            among = evaluate_among(training.trained, self.validation, training.set, size)
+            metrics |= named_metrics({AMONG_TRAINING: among})
+        return metrics
 
     def _save_or_stop(self, stop_requested: Callable[[], bool]) -> None:
         training = self.training

@@ -21,13 +21,13 @@ from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
 from recallkit.ranges import SettingError
 from recallkit.sampling import ClassBalancedSampler
-from recallkit.simix import SimilarityMixup
 from recallkit.training.batches import Batches
 from recallkit.training.build import (
     BASELINE_LOSSES,
     Transform,
     count_steps,
     make_loss,
+    make_mixup,
     make_network,
     make_optimizer,
     make_schedule,
@@ -135,7 +135,7 @@ class Training:
     def _make_gradient(self, transform: Transform) -> LargeBatchStep:
         """Make what computes the gradient of a batch, for one process or for several."""
         config, network, loss = self.config, self.trained, self.loss
-        mixup = SimilarityMixup() if config.simix else None
+        mixup = make_mixup(config)
         if self.processes.world > 1:
             network, loss = self._parallel(network, loss)
             transform = ShardedDraws(transform, self.shard)
@@ -157,6 +157,8 @@ class Training:
         """Return the network with reduced gradients, and the loss of all processes' batches."""
         if self.config.loss in BASELINE_LOSSES:
             raise ValueError(f"loss {self.config.loss!r} trains in one process, not in several")
+        if self.config.simix_variant != "none":
+            raise ValueError("simix_variant trains in one process, not in several")
         ids = [self.device.index] if self.device.type == "cuda" else None
         parallel = DistributedDataParallel(network, device_ids=ids)
         return parallel, SumOverProcesses(ShardedLoss(loss), self.processes.world)

@@ -5,7 +5,14 @@ import torch
 from torch.nn.functional import interpolate, normalize
 
 from recallkit.data.image_set import Protocol
-from recallkit.evaluation import embed, embed_pixels, evaluate, evaluate_embeddings, multi_scale
+from recallkit.evaluation import (
+    embed,
+    embed_pixels,
+    evaluate,
+    evaluate_among,
+    evaluate_embeddings,
+    multi_scale,
+)
 from recallkit.metrics import retrieval_metrics
 from recallkit.networks import SmallConvNet
 
@@ -17,6 +24,22 @@ def test_a_network_is_evaluated_by_its_embeddings(toy_splits):
     assert network.training
     assert evaluate(network, images, 16) == evaluate_embeddings(embeddings, images)
     assert torch.equal(embed(network, images.images, 16, batch_size=16), embeddings)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_distractors_are_found_and_do_not_search(toy_splits, grouped):
+    network, images, others = SmallConvNet(8).eval(), toy_splits.validation, toy_splits.train
+    groups = torch.arange(16) // 2 if grouped else torch.arange(16)
+    found = evaluate_among(network, replace(images, groups=groups if grouped else None), others, 16)
+    queries, distractors = (embed(network, part.images, 16).double() for part in (images, others))
+    similarities = queries @ torch.cat([queries, distractors]).T
+    similarities[:, :16][groups[:, None] == groups] = -torch.inf  # the query and its group
+    labels = torch.cat([images.labels, others.labels])
+    order = similarities.argsort(dim=1, descending=True)
+    hits = labels[order] == images.labels[:, None]
+    assert found["R@1"] == pytest.approx(hits[:, 0].double().mean().item())
+    assert found["R@8"] == pytest.approx(hits[:, :8].any(1).double().mean().item())
+    assert found["R@1"] < evaluate(network, images, 16)["R@1"]
 
 
 def test_the_mode_of_a_network_is_restored_after_an_error(toy_splits):

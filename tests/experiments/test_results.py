@@ -45,6 +45,13 @@ def test_a_row_says_what_the_training_returned(tmp_path, toy_splits):
     assert {line["key"] for line in lines} == {row["key"]}
 
 
+def test_choices_go_by_the_search_among_the_training_images(tmp_path):
+    result = made_up_result(BASE, 0.5, 0.9)
+    result["validation"][-1]["among training R@1"] = 0.6
+    row = load_results(store(tmp_path, result)).iloc[0]
+    assert (row["validation R@1"], row["validation alone R@1"]) == (0.6, 0.5)
+
+
 def test_metrics_of_other_protocols_are_columns_too(tmp_path):
     result = made_up_result(BASE, 0.5, 0.4)
     result["test"]["trained"]["medium mAP"] = 0.7

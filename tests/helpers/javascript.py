@@ -16,13 +16,25 @@ class Module:
     """The exported functions of a module, to be called with what JSON can hold."""
 
     def __init__(self, path: Path) -> None:
-        names = exported_names(path)
         self.context = quickjs.Context()
-        self.context.module(f"{bundle(path)}\nglobalThis.exported = {{{', '.join(names)}}};")
-        self.context.eval(
-            "const call = (name, args) => JSON.stringify(exported[name](...JSON.parse(args)));"
+        exported = ", ".join(exported_names(path))
+        self.context.module(f"{bundle(path)}\nglobalThis.exported = {{{exported}}};")
+        self._call = self.context.eval(
+            "(name, args) => JSON.stringify(exported[name](...JSON.parse(args)))"
         )
-        self._call = self.context.eval("call")
+
+    def functions(self) -> list[str]:
+        """The names of the exported functions, in order of the alphabet."""
+        return json.loads(
+            self.context.eval(
+                "JSON.stringify(Object.keys(exported)"
+                ".filter((name) => typeof exported[name] === 'function').sort())"
+            )
+        )
+
+    def constant(self, name: str) -> Any:
+        """An exported value that is no function."""
+        return json.loads(self.context.eval(f"JSON.stringify(exported.{name})"))
 
     def __call__(self, name: str, *arguments: Any) -> Any:
         """Call a function; what it returns comes back as numbers, lists and dicts."""

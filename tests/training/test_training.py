@@ -20,10 +20,11 @@ from recallkit.checks import check_embeddings
 from recallkit.config import Config
 from recallkit.data.prefetch import Reading
 from recallkit.errors import RecallkitError
-from recallkit.evaluation.embedding import embed, evaluate, evaluate_embeddings
+from recallkit.evaluation.embedding import embed, evaluate, evaluate_among, evaluate_embeddings
 from recallkit.files import read_json
 from recallkit.large_batch import LargeBatchStep
 from recallkit.training import (
+    AMONG_TRAINING,
     Diverged,
     Stopped,
     Training,
@@ -396,6 +397,18 @@ def test_a_gradient_is_clipped(toy_splits, monkeypatch):
 def test_evaluations_by_epochs(run):
     config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
     assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_with_distractors_the_end_is_also_measured_among_training_images(run, tmp_path, toy_splits):
+    plain = run("plain")["validation"]
+    *before, last = run("hard", replace(CONFIG, distractors=True))["validation"]
+    _, network = load_run(tmp_path / "hard")
+    among = evaluate_among(network, toy_splits.validation, toy_splits.train, 16)
+    assert last["R@1"] == plain[-1]["R@1"]
+    assert {name: last[f"{AMONG_TRAINING} {name}"] for name in among} == pytest.approx(
+        among, abs=1e-6
+    )
+    assert not any(name.startswith(AMONG_TRAINING) for line in before for name in line)
 
 
 def test_a_training_by_epochs_counts_its_images(run):

@@ -18,14 +18,14 @@ from recallkit.course.pair_gradients import list_gradient, losses_to_compare, pa
 DOT = DotProductSimilarity(normalize_embeddings=False)
 
 
-def _labels(seed: int) -> Iterator[list[int]]:
+def label_lists(seed: int) -> Iterator[list[int]]:
     rng = np.random.default_rng(seed)
     for size in range(1, 61):
         yield rng.choice([0, -7, 3, 12345678901], size).tolist()
 
 
 def batch_queries():
-    for number, labels in enumerate(_labels(1)):
+    for number, labels in enumerate(label_lists(1)):
         tensor = torch.tensor(labels)
         pairs = torch.stack(get_all_pairs_indices(tensor)[2:])  # anchors, negatives
         inside = number % 2 == 1

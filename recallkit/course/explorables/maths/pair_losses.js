@@ -40,22 +40,23 @@ export function tripletLoss(similarity, queries, { margin }) {
  */
 export function contrastiveLoss(similarity, queries, { positiveMargin, negativeMargin }) {
   if (isTooSmall(queries)) return meanOfTerms(similarity, []);
-  const pulled = [];
-  const pushed = [];
-  queries.forEach(({ positives, negatives }, q) => {
-    const row = similarity[q];
-    for (const p of positives) pulled.push({ value: positiveMargin - row[p], pushes: [[q, p, -1]] });
-    for (const n of negatives) pushed.push({ value: row[n] - negativeMargin, pushes: [[q, n, 1]] });
-  });
-  const [pull, push] = [pulled, pushed].map((terms) => {
-    return meanOfTerms(similarity, terms.filter(isViolated));
-  });
-  return sumOfLosses(pull, push);
+  return sumOfLosses(
+    meanOfTerms(similarity, hinges(similarity, queries, "positives", -1, positiveMargin)),
+    meanOfTerms(similarity, hinges(similarity, queries, "negatives", 1, negativeMargin)),
+  );
+}
+
+/** The terms sign · (s − margin) above 0, of all pairs of a kind. */
+function hinges(similarity, queries, kind, sign, margin) {
+  const terms = queries.flatMap((query, q) => query[kind].map((z) => {
+    return { value: sign * (similarity[q][z] - margin), pushes: [[q, z, sign]] };
+  }));
+  return terms.filter(isViolated);
 }
 
 /**
  * NT-Xent: the mean of −log(e^{s_p/T} / (e^{s_p/T} + Σ_n e^{s_n/T})) over all positive pairs, with
- * the negatives n of the same query; 0 without a negative in the table.
+ * the negatives n of the same query.
  * @param {number[][]} similarity (Q × N).
  * @param {import("./pairs.js").Query[]} queries (Q).
  * @param {{temperature: number}} settings T, in units of similarity.
@@ -63,8 +64,7 @@ export function contrastiveLoss(similarity, queries, { positiveMargin, negativeM
  */
 export function ntXentLoss(similarity, queries, { temperature }) {
   const terms = [];
-  const lonely = queries.every(({ negatives }) => negatives.length === 0);
-  if (lonely || isTooSmall(queries)) return meanOfTerms(similarity, terms);
+  if (isTooSmall(queries)) return meanOfTerms(similarity, terms);
   queries.forEach(({ positives, negatives }, q) => {
     for (const p of positives) terms.push(softmaxTerm(similarity[q], q, p, negatives, temperature));
   });

@@ -46,19 +46,23 @@ export function recallAtKLoss(similarity, queries, { ks, kTemperature, rankTempe
  */
 export function smoothAPLoss(similarity, queries, { rankTemperature }) {
   return meanOverQueries(similarity, queries, (row, positives) => {
-    const count = positives.length;
     const ranks = relaxedRanks(row, positives, rankTemperature);
     const among = ranksAmongPositives(row, positives, rankTemperature);
-    const precision = ranks.reduce((sum, rank, i) => sum + among[i] / rank, 0) / count;
-    const ofRanks = ranks.map((rank, i) => among[i] / rank ** 2 / count);
-    const ofAmong = ranks.map((rank) => -1 / rank / count);
-    const gradient = similarityGradient(row, positives, ofRanks, rankTemperature);
-    const own = positives.map((p) => row[p]);
-    similarityGradient(own, [...own.keys()], ofAmong, rankTemperature).forEach((value, i) => {
-      gradient[positives[i]] += value;
-    });
-    return { loss: 1 - precision, gradient };
+    const precision = ranks.map((rank, i) => among[i] / rank);
+    const gradient = smoothAPGradient(row, ranks, precision, rankTemperature);
+    return { loss: 1 - precision.reduce((sum, one) => sum + one, 0) / ranks.length, gradient };
   });
+}
+
+/** dL/ds of a row with the positives first: what comes through r, and through r⁺. */
+function smoothAPGradient(row, ranks, precision, rankTemperature) {
+  const count = ranks.length;
+  const positives = [...ranks.keys()];
+  const ofRanks = ranks.map((rank, i) => precision[i] / rank / count);
+  const ofAmong = ranks.map((rank) => -1 / rank / count);
+  const all = similarityGradient(row, positives, ofRanks, rankTemperature);
+  const own = similarityGradient(row.slice(0, count), positives, ofAmong, rankTemperature);
+  return all.map((value, z) => (z < count ? value + own[z] : value));
 }
 
 /** The part of a query's row that competes, positives first, and where it stands in the row. */

@@ -23,10 +23,12 @@ export function sigmoid(u) {
 }
 
 /**
- * σ'(u) = σ(u) σ(−u), right far from 0 too, where 1 − σ(u) would lose its digits.
+ * σ'(u) = σ(u) σ(−u) = e^−|u| / (1 + e^−|u|)², right far from 0 too, where 1 − σ(u) would lose its
+ * digits.
  * @param {number} u any number.
  * @returns {number} from 0 to ¼.
  */
 export function sigmoidSlope(u) {
-  return sigmoid(u) * sigmoid(-u);
+  const small = Math.exp(-Math.abs(u));
+  return small / (1 + small) ** 2;
 }

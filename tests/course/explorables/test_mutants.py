@@ -1,0 +1,178 @@
+"""Each small mistake in the maths of the explorables is seen by the golden cases of its module."""
+
+import shutil
+
+import pytest
+from helpers.golden import GOLDEN, golden_cases
+from helpers.javascript import MATHS, Module, differences
+
+MUTANTS = {  # module → what stands there → a mistake
+    "sigmoid.js": [
+        ("u > 0 ? 1 : 0", "u >= 0 ? 1 : 0"),
+        ("(u >= 0 ? 1 : small)", "1"),
+        ("(1 + small);", "(1 - small);"),
+        ("(1 + small) ** 2", "(1 + small)"),
+    ],
+    "ranks.js": [
+        ("let rank = 1;", "let rank = 0;"),
+        ("if (z !== p && z !== leftOut)", "if (z !== leftOut)"),
+        ("if (z !== p && z !== leftOut)", "if (z !== p)"),
+        ("sigmoid((s - similarity[p]) / rank", "sigmoid((similarity[p] - s) / rank"),
+        ("sigmoid((s - similarity[p]) / rankTemperature)", "sigmoid(s - similarity[p])"),
+        (" / rankTemperature);\n    });", " / rankTemperature ** 2);\n    });"),
+        ("(own, [...own.keys()], ", "(similarity, positives, "),
+        ("s > rounded[p] ||", "s >= rounded[p] ||"),
+        ("&& z < p", "&& z > p"),
+        ("&& z < p", "&& false"),
+        ("similarity.map(Math.fround)", "similarity"),
+        ("return 1 + rounded", "return rounded"),
+        ("z !== leftOut && before", "before"),
+        (" / rankTemperature) / rankTemperature;", " / rankTemperature);"),
+        (" / rankTemperature) / rankTemperature;", " / rankTemperature) / rankTemperature ** 2;"),
+        ("gradient[p] -= rank", "gradient[p] += rank"),
+        ("gradient[z] += rank", "gradient[z] -= rank"),
+        ("if (z === p || z === leftOut) return", "if (z === p) return"),
+    ],
+    "recall.js": [
+        ("return Math.min(k, positives)", "return positives"),
+        ("return Math.min(k, positives)", "return k"),
+        ("rank <= k", "rank < k"),
+        ("sigmoid((k - rank) / kTemperature)", "sigmoid((k - 1 - rank) / kTemperature)"),
+        ("sigmoid((k - rank) / kTemperature)", "sigmoid((k - rank) * kTemperature)"),
+        ("sum + count, 0), k)", "sum + count, 0), Infinity)"),
+        ("return 1 - ks", "return ks"),
+        ("kTemperature), 0) / ks.length", "kTemperature), 0)"),
+        ("kTemperature * recallDivisor", "recallDivisor"),
+        ("(count < k ?", "(count <= k ?"),
+        ("(count <= k ? 0.5 : 0)", "0.5"),
+        ("(_, i) => i + 1", "(_, i) => i"),
+    ],
+    "pairs.js": [
+        ("z !== q && labels[z]", "labels[z]"),
+        ("z === q ? queryInDatabase", "z === q ? !queryInDatabase"),
+        ("!positives.includes", "positives.includes"),
+    ],
+    "rank_losses.js": [
+        ("[...positives, ...negatives]", "[...positives]"),
+        ("loss: sum / counted", "loss: sum / queries.length"),
+        ("one.gradient[i] / counted", "one.gradient[i] / queries.length"),
+        ("one.gradient[i] / counted", "one.gradient[i]"),
+        ("precision[i] / rank / count", "precision[i] / count"),
+        ("-1 / rank / count", "1 / rank / count"),
+        ("value + own[z] : value", "own[z] : value"),
+        ("row.slice(0, count)", "row"),
+        ("loss: 1 - precision", "loss: precision"),
+    ],
+    "pair_losses.js": [
+        ("similarity[q][p] + margin", "similarity[q][p] - margin"),
+        ("[[q, p, -1], [q, n, 1]]", "[[q, p, 1], [q, n, -1]]"),
+        ("value > 0", "value >= 0"),
+        ('"positives", -1,', '"positives", 1,'),
+        ('"negatives", 1, negativeMargin', '"negatives", 1, positiveMargin'),
+        ("sign * (similarity[q][z] - margin)", "sign * similarity[q][z] - margin"),
+        ("pushes: [[q, z, sign]]", "pushes: [[q, z, -sign]]"),
+        ("push / count", "push"),
+        ("=> sum + value, 0) / count", "=> sum + value, 0)"),
+        ('count("positives") <= 1', 'count("positives") <= 0'),
+        ("if (isTooSmall(queries)) return meanOfTerms(similarity, [])", "if (false) return"),
+        ("if (isTooSmall(queries)) return meanOfTerms(similarity, terms)", "if (false) return"),
+        ("[...negatives, p]", "[...negatives, p, p]"),
+        ("(share + TINY) / temperature", "(share + TINY)"),
+        ("-Math.log(share + TINY)", "-Math.log(share)"),
+        ("temperature - highest", "temperature"),
+        ("[q, p, -heard]", "[q, p, heard]"),
+    ],
+    "losses.js": [
+        ("SmoothAP: { rankTemperature: 0.01 }", "SmoothAP: { rankTemperature: 0.1 }"),
+        ("margin: 0.1", "margin: 0.2"),
+        ("{ ...LOSS_SETTINGS[name], ...settings }", "{ ...settings, ...LOSS_SETTINGS[name] }"),
+    ],
+    "vectors.js": [
+        ("Math.sqrt(dot(a, a))", "dot(a, a)"),
+        ("Math.max(norm(a), least)", "norm(a)"),
+        ("least = 1e-12", "least = 1"),
+        ("Math.PI / 180", "Math.PI / 200"),
+        ("Math.atan2(y, x)", "Math.atan(y / x)"),
+    ],
+    "arcs.js": [
+        ("[0, 1, 4, 9, 15,", "[0, 1, 4, 9, 16,"),
+        ("[false, true]", "[true, false]"),
+        ("rankTemperature: 0.01", "rankTemperature: 0.1"),
+        ("marks[perClass - 1]", "marks[1]"),
+        ("/ positives.length]", "/ labels.length]"),
+        ("mean, 0) / means.length", "mean, 0) / labels.length"),
+    ],
+    "simix.js": [
+        ("alpha * value + (1 - alpha) * z[d]", "(1 - alpha) * value + alpha * z[d]"),
+        ("unit(point, 1e-3)", "unit(point)"),
+        ("slice(i + 1)", "slice(i)"),
+        ("labels[a] - labels[b] || a - b", "a - b"),
+    ],
+    "descent.js": [
+        ("pairGradient[i][j] + pairGradient[j][i]", "pairGradient[i][j]"),
+        ("value - outward", "value + outward"),
+        ("value - rate", "value + rate"),
+        ("firstStep / Math.max", "firstStep / Math.min"),
+        ("path.length <= steps", "path.length < steps"),
+        ("batchQueries(labels, settings.queryInDatabase)", "batchQueries(labels)"),
+        ("firstStep = 0.05", "firstStep = 0.1"),
+        ("=> unit(point", "=> (point"),
+    ],
+    "step_memory.js": [
+        ("Math.min(batchSize, chunkSize)", "chunkSize"),
+        ("memory.image * batchSize", "memory.image * withGraph"),
+    ],
+    "toy_descent.js": [
+        ("(1 - learningRate) ** 2", "(1 - learningRate)"),
+        ("noise / batchSize", "noise"),
+        ("Math.floor(images / batch)", "images / batch"),
+        ("length: 61", "length: 60"),
+        ("updates = 64", "updates = 63"),
+    ],
+    "loss_surface.js": [
+        ("-gradient[p]", "gradient[p]"),
+        ("[first, second, ...negatives]", "[second, first, ...negatives]"),
+    ],
+    "metrics.js": [
+        ("rounded[b] - rounded[a] || a - b", "rounded[b] - rounded[a] || b - a"),
+        ("rank <= k) ? 1", "rank < k) ? 1"),
+        ("rank <= k).length", "rank < k).length"),
+        ("recallAny(ranks, 1)", "recallAny(ranks, 2)"),
+        ("precisionSum(ranks, ranks.length)", "precisionSum(ranks, Infinity)"),
+        ("rank <= last", "rank < last"),
+        ("(i + 1) / rank", "i / rank"),
+        (".sort((a, b) => a - b).filter", ".filter"),
+    ],
+    "revisited.js": [
+        ('ignored: ["junk"]', "ignored: []"),
+        ('positives: ["hard"]', 'positives: ["easy"]'),
+        ("rank > 1 ? i / (rank - 1) : 1", "rank > 1 ? i / (rank - 1) : 0"),
+        ("i / (rank - 1)", "(i + 1) / (rank - 1)"),
+        ("Math.min(k, ranks[ranks.length - 1])", "k"),
+        ("rank <= reach", "rank < reach"),
+    ],
+}  # fmt: skip
+
+
+def _survives(module, file):
+    return all(
+        not differences(module(name, *arguments), expected)
+        for name in GOLDEN[file]
+        for arguments, expected in golden_cases(file, name)
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [(file, *change) for file, changes in MUTANTS.items() for change in changes],
+)
+def test_a_mistake_is_seen(tmp_path, file, right, wrong):
+    folder = shutil.copytree(MATHS, tmp_path / "maths")
+    source = (folder / file).read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    (folder / file).write_text(source.replace(right, wrong), encoding="utf-8")
+    assert not _survives(Module(folder / file), file)
+
+
+def test_no_module_is_without_mutants():
+    assert MUTANTS.keys() == GOLDEN.keys()
