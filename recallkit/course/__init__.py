@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
     from recallkit.constants import PAPERS_KS
     from recallkit.course import explorables, figures, pair_gradients, widgets
+    from recallkit.course.circle import on_circle
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
     from recallkit.course.loss_surface import (
         PAPERS_SETTINGS,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from recallkit.course.quick_runs import train_each
     from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
-    from recallkit.course.widgets.simix import on_circle
     from recallkit.metrics import positive_ranks
     from recallkit.tables import metrics_table, text_table
     from recallkit.training.build import make_network, make_train_transform
@@ -64,6 +64,7 @@ __all__ = [
 _NAMES = {
     "recallkit.bench.memory": ["StepMemory", "memory_trace", "peak_bytes"],
     "recallkit.constants": ["PAPERS_KS"],
+    "recallkit.course.circle": ["on_circle"],
     "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
     "recallkit.course.loss_surface": [
         "PAPERS_SETTINGS",
@@ -77,7 +78,6 @@ _NAMES = {
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
-    "recallkit.course.widgets.simix": ["on_circle"],
     "recallkit.metrics": ["positive_ranks"],
     "recallkit.tables": ["metrics_table", "text_table"],
     "recallkit.training.build": ["make_network", "make_train_transform"],

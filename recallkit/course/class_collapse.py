@@ -67,7 +67,7 @@ def arc_losses(
     """RS@k of :func:`arc_classes` under both definitions of a query's database.
 
     Args:
-        widths: of the arcs, in degrees; a tuple, because results are kept for widgets.
+        widths: of the arcs, in degrees; a tuple, because results are kept.
         ks: the cut-offs; a tuple.
         per_class: items of a class.
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
+    first_shown: dict[str, dict] = {}
     with _quiet_when_interrupted(), client.setup_kernel(env=_kernel_environment()):
         for number, cell in enumerate(code_cells(notebook), start=1):
             try:
@@ -91,7 +93,10 @@ def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) 
                 raise failure(path, number, f"{error.ename}: {error.evalue}") from None
             except (CellTimeoutError, DeadKernelError) as error:
                 raise failure(path, number, str(error).splitlines()[0]) from None
+            for name, state in client.widget_state.items():
+                first_shown.setdefault(name, deepcopy(state))
             count()
+    client.widget_state = first_shown  # later cells may move a figure, and give an answer away
     client.set_widgets_metadata()
 
 

@@ -29,7 +29,8 @@ const root = document.querySelector('.rk'), svg = root.querySelector('svg');
 const box = (e) => e.getBoundingClientRect(), picture = box(svg);
 const texts = [...root.querySelectorAll('text, span, output, p, button, legend')].filter(
   (e) => e.textContent && !e.closest('[aria-hidden=true] style'));
-const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, .rk-buttons label')];
+const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, label')]
+  .filter((e) => !e.matches('.rk-knob'));
 return {
   page: document.documentElement.scrollWidth,
   scale: picture.width / svg.viewBox.baseVal.width,

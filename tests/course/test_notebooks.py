@@ -79,7 +79,7 @@ def test_a_second_run_changes_no_byte(tmp_path):
     notebook, cells = executed(path)
     assert cells[2].outputs[0].data[VIEW]["model_id"] == "nb03-2-widget-0"
     [step] = [m for m in notebook.metadata.widgets[STATE]["state"].values() if "_esm" in m["state"]]
-    assert step["state"]["temperature"] == 0.01
+    assert step["state"]["temperature"] == 0.1  # as it was first shown
     before = path.read_bytes()
     executed(path)
     assert path.read_bytes() == before

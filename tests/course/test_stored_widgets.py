@@ -1,4 +1,4 @@
-"""The state of explorables in a notebook: kept, renamed, brought up to date; that of others goes."""
+"""The state of explorables in a notebook is kept, under new names; that of other widgets goes."""
 
 import pytest
 from ipywidgets import IntSlider

@@ -2,6 +2,7 @@
 
 import torch
 
+from recallkit.bench.memory import StepMemory
 from recallkit.course import explorables
 
 SIMILARITY = torch.tensor([0.9, 0.74, 0.7, 0.62, 0.55, 0.41, 0.3, 0.12], dtype=torch.float64)
@@ -10,4 +11,7 @@ POSITIVES = torch.tensor([2, 5])
 MADE = {
     "step": explorables.Step,
     "line": lambda: explorables.Line(similarity=SIMILARITY, positives=POSITIVES),
+    "mixing": explorables.Mixing,
+    "arc": explorables.Arc,
+    "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
 }

@@ -3,10 +3,10 @@ import { controlFor, legend, tag } from "./controls.js";
 import { node, penFor } from "./pen.js";
 import { STYLE } from "./style.js";
 
-const NARROW = 520; // pixels; below, panels stand one above the other
-const WIDEST = 776;
-const UNKNOWN = 700; // before the page has said how much room there is
-const COMMON = { reset: "Reset", help: "Drag a handle, or focus it and press ← →." };
+const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
+const FULL_WIDTH = 776;
+const FIRST_WIDTH = 700; // before the page has said how much room there is
+const COMMON = { reset: "Reset", help: "Drag a handle, or focus it and press ← →." };
 
 /** The text of a name, with {values} put in. */
 const dictionary = (words) => (name, values = {}) =>
@@ -57,8 +57,8 @@ function connect(figure, say, model, shown) {
 
   function paint() {
     const state = read();
-    const width = Math.min(WIDEST, Math.floor(shown.root.clientWidth) - 4);
-    const now = draw(figure, shown, { state, say, set, width: width > 0 ? width : UNKNOWN });
+    const width = Math.min(FULL_WIDTH, Math.floor(shown.root.clientWidth) - 4);
+    const now = draw(figure, shown, { state, say, set, width: width > 0 ? width : FIRST_WIDTH });
     for (const control of controls) control.show(state);
     for (const name of figure.outputs ?? []) model.set(name, now.outputs[name]);
   }
@@ -79,7 +79,7 @@ function connect(figure, say, model, shown) {
 
 function draw(figure, { picture, pen, status }, { state, say, set, width }) {
   pen.begin();
-  const now = figure.paint({ pen, state, say, set, width, narrow: width < NARROW });
+  const now = figure.paint({ pen, state, say, set, width, narrow: width < NARROW_WIDTH });
   pen.end();
   picture.setAttribute("viewBox", `0 0 ${width} ${now.height}`);
   picture.setAttribute("height", now.height);

@@ -26,7 +26,7 @@ const WORDS = {
   other_item: "other class, item {number}",
   positive_reading: "{similarity}, true rank {truth}, relaxed rank {relaxed}",
   status: "{among} of {all} positives are among the first {k}. Recall@{k}: true {truth}, relaxed {relaxed}; loss {loss}. The longest arrow is a pull of {longest}.",
-  help: "Drag an item, or focus it and press ← →.",
+  help: "Drag an item, or focus it and press ← →.",
 };
 
 /** All that the picture shows, from the values. */

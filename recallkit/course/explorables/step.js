@@ -16,7 +16,7 @@ const WORDS = {
   one: "this comparison",
   reading: "{difference}, counts {soft}, slope {slope}",
   status: "τ = {tau}. At the difference {difference} the sigmoid counts {soft} and has slope {slope}. The step counts {hard} and has slope 0.",
-  help: "Drag the diamond, or focus it and press ← →.",
+  help: "Drag the diamond, or focus it and press ← →.",
 };
 
 // Close to 0, where all happens, in steps of the temperature.

@@ -24,6 +24,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-rim{stroke:var(--rk-paper);stroke-width:1.5}
 .rk .rk-line{fill:none;stroke:currentColor;stroke-width:2.5;stroke-linejoin:round;stroke-linecap:round}
 .rk .rk-wide{fill:none;stroke:currentColor;stroke-width:5;stroke-linejoin:round}
+.rk .rk-bold{fill:none;stroke:currentColor;stroke-width:4.5;stroke-linecap:round}
 .rk .rk-thin{fill:none;stroke:currentColor;stroke-width:1.25}.rk .rk-shaft{fill:none;stroke:currentColor;stroke-width:3}
 .rk .rk-dash{stroke-dasharray:8 5}.rk .rk-dot{stroke-dasharray:1.5 4.5;stroke-linecap:round}
 .rk .rk-handle{fill:transparent;stroke:transparent;stroke-width:2;cursor:grab;touch-action:none;outline:none}
@@ -43,7 +44,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk-choice{border:0;margin:0;padding:0;min-width:0}.rk-choice legend{padding:0;margin-bottom:3px}
 .rk-buttons{display:flex;flex-wrap:wrap;gap:4px}.rk-buttons label{position:relative;cursor:pointer}
 .rk-buttons input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}
-.rk-buttons span{display:block;min-width:34px;padding:4px 10px;line-height:20px;text-align:center;border:1px solid var(--rk-quiet);border-radius:6px}
+.rk-buttons span{display:block;min-width:30px;padding:4px 8px;line-height:20px;text-align:center;border:1px solid var(--rk-quiet);border-radius:6px}
 .rk-buttons input:checked+span{background:var(--rk-blue);border-color:var(--rk-blue);color:var(--rk-paper);font-weight:650}
 .rk-buttons input:focus-visible+span{outline:2px solid var(--rk-ink);outline-offset:2px}
 .rk-foot{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:center;gap:.3em 1.5em;margin:.6em 0 0;color:var(--rk-quiet);font-size:13px}

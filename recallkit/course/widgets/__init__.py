@@ -6,23 +6,17 @@ A widget calls functions of :mod:`recallkit.course.figures`, and nothing else dr
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.widgets", "course"):
-    from recallkit.course.widgets.definitions import explore_arc
     from recallkit.course.widgets.gradients import explore_list, explore_pairs, explore_paths
-    from recallkit.course.widgets.large_batch import explore_step_memory
     from recallkit.course.widgets.retrieval import explore_drawing, explore_neighbours
-    from recallkit.course.widgets.simix import explore_mixing
     from recallkit.course.widgets.temperatures import explore_surface
     from recallkit.course.widgets.toy_descent import explore_three_views
 
 __all__ = [
-    "explore_arc",
     "explore_drawing",
     "explore_list",
-    "explore_mixing",
     "explore_neighbours",
     "explore_pairs",
     "explore_paths",
-    "explore_step_memory",
     "explore_surface",
     "explore_three_views",
 ]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recallkit.course import figures
-from recallkit.course.widgets.simix import on_circle
+from recallkit.course.circle import on_circle
 
 
 @pytest.fixture(autouse=True)

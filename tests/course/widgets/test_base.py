@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from recallkit.bench.memory import StepMemory
 from recallkit.course import widgets
 from recallkit.course.widgets import base
 
@@ -28,9 +27,6 @@ def explorers(images):
         "paths": lambda: widgets.explore_paths(
             dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
         ),
-        "arc": widgets.explore_arc,
-        "memory": lambda: widgets.explore_step_memory(StepMemory(1e8, 1e7, 1e5), 8e10),
-        "mixing": widgets.explore_mixing,
         "views": lambda: widgets.explore_three_views([16, 64, 256]),
         "surface": lambda: widgets.explore_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
         "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),
