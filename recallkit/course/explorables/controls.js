@@ -19,7 +19,8 @@ const value = (given, state) => (typeof given === "function" ? given(state) : gi
  */
 function knob({ name, min, max, step, base, text = short }, say, set) {
   const shown = tag("output");
-  const input = tag("input", { type: "range", step: base ? "any" : step });
+  const kind = { type: "range", step: base ? "any" : step };
+  const input = tag("input", { ...kind, "aria-label": say(name) }); // the label's own is the output
   const read = (at) => (base ? Number((base ** at).toPrecision(12)) : at);
   const place = (number) => (base ? Math.log(number) / Math.log(base) : number);
   const snap = (at) => Number((Math.round(at / step) * step).toFixed(9));

@@ -7,7 +7,7 @@ from helpers.golden.tables import some_batches, some_points
 from torch.nn.functional import normalize
 
 from recallkit.course.class_collapse import arc_classes, arc_losses, within_class_similarity
-from recallkit.course.widgets.simix import on_circle
+from recallkit.course.circle import on_circle
 from recallkit.simix import SimilarityMixup, same_class_pairs
 
 
