@@ -40,7 +40,7 @@ function layer(svg, attributes) {
   };
 }
 
-const px = (value) => Math.round(value * 100) / 100;
+export const px = (value) => Math.round(value * 100) / 100;
 const joined = (points) => "M" + points.map(([x, y]) => `${px(x)} ${px(y)}`).join("L");
 
 /** A pen for one SVG: marks that are only seen, and above them handles that are dragged. */

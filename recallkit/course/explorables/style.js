@@ -23,6 +23,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-open{fill:var(--rk-paper);stroke:currentColor;stroke-width:2.5}
 .rk .rk-rim{stroke:var(--rk-paper);stroke-width:1.5}
 .rk .rk-line{fill:none;stroke:currentColor;stroke-width:2.5;stroke-linejoin:round;stroke-linecap:round}
+.rk .rk-ring{fill:none;stroke:currentColor;stroke-width:2.5}
 .rk .rk-wide{fill:none;stroke:currentColor;stroke-width:5;stroke-linejoin:round}
 .rk .rk-bold{fill:none;stroke:currentColor;stroke-width:4.5;stroke-linecap:round}
 .rk .rk-thin{fill:none;stroke:currentColor;stroke-width:1.25}.rk .rk-shaft{fill:none;stroke:currentColor;stroke-width:3}

@@ -1,4 +1,4 @@
-"""The push of a loss on pairs and along a list, and the paths of descent."""
+"""The push of a loss along a list, and the paths of descent."""
 
 from collections.abc import Mapping
 
@@ -7,38 +7,8 @@ import torch
 from torch import Tensor
 
 from recallkit.course import figures
-from recallkit.course.pair_gradients import (
-    list_gradient,
-    losses_to_compare,
-    pair_gradients,
-    sphere_gradient,
-)
+from recallkit.course.pair_gradients import list_gradient, losses_to_compare
 from recallkit.course.widgets.base import LivePlot, live_plot, temperature_slider
-
-
-def explore_pairs(embeddings: Tensor, labels: Tensor) -> LivePlot:
-    """The push on every pair and the arrows on the circle, for a loss and a temperature.
-
-    Args:
-        embeddings: (B, 2) of unit length.
-        labels: (B,), classes side by side.
-
-    Returns:
-        A widget with the controls "loss" and "temperature".
-    """
-    similarity = embeddings @ embeddings.T
-
-    def draw(loss: str, temperature: float) -> tuple:
-        chosen = losses_to_compare(temperature)[loss]
-        pair = pair_gradients(chosen, similarity, labels)
-        tangent = sphere_gradient(chosen, embeddings, labels)
-        return figures.plot_pushed(embeddings, labels, pair, tangent, loss)
-
-    controls = {
-        "loss": widgets.Dropdown(options=list(losses_to_compare()), description="loss"),
-        "temperature": temperature_slider("τ₂ (RS@k, SmoothAP)", 0.1),
-    }
-    return live_plot(draw, controls, height=390)
 
 
 def explore_list(similarity: Tensor, positives: int) -> LivePlot:

@@ -87,6 +87,14 @@ MUTANTS = {  # module → what stands there → a mistake
         ("margin: 0.1", "margin: 0.2"),
         ("{ ...LOSS_SETTINGS[name], ...settings }", "{ ...settings, ...LOSS_SETTINGS[name] }"),
     ],
+    "pushes.js": [
+        ("totalPush(gradient) ** 2", "totalPush(gradient)"),
+        ("value ** 2", "Math.abs(value)"),
+        ("squares > 0 ?", "true ?"),
+        ("-value / total", "value / total"),
+        ("total > 0 ?", "total > 1e-3 ?"),
+        ("sum + Math.abs(value)", "sum + value"),
+    ],
     "vectors.js": [
         ("Math.sqrt(dot(a, a))", "dot(a, a)"),
         ("Math.max(norm(a), least)", "norm(a)"),

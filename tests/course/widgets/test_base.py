@@ -22,7 +22,6 @@ def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
     neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
-        "pairs": lambda: widgets.explore_pairs(POINTS, LABELS),
         "list": lambda: widgets.explore_list(LINE, 2),
         "paths": lambda: widgets.explore_paths(
             dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS

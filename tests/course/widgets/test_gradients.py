@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch.nn.functional import normalize
 
 from recallkit.course import figures
-from recallkit.course.widgets import explore_list, explore_pairs, explore_paths
+from recallkit.course.widgets import explore_list, explore_paths
 
 POINTS = normalize(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)).double(), dim=1)
 LABELS = torch.arange(8) // 2
@@ -21,21 +21,9 @@ def drawn(monkeypatch):
         calls.append(arguments)
         return Figure(), None
 
-    for name in ("plot_pushed", "plot_lists", "plot_circles"):
+    for name in ("plot_lists", "plot_circles"):
         monkeypatch.setattr(figures, name, record)
     return calls
-
-
-def test_pairs_follow_loss_and_temperature(drawn):
-    live = explore_pairs(POINTS, LABELS)
-    first = drawn[-1][2]
-    live.controls["temperature"].value = 0.01
-    assert not torch.allclose(drawn[-1][2], first)
-    live.controls["loss"].value = "triplet"
-    assert drawn[-1][4] == "triplet"
-    triplet = drawn[-1][2]
-    live.controls["temperature"].value = 0.1  # a triplet has no temperature
-    assert torch.equal(drawn[-1][2], triplet)
 
 
 def test_list_places_the_positives(drawn):

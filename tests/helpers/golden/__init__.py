@@ -47,6 +47,7 @@ GOLDEN = {  # module → function → what yields its cases
         "ntXentLoss": losses.nt_xent,
     },
     "losses.js": {"lossOf": losses.loss_of},
+    "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
     "vectors.js": {
         "dot": geometry.dot,
         "norm": geometry.norm,

@@ -6,8 +6,8 @@ from helpers.golden.losses import label_lists
 from helpers.golden.tables import some_batches, some_points
 from torch.nn.functional import normalize
 
-from recallkit.course.class_collapse import arc_classes, arc_losses, within_class_similarity
 from recallkit.course.circle import on_circle
+from recallkit.course.class_collapse import arc_classes, arc_losses, within_class_similarity
 from recallkit.simix import SimilarityMixup, same_class_pairs
 
 
