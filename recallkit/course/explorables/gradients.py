@@ -62,3 +62,56 @@ def check_points(degrees: list[float], labels: list[int]) -> None:
         raise traitlets.TraitError(f"{len(degrees)} degrees need as many labels, not {len(labels)}")
     if len(set(labels)) == len(labels):
         raise traitlets.TraitError("labels must have a class with two points at least")
+
+
+class RankedList(ComparedLosses):
+    """The push of five losses along one query's list, whose positives can be dragged.
+
+    Attributes:
+        similarity: N numbers, of the items to the query, the nearest first; a tensor (N,) will do.
+        ranks: P different ranks of the positives, 1 to N; P below N.
+    """
+
+    module = "ranked_list"
+    similarity = Numbers(traitlets.Float()).tag(sync=True)
+    ranks = Numbers(traitlets.Int(min=1)).tag(sync=True)
+
+    @traitlets.validate("similarity", "ranks")
+    def _in_the_list(self, proposal: Any) -> Any:
+        values = {"similarity": self.similarity, "ranks": self.ranks}
+        values[proposal["trait"].name] = proposal["value"]
+        ranks, count = values["ranks"], len(values["similarity"])
+        if not 0 < len(set(ranks)) == len(ranks) < count or max(ranks) > count:
+            raise traitlets.TraitError(
+                f"ranks must be different, from 1 to {count}, and leave an item of another class, "
+                f"not {ranks}"
+            )
+        return proposal["value"]
+
+
+class Descent(ComparedLosses):
+    """Points on a circle that follow a loss for 300 steps of descent; their start can be dragged.
+
+    The steps are those of :func:`recallkit.course.pair_gradients.descend`, with a first step of
+    0.1 radians. RS@k at τ₂ = 0.01 and contrastive loss amplify rounding: after 300 steps two
+    programs may differ.
+
+    Attributes:
+        degrees: B angles of the points at the start, −180 to 180; a tensor (B,) will do.
+        labels: B integers; a tensor (B,) will do.
+        loss: a name of :func:`recallkit.course.pair_gradients.losses_to_compare`; default "RS@k".
+        step: the step shown, 0 to 300; default 0.
+    """
+
+    module = "descent"
+    degrees = Numbers(traitlets.Float(min=-180, max=180)).tag(sync=True)
+    labels = Numbers(traitlets.Int(min=0)).tag(sync=True)
+    loss = traitlets.Enum(LOSSES, default_value="RS@k").tag(sync=True)
+    step = traitlets.Int(0, min=0, max=300).tag(sync=True)
+
+    @traitlets.validate("degrees", "labels")
+    def _fit(self, proposal: Any) -> Any:
+        values = {"degrees": self.degrees, "labels": self.labels}
+        values[proposal["trait"].name] = proposal["value"]
+        check_points(values["degrees"], values["labels"])
+        return proposal["value"]

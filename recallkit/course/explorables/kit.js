@@ -6,7 +6,7 @@ import { STYLE } from "./style.js";
 const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
 const FULL_WIDTH = 776;
 const FIRST_WIDTH = 700; // before the page has said how much room there is
-const COMMON = { reset: "Reset", help: "Drag a handle, or focus it and press ← →." };
+const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: "Drag a handle, or focus it and press ← →." };
 
 /** The text of a name, with {values} put in. */
 const dictionary = (words) => (name, values = {}) =>

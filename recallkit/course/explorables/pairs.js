@@ -21,7 +21,7 @@ const WORDS = {
   alike: "as {heard} of {pairs}",
   table: "row: the query · column: an item of its gallery",
   status: "{loss} pushes as if {heard} of {pairs} pairs were pushed alike. As a query, {query} has {share} of the push: {together} together, {apart} apart.",
-  help: "Drag a point, or focus it and press ← →. The moved point becomes the query of the wedges.",
+  help: "Drag a point, or focus it and press ← →. The moved point becomes the query of the wedges.",
 };
 
 /** The gradient of each loss on each pair, and how many pairs are heard. */

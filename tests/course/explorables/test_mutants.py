@@ -125,6 +125,11 @@ MUTANTS = {  # module → what stands there → a mistake
         ("batchQueries(labels, settings.queryInDatabase)", "batchQueries(labels)"),
         ("firstStep = 0.05", "firstStep = 0.1"),
         ("=> unit(point", "=> (point"),
+        ("* Math.PI) / 180", "* Math.PI) / 200"),
+        ("dot(one, other) >= least", "dot(one, other) <= least"),
+        ("group.length > 1 && near", "near"),
+        ("after[i][d] - value", "after[i][d]"),
+        ("Math.max(...before", "Math.min(...before"),
     ],
     "step_memory.js": [
         ("Math.min(batchSize, chunkSize)", "chunkSize"),

@@ -10,11 +10,6 @@ import torch
 from recallkit.course import widgets
 from recallkit.course.widgets import base
 
-PATHS = 3, 12, 2  # steps, points, dimensions
-POINTS = torch.nn.functional.normalize(
-    torch.randn(12, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), dim=1
-)
-LABELS = torch.arange(12) // 4
 LINE = torch.linspace(1, 0, 10, dtype=torch.float64)
 
 
@@ -22,10 +17,6 @@ def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
     neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
-        "list": lambda: widgets.explore_list(LINE, 2),
-        "paths": lambda: widgets.explore_paths(
-            dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
-        ),
         "views": lambda: widgets.explore_three_views([16, 64, 256]),
         "surface": lambda: widgets.explore_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
         "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),

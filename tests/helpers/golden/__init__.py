@@ -73,6 +73,8 @@ GOLDEN = {  # module → function → what yields its cases
         "learningRate": descent.learning_rate,
         "descentStep": descent.steps,
         "descend": descent.paths,
+        "classesTogether": descent.together,
+        "fastestMove": descent.fastest,
     },
     "step_memory.js": {"peakMemory": toys.peak},
     "toy_descent.js": {"expectedError": toys.error, "threeViews": toys.views},
