@@ -48,3 +48,12 @@ def toy_splits() -> Splits:
     generator = torch.Generator().manual_seed(0)
     splits = (range(10), range(10, 14), range(14, 20))
     return Splits(*(make_images(classes, 4, generator) for classes in splits))
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The folder of the book, built by the command."""
+    from helpers.books import build_once
+
+    folder = tmp_path_factory.getbasetemp()
+    return build_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)

@@ -35,12 +35,12 @@ def test_the_core_needs_three_packages():
     assert names_of(PROJECT["dependencies"]) == CORE
 
 
-def test_the_environment_is_python_pip_and_the_course():
+def test_the_environment_is_python_pip_the_course_and_its_book():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python_version, pip, installed = environment["dependencies"]
     assert python_version == f"python{PROJECT['requires-python']}"
     assert pip == "pip"
-    assert installed == {"pip": ["--editable .[course]"]}
+    assert installed == {"pip": ["--editable .[course,book]"]}
     assert environment["name"] == PROJECT["name"]
 
 

@@ -177,6 +177,29 @@ def test_the_course_outside_the_checkout(course):
     assert {path.name for path in (course.user / "lessons").glob("*.ipynb")} == originals
 
 
+SOURCES = """
+from pathlib import Path
+from recallkit.course.book.sources import write_sources
+from recallkit.files import embedded
+
+write_sources(embedded("notebooks"), Path("sources"))
+"""
+
+
+def test_the_wheel_has_all_that_the_book_is_made_of(course):
+    course.run("python", "-c", SOURCES)
+    written = {path.relative_to(course.user) for path in course.user.glob("sources/**/*.*")}
+    pages = (
+        "01_relaxed_ranking.ipynb",
+        "cover.png",
+        "cite.md",
+        "guide/sweeps.md",
+        "api/recallkit.rst",
+    )
+    assert {Path("sources") / page for page in pages} <= written
+    assert list(course.site.glob("recallkit/course/book/static/book.css"))
+
+
 def test_no_checkout_no_project(course):
     for command in (["bench", "precision", "--project"], ["train", "--store", "a", "--project"]):
         [line] = course.run("recallkit", *command, status=1).splitlines()

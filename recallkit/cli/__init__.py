@@ -71,6 +71,9 @@ COMMANDS = {
     "notebooks": Command(
         "course", "notebooks", "Execute notebooks, and store them with figures.", extra="course"
     ),
+    "book": Command(
+        "course", "book", "Make a website of the course, for reading without Python.", extra="book"
+    ),
 }
 
 

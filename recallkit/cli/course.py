@@ -1,4 +1,4 @@
-"""The subcommands ``lab`` and ``notebooks``."""
+"""The subcommands ``lab``, ``notebooks`` and ``book``."""
 
 import os
 import subprocess
@@ -146,7 +146,9 @@ def open_lab(folder: Path, flags: list[str]) -> None:
     sys.exit(subprocess.run(command).returncode)
 
 
-def notebooks(names: Positional[tuple[str, ...]] = (), folder: Path | None = None) -> None:
+def notebooks(
+    names: Positional[tuple[str, ...]] = (), folder: Path | None = None, run: bool = True
+) -> None:
     """Execute notebooks, and store them with figures.
 
     The environment variable RECALLKIT_PROFILE sets the sizes: smoke, cpu or gpu. A notebook is
@@ -156,18 +158,23 @@ def notebooks(names: Positional[tuple[str, ...]] = (), folder: Path | None = Non
       recallkit notebooks
       recallkit notebooks 01 06_batch_size
       recallkit notebooks 01 --folder recallkit-course
+      recallkit notebooks --no-run
 
     Args:
         names: how the names of the notebooks begin, or paths. The default: all.
         folder: the folder of the notebooks. The default: that of the checkout, or your copy in
             ./recallkit-course.
+        run: --no-run keeps the outputs as they are, and renews only the modules of the figures
+            that live in the page, after a change of their code.
     """
-    from recallkit.course.notebooks import execute_notebooks, find_notebooks
+    from recallkit.course.notebooks import execute_notebooks, find_notebooks, renew_notebooks
     from recallkit.course.profiles import profile
 
     if folder is None and not (names and all(Path(name).is_file() for name in names)):
         folder = _notebooks_to_write()
     paths = find_notebooks(names, folder)
+    if not run:
+        return renew_notebooks(paths)
     print(f"profile {profile().name}, {len(paths)} notebooks")
     execute_notebooks(paths)
 
@@ -183,3 +190,24 @@ def _notebooks_to_write() -> Path:
     if not folder.is_dir():
         raise RecallkitError(f"there is no folder {folder}. Copy the notebooks: recallkit lab")
     return folder
+
+
+def book(out: Path = Path("book")) -> None:
+    """Make a website of the course, for reading without Python.
+
+    It has the stored notebooks, the guide and a reference of all public names. No notebook is
+    executed. The pages load nothing from the network, and index.html can be opened from the disk.
+    A link that leads nowhere is an error. Where the folder holds an earlier book, that is replaced;
+    any other folder with files in it is refused.
+
+    Examples:
+      recallkit book
+      recallkit book --out public
+
+    Args:
+        out: the folder of the website.
+    """
+    from recallkit.course.book import build_book
+
+    first_page = build_book(out.expanduser())
+    print(f"the book is in {first_page.parent}. Open {first_page} in a browser.")

@@ -71,6 +71,21 @@ def execute_notebooks(paths: Sequence[Path], *, progress: bool = True) -> None:
             write_thumbnail(notebook, path.parent / "figures" / f"{path.stem}.png")
 
 
+def renew_notebooks(paths: Sequence[Path]) -> None:
+    """Write notebooks in their stored form, with the present modules of explorables; run nothing.
+
+    Args:
+        paths: of executed notebooks.
+
+    Raises:
+        RecallkitError: if one cannot be read, or shows a warning or a path of this machine.
+    """
+    for path in paths:
+        notebook = _read(path)
+        normalise(notebook, path)
+        _write(notebook, path)
+
+
 def _execute(notebook: "NotebookNode", path: Path, count: Callable[[], object]) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError

@@ -1,10 +1,8 @@
 """A stored sweep as a table for a notebook."""
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from recallkit.experiments import Sweep, contrast, find_sweep, sweep_summary
-from recallkit.experiments.report_tables import reference_of
+from recallkit.experiments import Sweep, find_sweep, sweep_changes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,33 +20,16 @@ def against_preset(sweep: str | Sweep, runs: "pd.DataFrame") -> "pd.DataFrame":
     Returns:
         A row for each setting, in the order of its values: the compared and the tuned settings;
         "R@1" on test classes in percent with half of its 95 % interval, "±"; "seeds"; "change" of
-        R@1 from the preset's in percentage points with half of its interval, "change ±"; "verdict".
-        The last three are empty for the preset's own setting.
+        R@1 from the preset's in percentage points with half of its interval, "change ±"; "verdict",
+        corrected by Holm over all comparisons of the sweep. The last three are empty for the
+        preset's own setting.
 
     Raises:
-        ValueError: if there is no sweep of that name.
+        RecallkitError: if there is no sweep of that name.
     """
     sweep = find_sweep(sweep) if isinstance(sweep, str) else sweep
-    summary = sweep_summary(sweep, runs)
-    stored = summary.loc[summary["seeds"] > 0]
-    names = [*sweep.axes, *sweep.tuned]
-    table = stored.loc[:, names].assign(**{"R@1": 100 * stored["R@1"], "±": 100 * stored["R@1 ±"]})
-    settings = stored.loc[:, [*sweep.axes]].to_dict("records")
-    changes = [_change(sweep, setting, runs) for setting in settings]
-    columns = {name: [change[name] for change in changes] for name in ("change", "change ±")}
-    verdicts = [change["verdict"] for change in changes]
-    return table.assign(seeds=stored["seeds"], **columns, verdict=verdicts).round(
-        dict.fromkeys(("R@1", "±", "change", "change ±"), 1)
-    )
-
-
-def _change(sweep: Sweep, setting: dict[Any, Any], runs: "pd.DataFrame") -> dict[str, Any]:
-    reference = reference_of(sweep, setting)
-    if reference == setting:
-        return {"change": math.nan, "change ±": math.nan, "verdict": ""}
-    change = contrast(sweep, reference, setting, runs)
-    return {
-        "change": 100 * change.change,
-        "change ±": 100 * change.margin,
-        "verdict": change.verdict,
-    }
+    names = {"R@1": "R@1", "R@1 ±": "±", "change": "change", "margin": "change ±"}
+    changes = sweep_changes(sweep, runs)
+    changes[[*names]] = (100 * changes[[*names]].astype(float)).round(1)
+    shown = [*sweep.axes, *sweep.tuned, "R@1", "R@1 ±", "seeds", "change", "margin", "verdict"]
+    return changes[shown].rename(columns=names).fillna({"verdict": ""})

@@ -1,6 +1,5 @@
 """Explorables in a stored notebook: live when it is opened again, before any cell is run."""
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +73,8 @@ def _renamed(
 
 def _present_module(state: Mapping[str, Any]) -> str:
     """Return the module of the explorable that a state is of; its own if there is no such class."""
-    from recallkit.course import explorables
+    from recallkit.course.explorables import Explorable
 
-    known = {
-        f"{explorable.__module__}.{name}": explorable
-        for name, explorable in inspect.getmembers(explorables, inspect.isclass)
-    }
+    known = {f"{one.__module__}.{one.__name__}": one for one in Explorable.__subclasses__()}
     explorable = known.get(state["_anywidget_id"])
     return state["_esm"] if explorable is None else explorable.module_text()

@@ -26,7 +26,7 @@ with needs_extra("recallkit.experiments"):
         is_stored,
     )
     from recallkit.experiments.published import LEGEND, comparison, load_published
-    from recallkit.experiments.report_tables import in_points, percent, summary_table
+    from recallkit.experiments.report_tables import summary_table
     from recallkit.experiments.results import (
         load_histories,
         load_results,
@@ -39,15 +39,9 @@ with needs_extra("recallkit.experiments"):
         Comparison,
         Interval,
         compare,
-        contrast,
+        holm,
         interval,
         summarise,
-        sweep_history,
-        sweep_runs,
-        sweep_summary,
-        tuning_runs,
-        verdict,
-        with_values,
     )
     from recallkit.experiments.sweep_files import (
         SWEEPS,
@@ -55,6 +49,17 @@ with needs_extra("recallkit.experiments"):
         keep_sweep,
         kept_sweeps,
         write_template,
+    )
+    from recallkit.experiments.sweep_tables import (
+        comparisons,
+        contrasts,
+        sweep_changes,
+        sweep_history,
+        sweep_runs,
+        sweep_summary,
+        tuning_runs,
+        verdict,
+        with_values,
     )
     from recallkit.experiments.sweeps import Sweep, in_words, scaled
 
@@ -71,7 +76,8 @@ __all__ = [
     "batch_sweeps",
     "compare",
     "comparison",
-    "contrast",
+    "comparisons",
+    "contrasts",
     "default_jobs",
     "describe_plan",
     "draw_batch_sizes",
@@ -86,7 +92,7 @@ __all__ = [
     "equal_updates",
     "find_sweep",
     "footnotes",
-    "in_points",
+    "holm",
     "in_words",
     "interval",
     "is_stored",
@@ -96,7 +102,6 @@ __all__ = [
     "load_histories",
     "load_published",
     "load_results",
-    "percent",
     "project_results",
     "run_key",
     "run_table",
@@ -104,6 +109,7 @@ __all__ = [
     "simix_effects",
     "summarise",
     "summary_table",
+    "sweep_changes",
     "sweep_history",
     "sweep_runs",
     "sweep_summary",

@@ -1,36 +1,26 @@
 """The sweeps over batch sizes side by side: what SiMix adds, and what a longer training changes.
 
-In all functions ``runs`` is a table of :func:`.load_results`. What was not run is left out.
+In all functions ``runs`` is a table of :func:`.load_results`. What was not run is left out. "p" and
+"verdict" are corrected for all comparisons of a sweep, see :func:`.contrasts`.
 """
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 
 from recallkit.config import Config
-from recallkit.experiments.statistics import (
-    NOT_RUN,
-    compare,
-    contrast,
-    joined,
-    sweep_runs,
-    sweep_summary,
-)
+from recallkit.experiments.statistics import Comparison
 from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.experiments.sweep_tables import contrasts, settings_of, sweep_summary
 from recallkit.experiments.sweeps import Sweep
 
-FAMILY = ["dataset", "network", "pretrained", "frozen", "simix"]  # beside length and batch size
 
-
-def batch_sweeps(sweeps: Mapping[str, Sweep] = SWEEPS) -> list[Sweep]:
+def batch_sweeps() -> list[Sweep]:
     """Return the sweeps over batch sizes, by what they train and how long."""
 
     def order(sweep: Sweep) -> tuple[str, bool, bool, int]:
         config = sweep.config({})
         return config.dataset, config.pretrained, not config.frozen, config.images
 
-    return sorted((s for s in sweeps.values() if s.axes[:1] == ("batch_size",)), key=order)
+    return sorted((s for s in SWEEPS.values() if s.axes[:1] == ("batch_size",)), key=order)
 
 
 def trained_on(config: Config) -> str:
@@ -41,7 +31,7 @@ def trained_on(config: Config) -> str:
 
 
 def batch_summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Summarise all sweeps over batch sizes of which a final run is stored.
+    """Summarise all sweeps over batch sizes: a row a setting that was run.
 
     Returns:
         The columns of :func:`.sweep_summary`, and "sweep", "preset", "trained" in words, "images"
@@ -49,34 +39,26 @@ def batch_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """
     tables = []
     for sweep in batch_sweeps():
-        table = sweep_summary(sweep, runs)
-        if table["seeds"].any():
-            tables.append(pd.DataFrame({**_about(sweep), "simix": sweep.config({}).simix, **table}))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def _about(sweep: Sweep) -> dict[str, str | int]:
-    config = sweep.config({})
-    about = {"sweep": sweep.name, "preset": sweep.preset, "trained": trained_on(config)}
-    return {**about, "images": config.images}
+        config = sweep.config({})
+        about = {"sweep": sweep.name, "preset": sweep.preset, "network": config.network}
+        about |= {"trained": trained_on(config), "images": config.images, "simix": config.simix}
+        tables.append(pd.DataFrame({**about, **sweep_summary(sweep, runs)}))
+    summary = pd.concat(tables, ignore_index=True)
+    return summary[summary["seeds"] > 0]
 
 
 def simix_effects(runs: pd.DataFrame) -> pd.DataFrame:
     """Compare SiMix on with SiMix off, at each batch size of each sweep that varies both.
 
     Returns:
-        "sweep", "preset", "trained" in words, "images" of a whole training, "batch_size"; "change"
-        of R@1 on test classes by SiMix, its "margin" and "verdict".
+        "sweep", "preset", "trained" in words, "images" of a whole training, "batch_size"; the
+        fields of a :class:`.Comparison` of R@1 on test classes, from off to on.
     """
-    rows = []
-    for sweep in batch_sweeps():
-        sizes = sorted({setting["batch_size"] for setting in sweep.compared})
-        for size in sizes if "simix" in sweep.axes else ():
-            off, on = ({"batch_size": size, "simix": mixed} for mixed in (False, True))
-            change = contrast(sweep, off, on, runs)
-            if change.verdict != NOT_RUN:
-                rows.append(_about(sweep) | {"batch_size": size} | change._asdict())
-    return pd.DataFrame(rows)
+    summary = batch_summary(runs).set_index(["sweep", "batch_size"], drop=False)
+    off, on = (summary[summary["simix"] == mixed] for mixed in (False, True))
+    both = off.index.intersection(on.index, sort=False)
+    about = off.loc[both, ["sweep", "preset", "trained", "images", "batch_size"]]
+    return about.join(_changes(off.loc[both], on.loc[both], runs)).reset_index(drop=True)
 
 
 def length_effects(runs: pd.DataFrame) -> pd.DataFrame:
@@ -86,32 +68,36 @@ def length_effects(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         "trained" in words, "simix", "images" of a whole training, the "smaller" and "larger" batch;
-        "change" of R@1 on test classes by the larger one, its "margin" and "verdict"; "smaller on"
-        and "larger on", the devices. Families with one length are left out.
+        the fields of a :class:`.Comparison` of R@1 on test classes, from smaller to larger;
+        "smaller on" and "larger on", the devices. Families with one length are left out.
     """
-    finals = [
-        sweep_runs(sweep, runs).assign(trained=_about(sweep)["trained"]) for sweep in batch_sweeps()
-    ]
-    families = pd.concat(finals).drop_duplicates("key").groupby(FAMILY)
-    return pd.DataFrame([row for _, family in families for row in _by_length(family)])
+    families = batch_summary(runs).groupby(["network", "trained", "simix"])
+    tables = [_by_length(family, runs) for _, family in families]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _by_length(family: pd.DataFrame) -> list[dict[str, object]]:
-    sizes = family.groupby("images")["batch_size"].agg(set)
-    sizes = sizes[sizes.map(len) > 1]
-    common = sorted(set.intersection(*sizes)) if len(sizes) > 1 else []
-    if len(common) < 2:
-        return []
-    smaller, larger = common[0], common[-1]
-    rows = []
-    for images in sizes.index:
-        runs = family[family["images"] == images]
-        before, after = (runs[runs["batch_size"] == size] for size in (smaller, larger))
-        about = {"trained": runs["trained"].iloc[0], "simix": runs["simix"].iloc[0]}
-        about |= {"images": images, "smaller": smaller, "larger": larger}
-        on = {"smaller on": joined(before["device"]), "larger on": joined(after["device"])}
-        rows.append(about | compare(before["R@1"], after["R@1"])._asdict() | on)
-    return rows
+def _by_length(family: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    family = family[family.groupby("images")["batch_size"].transform("size") > 1]
+    lengths = family.groupby("batch_size")["images"].size()
+    common = lengths[lengths == family["images"].nunique()].index
+    if len(common) < 2 or family["images"].nunique() < 2:
+        return pd.DataFrame()
+    ends = (family[family["batch_size"] == common[place]] for place in (0, -1))
+    smaller, larger = (rows.set_index("images", drop=False).sort_index() for rows in ends)
+    table = smaller[["trained", "simix", "images", "batch_size"]]
+    table = table.rename(columns={"batch_size": "smaller"}).assign(larger=larger["batch_size"])
+    devices = {"smaller on": smaller["device"], "larger on": larger["device"]}
+    return table.join(_changes(smaller, larger, runs)).assign(**devices)
+
+
+def _changes(before: pd.DataFrame, after: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare each row of :func:`batch_summary` with another of the same sweep."""
+    changes = []
+    for place, name in enumerate(before["sweep"]):
+        rows = (side.iloc[[place]] for side in (before, after))
+        [low], [high] = (settings_of(SWEEPS[name], row) for row in rows)
+        changes += contrasts(name, [(low, high)], runs)
+    return pd.DataFrame(changes, before.index, Comparison._fields)
 
 
 def equal_updates(history: pd.DataFrame) -> pd.DataFrame:
@@ -125,16 +111,11 @@ def equal_updates(history: pd.DataFrame) -> pd.DataFrame:
         "updates", "batch_size", "R@1" on validation classes (on a straight line between two
         evaluations), and "at its end", R@1 after equal numbers of images.
     """
-    curves = dict(list(history.groupby("batch_size")))
-    rows = []
-    for updates in sorted(lines["updates"].max() for lines in curves.values()):
-        there = {
-            size: lines
-            for size, lines in curves.items()
-            if lines["updates"].min() <= updates <= lines["updates"].max()
-        }
-        for size, lines in there.items() if len(there) > 1 else ():
-            recall = np.interp(updates, lines["updates"], lines["R@1"])
-            end = lines["R@1"].iloc[-1]
-            rows.append({"updates": updates, "batch_size": size, "R@1": recall, "at its end": end})
-    return pd.DataFrame(rows)
+    curves = history.pivot(index="updates", columns="batch_size", values="R@1")
+    ends = history.groupby("batch_size")["updates"].max()
+    read = curves.interpolate("index", limit_area="inside").loc[sorted(set(ends))]
+    several = read[read.count(axis=1) > 1].reset_index()
+    readings = several.melt("updates", var_name="batch_size", value_name="R@1").dropna()
+    last = readings["batch_size"].map(history.groupby("batch_size")["R@1"].last())
+    readings = readings.assign(**{"at its end": last}).sort_values(["updates", "batch_size"])
+    return readings.reset_index(drop=True)

@@ -13,22 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recallkit import plots
-from recallkit.experiments.batch_sizes import (
-    batch_summary,
-    batch_sweeps,
-    equal_updates,
-    length_effects,
-    simix_effects,
-    trained_on,
-)
-from recallkit.experiments.statistics import (
+from recallkit.experiments import batch_sizes
+from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.experiments.sweep_tables import (
+    settings_of,
     sweep_history,
     sweep_runs,
     sweep_summary,
     tuning_runs,
 )
-from recallkit.experiments.sweep_files import SWEEPS
-from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
+from recallkit.experiments.sweeps import Sweep, as_text, in_words
 from recallkit.files import write_atomically
 
 if TYPE_CHECKING:
@@ -38,29 +32,27 @@ if TYPE_CHECKING:
 FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
 NAMED = 8  # settings that a footnote lists; of more it gives the number
 PANELS = 3  # series side by side, at most
+AXIS_TITLES = {
+    "rank_temperature": "rank temperature τ₂",
+    "k_temperature": "k temperature τ₁",
+    "ks": "cut-offs K",
+    "per_class": "images of a class in a batch",
+}
 
 
 def is_stored(sweep: Sweep, runs: pd.DataFrame) -> bool:
     """Return whether there is a run of a sweep to draw."""
-    return bool(len(tuning_runs(sweep, runs)) or len(sweep_runs(sweep, runs)))
+    return any(len(stored(sweep, runs)) for stored in (tuning_runs, sweep_runs))
 
 
 def draw_sweep(
     sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame, folder: Path, stem: str
 ) -> list[Path]:
-    """Draw all that is stored of a sweep into files.
+    """Draw all that is stored of a sweep into files, and return them.
 
-    Args:
-        sweep: what is compared.
-        runs: stored runs.
-        histories: their evaluations.
-        folder: where the files go.
-        stem: of their names: STEM, the results; STEM-cost, the evaluations on the way; STEM-rates,
-            each learning rate for all, where the compared setting is a number; STEM-updates, equal
-            numbers of updates, for batch sizes. Each has .svg, .png and .csv.
-
-    Returns:
-        The files.
+    STEM has the results; STEM-cost, the evaluations on the way; STEM-rates, each learning rate for
+    all, where the compared setting is a number; STEM-updates, equal numbers of updates, for batch
+    sizes. Each is a .svg, a .png and a .csv in ``folder``.
     """
     files = save_figure(draw_results(sweep, runs), folder / stem, sweep_summary(sweep, runs))
     history = sweep_history(sweep, runs, histories)
@@ -94,12 +86,12 @@ def draw_results(
     recalls = {_label(value): recall for value, recall in (own or {}).items()}
     is_run = summary["seeds"] > 0
     fig, drawn = plots.plot_comparison(
-        _nested(summary[is_run], ["series", "value"], _mean("R@1", "R@1 ±")),
+        _nested(summary[is_run], ["series", "value"], ["R@1", "R@1 ±"]),
         recalls,
         xlabel=_axis_title(sweep),
         values=_in_order([*summary["value"], *recalls]),
         own_label=own_label,
-        missing=_nested(summary[~is_run], ["series"], lambda rows: [*rows["value"]]),
+        missing={str(n): [*v] for n, v in summary[~is_run].groupby("series")["value"]},
         log2=_axis(sweep) == "batch_size",
         ordered=True,
         ax=ax,
@@ -117,16 +109,21 @@ def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Fi
     where runs were made on several devices, or shared a GPU.
     """
     summary = sweep_summary(sweep, runs)
-    history = _placed(sweep, sweep_history(sweep, runs, histories))
     costs = {"images_seen": "images seen", "updates": "updates"}
     if not _why_no_seconds(summary):
         known = summary.loc[summary["seeds"] > 0, "processor_seconds"].notna()
         name = "processor_seconds" if known.any() and known.all() else "seconds"
         costs[name] = f"{name.replace('_', ' ')} of training"
+    history = _placed(sweep, sweep_history(sweep, runs, histories))
     curves = history.rename(columns={"R@1": "recall", "R@1 ±": "margin"})
-    curves["name"] = [as_text(value) for value in history["value"]]
+    curves = curves.assign(name=history["value"].map(as_text)).groupby(
+        ["series", "name"], sort=False
+    )
+    panels: dict[str, dict[str, Any]] = {}
+    for (series, name), curve in curves:
+        panels.setdefault(str(series), {})[str(name)] = curve.to_dict("list")
     fig, _ = plots.plot_costs(
-        _nested(curves, ["series", "name"], lambda curve: curve.to_dict("list")),
+        panels,
         costs,
         legend=_axis_title(sweep),
         ordered=_is_numeric(history["value"]),
@@ -138,15 +135,15 @@ def draw_costs(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Fi
 def draw_learning_rates(sweep: Sweep, runs: pd.DataFrame) -> "Figure":
     """Draw the comparison at each learning rate for all, on validation classes, from tuning runs.
 
-    For sweeps that compare numbers and tune one setting.
+    For sweeps that compare numbers and tune one setting. Broad: the best for each.
     """
     [tuned] = sweep.tuned
     tried = _tried(sweep, runs)
-    candidates = {value: f"{value:g} for all" for value in sorted(tried[tuned])}
     best = tried.groupby([*sweep.axes], sort=False)["validation R@1"].max().reset_index()
+    lines = tried.assign(line=tried[tuned].map("{:g} for all".format), order=tried[tuned])
     words = {"behind_label": "the best for each", "legend": tuned.replace("_", " ")}
     title = f"One {words['legend']} for all, or the best for each (one run each)"
-    return _draw_lines(sweep, tried, tuned, candidates, best, title, words)
+    return _draw_lines(sweep, lines, best, title, words)
 
 
 def draw_equal_updates(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> "Figure":
@@ -156,35 +153,24 @@ def draw_equal_updates(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame
     behind has the same runs after equal numbers of images.
     """
     readings = _readings(sweep, sweep_history(sweep, runs, histories))
-    counts = {count: f"{count:,} updates each" for count in sorted(readings["updates"])}
+    names = readings["updates"].map("{:,} updates each".format)
     ends = readings.assign(**{"validation R@1": readings["at its end"]})
     words = {"behind_label": "equal images (the ends)", "legend": "held equal"}
-    title = "Equal updates, or equal images? The same runs"
-    return _draw_lines(sweep, readings, "updates", counts, ends, title, words)
+    lines = readings.assign(line=names, order=readings["updates"])
+    return _draw_lines(sweep, lines, ends, "Equal updates, or equal images? The same runs", words)
 
 
 def _draw_lines(
-    sweep: Sweep,
-    table: pd.DataFrame,
-    column: str,
-    names: Mapping[Any, str],
-    behind: pd.DataFrame,
-    title: str,
-    words: dict[str, str],
+    sweep: Sweep, lines: pd.DataFrame, behind: pd.DataFrame, title: str, words: dict[str, str]
 ) -> "Figure":
-    """Draw "validation R@1" of two tables: a line for each value of a column, and a broad one."""
-    table, behind = _placed(sweep, table), _placed(sweep, behind)
-    table["line"] = table[column].map(names)
-
-    def recall(row: pd.DataFrame) -> float:
-        return row["validation R@1"].iloc[0]
-
+    """Draw "validation R@1" of two tables: one by "line", in their "order", and a broad one."""
+    lines, behind = _placed(sweep, lines), _placed(sweep, behind)
     fig, _ = plots.plot_lines(
-        _nested(table, ["series", "line", "value"], recall),
-        _nested(behind, ["series", "value"], recall),
-        names=[*names.values()],
+        _nested(lines, ["series", "line", "value"], "validation R@1"),
+        _nested(behind, ["series", "value"], "validation R@1"),
+        names=list(lines.sort_values("order")["line"].unique()),
         xlabel=_axis_title(sweep),
-        values=_in_order(table["value"]),
+        values=_in_order(lines["value"]),
         log2=_axis(sweep) == "batch_size",
         **words,
     )
@@ -205,26 +191,24 @@ def _readings(sweep: Sweep, history: pd.DataFrame) -> pd.DataFrame:
     columns = ["simix", "updates", "batch_size", "validation R@1", "at its end"]
     if _axis(sweep) != "batch_size" or history.empty:
         return pd.DataFrame(columns=columns)
-    mixed = history.get("simix", pd.Series(sweep.config({}).simix, history.index))
-    tables = [equal_updates(lines).assign(simix=on) for on, lines in history.groupby(mixed)]
-    readings = pd.concat(tables, ignore_index=True).rename(columns={"R@1": "validation R@1"})
-    return readings.reindex(columns=columns)
+    lines = pd.DataFrame({"simix": sweep.config({}).simix, **history})
+    tables = [
+        batch_sizes.equal_updates(curves).assign(simix=on) for on, curves in lines.groupby("simix")
+    ]
+    return pd.concat(tables).rename(columns={"R@1": "validation R@1"})[columns]
 
 
 def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
     """Add where each row stands: its "value" on the axis, and its "series"."""
-    places = [_place(sweep, row) for row in table.to_dict("records")]
-    values, series = ([place[i] for place in places] for i in (0, 1))
-    return table.assign(value=pd.Series(values, table.index, dtype=object), series=series)
-
-
-def _place(sweep: Sweep, row: Mapping[Any, Any]) -> tuple[Any, str]:
     axis, base = _axis(sweep), vars(sweep.config({}))
-    others = {name: row[name] for name in sweep.axes if name not in (axis, "simix")}
-    mixed = f"SiMix {as_text(bool(row.get('simix', base['simix'])))}"
-    if axis:
-        return _label(row[axis]), in_words(others) if others else mixed
-    return in_words({k: v for k, v in others.items() if v != base[k]}), mixed
+    values, series = [], []
+    for row in table.to_dict("records"):
+        others = {name: row[name] for name in sweep.axes if name not in (axis, "simix")}
+        mixed = f"SiMix {as_text(bool(row.get('simix', base['simix'])))}"
+        changed = in_words({k: v for k, v in others.items() if v != base[k]})
+        values.append(_label(row[axis]) if axis else changed)
+        series.append(in_words(others) if axis and others else mixed)
+    return table.assign(value=pd.Series(values, table.index, dtype=object), series=series)
 
 
 def _axis(sweep: Sweep) -> str:
@@ -234,14 +218,7 @@ def _axis(sweep: Sweep) -> str:
 
 
 def _axis_title(sweep: Sweep) -> str:
-    titles = {
-        "rank_temperature": "rank temperature τ₂",
-        "k_temperature": "k temperature τ₁",
-        "ks": "cut-offs K",
-        "per_class": "images of a class in a batch",
-    }
-    axis = _axis(sweep)
-    return titles.get(axis, axis.replace("_", " "))
+    return AXIS_TITLES.get(_axis(sweep), _axis(sweep).replace("_", " "))
 
 
 def _label(value: Any) -> Any:
@@ -259,18 +236,15 @@ def _in_order(values: Iterable[Any]) -> list[Any]:
     return sorted(values) if _is_numeric(values) else values
 
 
-def _nested(table: pd.DataFrame, levels: Sequence[str], leaf: Callable[[Any], Any]) -> dict:
-    """Return a mapping of mappings: a level a column, and ``leaf`` of the rows at its end."""
-    if table.empty:
-        return {}
-    groups = table.groupby(levels[0], sort=False)
-    if len(levels) == 1:
-        return {value: leaf(rows) for value, rows in groups}
+def _nested(table: pd.DataFrame, levels: Sequence[str], leaf: Any) -> Any:
+    """Return a mapping of mappings, a level a column; at its end the values of ``leaf``.
+
+    That is a column, or a list of columns, whose values in the first row are taken.
+    """
+    if not levels:
+        return table[leaf].iloc[0]
+    groups = table.groupby(levels[0], sort=False) if len(table) else ()
     return {value: _nested(rows, levels[1:], leaf) for value, rows in groups}
-
-
-def _mean(mean: str, margin: str) -> Callable[[pd.DataFrame], tuple[float, float]]:
-    return lambda row: (row[mean].iloc[0], row[margin].iloc[0])
 
 
 def _slant(ax: "Axes", room: int) -> None:
@@ -283,12 +257,12 @@ def _slant(ax: "Axes", room: int) -> None:
 
 
 def _frame(fig: "Figure", sweep: Sweep, summary: pd.DataFrame) -> None:
+    """Write the question above a figure, and the footnotes below."""
     width = int(fig.get_figwidth() * 11)
     question = textwrap.wrap(plots.legible(sweep.question), width)
     fig.suptitle("\n".join(question), fontsize=11, **plots.name_style(*question))
-    notes = footnotes(sweep, summary)
-    if why := _why_no_seconds(summary):
-        notes.append(f"seconds are not compared: {why}")
+    why = _why_no_seconds(summary)
+    notes = footnotes(sweep, summary) + ([f"seconds are not compared: {why}"] if why else [])
     _write_below(fig, [line for note in notes for line in textwrap.wrap(note, 2 * width)])
 
 
@@ -300,12 +274,7 @@ def _write_below(fig: "Figure", lines: Sequence[str]) -> None:
 
 
 def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
-    """List what a reader of the numbers must know: curves not flat, edges, settings not run.
-
-    Args:
-        sweep: what is compared.
-        summary: of :func:`.sweep_summary`.
-    """
+    """List what a reader of :func:`.sweep_summary` must know: curves not flat, what was not run."""
     stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
     rising = f"still rising (by more than {100 * FLAT:g} points at the last evaluation)"
     tuned = " or ".join(sweep.tuned).replace("_", " ")
@@ -316,20 +285,15 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
         "diverged": diverged,
         "not run": ~stored & ~diverged,
     }
-    settings = [{name: row[name] for name in sweep.axes} for row in summary.to_dict("records")]
-    return [
-        f"{note}: {_listed([settings[i] for i in holds.to_numpy().nonzero()[0]], len(settings))}"
-        for note, holds in which.items()
-        if holds.any()
-    ]
+    settings = pd.Series([in_words(setting) for setting in settings_of(sweep, summary)])
+    named = {note: settings[holds.to_numpy()].to_list() for note, holds in which.items()}
+    return [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if len(some)]
 
 
-def _listed(settings: Sequence[Setting], of: int) -> str:
+def _listed(settings: Sequence[str], of: int) -> str:
     if len(settings) == of > 1:
         return "all"
-    if len(settings) > NAMED:
-        return f"{len(settings)} of {of}"
-    return "; ".join(map(in_words, settings))
+    return f"{len(settings)} of {of}" if len(settings) > NAMED else "; ".join(settings)
 
 
 def _devices(summary: pd.DataFrame) -> list[str]:
@@ -347,7 +311,7 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     """Draw all stored sweeps over batch sizes side by side, each on its own scale."""
     import matplotlib.pyplot as plt
 
-    sweeps = [sweep for sweep in batch_sweeps() if len(sweep_runs(sweep, runs))]
+    sweeps = [sweep for sweep in batch_sizes.batch_sweeps() if len(sweep_runs(sweep, runs))]
     sweeps = sweeps or [SWEEPS["batch-size"]]  # one at least, that says "not run"
     columns = min(len(sweeps), 3)
     count = math.ceil(len(sweeps) / columns)
@@ -357,7 +321,7 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     for ax, sweep in zip(axes.flat, sweeps, strict=False):
         draw_results(sweep, runs, ax=ax)
         config = sweep.config({})
-        trained = [plots.legible(trained_on(config)), f"{config.images:,} images seen"]
+        trained = [plots.legible(batch_sizes.trained_on(config)), f"{config.images:,} images seen"]
         ax.set_title("\n".join(trained), fontsize=10, **plots.name_style(*trained))
         drawn, names = ax.get_legend_handles_labels()
         handles |= dict(zip(names, drawn, strict=True))
@@ -375,11 +339,9 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
 
 def draw_simix(runs: pd.DataFrame) -> "Figure":
     """Draw R@1 with SiMix less R@1 without, at each batch size of each stored sweep."""
-    effects = simix_effects(runs)
-    rows = effects.to_dict("records")
-    effects["name"] = [f"{row['trained']}, {row['images']:,} images" for row in rows]
+    effects = _named(batch_sizes.simix_effects(runs), "{trained}, {images:,} images")
     fig, ax = plots.plot_comparison(
-        _nested(effects, ["name", "batch_size"], _mean("change", "margin")),
+        _nested(effects, ["name", "batch_size"], ["change", "margin"]),
         {},
         xlabel="batch size",
         ylabel="R@1 with SiMix − without (points)",
@@ -394,35 +356,36 @@ def draw_simix(runs: pd.DataFrame) -> "Figure":
 
 def draw_lengths(runs: pd.DataFrame) -> "Figure":
     """Draw R@1 of the larger of two batches less that of the smaller, by the length of training."""
-    effects = length_effects(runs)
-    rows = effects.to_dict("records")
-    effects["name"] = [
-        f"{row['trained']}, SiMix {as_text(row['simix'])}: {row['larger']:,} − {row['smaller']:,}"
-        for row in rows
-    ]
-    notes = [
-        f"{row['trained']}, {row['images']:,} images: the smaller on {row['smaller on']}, the "
-        f"larger on {row['larger on']}"
-        for row in rows
-        if row["smaller on"] != row["larger on"]
-    ]
-    means = _nested(effects, ["name", "images"], _mean("change", "margin"))
+    effects = batch_sizes.length_effects(runs)
+    effects["on"] = [as_text(mixed) for mixed in effects.get("simix", [])]
+    effects = _named(effects, "{trained}, SiMix {on}: {larger:,} − {smaller:,}")
+    means = _nested(effects, ["name", "images"], ["change", "margin"])
     fig, _ = plots.plot_lengths(means, _family_styles(effects))
     fig.suptitle("What the larger of two batches adds, on test classes", fontsize=11)
-    _write_below(fig, notes)
+    note = "{trained}, {images:,} images: the smaller on {smaller on}, the larger on {larger on}"
+    rows = effects.to_dict("records")
+    _write_below(fig, [note.format_map(r) for r in rows if r["smaller on"] != r["larger on"]])
     return fig
+
+
+def _named(effects: pd.DataFrame, template: str) -> pd.DataFrame:
+    """Add the "name" of the series of each row."""
+    return effects.assign(name=[template.format_map(row) for row in effects.to_dict("records")])
 
 
 def _family_styles(effects: pd.DataFrame) -> dict[str, Any]:
     """Return the style of each "name": one for each thing "trained", the same in all figures."""
-    styles = plots.series_styles(trained_on(sweep.config({})) for sweep in batch_sweeps())
-    return _nested(effects, ["name"], lambda rows: styles[rows["trained"].iloc[0]])
+    styles = plots.series_styles(
+        batch_sizes.trained_on(sweep.config({})) for sweep in batch_sizes.batch_sweeps()
+    )
+    names = effects.get(["name", "trained"], pd.DataFrame())
+    return {name: styles[trained] for name, trained in names.to_numpy()}
 
 
 TOGETHER: Mapping[str, tuple[Callable[[pd.DataFrame], Any], Callable[[pd.DataFrame], Any]]] = {
-    "batch-sizes": (draw_batch_sizes, batch_summary),
-    "simix": (draw_simix, simix_effects),
-    "lengths": (draw_lengths, length_effects),
+    "batch-sizes": (draw_batch_sizes, batch_sizes.batch_summary),
+    "simix": (draw_simix, batch_sizes.simix_effects),
+    "lengths": (draw_lengths, batch_sizes.length_effects),
 }
 """Name of a figure of several sweeps → what draws it, and the table of its numbers."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from recallkit.experiments.statistics import NOT_RUN, with_values
+from recallkit.experiments.statistics import NOT_RUN
+from recallkit.experiments.sweep_tables import with_values
 from recallkit.files import embedded, read_json
 from recallkit.tables import text_table
 
@@ -53,12 +54,7 @@ def load_published() -> list[Published]:
 
 
 def runs_beside(row: Published, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the stored runs that have the settings of a row; none if no run can have them.
-
-    Args:
-        row: a published row.
-        runs: of :func:`.load_results`.
-    """
+    """Return the stored runs that have the settings of a row; none if no run can have them."""
     measured = runs[runs["stage"].isin(["named", "final"])]
     return measured.iloc[:0] if row.settings is None else with_values(measured, row.settings)
 
@@ -94,24 +90,17 @@ def comparison(
 
 def _table(dataset: str, rows: Sequence[Published], runs: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    methods: dict[tuple[str, str], list[Published]] = {}
-    for row in rows:
-        methods.setdefault((row.method, row.network), []).append(row)
     lines = []
-    for (method, network), entries in methods.items():
-        lines.append([method, network, *(_published_cell(entries, name) for name in metrics)])
+    for method, network in dict.fromkeys((row.method, row.network) for row in rows):
+        entries = [row for row in rows if (row.method, row.network) == (method, network)]
+        printed = {
+            name: f"{value:.2f}".removesuffix("0") + f" {row.status}"
+            for row in reversed(entries)
+            for name, value in row.metrics.items()
+        }
+        lines.append([method, network, *(printed.get(name, NOT_REPORTED) for name in metrics)])
         lines += [["  here", network, *cells] for cells in _cells_here(entries, metrics, runs)]
     return text_table([dataset, "network", *metrics], lines)
-
-
-def _published_cell(entries: Sequence[Published], metric: str) -> str:
-    row = next((entry for entry in entries if metric in entry.metrics), None)
-    return NOT_REPORTED if row is None else f"{as_printed(row.metrics[metric])} {row.status}"
-
-
-def as_printed(value: float) -> str:
-    """Return a percentage with one decimal, as in most tables, or two where there were two."""
-    return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
 
 
 def _cells_here(

@@ -31,79 +31,104 @@ from recallkit.experiments.figures import (
     draw_simix,
     save_png,
 )
+from recallkit.experiments.relatives import relatives
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.files import checkout, embedded, read_json, write_atomically, write_json
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
+Stored = dict[str, Any]  # what a file of measurements holds
 
 _OUTDATED = ("fused, TF32",)  # measured before the engine rounded these factors, and not since
+LARGE_FOLDERS = ("objects", "places", "drawings")  # on which image sizes were compared
 
 
-def batch_cost(results: Path) -> str:
-    """Tabulate time and memory of the loss against batch size."""
-
-    def table(stored: dict[str, Any]) -> str:
-        tried = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
-        return ranks_table([case for case in tried if case["batch_size"] >= 1000])
-
-    return _benchmark(results, "ranks", table)
+def _measured(path: Path, table: Callable[[Stored], str], source: Callable[[Stored], str]) -> str:
+    """Return the table of a stored measurement; empty if there is none."""
+    stored = read_json(path) if path.is_file() else None
+    return "" if stored is None else tables.with_source(table(stored), source(stored))
 
 
-def step_cost(results: Path) -> str:
-    """Tabulate time and memory of a training step against batch size."""
-    return _benchmark(results, "step", lambda stored: step_table(stored["cases"]))
+def _machine(about: Stored, threads: bool = False) -> str:
+    where = about["device"] + (f", {say_threads(about['threads'])}" if threads else "")
+    return f"{where}, torch {about['libraries']['torch']}, commit {about['commit']}"
 
 
-def precision(results: Path) -> str:
-    """Tabulate errors against float64, and how often work is skipped."""
-
-    def errors(stored: dict[str, Any]) -> str:
-        return precision_table([row for row in stored["rows"] if row["name"] not in _OUTDATED])
-
-    skipped = _benchmark(results, "skipping", lambda stored: skipping_table(stored["rows"]))
-    return f"{_benchmark(results, 'precision', errors)}\n\n{skipped}"
+def _tried(stored: Stored) -> list[dict[str, Any]]:
+    cases = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
+    return [case for case in cases if case["batch_size"] >= 1000]
 
 
-def _benchmark(results: Path, name: str, table: Callable[[dict[str, Any]], str]) -> str:
-    """Return the table of a benchmark on each device where it is stored."""
-    paths = [results / "bench" / f"{name}-{kind}.json" for kind in ("cpu", "cuda")]
-    stored = [read_json(path) for path in paths if path.is_file()]
-    parts = [tables.with_source(table(each), _source(each, name)) for each in stored]
-    return "\n\n".join(parts) or tables.NOTHING
+BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
+    "ranks": lambda stored: ranks_table(_tried(stored)),
+    "step": lambda stored: step_table(stored["cases"]),
+    "precision": lambda stored: precision_table(
+        [row for row in stored["rows"] if row["name"] not in _OUTDATED]
+    ),
+    "skipping": lambda stored: skipping_table(stored["rows"]),
+}
+"""Benchmark → the table of what it stores."""
 
 
-def _source(stored: dict[str, Any], name: str) -> str:
-    where = stored["device"]
-    if stored.get("device_type", "cpu") == "cpu" and "threads" in stored:
-        where += f", {say_threads(stored['threads'])}"
-    made = f"torch {stored['libraries']['torch']}, commit {stored['commit']}"
-    return f"{where}, {made}; made by `recallkit bench {name}`."
+def benchmarks(*names: str, results: Path) -> str:
+    """Tabulate benchmarks on each device where they are stored."""
 
+    def source(stored: Stored) -> str:
+        machine = _machine(stored, threads=stored.get("device_type", "cpu") == "cpu")
+        return f"{machine}; made by `recallkit bench {name}`."
 
-def photographs(results: Path) -> str:
-    """Tabulate the heads among which the preset ``photos`` was chosen."""
-    path = results / "photos" / "choice.json"
-    if not path.is_file():
-        return tables.NOTHING
-    stored = read_json(path)
-    about = stored["environment"]
-    source = f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; "
-    source += "R@1 on validation classes in %, mean of the seeds; made by `choose.py`."
-    return tables.with_source(tables.photographs(pd.DataFrame(stored["runs"])), source)
+    parts = []
+    for name in names:
+        files = [results / "bench" / f"{name}-{kind}.json" for kind in ("cpu", "cuda")]
+        parts += [_measured(file, BENCHMARKS[name], source) for file in files]
+    return "\n\n".join(filter(None, parts)) or tables.NOTHING
 
 
 def near_duplicates(results: Path) -> str:
-    """Tabulate which changed copies of a drawing are found at which threshold."""
+    """Tabulate the share of drawings whose changed copy is found, a column for each threshold."""
+
+    def table(stored: Stored) -> str:
+        shares = pd.DataFrame(stored["rows"]).set_index("change")
+        cells = (100 * shares).map("{:.1f} %".format).add_prefix("at ")
+        return tables.frame_table(cells.rename_axis("compared with"))
+
+    def source(stored: Stored) -> str:
+        of = f"{stored['images']} drawings of validation classes of emoji, seed {stored['seed']}"
+        made = "made by `data/results/duplicates/measure.py`."
+        return f"{of}; {_machine(stored['environment'])}; {made}"
+
     path = results / "duplicates" / "near-duplicates.json"
-    if not path.is_file():
-        return tables.NOTHING
-    stored = read_json(path)
-    about = stored["environment"]
-    source = f"{stored['images']} drawings of validation classes of emoji, seed {stored['seed']}; "
-    source += f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; "
-    source += "made by `data/results/duplicates/measure.py`."
-    return tables.with_source(tables.near_duplicates(stored["rows"]), source)
+    return _measured(path, table, source) or tables.NOTHING
+
+
+def photographs(results: Path) -> str:
+    """Tabulate the heads among which the preset ``photos`` was chosen: features → trained head.
+
+    First the image sizes are compared, then learning rates and epochs.
+    """
+
+    def table(stored: Stored) -> str:
+        heads = pd.DataFrame(stored["runs"])
+        sizes = heads[heads["folder"].isin(LARGE_FOLDERS)]
+        sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
+        chosen = heads[heads["image_size"] == PRESETS["photos"].image_size]
+        return "\n\n".join(
+            [_of_folders(sizes, ["image_size"]), _of_folders(chosen, ["learning_rate", "epochs"])]
+        )
+
+    def source(stored: Stored) -> str:
+        of = "R@1 on validation classes in %, mean of the seeds; made by `choose.py`."
+        return f"{_machine(stored['environment'])}; {of}"
+
+    return _measured(results / "photos" / "choice.json", table, source) or tables.NOTHING
+
+
+def _of_folders(heads: pd.DataFrame, settings: list[str]) -> str:
+    """Tabulate the means of each folder, a row for each setting."""
+    means = 100 * heads.groupby([*settings, "folder"])[["features", "trained"]].mean()
+    cells = means["features"].map("{:.1f} → ".format) + means["trained"].map("{:.1f}".format)
+    table = cells.unstack("folder")[[*heads["folder"].unique()]]
+    return tables.frame_table(table.rename_axis([name.replace("_", " ") for name in settings]))
 
 
 PAGES: Mapping[str, Mapping[str, Block]] = {
@@ -111,9 +136,9 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/folders.md": {"photographs": photographs},
     "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
-        "batch-cost": batch_cost,
-        "step-cost": step_cost,
-        "precision": precision,
+        "batch-cost": lambda results: benchmarks("ranks", results=results),
+        "step-cost": lambda results: benchmarks("step", results=results),
+        "precision": lambda results: benchmarks("precision", "skipping", results=results),
     },
     "notebooks/guide/results.md": {
         "benchmarks": tables.benchmarks,
@@ -123,7 +148,10 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
         "sweeps": tables.sweeps,
     },
     **{
-        f"data/{card}/README.md": {"baselines": partial(tables.baselines, card)}
+        f"data/{card}/README.md": {
+            "baselines": partial(tables.baselines, card),
+            "relatives": partial(relatives, card),
+        }
         for card in tables.CARDS
     },
 }
@@ -183,15 +211,12 @@ def copy_shown(results: Path, folder: Path) -> list[Path]:
 
 
 def measure(dataset: str, results: Path, device: str = "auto") -> Path:
-    """Measure raw pixels and the untrained network of a data set's first preset, and store them.
+    """Measure raw pixels and the untrained network of a data set's first preset.
 
     Args:
         dataset: a data set of :data:`.CARDS`.
-        results: the folder of results.
+        results: the folder that gets a file with config, metrics on test classes and environment.
         device: where the network runs; "auto" takes a GPU if there is one.
-
-    Returns:
-        The file: config, metrics on test classes, and the environment.
 
     Raises:
         ValueError: if no data card has the data set.

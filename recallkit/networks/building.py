@@ -36,7 +36,8 @@ def build_network(
             any network of timm, with the tag of its weights if they are not the usual ones:
             "timm/vit_base_patch16_224.augreg_in21k"; "packaged/efficientnet_lite0", whose weights
             are a Python package.
-        embedding_dim: D. Default: 512 as in the paper, which also reports 128; 128 for "small".
+        embedding_dim: the dimension D. Default: 512 as in the paper, which also reports 128; 128
+            for "small".
         pooling: "gem", "average", "average+max", or "token" (the class token after the final
             norm). Default "auto". For "small" that is "grid". For others it is the paper's choice:
             GeM for feature maps, the class token where there is one, and where there is none the

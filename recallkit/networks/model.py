@@ -95,7 +95,7 @@ class SmallConvNet(RetrievalNetwork):
     depend on the batch, so the chunks of a large batch give the same as the whole.
 
     Args:
-        embedding_dim: D. Default 128: enough for 1,400 classes of emoji.
+        embedding_dim: the dimension D. Default 128: enough for 1,400 classes of emoji.
         widths: channels after each convolution, multiples of 8 (a group of GroupNorm is an eighth
             of them). Default (32, 64, 128).
         pooling: "grid", "average+max", "average" or "gem". Default "grid": drawings are centred,

@@ -184,6 +184,7 @@ def test_every_control_answers_a_finger(figure):
         figure.find_element("css selector", ".rk-reset").click()
 
 
+@pytest.mark.parametrize("figure", ["line"], indirect=True)
 def test_a_handle_follows_the_mouse(figure):
     show(figure, 900)
     handle = figure.find_element("css selector", ".rk [role=slider]")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,8 @@ from PIL import Image
 
 from recallkit import cli
 from recallkit.config import Config
+from recallkit.course import explorables, stored_form
 from recallkit.course import notebooks as course
-from recallkit.course import stored_form
 from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 from recallkit.errors import RecallkitError
 from recallkit.training.loop import train
@@ -83,6 +84,17 @@ def test_a_second_run_changes_no_byte(tmp_path):
     before = path.read_bytes()
     executed(path)
     assert path.read_bytes() == before
+
+
+def test_renewing_runs_nothing_and_takes_the_present_module(tmp_path):
+    path = write(tmp_path, EXPLORABLE, "print(1)")
+    executed(path)
+    before = path.read_text()
+    text = json.dumps(explorables.Step.module_text(), ensure_ascii=False)
+    path.write_text(before.replace(text, '"export default {}"').replace("print(1)", "print(2)"))
+    assert "export default {}" in path.read_text()
+    course.renew_notebooks([path])
+    assert path.read_text() == before.replace("print(1)", "print(2)")
 
 
 def test_a_widget_becomes_a_line_and_a_figure_small(tmp_path):

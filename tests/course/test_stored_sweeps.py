@@ -6,7 +6,7 @@ import pytest
 
 from recallkit.course.stored_sweeps import against_preset
 from recallkit.experiments import (
-    contrast,
+    contrasts,
     find_sweep,
     load_results,
     project_results,
@@ -23,7 +23,7 @@ def test_each_setting_is_compared_with_the_presets():
     papers = (1, 2, 4, 8, 16)
     assert rows[papers]["verdict"] == ""
     assert math.isnan(rows[papers]["change"])
-    change = contrast("ks", {"ks": papers}, {"ks": (1,)})
+    [change] = contrasts("ks", [({"ks": papers}, {"ks": (1,)})])
     assert rows[(1,)]["verdict"] == change.verdict
     assert rows[(1,)]["change"] == pytest.approx(100 * change.change, abs=0.05)
     assert rows[(1,)]["change ±"] == pytest.approx(100 * change.margin, abs=0.05)
@@ -33,7 +33,7 @@ def test_settings_are_compared_at_the_same_simix():
     table = against_preset(find_sweep("per-class"), project_results())
     rows = {(row["per_class"], row["simix"]): row for row in table.to_dict("records")}
     four, two = ({"per_class": count, "simix": True} for count in (4, 2))
-    expected = contrast("per-class", four, two)
+    [expected] = contrasts("per-class", [(four, two)])
     assert rows[2, True]["change"] == pytest.approx(100 * expected.change, abs=0.05)
 
 

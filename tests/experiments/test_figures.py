@@ -278,7 +278,7 @@ def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
     files = draw_together("simix", runs, tmp_path / "figures")
     assert [file.name for file in files] == ["simix.svg", "simix.png", "simix.csv"]
     header, *rows = files[2].read_text().splitlines()
-    assert header == "sweep,preset,trained,images,batch_size,change,margin,verdict"
+    assert header == "sweep,preset,trained,images,batch_size,change,margin,p,of,verdict"
     assert len(rows) == 4
     assert draw_batch_sizes(nothing).axes[0].texts[0].get_text() == "not run"
 

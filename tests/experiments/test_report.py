@@ -10,10 +10,11 @@ import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit import data
-from recallkit.config import PRESETS
+from recallkit.config import PRESETS, config_from
 from recallkit.experiments import SWEEPS, Sweep, report_tables, sweep_summary
 from recallkit.experiments.report import (
     COPIED,
+    LARGE_FOLDERS,
     PAGES,
     PAGES_FIGURES,
     SHOWN,
@@ -21,8 +22,11 @@ from recallkit.experiments.report import (
     draw_shown,
     filled,
     measure,
+    near_duplicates,
+    photographs,
 )
-from recallkit.experiments.report_tables import reference_of, summary_table
+from recallkit.experiments.report_tables import summary_table
+from recallkit.experiments.sweep_tables import reference_of
 from recallkit.experiments.sweeps import grid
 from recallkit.files import embedded, read_json, write_json
 from recallkit.gallery.duplicates import THRESHOLD
@@ -151,7 +155,7 @@ def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
     assert rows["circle"][5].startswith("−10.0 ± ")
     assert rows["circle"][6] == "falls"
     assert rows["contrastive"][6] == "no difference seen"
-    assert "*not run: Smooth-AP*" in text
+    assert "*Welch’s tests, Holm’s correction over 6 comparisons; not run: Smooth-AP*" in text
 
 
 @pytest.mark.parametrize(
@@ -244,16 +248,15 @@ def heads():
 
 
 def test_the_preset_for_photographs_is_the_best_of_what_was_compared(heads):
-    preset, base = PRESETS["photos"], read_json(RESULTS / "photos" / "choice.json")["base"]
+    preset = PRESETS["photos"]
+    base = config_from(read_json(RESULTS / "photos" / "choice.json")["base"])
     chosen = ("dataset", "image_size", "epochs", "learning_rate")
-    assert {k: v for k, v in base.items() if k not in chosen} == {
-        k: [*v] if isinstance(v, tuple) else v for k, v in vars(preset).items() if k not in chosen
-    }
-    sizes = heads[heads["folder"].isin(report_tables.LARGE_FOLDERS)]
+    assert replace(base, **{name: getattr(preset, name) for name in chosen}) == preset
+    sizes = heads[heads["folder"].isin(LARGE_FOLDERS)]
     sizes = sizes[(sizes["learning_rate"] == 1e-3) & (sizes["epochs"] == 20)]
     assert sizes.groupby("image_size")["trained"].mean().idxmax() == preset.image_size
     of_size = heads[heads["image_size"] == preset.image_size]
-    assert set(of_size["folder"]) == {*report_tables.LARGE_FOLDERS, "small", "tiny"}
+    assert set(of_size["folder"]) == {*LARGE_FOLDERS, "small", "tiny"}
     means = of_size.groupby(["learning_rate", "epochs"])["trained"].mean()
     assert means.idxmax() == (preset.learning_rate, preset.epochs)
 
@@ -276,7 +279,7 @@ def test_what_the_guide_says_of_heads_on_photographs(heads):
 
 
 def test_the_table_of_heads_has_a_row_a_setting(heads):
-    text = report_tables.photographs(heads)
+    text = photographs(RESULTS)
     rows = rows_of(text)
     assert [row[0] for row in rows[:4]] == ["96", "128", "160", "224"]
     assert len(rows) == 4 + 16
@@ -292,7 +295,7 @@ def test_the_threshold_of_near_duplicates_separates_copies_from_other_drawings()
     assert min(copies) > 0.9  # "nine in ten or more"
     assert max(same, other) < 0.05  # "few others"
     assert crop < 0.5  # "crops need less"
-    rows = rows_of(report_tables.near_duplicates(stored["rows"]))
+    rows = rows_of(near_duplicates(RESULTS))
     assert len(rows) == 8
     assert rows[0][0] == "JPEG of quality 50"
     assert float(rows[-1][2].removesuffix(" %")) == pytest.approx(100 * other, abs=0.051)

@@ -16,12 +16,15 @@ from recallkit.experiments import (
     SWEEPS,
     Sweep,
     compare,
-    contrast,
+    comparisons,
+    contrasts,
+    holm,
     interval,
     load_histories,
     load_results,
     project_results,
     summarise,
+    sweep_changes,
     sweep_history,
     sweep_runs,
     sweep_summary,
@@ -76,6 +79,7 @@ def test_a_difference_is_that_of_welch(n, m):
     low, high = test.confidence_interval(0.95)
     assert found.change == pytest.approx(after.mean() - before.mean())
     assert found.margin == pytest.approx((high - low) / 2)
+    assert found.p == pytest.approx(test.pvalue)
     assert (found.verdict == "no difference seen") == (test.pvalue > 0.05)
 
 
@@ -91,8 +95,107 @@ def test_a_difference_is_that_of_welch(n, m):
         ([], [0.6, 0.61], "not run"),
     ],
 )
-def test_a_verdict_needs_an_interval_without_zero(before, after, said):
+def test_a_verdict_needs_a_small_p_value(before, after, said):
     assert compare(before, after).verdict == said
+
+
+def by_definition(p_values):
+    """Holm's procedure as he wrote it: the smallest level at which each hypothesis is rejected.
+
+    At a level, go through the values in order, and stop at the first above level / number left.
+    """
+
+    def rejected(level):
+        left = len(p_values)
+        for place in sorted(range(left), key=p_values.__getitem__):
+            if p_values[place] > level / left:
+                return
+            yield place
+            left -= 1
+
+    levels = np.linspace(0, 1, 20_001)[1:]
+    return [min((a for a in levels if i in rejected(a)), default=1) for i in range(len(p_values))]
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # by hand
+        ([0.02, 0.02, 0.02], [0.06, 0.06, 0.06]),
+        ([0.3, 0.001, 0.7], [0.6, 0.003, 0.7]),
+        ([0.6, 0.7], [1, 1]),
+        ([0.04], [0.04]),
+        ([], []),
+        ([0.01, math.nan, 0.04], [0.02, math.nan, 0.04]),  # what has no p does not count
+    ],
+)
+def test_holm_against_values_by_hand(p_values, expected):
+    assert holm(p_values).tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_holm_is_what_its_definition_rejects(count):
+    p_values = (np.random.default_rng(count).uniform(0, 0.5, count) ** 2).tolist()
+    assert holm(p_values).tolist() == pytest.approx(by_definition(p_values), abs=1e-4)
+
+
+def test_holm_finds_a_false_difference_in_at_most_one_family_of_twenty():
+    random = np.random.default_rng(0)
+    families = random.uniform(size=(2000, 6))  # where nothing differs
+    plain, corrected = (families.min(axis=1) <= 0.05).mean(), [holm(f).min() for f in families]
+    assert plain > 0.2
+    assert np.mean(np.array(corrected) <= 0.05) < 0.065
+
+
+def test_the_comparisons_of_a_sweep_are_with_the_presets_and_of_simix():
+    pairs = comparisons(SWEEP)
+    sizes = {(a["batch_size"], a["simix"], b["batch_size"], b["simix"]) for a, b in pairs}
+    assert len(pairs) == len(sizes)
+    assert sizes == {
+        (128, False, 64, False), (128, True, 64, True), (128, False, 256, False),
+        (128, True, 256, True), (128, True, 128, False), (64, False, 64, True),
+        (256, False, 256, True),
+    }  # fmt: skip
+    apart = replace(SWEEP, compared=grid(batch_size=(64, 256)))
+    assert comparisons(apart) == []  # the preset's batch size is not among them
+
+
+def test_a_sweep_has_one_correction(tmp_path):
+    noise = np.random.default_rng(1).normal(0, 0.02, 2000)
+
+    def value(config):
+        place = 7 * config.seed + config.batch_size // 64 + 100 * config.simix
+        return config.batch_size / 2000 + noise[place % 2000] / 2
+
+    sweep = replace(SWEEP, seeds=(0, 1, 2, 3, 4))
+    runs = made_up_runs(tmp_path, sweep, value)
+    finals = runs[runs["stage"] == "final"].groupby(["batch_size", "simix"])["R@1"].agg(list)
+    pairs = comparisons(sweep)
+    plain = [compare(*(finals[s["batch_size"], s["simix"]] for s in pair)) for pair in pairs]
+    found = contrasts(sweep, pairs, runs)
+    assert [c.p for c in found] == pytest.approx(holm([c.p for c in plain]).tolist())
+    assert [c.change for c in found] == pytest.approx([c.change for c in plain])
+    assert [c.margin for c in found] == pytest.approx([c.margin for c in plain])
+    assert {c.of for c in found} == {7}
+    assert [c.verdict for c in found] == [
+        "no difference seen" if c.p > 0.05 else "rises" if c.change > 0 else "falls" for c in found
+    ]
+    assert {c.verdict for c in found} > {"no difference seen"}
+    [alone], [turned] = (contrasts(sweep, [pair], runs) for pair in (pairs[0], pairs[0][::-1]))
+    assert alone == found[0]
+    assert (turned.p, turned.of, turned.change) == (alone.p, 7, pytest.approx(-alone.change))
+    outside = ({"batch_size": 64, "simix": True}, {"batch_size": 256, "simix": True})
+    assert contrasts(sweep, [outside], runs)[0].of == 8  # it joins them
+
+
+def test_settings_that_were_not_run_do_not_count(tmp_path):
+    runs = made_up_runs(tmp_path, SWEEP, recall, lacks=lambda c: c.batch_size == 64)
+    assert {c.of for c in contrasts(SWEEP, comparisons(SWEEP), runs) if c.p == c.p} == {4}
+    changes = sweep_changes(SWEEP, runs)
+    assert changes["batch_size"].tolist() == [128, 128, 256, 256]
+    assert changes["reference"].tolist()[3] == {"batch_size": 128, "simix": True}
+    assert changes["verdict"].isna().tolist() == [False, True, False, False]
+    assert set(changes["of"].dropna()) == {4}
 
 
 def test_every_stored_mean_and_interval_is_that_of_another_computation():
@@ -221,7 +324,7 @@ def test_a_verdict_of_each_pair_is_that_of_its_runs(tmp_path):
     for before, after in itertools.permutations(settings, 2):
         change = 0.001 * (after["batch_size"] - before["batch_size"])
         change += 0.1 * (after["simix"] - before["simix"])
-        found = contrast(SWEEP, before, after, runs)
+        [found] = contrasts(SWEEP, [(before, after)], runs)
         assert found.change == pytest.approx(change)
         assert found.verdict == verdict(SWEEP, before, after, runs)
         assert found.verdict == ("rises" if change > 0 else "falls")

@@ -30,7 +30,7 @@ const gigabytes = (bytes) => (bytes < 1000 * GB ? short(bytes / GB) : whole(Math
 const powers = ([low, high], by = 1) => Array.from({ length: Math.floor((high - low) / by) + 1 }, (_, i) => 2 ** (low + i * by));
 
 function layOut(state, width, narrow) {
-  const area = { left: narrow ? 44 : 60, right: width - 24, top: 32, bottom: narrow ? 292 : 312 };
+  const area = { left: narrow ? 52 : 60, right: width - 24, top: 32, bottom: narrow ? 292 : 312 };
   const least = Math.min(peakMemory(state, 8), state.gpu_memory) / GB;
   const most = Math.max(peakMemory(state, 2 ** BATCHES[1]), state.gpu_memory) / GB;
   const decades = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];

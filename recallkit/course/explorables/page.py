@@ -55,10 +55,10 @@ def fragment(module: str, values: Mapping[str, Any], place: str) -> str:
     if not export:
         raise ValueError("module has no line that begins with 'export default'")
     state = _json(values)
-    element = f"document.getElementById({_json(place)})"
     script = (
         f"{before}\nconst figure = {figure}\n{_HOST}\n"
-        f"figure.render({{ model: modelOf({state}), el: {element} }});"
+        f"const el = document.getElementById({_json(place)});\n"
+        f"figure.render({{ model: modelOf({state}), el }});"
     )
     script = script.replace("</", "<\\/").replace("<!--", "<\\!--")
     return f'<div id="{escape(place)}"></div>\n<script type="module">\n{script}\n</script>'

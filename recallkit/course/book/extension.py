@@ -1,0 +1,119 @@
+"""What the book adds to Sphinx: formulas as MathML, alt texts, references, equations."""
+
+import re
+from pydoc import locate
+from typing import TYPE_CHECKING, Any, cast
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+from recallkit.course.book.names import exists
+
+if TYPE_CHECKING:
+    from sphinx.domains.python import PythonDomain
+    from sphinx.environment import BuildEnvironment
+    from sphinx.writers.html5 import HTML5Translator
+
+ALT = "Figure drawn by the code above it; the text below it says what it shows."
+WITHOUT_SECTIONS = ("attribute", "data", "property")
+COLON = "\ue000"  # stands for a colon that napoleon would take for the end of a type
+SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register everything with Sphinx."""
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
+    app.connect("config-inited", _choose_renderer)
+    app.connect("doctree-read", _give_alt_texts)
+    app.connect("missing-reference", _find_reference)
+    for priority, handler in ((400, _keep_equations), (401, _hide_colon), (600, _show_colon)):
+        app.connect("autodoc-process-docstring", handler, priority=priority)  # napoleon: 500
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _choose_renderer(app: Sphinx, config: Any) -> None:
+    config.html_math_renderer = "mathml"
+
+
+def _inline_formula(self: "HTML5Translator", node: nodes.math) -> None:
+    self.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block_formula(self: "HTML5Translator", node: nodes.math_block) -> None:
+    formula = convert(node.astext(), display="block")
+    self.body.append(f'<div class="math" tabindex="0">{formula}</div>')
+    raise nodes.SkipNode
+
+
+def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:
+    """Give each figure of a cell the text in the cell's metadata ``alt``: one, or one a figure."""
+    for cell in document.findall(nodes.container):
+        if cell.get("nb_element") == "cell_code":
+            given = cell.get("cell_metadata", {}).get("alt", [])
+            texts = [given] if isinstance(given, str) else list(given)
+            for number, image in enumerate(cell.findall(nodes.image)):
+                image["alt"] = texts[min(number, len(texts) - 1)] if texts else ALT
+
+
+def _find_reference(
+    app: Sphinx, env: "BuildEnvironment", node: addnodes.pending_xref, content: nodes.Element
+) -> nodes.Node | None:
+    """Find what a reference to Python means that Sphinx did not find; None: it leads nowhere.
+
+    What the reference does not describe stays plain text: types in signatures, and what is public
+    only inside the package.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    python, target = cast("PythonDomain", env.get_domain("py")), node["reftarget"]
+    last = "." + target.rpartition(".")[2]
+    alike = [name for name in python.objects if name.endswith(last)]
+    described = [name for name in alike if _is_meant(name, target)]
+    if len(described) == 1:
+        place = env, node["refdoc"], app.builder, "obj", described[0], node, content
+        return python.resolve_xref(*place)
+    return content if _is_annotation(node) or exists(target) else None
+
+
+def _is_meant(name: str, target: str) -> bool:
+    """Whether ``target`` is the end of a described object's name, or another name of its own."""
+    return f".{name}".endswith(f".{target}") or (
+        "." in target and locate(name) is locate(target) is not None
+    )
+
+
+def _is_annotation(node: nodes.Node) -> bool:
+    parent = node.parent
+    while parent is not None and not isinstance(parent, addnodes.desc_signature):
+        parent = parent.parent
+    return parent is not None
+
+
+def _keep_equations(
+    app: Sphinx, kind: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    """Make indented blocks literal: equations and programs between paragraphs of a docstring."""
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        before = next((text for text in reversed(kept) if text.strip()), "")
+        begins = line.startswith("    ") and number > 0 and not lines[number - 1].strip()
+        if begins and not before.startswith(" ") and not SECTION.match(before):
+            kept += ["::", ""] if not before.endswith("::") else []
+        kept.append(line)
+    lines[:] = kept
+
+
+def _hide_colon(
+    app: Sphinx, kind: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    if kind in WITHOUT_SECTIONS:
+        lines[:1] = [line.replace(":", COLON) for line in lines[:1]]
+
+
+def _show_colon(
+    app: Sphinx, kind: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    lines[:] = [line.replace(COLON, ":") for line in lines]

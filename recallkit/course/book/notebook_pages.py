@@ -1,0 +1,107 @@
+"""Notebooks as they are stored → notebooks as a reader of the book wants them."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from recallkit.course.explorables.base import OF_WIDGETS
+from recallkit.course.explorables.page import fragment
+from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+INSTALLS = re.compile(r"^\s*%pip ", re.MULTILINE)
+MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
+CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
+PRINTED_TABLE = re.compile(r"((?:^\|.*\|\n?){2,})", re.MULTILINE)
+WHOLE_PAGE = re.compile(r"<!DOCTYPE html>.*?(<style>.*?</style>).*?<body>(.*)</body>", re.DOTALL)
+NEEDS_A_KERNEL = (
+    "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
+    "The next figure shows what it shows.]"
+)
+
+
+def prepare(notebook: "NotebookNode") -> "NotebookNode":
+    """Prepare a notebook for the book, in place, and return it.
+
+    Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
+    Tables that were printed as Markdown become tables. Explorables with a stored state are live.
+    """
+    models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _fold(cell)
+            cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
+            cell.outputs = [shown for output in cell.outputs for shown in _shown(output, models)]
+    return notebook
+
+
+def cover_of(notebook: "NotebookNode") -> list[bytes]:
+    """Return the figures, as PNG, of cells tagged "cover"."""
+    tagged = [cell for cell in notebook.cells if "cover" in cell.metadata.get("tags", [])]
+    data = [output.get("data", {}) for cell in tagged for output in cell.outputs]
+    return [base64.b64decode(shown["image/png"]) for shown in data if "image/png" in shown]
+
+
+def _is_for_a_kernel(cell: "NotebookNode") -> bool:
+    source = cell.source.removeprefix(CHECKED_BY_NBVAL)
+    is_code = cell.cell_type == "code"
+    return is_code and bool(INSTALLS.search(source) or MOVES_SLIDERS.fullmatch(source))
+
+
+def _fold(cell: "NotebookNode") -> None:
+    """Fold a solution with its output, and the code of a check."""
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        tag, prompt = "hide-cell", "Solution"
+    elif cell.source.startswith("def check_"):
+        tag, prompt = "hide-input", "The check"
+    else:
+        return
+    cell.metadata["tags"] = [*cell.metadata.get("tags", []), tag]
+    cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+
+
+def _shown(output: "NotebookNode", models: Mapping[str, Any]) -> Iterator["NotebookNode"]:
+    """The outputs that stand in the book for a stored one."""
+    from nbformat.v4 import new_output
+
+    if output.output_type == "stream":
+        for number, part in enumerate(PRINTED_TABLE.split(output.text)):
+            if number % 2:
+                yield new_output("display_data", {"text/markdown": part})
+            elif part.strip():
+                yield new_output("stream", name=output.name, text=part.strip("\n") + "\n")
+    elif page := WHOLE_PAGE.match(output.get("data", {}).get("text/html", "")):
+        yield new_output("display_data", {"text/html": _part_of_page(*page.groups())})
+    elif html := live_figure(output, models):
+        yield new_output("display_data", {"text/html": html})
+    elif output.get("data", {}).get("text/plain") == UNRUN_WIDGET:
+        yield new_output("display_data", {"text/markdown": NEEDS_A_KERNEL})
+    else:
+        yield output
+
+
+def live_figure(output: "NotebookNode", models: Mapping[str, Any]) -> str:
+    """Return an explorable as HTML that is live without a kernel; "" for any other output.
+
+    Args:
+        output: stored; an explorable names its model.
+        models: name → model with its state, from the metadata of the notebook.
+    """
+    name = output.get("data", {}).get(VIEW, {}).get("model_id", "")
+    state = models.get(name, {}).get("state", {})
+    if "_esm" not in state:
+        return ""
+    values = {key: value for key, value in state.items() if key[0] != "_"}
+    values = {key: value for key, value in values.items() if key not in OF_WIDGETS}
+    return f'<div class="rk-live">{fragment(state["_esm"], values, name)}</div>'
+
+
+def _part_of_page(style: str, body: str) -> str:
+    """Make a whole HTML page a part of another page, where <main> and <h1> stand already."""
+    for tag, other in (("main", "div"), ("h1", "h2")):
+        body = re.sub(rf"(</?){tag}\b", rf"\1{other}", body)
+    return f"<div>{style}{body}</div>"

@@ -1,0 +1,99 @@
+"""The book in a browser, opened from the disk: narrow, searched, without a word in the console."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"
+
+
+def url(book, name):
+    return (book / name).as_uri()
+
+
+def problems(browser):
+    return [entry["message"] for entry in browser.get_log("browser")]
+
+
+@pytest.fixture
+def phone(browser):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    return browser
+
+
+def test_no_page_scrolls_sideways_on_a_phone(book, phone):
+    pages = sorted(book.rglob("*.html"))
+    assert len(pages) > 30
+    wide = {}
+    for page in pages:
+        phone.get(page.as_uri())
+        width, window = phone.execute_script(WIDTHS)
+        if width > 390 or window != 390:
+            wide[page.name] = width
+    assert wide == {}
+    assert problems(phone) == []
+
+
+def test_the_search_finds_a_word(book, browser):
+    browser.get(url(book, "search.html") + "?q=SiMix")
+    found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.href).join()"
+    for page in ("05_simix.html", "guide/results.html", "api/recallkit.html"):
+        WebDriverWait(browser, 20).until(lambda _, page=page: page in browser.execute_script(found))
+    assert problems(browser) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_page_in_both_schemes(scheme, book, browser, artefacts):
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(url(book, "index.html"))
+    browser.save_screenshot(str(artefacts / f"book-{scheme}.png"))
+    background = "return getComputedStyle(document.body).backgroundColor"
+    level = sum(map(int, browser.execute_script(background).strip("rgba()").split(",")[:3])) / 3
+    assert level > 240 if scheme == "light" else level < 40
+    loaded = "return [...document.images].map(i => i.complete && i.naturalWidth > 0)"
+    images = browser.execute_script(loaded)
+    assert len(images) > 10
+    assert all(images)
+
+
+def test_solutions_are_folded_and_open_with_a_key(book, browser):
+    browser.get(url(book, "01_relaxed_ranking.html"))
+    summaries = browser.find_elements("css selector", ".tag_hide-cell details summary")
+    assert len(summaries) == 3
+    code = browser.find_elements("css selector", ".tag_hide-cell details .highlight")[0]
+    assert not code.is_displayed()
+    summaries[0].send_keys("\n")
+    assert code.is_displayed()
+
+
+def test_formulas_are_drawn(book, browser):
+    browser.get(url(book, "01_relaxed_ranking.html"))
+    sizes = browser.execute_script(
+        "return [...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().height)"
+    )
+    assert len(sizes) > 10
+    assert min(sizes) > 5
+    fractions = browser.execute_script(
+        "const [top, bottom] = document.querySelector('mfrac').children;"
+        "return [top, bottom].map(part => part.getBoundingClientRect().y)"
+    )
+    assert fractions[0] < fractions[1]
+
+
+def test_explorables_are_live(book, browser):
+    browser.get(url(book, "01_relaxed_ranking.html"))
+    figures = browser.find_elements("css selector", ".rk-live")
+    assert len(figures) == 2
+    for figure in figures:
+        before = _handle(figure).get_attribute("aria-valuetext")
+        _handle(figure).send_keys(Keys.ARROW_LEFT)
+        assert _handle(figure).get_attribute("aria-valuetext") != before
+    assert problems(browser) == []
+
+
+def _handle(figure):
+    return figure.find_element("css selector", "svg [role=slider]")

@@ -1,0 +1,48 @@
+"""The book, built once for all tests, without a network."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+from filelock import FileLock
+
+OFFLINE = """
+import socket, sys
+
+def refuse(*arguments, **options):
+    raise OSError("there is no network in this test")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+from recallkit import cli
+cli.main(["book", "--out", sys.argv[1]])
+"""
+
+
+def build_once(folder):
+    """Build the book in ``folder`` unless another process of these tests has; return its folder."""
+    book = folder / "book"
+    with FileLock(folder / "book.lock"):
+        if not book.exists():
+            command = [sys.executable, "-c", OFFLINE, str(book)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.startswith(f"the book is in {book}. Open ")
+    return book
+
+
+class Page(HTMLParser):
+    """A page: its elements with their attributes, and its ids."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.elements, self.ids = path, [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        """Keep an element."""
+        self.elements.append((tag, dict(attrs)))
+        self.ids |= {value for name, value in attrs if name == "id"}
+
+    def all(self, tag):
+        """The attributes of all elements of a kind."""
+        return [attributes for name, attributes in self.elements if name == tag]
