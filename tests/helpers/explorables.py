@@ -11,6 +11,7 @@ DEGREES = torch.tensor(
     [100, 62, 20, -165, -28, 130, 165, -140, -115, -90, 40, 80, -50, 5, -62, 147]
 )
 ITEMS = torch.linspace(0.8, -0.2, 60, dtype=torch.float64)
+NEGATIVES = torch.linspace(-0.2, 0.6, 30, dtype=torch.float64)
 LABELS = torch.arange(16) // 4
 
 MADE = {
@@ -23,4 +24,5 @@ MADE = {
     "playground": explorables.Playground,
     "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[2, 10, 30]),
     "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
+    "surface": lambda: explorables.Surface(negatives=NEGATIVES),
 }

@@ -10,9 +10,11 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.ranking import Line, Step
     from recallkit.course.explorables.simix import Mixing
+    from recallkit.course.explorables.temperatures import Surface
 
 __all__ = [
     "Arc",
+    "Descent",
     "Explorable",
     "Line",
     "Memory",
@@ -21,4 +23,5 @@ __all__ = [
     "Playground",
     "RankedList",
     "Step",
+    "Surface",
 ]

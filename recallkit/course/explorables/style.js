@@ -21,6 +21,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-blue{color:var(--rk-blue)}.rk .rk-red{color:var(--rk-red)}.rk .rk-green{color:var(--rk-green)}.rk .rk-purple{color:var(--rk-purple)}.rk .rk-grey{color:var(--rk-grey)}.rk .rk-ink{color:var(--rk-ink)}
 .rk text.rk-tint{fill:currentColor}
 .rk .rk-fill{fill:currentColor;stroke:none}.rk .rk-wash{fill:currentColor;opacity:.12;stroke:none}
+.rk .rk-dots{image-rendering:pixelated}
 .rk .rk-open{fill:var(--rk-paper);stroke:currentColor;stroke-width:2.5}
 .rk .rk-rim{stroke:var(--rk-paper);stroke-width:1.5}
 .rk .rk-line{fill:none;stroke:currentColor;stroke-width:2.5;stroke-linejoin:round;stroke-linecap:round}

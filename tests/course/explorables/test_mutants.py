@@ -139,6 +139,8 @@ MUTANTS = {  # module → what stands there → a mistake
         ("(1 - learningRate) ** 2", "(1 - learningRate)"),
         ("noise / batchSize", "noise"),
         ("Math.floor(images / batch)", "images / batch"),
+        ("Math.floor(images / batchSize)", "images / batchSize"),
+        ("indexOf(Math.min(...errors))", "indexOf(Math.max(...errors))"),
         ("length: 61", "length: 60"),
         ("updates = 64", "updates = 63"),
     ],

@@ -18,7 +18,6 @@ def explorers(images):
     neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
         "views": lambda: widgets.explore_three_views([16, 64, 256]),
-        "surface": lambda: widgets.explore_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
         "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),
     }
 

@@ -77,7 +77,11 @@ GOLDEN = {  # module → function → what yields its cases
         "fastestMove": descent.fastest,
     },
     "step_memory.js": {"peakMemory": toys.peak},
-    "toy_descent.js": {"expectedError": toys.error, "threeViews": toys.views},
+    "toy_descent.js": {
+        "expectedError": toys.error,
+        "threeViews": toys.views,
+        "bestLearningRate": toys.best_rate,
+    },
     "loss_surface.js": {"lossAndPull": toys.one_cell, "lossSurface": toys.surface},
     "metrics.js": {
         "rankingOrder": metrics.order,
