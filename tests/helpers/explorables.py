@@ -25,4 +25,5 @@ MADE = {
     "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[2, 10, 30]),
     "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
     "surface": lambda: explorables.Surface(negatives=NEGATIVES),
+    "three_views": lambda: explorables.ThreeViews(batch_sizes=[4, 8, 16, 32, 64, 128, 256, 512]),
 }

@@ -4,6 +4,7 @@ from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.base import Explorable
+    from recallkit.course.explorables.batch_size import ThreeViews
     from recallkit.course.explorables.benchmarks import Playground
     from recallkit.course.explorables.definitions import Arc
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
@@ -24,4 +25,5 @@ __all__ = [
     "RankedList",
     "Step",
     "Surface",
+    "ThreeViews",
 ]

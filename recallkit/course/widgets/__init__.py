@@ -7,10 +7,8 @@ from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.widgets", "course"):
     from recallkit.course.widgets.retrieval import explore_drawing, explore_neighbours
-    from recallkit.course.widgets.toy_descent import explore_three_views
 
 __all__ = [
     "explore_drawing",
     "explore_neighbours",
-    "explore_three_views",
 ]
