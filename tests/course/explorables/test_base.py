@@ -49,7 +49,7 @@ def test_knobs_have_words(name):
     words = set(re.findall(r"^  (\w+): (?:\"|')", module, re.M))
     assert {"title", "status"} <= words
     assert set(re.findall(r'{ name: "(\w+)"', module)) <= words
-    assert set(re.findall(r'say\("(\w+)"', module)) <= words | {"reset", "help"}
+    assert set(re.findall(r'say\("(\w+)"', module)) <= words | {"reset", "help", "play", "pause"}
 
 
 def test_a_tensor_becomes_numbers():
