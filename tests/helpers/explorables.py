@@ -7,6 +7,12 @@ from recallkit.course import explorables
 
 SIMILARITY = torch.tensor([0.9, 0.74, 0.7, 0.62, 0.55, 0.41, 0.3, 0.12], dtype=torch.float64)
 POSITIVES = torch.tensor([2, 5])
+DEGREES = torch.tensor(
+    [100, 62, 20, -165, -28, 130, 165, -140, -115, -90, 40, 80, -50, 5, -62, 147]
+)
+ITEMS = torch.linspace(0.8, -0.2, 60, dtype=torch.float64)
+NEGATIVES = torch.linspace(-0.2, 0.6, 30, dtype=torch.float64)
+LABELS = torch.arange(16) // 4
 
 MADE = {
     "step": explorables.Step,
@@ -14,4 +20,10 @@ MADE = {
     "mixing": explorables.Mixing,
     "arc": explorables.Arc,
     "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
+    "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
+    "playground": explorables.Playground,
+    "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[2, 10, 30]),
+    "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
+    "surface": lambda: explorables.Surface(negatives=NEGATIVES),
+    "three_views": lambda: explorables.ThreeViews(batch_sizes=[4, 8, 16, 32, 64, 128, 256, 512]),
 }

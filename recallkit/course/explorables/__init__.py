@@ -4,9 +4,26 @@ from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.base import Explorable
+    from recallkit.course.explorables.batch_size import ThreeViews
+    from recallkit.course.explorables.benchmarks import Playground
     from recallkit.course.explorables.definitions import Arc
+    from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.ranking import Line, Step
     from recallkit.course.explorables.simix import Mixing
+    from recallkit.course.explorables.temperatures import Surface
 
-__all__ = ["Arc", "Explorable", "Line", "Memory", "Mixing", "Step"]
+__all__ = [
+    "Arc",
+    "Descent",
+    "Explorable",
+    "Line",
+    "Memory",
+    "Mixing",
+    "Pairs",
+    "Playground",
+    "RankedList",
+    "Step",
+    "Surface",
+    "ThreeViews",
+]

@@ -19,7 +19,8 @@ const value = (given, state) => (typeof given === "function" ? given(state) : gi
  */
 function knob({ name, min, max, step, base, text = short }, say, set) {
   const shown = tag("output");
-  const input = tag("input", { type: "range", step: base ? "any" : step });
+  const kind = { type: "range", step: base ? "any" : step };
+  const input = tag("input", { ...kind, "aria-label": say(name) }); // the label's own is the output
   const read = (at) => (base ? Number((base ** at).toPrecision(12)) : at);
   const place = (number) => (base ? Math.log(number) / Math.log(base) : number);
   const snap = (at) => Number((Math.round(at / step) * step).toFixed(9));
@@ -47,8 +48,8 @@ function knob({ name, min, max, step, base, text = short }, say, set) {
 
 let groups = 0;
 
-/** One of a few values, as buttons. {name, options}: pairs of a value and its text. */
-function choice({ name, options }, say, set) {
+/** One of a few values, as buttons. {name, options, wide}: pairs of a value and its text; a row alone? */
+function choice({ name, options, wide }, say, set) {
   groups += 1;
   const inputs = options.map(([chosen]) => {
     const input = tag("input", { type: "radio", name: `rk-${groups}` });
@@ -58,7 +59,7 @@ function choice({ name, options }, say, set) {
   const labels = options.map(([, text], i) => tag("label", {}, inputs[i], tag("span", {}, text(say))));
   const buttons = tag("div", { class: "rk-buttons" }, ...labels);
   return {
-    element: tag("fieldset", { class: "rk-choice" }, tag("legend", {}, say(name)), buttons),
+    element: tag("fieldset", { class: wide ? "rk-choice rk-row" : "rk-choice" }, tag("legend", {}, say(name)), buttons),
     show(state) {
       const now = JSON.stringify(state[name]);
       options.forEach(([chosen], i) => { inputs[i].checked = JSON.stringify(chosen) === now; });
@@ -66,13 +67,60 @@ function choice({ name, options }, say, set) {
   };
 }
 
-export const controlFor = (given, say, set) => (given.options ? choice : knob)(given, say, set);
+/** A button. {name, act}: act(state) returns the values to set. */
+function action({ name, act }, say, set) {
+  let now;
+  const element = tag("button", { type: "button", class: "rk-button" }, say(name));
+  element.addEventListener("click", () => set(act(now)));
+  return { element, show(state) { now = state; } };
+}
+
+/** A button that moves a value on, a step with each image on the screen. {name, play}: the last one. */
+function player({ name, play }, say, set) {
+  const element = tag("button", { type: "button", class: "rk-button" }, say("play"));
+  let [now, frame] = [{}, 0];
+  const stop = () => {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    element.textContent = say("play");
+  };
+  const advance = () => {
+    if (now[name] >= play || !element.isConnected) return stop();
+    frame = requestAnimationFrame(advance);
+    return set({ [name]: now[name] + 1 });
+  };
+  element.addEventListener("click", () => {
+    if (frame) return stop();
+    element.textContent = say("pause");
+    if (now[name] >= play) set({ [name]: 0 });
+    return advance();
+  });
+  return { element, show(state) { now = state; } };
+}
+
+/** A control that is there only while when(state) holds. */
+function sometimes(control, when) {
+  return {
+    element: control.element,
+    show(state) {
+      control.element.hidden = !when(state);
+      control.show(state);
+    },
+  };
+}
+
+export function controlFor(given, say, set) {
+  const kind = given.act ? action : given.play ? player : given.options ? choice : knob;
+  const control = kind(given, say, set);
+  return given.when ? sometimes(control, given.when) : control;
+}
 
 const SHAPES = {
   circle: ["circle", { cx: 9, cy: 8, r: 6 }],
   square: ["rect", { x: 3, y: 2, width: 12, height: 12 }],
   diamond: ["path", { d: "M9 1 16 8 9 15 2 8Z" }],
   line: ["path", { d: "M0 8H26" }],
+  bar: ["path", { d: "M9 1V15" }],
   arrow: ["path", { d: "M0 7H16V3L26 8 16 13V9H0Z" }],
 };
 

@@ -6,7 +6,7 @@ import { STYLE } from "./style.js";
 const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
 const FULL_WIDTH = 776;
 const FIRST_WIDTH = 700; // before the page has said how much room there is
-const COMMON = { reset: "Reset", help: "Drag a handle, or focus it and press ← →." };
+const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: "Drag a handle, or focus it and press ← →." };
 
 /** The text of a name, with {values} put in. */
 const dictionary = (words) => (name, values = {}) =>
@@ -40,9 +40,15 @@ function frame(figure, say, el) {
   return { root, picture, status, controls, reset, pen: penFor(picture) };
 }
 
+function roomIn(root) {
+  const width = Math.min(FULL_WIDTH, Math.floor(root.clientWidth) - 4);
+  return width > 0 ? width : FIRST_WIDTH;
+}
+
 function connect(figure, say, model, shown) {
   const read = () => Object.fromEntries(figure.inputs.map((name) => [name, model.get(name)]));
   const start = structuredClone(read());
+  let width = roomIn(shown.root); // asked for when it changes only: the answer costs a layout
   let setting = false;
   const set = (part) => {
     setting = true; // what is set here is painted once, below
@@ -57,8 +63,7 @@ function connect(figure, say, model, shown) {
 
   function paint() {
     const state = read();
-    const width = Math.min(FULL_WIDTH, Math.floor(shown.root.clientWidth) - 4);
-    const now = draw(figure, shown, { state, say, set, width: width > 0 ? width : FIRST_WIDTH });
+    const now = draw(figure, shown, { state, say, set, width });
     for (const control of controls) control.show(state);
     for (const name of figure.outputs ?? []) model.set(name, now.outputs[name]);
   }
@@ -68,7 +73,10 @@ function connect(figure, say, model, shown) {
     model.save_changes();
   };
   for (const name of figure.inputs) model.on(`change:${name}`, follow);
-  const watch = new ResizeObserver(paint);
+  const watch = new ResizeObserver(() => {
+    width = roomIn(shown.root);
+    paint();
+  });
   watch.observe(shown.root);
   follow();
   return () => {

@@ -40,7 +40,7 @@ function layer(svg, attributes) {
   };
 }
 
-const px = (value) => Math.round(value * 100) / 100;
+export const px = (value) => Math.round(value * 100) / 100;
 const joined = (points) => "M" + points.map(([x, y]) => `${px(x)} ${px(y)}`).join("L");
 
 /** A pen for one SVG: marks that are only seen, and above them handles that are dragged. */
@@ -59,6 +59,7 @@ export function penFor(svg) {
     circle: (x, y, r, kind) => mark("circle", { cx: px(x), cy: px(y), r, class: kind }),
     square: (x, y, half, kind) => pen.block(x - half, y - half, 2 * half, 2 * half, kind),
     diamond: (x, y, r, kind) => pen.area([[x, y - r], [x + r, y], [x, y + r], [x - r, y]], kind),
+    image: (x, y, width, height, href, kind) => mark("image", { x, y, width, height, href, preserveAspectRatio: "none", class: kind }),
     text: (x, y, text, kind = "") => mark("text", { x: px(x), y: px(y), class: kind }, text),
     arrow: (from, to, kind) => drawArrow(pen, from, to, kind),
     handle: (given) => drawHandle(svg, handles, given),
@@ -81,6 +82,7 @@ function drawArrow(pen, [x1, y1], [x2, y2], kind) {
  *
  * x, y: its place; label, text: its name and value in words; value, min, max, step, page: numbers;
  * at(x, y): the value at a place of the picture; change(value): called with the new one.
+ * rise: {value, min, max, step, at} of a second number, for ↑ ↓ and dragging; change(value, second).
  */
 function drawHandle(svg, handles, given) {
   const kept = handles.mark("circle", {
@@ -95,10 +97,12 @@ function drawHandle(svg, handles, given) {
 function listen(svg, kept) {
   const { element } = kept;
   let off = [0, 0]; // from the finger to the middle of the handle
-  const move = (value) => {
-    const { min, max, step, change } = kept.given;
-    const now = clamp(onGrid(value, step), min, max);
-    if (now !== kept.given.value) change(now);
+  const within = (value, { step, min, max }) => clamp(onGrid(value, step), min, max);
+  const move = (value, second) => {
+    const { rise, change } = kept.given;
+    const now = within(value, kept.given);
+    const high = rise && within(second, rise);
+    if (now !== kept.given.value || high !== rise?.value) change(now, high);
   };
   const place = (event) => {
     const box = svg.getBoundingClientRect();
@@ -114,13 +118,16 @@ function listen(svg, kept) {
   element.addEventListener("pointermove", (event) => {
     if (!element.hasPointerCapture(event.pointerId)) return;
     const [x, y] = place(event);
-    move(kept.given.at(x + off[0], y + off[1]));
+    const { at, rise } = kept.given;
+    move(at(x + off[0], y + off[1]), rise?.at(x + off[0], y + off[1]));
   });
   element.addEventListener("keydown", (event) => {
-    const to = target(event.key, kept.given);
+    const { rise, value } = kept.given;
+    const upward = rise && { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const to = upward ? value : target(event.key, kept.given);
     if (to === undefined) return;
     event.preventDefault();
-    move(to);
+    move(to, rise && rise.value + (upward ?? 0) * rise.step);
   });
 }
 

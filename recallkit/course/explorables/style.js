@@ -10,6 +10,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 [data-jp-theme-light="false"] .rk,[data-theme="dark"] .rk{${DARK}}
 @media(prefers-color-scheme:dark){body:not([data-jp-theme-light],[data-theme="light"]) .rk{${DARK}}}
 .rk *{box-sizing:border-box}
+.rk [hidden]{display:none}
 .rk>svg{display:block;width:100%;overflow:visible;user-select:none;-webkit-user-select:none}
 .rk text{font-size:13px;fill:var(--rk-ink);stroke:var(--rk-paper);stroke-width:3.5px;stroke-linejoin:round;paint-order:stroke}
 .rk .rk-tick{font-size:12px;fill:var(--rk-quiet);font-variant-numeric:tabular-nums}
@@ -20,11 +21,14 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-blue{color:var(--rk-blue)}.rk .rk-red{color:var(--rk-red)}.rk .rk-green{color:var(--rk-green)}.rk .rk-purple{color:var(--rk-purple)}.rk .rk-grey{color:var(--rk-grey)}.rk .rk-ink{color:var(--rk-ink)}
 .rk text.rk-tint{fill:currentColor}
 .rk .rk-fill{fill:currentColor;stroke:none}.rk .rk-wash{fill:currentColor;opacity:.12;stroke:none}
+.rk .rk-dots{image-rendering:pixelated}
 .rk .rk-open{fill:var(--rk-paper);stroke:currentColor;stroke-width:2.5}
 .rk .rk-rim{stroke:var(--rk-paper);stroke-width:1.5}
 .rk .rk-line{fill:none;stroke:currentColor;stroke-width:2.5;stroke-linejoin:round;stroke-linecap:round}
+.rk .rk-ring{fill:none;stroke:currentColor;stroke-width:2.5}
 .rk .rk-wide{fill:none;stroke:currentColor;stroke-width:5;stroke-linejoin:round}
 .rk .rk-bold{fill:none;stroke:currentColor;stroke-width:4.5;stroke-linecap:round}
+.rk .rk-trace{fill:none;stroke:currentColor;stroke-width:1.75;stroke-linejoin:round}
 .rk .rk-thin{fill:none;stroke:currentColor;stroke-width:1.25}.rk .rk-shaft{fill:none;stroke:currentColor;stroke-width:3}
 .rk .rk-dash{stroke-dasharray:8 5}.rk .rk-dot{stroke-dasharray:1.5 4.5;stroke-linecap:round}
 .rk .rk-handle{fill:transparent;stroke:transparent;stroke-width:2;cursor:grab;touch-action:none;outline:none}
@@ -40,14 +44,16 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk-knob input::-moz-range-track{height:6px;border-radius:3px;background:linear-gradient(to right,var(--rk-blue) var(--rk-share),var(--rk-faint) var(--rk-share))}
 .rk-knob input::-webkit-slider-thumb{-webkit-appearance:none;width:24px;height:24px;margin-top:-9px;border-radius:50%;background:var(--rk-blue);border:3px solid var(--rk-paper);box-shadow:0 0 0 1px var(--rk-quiet)}
 .rk-knob input::-moz-range-thumb{width:18px;height:18px;border-radius:50%;background:var(--rk-blue);border:3px solid var(--rk-paper);box-shadow:0 0 0 1px var(--rk-quiet)}
-.rk input:focus-visible,.rk-reset:focus-visible{outline:2px solid var(--rk-ink);outline-offset:2px;border-radius:6px}
+.rk input:focus-visible,.rk-reset:focus-visible,.rk-button:focus-visible{outline:2px solid var(--rk-ink);outline-offset:2px;border-radius:6px}
 .rk-choice{border:0;margin:0;padding:0;min-width:0}.rk-choice legend{padding:0;margin-bottom:3px}
+.rk-row{grid-column:1/-1}
 .rk-buttons{display:flex;flex-wrap:wrap;gap:4px}.rk-buttons label{position:relative;cursor:pointer}
 .rk-buttons input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}
 .rk-buttons span{display:block;min-width:30px;padding:4px 8px;line-height:20px;text-align:center;border:1px solid var(--rk-quiet);border-radius:6px}
 .rk-buttons input:checked+span{background:var(--rk-blue);border-color:var(--rk-blue);color:var(--rk-paper);font-weight:650}
 .rk-buttons input:focus-visible+span{outline:2px solid var(--rk-ink);outline-offset:2px}
 .rk-foot{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:center;gap:.3em 1.5em;margin:.6em 0 0;color:var(--rk-quiet);font-size:13px}
-.rk-reset{font:inherit;color:var(--rk-ink);min-height:28px;padding:.15em 1em;background:none;border:1px solid var(--rk-quiet);border-radius:6px;cursor:pointer}
-.rk-reset:hover{background:var(--rk-faint)}
+.rk-reset,.rk-button{font:inherit;color:var(--rk-ink);min-height:28px;padding:.15em 1em;background:none;border:1px solid var(--rk-quiet);border-radius:6px;cursor:pointer}
+.rk-button{justify-self:start;min-height:32px;align-self:end}
+.rk-reset:hover,.rk-button:hover{background:var(--rk-faint)}
 @media(prefers-reduced-motion:no-preference){.rk .rk-handle{transition:fill-opacity .15s}}`;

@@ -23,7 +23,6 @@ from recallkit.course.figures.gradients import (
     plot_lists,
     plot_pairs,
     plot_paths,
-    plot_pushed,
 )
 from recallkit.course.figures.large_batch import (
     plot_kept_graphs,
@@ -88,7 +87,6 @@ __all__ = [
     "plot_paths",
     "plot_precision_recall",
     "plot_protocols",
-    "plot_pushed",
     "plot_rank_pull",
     "plot_recall_curves",
     "plot_seconds",

@@ -41,29 +41,6 @@ def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure
     return fig, axes
 
 
-def plot_pushed(
-    embeddings: Tensor, labels: Tensor, pair: Tensor, tangent: Tensor, name: str
-) -> "tuple[Figure, Any]":
-    """One loss: the push on every pair, and where it sends each point on the circle.
-
-    Args:
-        embeddings: (B, 2) of unit length.
-        labels: (B,), classes side by side.
-        pair: (B, B) dL/dS.
-        tangent: (B, 2) dL/dE along the circle; arrows point the other way, in descent.
-        name: of the loss.
-
-    Returns:
-        The figure, and its two axes.
-    """
-    fig, axes = _grid(2, 2, 3.6)
-    _draw_pairs(axes[0], pair, labels)
-    axes[0].set(xlabel="in the gallery", ylabel="as query", title=f"{name}: + together, − apart")
-    _draw_circle(axes[1], embeddings, labels, tangent)
-    axes[1].set_title("where each point is sent")
-    return fig, axes
-
-
 def plot_circles(
     embeddings: Mapping[str, Tensor], labels: Tensor, tangents: Mapping[str, Tensor] | None = None
 ) -> "tuple[Figure, Any]":

@@ -83,9 +83,7 @@ def plot_surfaces(
     """
     rows = -(-len(surfaces) // columns)
     size = (min(9, 1 + 2.9 * columns), 0.4 + 2.7 * rows)
-    margins = {"left": 0.17, "bottom": 0.16, "right": 0.9, "top": 0.91}
-    alone = len(surfaces) == 1  # as a slider redraws it
-    fig, axes = panels(rows, columns, size, margins if alone else None, sharex=True, sharey=True)
+    fig, axes = panels(rows, columns, size, sharex=True, sharey=True)
     filled: Any = None
     for ax, (title, (loss, pull)) in zip(axes.flat, surfaces.items(), strict=True):
         filled = _draw_surface(ax, grid, loss, pull)

@@ -6,17 +6,9 @@ A widget calls functions of :mod:`recallkit.course.figures`, and nothing else dr
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.widgets", "course"):
-    from recallkit.course.widgets.gradients import explore_list, explore_pairs, explore_paths
     from recallkit.course.widgets.retrieval import explore_drawing, explore_neighbours
-    from recallkit.course.widgets.temperatures import explore_surface
-    from recallkit.course.widgets.toy_descent import explore_three_views
 
 __all__ = [
     "explore_drawing",
-    "explore_list",
     "explore_neighbours",
-    "explore_pairs",
-    "explore_paths",
-    "explore_surface",
-    "explore_three_views",
 ]

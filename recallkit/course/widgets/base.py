@@ -93,19 +93,6 @@ def _painter(
     return show
 
 
-def temperature_slider(description: str, value: float, highest: float = 0) -> widgets.Widget:
-    """A slider from 10⁻³ to 10 to the power ``highest``, in even ratios."""
-    return widgets.FloatLogSlider(
-        value,
-        base=10,
-        min=-3,
-        max=highest,
-        step=0.05,
-        readout_format=".3g",
-        description=description,
-    )
-
-
 def rendered(fig: "Figure") -> bytes:
     """The figure as PNG, drawn once: IPython's own display draws twice, to cut off the margins."""
     file = io.BytesIO()

@@ -37,12 +37,6 @@ def test_arrows_point_in_descent_and_the_longest_is_as_long_everywhere():
     assert axes[0].lines[0].get_xdata().tolist() == [1, 0]  # the first class
 
 
-def test_pushed_has_pairs_and_circle():
-    _, (pairs, circle) = figures.plot_pushed(POINTS, LABELS, PAIRS, POINTS, "RS@k")
-    assert pairs.images[0].get_array().shape == (3, 3)
-    assert len(circle.collections) == 1
-
-
 def test_lists_draw_positives_and_others_apart():
     gradient = torch.tensor([0.5, -0.25, 0.0])
     _, axes = figures.plot_lists({"a": gradient}, torch.tensor([False, True, False]))

@@ -1,7 +1,5 @@
 """Figures of widgets fit: nothing is cut off at the edge of the image or of its place."""
 
-import math
-
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
@@ -10,25 +8,11 @@ import torch
 from recallkit.course import widgets
 from recallkit.course.widgets import base
 
-PATHS = 3, 12, 2  # steps, points, dimensions
-POINTS = torch.nn.functional.normalize(
-    torch.randn(12, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), dim=1
-)
-LABELS = torch.arange(12) // 4
-LINE = torch.linspace(1, 0, 10, dtype=torch.float64)
-
 
 def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
     neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
     return {
-        "pairs": lambda: widgets.explore_pairs(POINTS, LABELS),
-        "list": lambda: widgets.explore_list(LINE, 2),
-        "paths": lambda: widgets.explore_paths(
-            dict.fromkeys("abcdef", POINTS.expand(PATHS)), LABELS
-        ),
-        "views": lambda: widgets.explore_three_views([16, 64, 256]),
-        "surface": lambda: widgets.explore_surface(LINE.flip(0), LINE, {"1": (1,), "2": (2,)}),
         "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),
     }
 
@@ -58,8 +42,6 @@ def test_nothing_is_cut_off(name, toy_splits, monkeypatch):
 
 def extremes(control):
     """The least and the most of a slider; all choices of a list."""
-    if isinstance(control, ipywidgets.FloatLogSlider):
-        return control.base**control.min, control.base**control.max
     if hasattr(control, "_options_values"):
         return control._options_values
     return control.min, control.max
@@ -69,12 +51,9 @@ def extremes(control):
 def test_sliders_start_on_their_grid(name, toy_splits):
     """A browser moves any other value to the grid, and sends it back."""
     for control in explorers(toy_splits.test)[name]().controls.values():
-        if isinstance(control, ipywidgets.FloatLogSlider):
-            steps = (math.log(control.value, control.base) - control.min) / control.step
-        elif isinstance(control, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
-            steps = (control.value - control.min) / control.step
-        else:
+        if not isinstance(control, (ipywidgets.FloatSlider, ipywidgets.IntSlider)):
             continue
+        steps = (control.value - control.min) / control.step
         assert steps == pytest.approx(round(steps), abs=1e-6), control.description
 
 

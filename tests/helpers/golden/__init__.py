@@ -47,6 +47,7 @@ GOLDEN = {  # module → function → what yields its cases
         "ntXentLoss": losses.nt_xent,
     },
     "losses.js": {"lossOf": losses.loss_of},
+    "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
     "vectors.js": {
         "dot": geometry.dot,
         "norm": geometry.norm,
@@ -72,9 +73,15 @@ GOLDEN = {  # module → function → what yields its cases
         "learningRate": descent.learning_rate,
         "descentStep": descent.steps,
         "descend": descent.paths,
+        "classesTogether": descent.together,
+        "fastestMove": descent.fastest,
     },
     "step_memory.js": {"peakMemory": toys.peak},
-    "toy_descent.js": {"expectedError": toys.error, "threeViews": toys.views},
+    "toy_descent.js": {
+        "expectedError": toys.error,
+        "threeViews": toys.views,
+        "bestLearningRate": toys.best_rate,
+    },
     "loss_surface.js": {"lossAndPull": toys.one_cell, "lossSurface": toys.surface},
     "metrics.js": {
         "rankingOrder": metrics.order,

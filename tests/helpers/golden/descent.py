@@ -87,3 +87,23 @@ def paths():
         arguments = [name, points.tolist(), labels.tolist(), 300, 0.1]
         expected = descend(loss, points, labels, 300, 0.1).tolist()
         yield [*arguments, {"rankTemperature": temperature}], expected
+
+
+def together():
+    rng = np.random.default_rng(8)
+    for number in range(60):
+        angles = rng.uniform(0, (1, 0.2, 6)[number % 3], 9)
+        points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        labels = rng.integers(0, 1 + number % 4, 9)
+        apart = np.abs((angles[:, None] - angles + np.pi) % (2 * np.pi) - np.pi)
+        groups = [np.flatnonzero(labels == label) for label in set(labels.tolist())]
+        near = [len(one) > 1 and apart[np.ix_(one, one)].max() <= np.pi / 18 for one in groups]
+        yield [points.tolist(), labels.tolist(), 10], sum(near)
+
+
+def fastest():
+    rng = np.random.default_rng(9)
+    for size in range(1, 61):
+        before, after = rng.normal(size=(2, size, 1 + size % 5))
+        expected = np.linalg.norm(after - before, axis=1).max()
+        yield [before.tolist(), after.tolist()], float(expected)

@@ -1,4 +1,4 @@
-"""Cases of pairs.js, rank_losses.js, pair_losses.js and losses.js."""
+"""Cases of pairs.js, rank_losses.js, pair_losses.js, losses.js and pushes.js."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -196,3 +196,23 @@ def loss_of():
             yield [name, [one.similarity], queries, *settings], of_list(loss, one)
             table = batch.similarity.tolist()
             yield [name, table, batch.queries, *settings], of_batch(loss, batch)
+
+
+def _gradients(seed: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    for size in range(1, 61):
+        gradient = rng.normal(size=size) * 10.0 ** rng.integers(-6, 6)
+        yield gradient * (rng.uniform(size=size) < rng.choice([0, 0.3, 1]))
+
+
+def number_heard():
+    for gradient in _gradients(8):
+        size = np.abs(gradient)
+        heard = size.sum() ** 2 / np.square(size).sum() if size.any() else 0.0
+        yield [gradient.tolist()], float(heard)
+
+
+def shares():
+    for gradient in _gradients(9):
+        total = np.abs(gradient).sum()
+        yield [gradient.tolist()], (-gradient / (total or 1)).tolist()

@@ -6,7 +6,7 @@ from helpers.golden.lists import some_lists
 
 from recallkit.bench.memory import StepMemory
 from recallkit.course.loss_surface import loss_and_pull, pull, query_losses
-from recallkit.course.toy_descent import expected_error, three_views
+from recallkit.course.toy_descent import LEARNING_RATES, expected_error, three_views
 
 
 def peak():
@@ -36,6 +36,15 @@ def views():
         values = [value.tolist() for value in three_views(batches, rate, images, *more).values()]
         names = ("equalUpdates", "equalImages", "tuned")
         yield [batches, rate, images, *more], dict(zip(names, values, strict=True))
+
+
+def best_rate():
+    rng = np.random.default_rng(6)
+    rates = torch.tensor(LEARNING_RATES, dtype=torch.float64)
+    for _ in range(54):
+        batch, images = int(rng.integers(1, 513)), int(2 ** rng.integers(9, 15))
+        errors = expected_error(batch, images // batch, rates)
+        yield [batch, images], rates[errors.argmin()].item()
 
 
 def _settings(rng, temperature):

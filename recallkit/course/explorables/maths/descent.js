@@ -84,3 +84,29 @@ export function descend(name, start, labels, steps, firstStep = 0.05, settings =
   }
   return path;
 }
+
+/**
+ * How many classes have come together: every two of their points are within an angle.
+ * @param {number[][]} points (B × D) of unit length.
+ * @param {number[]} labels (B).
+ * @param {number} degrees the angle.
+ * @returns {number} of the classes with two points at least.
+ */
+export function classesTogether(points, labels, degrees) {
+  const least = Math.cos((degrees * Math.PI) / 180);
+  const members = [...new Set(labels)].map((label) => points.filter((_, i) => labels[i] === label));
+  const near = (group) => group.every((one, i) => {
+    return group.every((other, j) => i === j || dot(one, other) >= least);
+  });
+  return members.filter((group) => group.length > 1 && near(group)).length;
+}
+
+/**
+ * How far the fastest point has moved.
+ * @param {number[][]} before (B × D).
+ * @param {number[][]} after (B × D).
+ * @returns {number} the largest distance.
+ */
+export function fastestMove(before, after) {
+  return Math.max(...before.map((point, i) => norm(point.map((value, d) => after[i][d] - value))));
+}

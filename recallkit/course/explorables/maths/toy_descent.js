@@ -3,7 +3,8 @@
  * Python: recallkit.course.toy_descent.
  */
 
-const EXPONENTS = Array.from({ length: 61 }, (_, i) => -3 + i / 20); // 10^−3 … 10^0
+/** 10^−3 … 10^0: the learning rates that each batch size may try. */
+export const LEARNING_RATES = Array.from({ length: 61 }, (_, i) => 10 ** (-3 + i / 20));
 
 /**
  * E[w²] = (1 − η)^2U start² + (1 − (1 − η)^2U) / (1 − (1 − η)²) η² noise / B.
@@ -31,11 +32,22 @@ export function expectedError(batchSize, updates, learningRate, noise = 4, start
  *   has the best of 61 learning rates for each batch size.
  */
 export function threeViews(batchSizes, learningRate, images, updates = 64) {
-  const whole = (batch) => Math.floor(images / batch);
-  const tried = (batch) => EXPONENTS.map((e) => expectedError(batch, whole(batch), 10 ** e));
+  const equalImages = (batch, rate) => expectedError(batch, Math.floor(images / batch), rate);
   return {
     equalUpdates: batchSizes.map((batch) => expectedError(batch, updates, learningRate)),
-    equalImages: batchSizes.map((batch) => expectedError(batch, whole(batch), learningRate)),
-    tuned: batchSizes.map((batch) => Math.min(...tried(batch))),
+    equalImages: batchSizes.map((batch) => equalImages(batch, learningRate)),
+    tuned: batchSizes.map((batch) => equalImages(batch, bestLearningRate(batch, images))),
   };
+}
+
+/**
+ * The best of LEARNING_RATES for a batch size.
+ * @param {number} batchSize B, at most `images`.
+ * @param {number} images seen; the updates are ⌊images / B⌋.
+ * @returns {number} the learning rate with the smallest expected error.
+ */
+export function bestLearningRate(batchSize, images) {
+  const updates = Math.floor(images / batchSize);
+  const errors = LEARNING_RATES.map((rate) => expectedError(batchSize, updates, rate));
+  return LEARNING_RATES[errors.indexOf(Math.min(...errors))];
 }
