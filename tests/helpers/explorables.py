@@ -10,7 +10,7 @@ POSITIVES = torch.tensor([2, 5])
 DEGREES = torch.tensor(
     [100, 62, 20, -165, -28, 130, 165, -140, -115, -90, 40, 80, -50, 5, -62, 147]
 )
-ITEMS = torch.linspace(0.8, -0.2, 60, dtype=torch.float64)
+ITEMS = torch.linspace(0.98, -0.02, 60, dtype=torch.float64)
 NEGATIVES = torch.linspace(-0.2, 0.6, 30, dtype=torch.float64)
 LABELS = torch.arange(16) // 4
 
@@ -22,7 +22,7 @@ MADE = {
     "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
     "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
     "playground": explorables.Playground,
-    "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[2, 10, 30]),
+    "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[1, 10, 30]),
     "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
     "surface": lambda: explorables.Surface(negatives=NEGATIVES),
     "three_views": lambda: explorables.ThreeViews(batch_sizes=[4, 8, 16, 32, 64, 128, 256, 512]),
