@@ -17,7 +17,7 @@ from recallkit.course.notebooks import find_notebooks
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 GUIDE = NOTEBOOKS / "guide"
-ENTRY = re.compile(r"^### (.+)\n\n((?:.+\n)+)\nSession \[(\d\d)\]\(\.\./(\S+\.ipynb)\)$", re.M)
+ENTRY = re.compile(r"^## (.+)\n\n((?:.+\n)+)\nSession \[(\d\d)\]\(\.\./(\S+\.ipynb)\)$", re.M)
 CODE = re.compile(r"`([^`]+)`")
 NAME = re.compile(r"[\w.]+")
 ARGUMENT = re.compile(r"([\w.]+)\((\w+)\)")
@@ -65,7 +65,7 @@ def parameter(function, argument):
 
 
 def test_the_glossary_is_whole_and_in_alphabetical_order():
-    terms = re.findall(r"^### (.+)$", page("glossary.md"), re.M)
+    terms = re.findall(r"^## (.+)$", page("glossary.md"), re.M)
     assert [term for term, *_ in entries()] == terms
     assert 40 <= len(terms) <= 60
     assert terms == sorted(terms, key=str.lower)
