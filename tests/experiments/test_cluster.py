@@ -140,14 +140,14 @@ def await_end(job):
 
 def test_a_killed_job_frees_its_run_and_the_next_one_continues_it(tmp_path, task, cluster):
     launch = cluster.cluster_launcher("local", tmp_path / "jobs")
-    config = replace(task.run.config, images=16 * 400, evaluations=50)
+    config = replace(task.run.config, images=16 * 60, evaluations=20)
     task = replace(task, run=Run("final", config))
     job, log = launch(task), task.folder / "metrics.jsonl"
     while not log.exists():
         time.sleep(0.05)
     os.kill(task.claim().pid, signal.SIGKILL)
     assert await_end(launch(task)) == STORED
-    assert len(log.read_text().splitlines()) == 50  # the first ones are those of the killed job
+    assert len(log.read_text().splitlines()) == 20  # the first ones are those of the killed job
     assert len(load_results(tmp_path / "results")) == 1
     job.job._results_timeout_s = 0
     assert await_end(job) == FAILED
