@@ -140,6 +140,7 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
         "step-cost": lambda results: benchmarks("step", results=results),
         "precision": lambda results: benchmarks("precision", "skipping", results=results),
     },
+    "notebooks/guide/sweeps.md": {"validation": tables.validation},
     "notebooks/guide/results.md": {
         "benchmarks": tables.benchmarks,
         "recipes": tables.recipes,

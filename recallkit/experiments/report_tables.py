@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy import stats
 
 from recallkit.config import PRESETS, Config
 from recallkit.experiments.batch_sizes import batch_summary
@@ -303,6 +304,33 @@ def _status(row: Mapping[Any, Any]) -> str:
         return "diverged" if diverged or row["failed"] else NOT_RUN
     words = f"{seeds} seeds" if seeds > 1 else ONE_SEED
     return f"{words}, {diverged} diverged" if diverged else words
+
+
+def validation(results: Path) -> str:
+    """Tabulate how well two searches of validation images foretell R@1 on test classes."""
+    runs = load_results(results)
+    runs = runs[(runs["stage"] == "final") & runs["distractors"]]
+    if len(runs) < 3:
+        return NOTHING
+    searches = {
+        "among themselves": "validation alone R@1",
+        "among the training images too": "validation R@1",
+    }
+    rows = [[words, *_foretells(runs[name], runs["R@1"])] for words, name in searches.items()]
+    header = "validation images are searched|mean R@1, %|on test classes, %|slope|rank correlation"
+    source = f"{len(runs)} final runs of {joined(sorted(runs['dataset']))}; slope: points on test "
+    source += "classes for a point on validation classes; Spearman’s correlation; from "
+    return _table(header, rows, source + "`data/results/ablations`.")
+
+
+def _foretells(recalls: pd.Series, test: pd.Series) -> list[str]:
+    slope, order = stats.linregress(recalls, test).slope, stats.spearmanr(recalls, test).statistic
+    return [
+        f"{100 * recalls.mean():.1f}",
+        f"{100 * test.mean():.1f}",
+        f"{slope:.2f}",
+        f"{order:.3f}",
+    ]
 
 
 def devices(results: Path) -> str:

@@ -5,13 +5,14 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit import data
 from recallkit.config import PRESETS, config_from
-from recallkit.experiments import SWEEPS, Sweep, report_tables, sweep_summary
+from recallkit.experiments import SWEEPS, Sweep, load_results, report_tables, sweep_summary
 from recallkit.experiments.report import (
     COPIED,
     LARGE_FOLDERS,
@@ -299,3 +300,29 @@ def test_the_threshold_of_near_duplicates_separates_copies_from_other_drawings()
     assert len(rows) == 8
     assert rows[0][0] == "JPEG of quality 50"
     assert float(rows[-1][2].removesuffix(" %")) == pytest.approx(100 * other, abs=0.051)
+
+
+def test_what_the_page_says_of_the_two_searches_of_validation_images():
+    runs = load_results(RESULTS)
+    runs = (
+        100
+        * runs.loc[
+            (runs["stage"] == "final") & runs["distractors"],
+            ["validation alone R@1", "validation R@1", "R@1"],
+        ]
+    )
+    assert (runs["validation R@1"] - runs["R@1"]).abs().mean() < 5  # "within a few points"
+    assert (runs["validation alone R@1"] - runs["R@1"]).min() > 15
+    slopes = [np.polyfit(runs[name], runs["R@1"], 1)[0] for name in runs.columns[:2]]
+    assert 1.8 < slopes[0] < 2.4  # "about two"
+    assert 0.85 < slopes[1] < 1.2  # "about a point"
+    orders = runs.corr("spearman")["R@1"]
+    assert orders.iloc[:2].min() > 0.9
+    assert abs(orders.iloc[0] - orders.iloc[1]) < 0.05  # "equally well"
+    alone, among = rows_of(report_tables.validation(RESULTS))
+    assert float(alone[3]) == pytest.approx(slopes[0], abs=0.006)
+    assert float(among[4]) == pytest.approx(orders["validation R@1"], abs=0.0006)
+
+
+def test_two_runs_say_nothing_of_the_search_of_validation_images(tmp_path):
+    assert report_tables.validation(tmp_path) == report_tables.NOTHING
