@@ -17,6 +17,7 @@ EXTRAS = {
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),
     "book": ("sphinx", "myst_nb", "furo", "latex2mathml"),
+    "cluster": ("submitit",),
     "export": ("onnx", "onnxscript", "onnxruntime"),
 }
 """The packages that each extra adds, by the names that they are imported by."""

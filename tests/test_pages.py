@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "notebooks" / "guide" / "results.md"
+RELATIVES = RESULTS.with_name("where-this-sits.md")
 CLAIM = re.compile(r"<!-- claim: (.*?) -->", re.DOTALL)
 
 # Words that the glossary of CONTRIBUTING.md replaces: (pattern, word to take instead).
@@ -89,7 +90,7 @@ PAGES = find_pages(ROOT)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 CLAIMS = [
     pytest.param(claim, id=f"{page.stem}-{place}")
-    for page in (README, RESULTS)
+    for page in (README, RESULTS, RELATIVES)
     for place, claim in enumerate(claims_of(page.read_text(encoding="utf-8")), 1)
 ]
 

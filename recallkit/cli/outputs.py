@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recallkit.cli.shared import save_figure
+from recallkit.config import config_from
 from recallkit.files import read_json, write_atomically, write_json
 from recallkit.tables import metrics_table
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def print_result(result: dict[str, Any], folder: Path) -> None:
-    """Print the metrics on test classes, if there are any, and the images that were left out."""
+    """Print metrics on test classes, if there are any, the training loss, and images left out."""
     if "trained" in result["test"]:
         columns = [name for name in result["test"]["trained"] if not name.endswith(("P@1", "mAP"))]
         print(metrics_table(result["test"], columns, title="test classes, %"))
@@ -27,12 +28,23 @@ def print_result(result: dict[str, Any], folder: Path) -> None:
             print(f"{search}: {line}" if search else line)
     else:
         print("there are no test classes: nothing was evaluated but the validation classes")
+    if result.get("validation"):
+        print(_loss(result))
     if behind := _behind(result["test"], result["config"]):
         print(behind)
     print(f"trained in {result['seconds']:.0f} s; figures in {folder / 'figures'}")
     if result["skipped"]:
         print(f"{len(result['skipped'])} images could not be read and were left out:")
         print("\n".join(f"  {problem}" for problem in result["skipped"]))
+
+
+def _loss(result: dict[str, Any]) -> str:
+    """Say the training loss at the end, and what a perfect ranking has."""
+    from recallkit.training.floor import class_sizes_of, training_floor
+
+    config = config_from(result["config"])
+    floor = training_floor(config, class_sizes_of(config, result))
+    return floor.describe(result["validation"][-1]["loss"])
 
 
 def _behind(test: dict[str, dict[str, float]], config: dict[str, Any]) -> str:

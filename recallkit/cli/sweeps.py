@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
@@ -10,9 +10,6 @@ from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.files import PACKAGE
 from recallkit.ranges import Range
-
-if TYPE_CHECKING:
-    from recallkit.experiments import SweepOptions
 
 Images = Annotated[int | None, Range(1, 10**12)]
 Seeds = Annotated[tuple[int, ...], Range(0, 2**63 - 1)]
@@ -50,6 +47,8 @@ def ablate(
     name: Positional[str | None] = None,
     new: Path | None = None,
     dry_run: bool = False,
+    executor: Literal["local", "slurm"] | None = None,
+    slurm: tuple[str, ...] = (),
     jobs: Annotated[int | None, Range(1, 1024)] = None,
     budget: Annotated[float | None, Range(0.0, 1e6)] = None,
     images: Images = None,
@@ -62,7 +61,8 @@ def ablate(
 
     Each setting is tuned with the same budget on validation classes. Then it is trained with
     several seeds at its best learning rate, and evaluated once on test classes. Stored runs are
-    skipped and unfinished runs go on, so Ctrl-C loses nothing.
+    skipped and unfinished runs go on, so Ctrl-C loses nothing. Several of these commands, on
+    several machines too, can share a sweep: no run is trained twice.
 
     The sweeps: SWEEPS. Or name a .toml or .json file that declares your own; --new writes an
     example of one. Once it has run, its name finds it.
@@ -73,14 +73,21 @@ def ablate(
       recallkit ablate ks --images 65000 --seeds 0 1 2 3 4
       recallkit ablate --new my-sweep.toml
       recallkit ablate my-sweep.toml --jobs 4
+      recallkit ablate ks --executor slurm --jobs 8 --slurm partition=gpu gpus_per_node=1 time=240
       recallkit plot batch-size
 
     Args:
         name: a sweep, or a file that declares one.
         new: write an example of such a file, with comments, and run nothing.
-        dry_run: only show how many runs are due and stored, and how long the due ones will take.
+        dry_run: only show how many runs are due and stored, how long the due ones will take, and
+            what they cost.
+        executor: run each training as a job of Slurm, or of this machine ("local"), which goes on
+            when this command is killed. It needs the extra [cluster]. The default: as processes
+            that end with this command.
+        slurm: parameters of Slurm as key=value, by submitit's names: partition, time (minutes),
+            gpus_per_node, cpus_per_task, mem, account, …
         jobs: runs at a time, which share the cores. The default: one on a GPU, one for four cores
-            on a CPU.
+            on a CPU; eight on Slurm.
         budget: minutes after which no run is started; running ones are finished.
         images: images seen in each run, in place of the sweep's; such runs are stored apart.
         seeds: seeds of the final runs, in place of the sweep's.
@@ -91,40 +98,30 @@ def ablate(
     from recallkit import experiments
 
     if new is not None:
-        experiments.write_template(new)
+        experiments.write_example(new)
         print(f"wrote {new}. Run it with: recallkit ablate {new}")
         return
     if name is None:
         raise RecallkitError(f"name a sweep: one of {', '.join(SWEEP_NAMES)}, or a file of yours")
     declared = experiments.find_sweep(name)
     sweep = experiments.scaled(declared, images, seeds)
-    options = _sweep_options(jobs, budget, device, results or results_to_write(project))
+    options = experiments.SweepOptions(
+        results=results or results_to_write(project),
+        jobs=jobs or 0,
+        device=device,
+        budget=None if budget is None else 60 * budget,
+        executor=executor,
+        slurm=slurm,
+    )
     if dry_run:
-        print(
-            experiments.describe_plan(sweep, options.known(), options.jobs, device, options.threads)
-        )
+        runs = experiments.known_results(options.results)
+        print(experiments.describe_plan(sweep, runs, options.jobs, device, options.threads))
         return
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
-    summary = experiments.sweep_summary(sweep, options.known())
+    summary = experiments.sweep_summary(sweep, experiments.known_results(options.results))
     print(experiments.summary_table(sweep, summary))
     print("\n".join(experiments.footnotes(sweep, summary)))
-
-
-def _sweep_options(
-    jobs: int | None, budget: float | None, device: str, results: Path
-) -> "SweepOptions":
-    from recallkit import experiments
-    from recallkit.training import choose_device
-
-    jobs = jobs or experiments.default_jobs(choose_device(device).type)
-    return experiments.SweepOptions(
-        results=results,
-        jobs=jobs,
-        threads=experiments.threads_of_each(jobs),
-        device=device,
-        budget=None if budget is None else 60 * budget,
-    )
 
 
 @_naming_sweeps

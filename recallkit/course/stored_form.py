@@ -104,7 +104,7 @@ def _normal(output: "NotebookNode", count: int) -> "NotebookNode":
     data = output.get("data", {})
     if "image/png" in data:
         data["image/png"] = _small_png(data["image/png"])
-        output.metadata = {}
+        output.metadata = {name: output.metadata[name] for name in data if name in output.metadata}
     return output
 
 

@@ -25,6 +25,7 @@ with needs_extra("recallkit.experiments"):
         footnotes,
         is_stored,
     )
+    from recallkit.experiments.jobs import SweepOptions
     from recallkit.experiments.published import LEGEND, comparison, load_published
     from recallkit.experiments.report_tables import summary_table
     from recallkit.experiments.results import (
@@ -33,11 +34,9 @@ with needs_extra("recallkit.experiments"):
         project_results,
         run_key,
     )
-    from recallkit.experiments.run import SweepOptions, ablate, default_jobs, threads_of_each
+    from recallkit.experiments.run import ablate, known_results
     from recallkit.experiments.run_folders import run_table
     from recallkit.experiments.statistics import (
-        Comparison,
-        Interval,
         compare,
         holm,
         interval,
@@ -48,7 +47,7 @@ with needs_extra("recallkit.experiments"):
         find_sweep,
         keep_sweep,
         kept_sweeps,
-        write_template,
+        write_example,
     )
     from recallkit.experiments.sweep_tables import (
         comparisons,
@@ -67,8 +66,6 @@ __all__ = [
     "LEGEND",
     "SWEEPS",
     "TOGETHER",
-    "Comparison",
-    "Interval",
     "Sweep",
     "SweepOptions",
     "ablate",
@@ -78,7 +75,6 @@ __all__ = [
     "comparison",
     "comparisons",
     "contrasts",
-    "default_jobs",
     "describe_plan",
     "draw_batch_sizes",
     "draw_costs",
@@ -98,6 +94,7 @@ __all__ = [
     "is_stored",
     "keep_sweep",
     "kept_sweeps",
+    "known_results",
     "length_effects",
     "load_histories",
     "load_published",
@@ -113,9 +110,8 @@ __all__ = [
     "sweep_history",
     "sweep_runs",
     "sweep_summary",
-    "threads_of_each",
     "tuning_runs",
     "verdict",
     "with_values",
-    "write_template",
+    "write_example",
 ]

@@ -34,13 +34,13 @@ def batch_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise all sweeps over batch sizes: a row a setting that was run.
 
     Returns:
-        The columns of :func:`.sweep_summary`, and "sweep", "preset", "trained" in words, "images"
+        The columns of :func:`.sweep_summary`, and "sweep", "dataset", "trained" in words, "images"
         of a whole training; "simix" also where a sweep does not vary it.
     """
     tables = []
     for sweep in batch_sweeps():
         config = sweep.config({})
-        about = {"sweep": sweep.name, "preset": sweep.preset, "network": config.network}
+        about = {"sweep": sweep.name, "dataset": config.dataset, "network": config.network}
         about |= {"trained": trained_on(config), "images": config.images, "simix": config.simix}
         tables.append(pd.DataFrame({**about, **sweep_summary(sweep, runs)}))
     summary = pd.concat(tables, ignore_index=True)
@@ -51,13 +51,13 @@ def simix_effects(runs: pd.DataFrame) -> pd.DataFrame:
     """Compare SiMix on with SiMix off, at each batch size of each sweep that varies both.
 
     Returns:
-        "sweep", "preset", "trained" in words, "images" of a whole training, "batch_size"; the
+        "sweep", "dataset", "trained" in words, "images" of a whole training, "batch_size"; the
         fields of a :class:`.Comparison` of R@1 on test classes, from off to on.
     """
     summary = batch_summary(runs).set_index(["sweep", "batch_size"], drop=False)
     off, on = (summary[summary["simix"] == mixed] for mixed in (False, True))
     both = off.index.intersection(on.index, sort=False)
-    about = off.loc[both, ["sweep", "preset", "trained", "images", "batch_size"]]
+    about = off.loc[both, ["sweep", "dataset", "trained", "images", "batch_size"]]
     return about.join(_changes(off.loc[both], on.loc[both], runs)).reset_index(drop=True)
 
 

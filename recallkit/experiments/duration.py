@@ -1,9 +1,8 @@
 """The duration of a sweep, by the speed of stored runs; nothing is trained or computed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -37,8 +36,7 @@ def _train_size(dataset: str, image_size: int, root: str) -> int:
     return len(load(dataset, image_size, root, files_stay_on_disk).train)
 
 
-@dataclass(frozen=True)
-class Duration:
+class Duration(NamedTuple):
     """The duration of trainings.
 
     Attributes:
@@ -91,7 +89,7 @@ def describe_plan(
     device: str = "auto",
     threads: int | None = None,
 ) -> str:
-    """Return what ``recallkit ablate --dry-run`` prints: runs due, runs stored, duration.
+    """Return what ``recallkit ablate --dry-run`` prints: runs due, runs stored, duration and cost.
 
     Args:
         sweep: what is compared.
@@ -101,44 +99,50 @@ def describe_plan(
         threads: of each run; None: as torch chooses.
     """
     plan = make_plan(sweep, Stored.of(runs))
+    due, beyond = [*(run.config for run in plan.due), *plan.later], most_steps_beyond(sweep, plan)
     tuned = " × ".join(f"{len(v)} of {name.replace('_', ' ')}" for name, v in sweep.tuned.items())
-    due = [*(run.config for run in plan.due), *plan.later]
-    beyond = most_steps_beyond(sweep, plan)
+    more = f", and at most {len(beyond)} more where the best candidate is the first or last"
     lines = [
         f"{sweep.name}: {sweep.question}",
         f"{len(sweep.compared)} settings; each: tuning on validation classes over "
         f"{tuned or 'nothing'}, then {len(sweep.seeds)} seeds, measured once on test classes",
-        f"{len(plan.stored)} runs stored, {len(due)} due{_at_most(len(beyond))}",
+        f"{len(plan.stored)} runs stored, {len(due)} due{more if beyond else ''}",
+        *([f"note: {sweep.note}"] if sweep.note else []),
     ]
-    if sweep.note:
-        lines.append(f"note: {sweep.note}")
     if due:
-        here = environment(choose_device(device))
-        count = here["threads"] if threads is None else threads
-        times = [duration(configs, runs, here["device"], count) for configs in (due, beyond)]
-        starts = [START_SECONDS * len(configs) for configs in (due, beyond)]
-        lines += _in_words(times, starts, jobs, f"on {here['device']} with {say_threads(count)}")
+        lines += _time_and_cost(due, [*due, *beyond], runs, jobs, device, threads)
     return "\n".join(lines)
 
 
-def _at_most(count: int) -> str:
-    return f", and at most {count} more where the best candidate is the first or last" * (count > 0)
-
-
-def _in_words(times: Sequence[Duration], starts: Sequence[int], jobs: int, where: str) -> list[str]:
-    """Describe two durations: of what is due, and of what may be added at the edges."""
-    (due, beyond), lines = times, []
-    if due.seconds:
-        source = "similar work" if due.similar else "the same work"
-        longest = as_time((due.seconds + beyond.seconds + sum(starts)) / jobs)
+def _time_and_cost(
+    due: list[Config],
+    longest: list[Config],
+    runs: pd.DataFrame,
+    jobs: int,
+    device: str,
+    threads: int | None,
+) -> list[str]:
+    """Describe the time of what is due and of the most that it can become, and the cost."""
+    here = environment(choose_device(device))
+    count = threads or here["threads"]
+    where = f"on {here['device']} with {say_threads(count)}"
+    time, most = (duration(c, runs, here["device"], count) for c in (due, longest))
+    lines = []
+    if time.seconds:
+        start, end = START_SECONDS * len(due), most.seconds + START_SECONDS * len(longest)
+        at_most = f", at most {as_time(end / jobs)}" if most.seconds > time.seconds else ""
+        work = time.seconds + start  # jobs share a GPU; on a CPU each has cores of its own
+        on_cpu = here["device_type"] == "cpu"
+        cost = f"{work * count / 3600:,.2f} core" if on_cpu else f"{work / jobs / 3600:,.2f} GPU"
         lines.append(
-            f"about {as_time(due.seconds / jobs)} of training and {as_time(starts[0] / jobs)} of "
-            f"starts with --jobs {jobs}{f', at most {longest}' if beyond.seconds else ''}, by the "
-            f"speed of stored runs of {source} {where}; evaluations come on top"
+            f"about {as_time(time.seconds / jobs)} of training and {as_time(start / jobs)} of "
+            f"starts with --jobs {jobs}{at_most}, by the speed of stored runs of "
+            f"{'similar' if time.similar else 'the same'} work {where}; that is {cost}-hours; "
+            "evaluations come on top"
         )
-    if due.images:
+    if time.images:
         lines.append(
-            f"duration not known for {due.images:,} images to train: no stored run trained "
+            f"duration not known for {time.images:,} images to train: no stored run trained "
             f"this network {where}"
         )
     return lines
@@ -153,6 +157,4 @@ def as_time(seconds: float) -> str:
     """Return seconds as people say them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

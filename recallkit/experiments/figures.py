@@ -14,6 +14,7 @@ import pandas as pd
 
 from recallkit import plots
 from recallkit.experiments import batch_sizes
+from recallkit.experiments.solved import AT_FLOOR, ended_at_floor, warnings_of
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import (
     settings_of,
@@ -274,11 +275,12 @@ def _write_below(fig: "Figure", lines: Sequence[str]) -> None:
 
 
 def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
-    """List what a reader of :func:`.sweep_summary` must know: curves not flat, what was not run."""
+    """List what a reader of :func:`.sweep_summary` must know: solved, not flat, or not run."""
     stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
     rising = f"still rising (by more than {100 * FLAT:g} points at the last evaluation)"
     tuned = " or ".join(sweep.tuned).replace("_", " ")
     which = {
+        AT_FLOOR: ended_at_floor(summary),
         rising: summary["rise"] > FLAT,
         "no interval (one seed)": summary["seeds"] == 1,
         f"{tuned} at the edge of its candidates": stored & (summary["edges"] != ""),
@@ -287,7 +289,8 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
     }
     settings = pd.Series([in_words(setting) for setting in settings_of(sweep, summary)])
     named = {note: settings[holds.to_numpy()].to_list() for note, holds in which.items()}
-    return [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if len(some)]
+    notes = [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if len(some)]
+    return warnings_of(summary) + notes
 
 
 def _listed(settings: Sequence[str], of: int) -> str:
@@ -308,7 +311,7 @@ def _why_no_seconds(summary: pd.DataFrame) -> str:
 
 
 def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
-    """Draw all stored sweeps over batch sizes side by side, each on its own scale."""
+    """Draw all stored sweeps over batch sizes side by side; a point is as high in each panel."""
     import matplotlib.pyplot as plt
 
     sweeps = [sweep for sweep in batch_sizes.batch_sweeps() if len(sweep_runs(sweep, runs))]
@@ -325,8 +328,11 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
         ax.set_title("\n".join(trained), fontsize=10, **plots.name_style(*trained))
         drawn, names = ax.get_legend_handles_labels()
         handles |= dict(zip(names, drawn, strict=True))
-        if len(devices := _devices(sweep_summary(sweep, runs))) > 1:
+        summary = sweep_summary(sweep, runs)
+        notes += [f"{', '.join(trained)}: {warning}" for warning in warnings_of(summary)]
+        if len(devices := _devices(summary)) > 1:
             notes.append(f"{', '.join(trained)}: on {' and '.join(devices)}")
+    _share_span(axes.flat[: len(sweeps)])
     for ax in axes.flat[len(sweeps) :]:
         ax.remove()
     for ax in axes[:, 1:].flat:
@@ -335,6 +341,15 @@ def draw_batch_sizes(runs: pd.DataFrame) -> "Figure":
     fig.suptitle("Batch size at equal images seen, each with its own learning rate", fontsize=11)
     _write_below(fig, notes)
     return fig
+
+
+def _share_span(axes: "Iterable[Axes]") -> None:
+    """Give all axes the span of the largest, in percent, around the middle that each has."""
+    limits = {ax: ax.get_ylim() for ax in axes}
+    span = max(high - low for low, high in limits.values())
+    for ax, (low, high) in limits.items():
+        bottom = min((low + high - span) / 2, 102 - span)  # nothing above 100 %, but a mark there
+        ax.set_ylim(bottom, bottom + span)
 
 
 def draw_simix(runs: pd.DataFrame) -> "Figure":

@@ -7,8 +7,8 @@ at the best candidate, a seed each, measured on test classes at their end.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -37,35 +37,26 @@ class Run:
         return run_key(self.config)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Results of earlier runs, by their keys; of all sweeps, since some share settings.
+class Stored(dict[tuple[str, str], float]):
+    """R@1 on validation classes of stored runs, by stage and key.
 
-    Attributes:
-        tuning: R@1 at the last evaluation on validation classes; −∞ of a run that diverged.
-        final: runs measured on test classes, and those that diverged.
+    The sweep does not matter, since some share settings. A run that diverged counts in both stages,
+    with −∞.
     """
-
-    tuning: Mapping[str, float] = field(default_factory=dict)
-    final: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, results: pd.DataFrame) -> "Stored":
         """Take what a plan needs from a table of :func:`.load_results`."""
-
-        def recalls(stage: str) -> dict[str, float]:
-            runs = results[results["stage"] == stage]
-            return dict(zip(runs["key"], runs["validation R@1"], strict=True))
-
-        diverged = dict.fromkeys(recalls("diverged"), -math.inf)
-        return cls(recalls("tuning") | diverged, frozenset(recalls("final") | diverged))
-
-    def __or__(self, other: "Stored") -> "Stored":
-        return Stored({**self.tuning, **other.tuning}, self.final | other.final)
+        runs = results[results["stage"].isin(["tuning", "final"])]
+        names = zip(runs["stage"], runs["key"], strict=True)
+        stored = cls(zip(names, runs["validation R@1"], strict=True))
+        for key in results.loc[results["stage"] == "diverged", "key"]:
+            stored["tuning", key] = stored["final", key] = -math.inf
+        return stored
 
     def has(self, run: Run) -> bool:
-        """Whether the run is done, well or badly."""
-        return run.key in (self.tuning if run.stage == "tuning" else self.final)
+        """Whether a run is done, well or badly."""
+        return (run.stage, run.key) in self
 
 
 def place(results: Path, sweep: Sweep, run: Run, diverged: bool = False) -> Path:
@@ -110,22 +101,18 @@ def _tune_one(
 ) -> Tuning:
     """Follow the tuning of one setting; ``steps`` candidates may still be added at an edge."""
     runs = [Run("tuning", replace(state.config, **{name: value})) for value in values]
-    due = tuple(run for run in runs if not stored.has(run))
-    done = tuple(run for run in runs if stored.has(run))
-    if due:
-        return replace(state, done=state.done + done, due=due)
-    scores = [stored.tuning[run.key] for run in runs]
+    done = state.done + tuple(run for run in runs if stored.has(run))
+    if due := tuple(run for run in runs if not stored.has(run)):
+        return replace(state, done=done, due=due)
+    scores = [stored[run.stage, run.key] for run in runs]
     best = scores.index(max(scores))
     wider = _extended(values, best)
     if steps and wider != values:
         return _tune_one(state, name, wider, stored, steps - 1)
-    at_edge = len(values) > 1 and best in (0, len(values) - 1)
+    edges = (name,) if len(values) > 1 and best in (0, len(values) - 1) else ()
+    failed = max(scores) == -math.inf
     return replace(
-        state,
-        config=runs[best].config,
-        done=state.done + done,
-        edges=state.edges + ((name,) if at_edge else ()),
-        failed=max(scores) == -math.inf,
+        state, config=runs[best].config, done=done, edges=state.edges + edges, failed=failed
     )
 
 
@@ -135,9 +122,7 @@ def _extended(values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
         return values
     if best == 0:
         return (_rounded(values[0] ** 2 / values[1]), *values)
-    if best == len(values) - 1:
-        return (*values, _rounded(values[-1] ** 2 / values[-2]))
-    return values
+    return (*values, _rounded(values[-1] ** 2 / values[-2])) if best == len(values) - 1 else values
 
 
 def _rounded(value: float) -> float:
@@ -161,34 +146,30 @@ class Plan:
     later: tuple[Config, ...]
 
 
-def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
-    """Return the runs that the tuning adds at most: wherever the best candidate is the outermost.
-
-    A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
-    """
-    widened = sum(_extended(values, 0) != values for values in sweep.tuned.values())
-    waiting = [tuning for tuning in plan.tunings if tuning.due]
-    return [tuning.config for tuning in waiting for _ in range(EXTENSIONS * widened)]
-
-
 def make_plan(sweep: Sweep, stored: Stored) -> Plan:
     """Say what is done and what comes next: all tuning, then the first seed of all settings, …"""
     tunings = tuple(tune(sweep, setting, stored) for setting in sweep.compared)
-    ready = [tuning for tuning in tunings if not tuning.due and not tuning.failed]
-    finals = final_runs(ready, sweep.seeds)
-    tuned = [run for tuning in tunings for run in tuning.done]
+    finals = final_runs([t for t in tunings if not (t.due or t.failed)], sweep.seeds)
+    runs = [*(run for t in tunings for run in (*t.done, *t.due)), *finals]
     waiting = [tuning.config for tuning in tunings if tuning.due]
     return Plan(
         tunings,
-        (*tuned, *(run for run in finals if stored.has(run))),
-        tuple(
-            [run for tuning in tunings for run in tuning.due]
-            + [run for run in finals if not stored.has(run)]
-        ),
-        tuple(replace(config, seed=seed) for seed in sweep.seeds for config in waiting),
+        stored=tuple(run for run in runs if stored.has(run)),
+        due=tuple(run for run in runs if not stored.has(run)),
+        later=tuple(replace(config, seed=seed) for seed in sweep.seeds for config in waiting),
     )
 
 
 def final_runs(tunings: Sequence[Tuning], seeds: Sequence[int]) -> list[Run]:
     """Return the final runs of settings that are tuned, seed by seed."""
     return [Run("final", replace(t.config, seed=seed)) for seed in seeds for t in tunings]
+
+
+def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
+    """Return the runs that the tuning adds at most: wherever the best candidate is the outermost.
+
+    A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
+    """
+    widened = sum(_extended(values, 0) != values for values in sweep.tuned.values())
+    waiting = [tuning.config for tuning in plan.tunings if tuning.due]
+    return waiting * EXTENSIONS * widened

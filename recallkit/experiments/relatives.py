@@ -34,8 +34,9 @@ def relatives(card: str, results: Path) -> str:
     measured = {name: stored["datasets"][name] for name in CARDS[card]}
     parts = [_by_meaning(measured[card]["meaning"])]
     parts += [_by_pixels(name, each["pixels"]) for name, each in measured.items()]
-    parts += [_effect(name, each["effect"]) for name, each in measured.items()]
-    return with_source("\n\n".join(parts), _source(stored, measured[card]))
+    trained = {name: each for name, each in measured.items() if "effect" in each}
+    parts += [_effect(name, each["effect"]) for name, each in trained.items()]
+    return with_source("\n\n".join(parts), _source(stored, *trained.values()))
 
 
 def _by_meaning(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -77,9 +78,9 @@ def _points(share: float) -> str:
 def _source(stored: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
     config, about = measured["config"], stored["environment"]
     return (
-        f"Look-alikes have a cosine of pixels of {stored['threshold']} or more. R@1 of one network "
-        f"for each data set, {config['images']:,} images in batches of {config['batch_size']}, "
-        f"seed {measured['seed']}; interval over {stored['samples']:,} samples of test classes. "
+        f"Look-alikes have a cosine of pixels of {stored['threshold']} or more. R@1 of one "
+        f"network, {config['images']:,} images in batches of {config['batch_size']}, seed "
+        f"{measured['seed']}; interval over {stored['samples']:,} samples of test classes. "
         f"{about['device']}, torch {about['libraries']['torch']}, commit {about['commit']}; made "
         f"by `{stored['script']}`."
     )

@@ -220,8 +220,7 @@ def _time(row: Mapping[Any, Any]) -> str:
 def batch_sizes(results: Path) -> str:
     """Tabulate R@1 on test classes by batch size: a table a data set, a row a series."""
     summary = batch_summary(load_results(results))
-    datasets = summary["preset"].map(lambda preset: PRESETS[preset].dataset)
-    tables = [_by_batch_size(group) for _, group in summary.groupby(datasets)]
+    tables = [_by_batch_size(group) for _, group in summary.groupby("dataset")]
     source = "R@1 on test classes, mean ± 95 % interval over seeds; from `data/results/ablations`."
     return with_source("\n\n".join(tables) or NOTHING, source)
 
@@ -231,7 +230,7 @@ def _by_batch_size(summary: pd.DataFrame) -> str:
     best = best_first.groupby(["sweep", "simix"])["batch_size"].transform("first")
     index = {
         "sweep": summary["sweep"],
-        "R@1, %": "`" + summary["preset"] + "`",
+        "R@1, %": summary["trained"],
         "images seen": summary["images"].map("{:,}".format),
         "SiMix": summary["simix"].map(as_text),
         "validation chooses": best.map("{:,}".format),
@@ -246,7 +245,11 @@ def _by_batch_size(summary: pd.DataFrame) -> str:
 
 
 def sweeps(results: Path) -> str:
-    """Tabulate every stored sweep: a row a setting, with its verdict against the preset's."""
+    """Tabulate every stored sweep: a row a setting, with its verdict against the preset's.
+
+    A sweep is left out as long as one of its axes has a single value in what was run: it says
+    nothing of that axis.
+    """
     runs = load_results(results)
     parts = [_sweep(sweep, runs) for sweep in SWEEPS.values()]
     source = (
@@ -260,7 +263,7 @@ def sweeps(results: Path) -> str:
 
 def _sweep(sweep: Sweep, runs: pd.DataFrame) -> str:
     changes = sweep_changes(sweep, runs)
-    if changes.empty:
+    if changes.empty or any(changes[axis].nunique() < 2 for axis in sweep.axes):
         return ""
     header = "setting|learning rate|R@1, %|mAP@R, %|compared with|Δ R@1|verdict|seeds|device"
     rows = [_setting(sweep, row) for row in changes.to_dict("records")]

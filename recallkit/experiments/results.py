@@ -1,28 +1,23 @@
 """Stored runs as one table: a row a run, with every setting, its metrics, costs and device.
 
-A folder of results has files of these places, and the place is the stage of the run:
-
-    *.json                           named      single runs, kept under a name
-    ablations/SWEEP/*.json           final      measured on test classes
-    ablations/SWEEP/tuning/*.json    tuning     evaluated on validation classes alone
-    ablations/SWEEP/diverged/*.json  diverged   came to no end
-    devices/*.json                   device     final runs repeated on another device
+The place of a file in a folder of results is the stage of its run: see :data:`PLACES`.
 """
 
 import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
+from recallkit.experiments.solved import loss_columns
 from recallkit.files import embedded, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
 
@@ -30,11 +25,11 @@ Stage = Literal["named", "final", "tuning", "diverged", "device"]
 Row = Literal["trained", "untrained", "pixels", "features"]
 
 PLACES: dict[str, Stage] = {
-    "*.json": "named",
-    "ablations/*/*.json": "final",
-    "ablations/*/tuning/*.json": "tuning",
-    "ablations/*/diverged/*.json": "diverged",
-    "devices/*.json": "device",
+    "*.json": "named",  # single runs, kept under a name
+    "ablations/*/*.json": "final",  # of a sweep, measured on test classes
+    "ablations/*/tuning/*.json": "tuning",  # evaluated on validation classes alone
+    "ablations/*/diverged/*.json": "diverged",  # came to no end
+    "devices/*.json": "device",  # final runs repeated on another device
 }
 
 SETTINGS = tuple(setting.name for setting in fields(Config))
@@ -42,8 +37,11 @@ METRICS = ("R@1", "R@2", "R@4", "R@8", "P@1", "mAP@R", "mAP")
 
 _ABOUT = ("sweep", "stage", "key")
 _ENDS = ("validation R@1", "validation alone R@1", "validation rise")
+_LOSS = ("training loss", "floor", "excess")
 _COSTS = ("seconds", "processor_seconds", "steps", "images_seen", "peak_memory_mb")
 _MACHINE = ("device", "device_type", "threads", "side_by_side", "torch", "commit", "file")
+_RUN = (*_ABOUT, *SETTINGS, *METRICS, *_ENDS, *_LOSS, *_COSTS, *_MACHINE)
+_LINE = (*_ABOUT, "seed", "step", "images", *_COSTS[:2], "learning_rate", "loss", *METRICS)
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "config": dict,  # all settings
@@ -87,28 +85,13 @@ def _plain(value: Any) -> Any:
     return repr(float(value)) if is_number else value
 
 
-@dataclass(frozen=True)
-class StoredRun:
-    """A file of a stored run.
+class StoredRun(NamedTuple):
+    """A stored run: "sweep", "stage" and "key"; its settings; all that the file holds; the file."""
 
-    Attributes:
-        path: of the file.
-        stage: by its place.
-        config: its settings.
-        result: what the file holds.
-    """
-
-    path: Path
-    stage: Stage
+    about: dict[str, str]
     config: Config
     result: dict[str, Any]
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """Its sweep ("" for none), stage and key."""
-        depth = {"final": 1, "tuning": 2, "diverged": 2}.get(self.stage)
-        sweep = "" if depth is None else self.path.parts[-1 - depth]
-        return {"sweep": sweep, "stage": self.stage, "key": run_key(self.config)}
+    path: Path
 
 
 def load_results(*folders: Path, row: Row = "trained") -> pd.DataFrame:
@@ -126,20 +109,16 @@ def load_results(*folders: Path, row: Row = "trained") -> pd.DataFrame:
         :class:`.Config`, tuples as tuples; metrics on test classes as shares ("R@1", "mAP@R", …),
         NaN where they were not measured; "validation R@1" at the last evaluation, by which sweeps
         tune: with ``distractors`` among the training images too; "validation alone R@1" among the
-        validation images, and its "validation rise" since the evaluation before; "seconds" and
-        "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb"; "device",
-        "device_type", "threads", "side_by_side" (runs at a time on the device), "torch", "commit",
-        and the "file".
+        validation images, and its "validation rise" since the evaluation before; "training loss" at
+        the end, its "floor" (of a perfect ranking) and the "excess" of :meth:`.Floor.excess`;
+        "seconds" and "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb";
+        "device", "device_type", "threads", "side_by_side" (runs at a time on the device), "torch",
+        "commit", and the "file".
 
     Raises:
         RecallkitError: naming a file that is damaged or no stored run.
     """
-    rows = [_row(run, row) for run in read_runs(*folders)]
-    metrics = dict.fromkeys([*METRICS, *(name for values in rows for name in values)])
-    ends = (*_ENDS, *_COSTS, *_MACHINE)
-    others = {*_ABOUT, *SETTINGS, *ends}
-    names = [*_ABOUT, *SETTINGS, *(name for name in metrics if name not in others), *ends]
-    return pd.DataFrame(rows, columns=names)
+    return _table([_row(run, row) for run in read_runs(*folders)], _RUN)
 
 
 def load_histories(*folders: Path) -> pd.DataFrame:
@@ -161,9 +140,13 @@ def load_histories(*folders: Path) -> pd.DataFrame:
         for run in read_runs(*folders)
         for line in run.result.get("validation", ())
     ]
-    columns = [*_ABOUT, "seed", "step", "images", *_COSTS[:2], "learning_rate", "loss"]
-    metrics = dict.fromkeys([*METRICS, *(name for line in lines for name in line)])
-    return pd.DataFrame(lines, columns=[*columns, *(m for m in metrics if m not in columns)])
+    return _table(lines, _LINE)
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Make a table of these columns, and those that only some protocols measure."""
+    others = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    return pd.DataFrame(rows, columns=[*columns, *others])
 
 
 @cache
@@ -177,8 +160,8 @@ def read_runs(*folders: Path) -> list[StoredRun]:
     runs: list[StoredRun] = []
     for folder in folders or (embedded("results"), results_folder()):
         new = list(_read_folder(folder, strict=bool(folders)))
-        replaced = {(run.stage, run.config) for run in new}
-        runs = [run for run in runs if (run.stage, run.config) not in replaced] + new
+        replaced = {(run.about["stage"], run.config) for run in new}
+        runs = [r for r in runs if (r.about["stage"], r.config) not in replaced] + new
     return runs
 
 
@@ -189,27 +172,30 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
     """
     for pattern, stage in PLACES.items():
         for path in sorted(folder.glob(pattern)):
-            content = read_json(path)
-            is_run = isinstance(content, dict) and "config" in content
+            result = read_json(path)
+            is_run = isinstance(result, dict) and "config" in result
             if not (strict or stage != "named" or is_run):
                 warnings.warn(f"{path} is not a stored run, and is left out", stacklevel=3)
                 continue
-            result = _checked(content, path, stage)
-            yield StoredRun(path, stage, _config(result, path), result)
+            if problem := _problem(result, stage):
+                raise RecallkitError(f"{path} is not a stored run: {problem}")
+            config, parts = _config(result, path), path.relative_to(folder).parts
+            sweep = parts[1] if parts[0] == "ablations" else ""
+            about = {"sweep": sweep, "stage": stage, "key": run_key(config)}
+            yield StoredRun(about, config, result, path)
 
 
-def _checked(result: Any, path: Path, stage: Stage) -> dict[str, Any]:
+def _problem(result: Any, stage: Stage) -> str:
+    """Say what a file lacks of a stored run; "" if nothing."""
     if not isinstance(result, dict):
-        raise RecallkitError(f"{path} is not a stored run: it holds no object")
-    needed = {"config": dict} if stage == "diverged" else _FIELDS
-    for name, kind in needed.items():
+        return "it holds no object"
+    for name, kind in (_FIELDS if stage != "diverged" else {"config": dict}).items():
         if not isinstance(result.get(name), kind):
-            raise RecallkitError(f"{path} is not a stored run: {name!r} is missing or wrong")
+            return f"{name!r} is missing or wrong"
     if stage in ("named", "final", "device") and "trained" not in result["test"]:
-        raise RecallkitError(f"{path} is not a stored run: 'test' has no 'trained'")
-    if stage != "diverged" and not result["validation"]:
-        raise RecallkitError(f"{path} is not a stored run: 'validation' is empty")
-    return result
+        return "'test' has no 'trained'"
+    is_empty = stage != "diverged" and not result["validation"]
+    return "'validation' is empty" if is_empty else ""
 
 
 def _config(result: dict[str, Any], path: Path) -> Config:
@@ -220,20 +206,20 @@ def _config(result: dict[str, Any], path: Path) -> Config:
 
 
 def _row(run: StoredRun, row: Row) -> dict[str, Any]:
+    """Return the row of a run; files of the first version lack what is set first."""
     result = run.result
-    values = {**run.about, **vars(run.config), **result.get("test", {}).get(row, {})}
-    values |= _end_of(result.get("validation", []))
+    values = {"device_type": "cpu", "side_by_side": 1}
+    values |= {**run.about, **vars(run.config), **result.get("test", {}).get(row, {})}
+    values |= _end_of(result.get("validation", [])) | loss_columns(run.config, result)
     values |= {name: result[name] for name in (*_COSTS, *_MACHINE) if name in result}
-    values |= {"torch": result.get("libraries", {}).get("torch"), "file": str(run.path)}
-    first_version = {"device_type": "cpu", "side_by_side": 1}  # whose files lack these
-    return first_version | values
+    return values | {"torch": result.get("libraries", {}).get("torch"), "file": str(run.path)}
 
 
 def _end_of(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Read the last evaluations; files of older versions name steps and images only there."""
     if not history:
         return {}
-    last, before = history[-1], history[-2] if len(history) > 1 else {}
+    before, last = [{}, *history][-2:]
     alone = last.get("R@1", np.nan)
     recalls = (last.get(f"{AMONG_TRAINING} R@1", alone), alone, alone - before.get("R@1", np.nan))
     ends = dict(zip(_ENDS, recalls, strict=True))

@@ -1,7 +1,8 @@
 """The runs of a folder side by side: how far each is, how good, and in what it differs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from recallkit.files import read_json
 from recallkit.tables import text_table
 from recallkit.training import read_config
 
-HEADER = ("run", "state", "step", "R@1 val", "R@1 test", "seconds")
+HEADER = ("run", "state", "step", "loss", "floor", "R@1 val", "R@1 test", "seconds")
 WIDTH = 100  # characters that a line may have
 LONGEST = 24  # characters of a value; of longer ones, such as folders, the end is shown
 
@@ -33,107 +34,83 @@ def run_table(folder: Path, width: int = WIDTH) -> str:
     runs = sorted(path.parent for path in folder.rglob("config.json"))
     if not runs:
         raise RecallkitError(f"there is no run below {folder}. Train one with: recallkit train")
-    configs = {run: _config(run) for run in runs}
-    varied = _varied([config for config in configs.values() if config is not None])
+    configs: dict[Path, Config | None] = dict.fromkeys(runs)
+    for run in runs:
+        with suppress(RecallkitError):  # damaged, and shown as such
+            configs[run] = read_config(run)
+    sound = [vars(config) for config in configs.values() if config is not None]
+    varied = [name for name in (sound or [{}])[0] if any(c[name] != sound[0][name] for c in sound)]
     rows = [
         [str(run.relative_to(folder)), *_progress(run, config), *_settings(config, varied)]
         for run, config in sorted(configs.items(), key=lambda item: _order(item[1], varied))
     ]
-    return _fitted([*HEADER, *(name.replace("_", " ") for name in varied)], rows, width)
-
-
-def _config(run: Path) -> Config | None:
-    try:
-        return read_config(run)
-    except RecallkitError:
-        return None
-
-
-def _varied(configs: Sequence[Config]) -> list[str]:
-    """Settings that have several values."""
-    first = vars(configs[0]) if configs else {}
-    return [name for name, value in first.items() if any(vars(c)[name] != value for c in configs)]
+    names = ["loss function" if name == "loss" else name.replace("_", " ") for name in varied]
+    return _fitted([*HEADER, *names], rows, width)
 
 
 def _order(config: Config | None, varied: Sequence[str]) -> tuple[Any, ...]:
     """Runs without settings last; None before numbers, numbers before words."""
-    if config is None:
-        return (True,)
-    values = (getattr(config, name) for name in varied)
-    return (False, *((value is not None, isinstance(value, str), value) for value in values))
+    values = [getattr(config, name, None) for name in varied]
+    return config is None, *((value is not None, isinstance(value, str), value) for value in values)
 
 
 def _settings(config: Config | None, varied: Sequence[str]) -> list[str]:
-    if config is None:
-        return [""] * len(varied)
-    texts = (as_text(getattr(config, name)) for name in varied)
+    texts = ["" if config is None else as_text(getattr(config, name)) for name in varied]
     return [text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}" for text in texts]
 
 
 def _progress(run: Path, config: Config | None) -> list[str]:
-    """State, step, R@1 on validation and on test classes, seconds."""
+    """State, step, training loss and its floor, R@1 on validation and on test classes, seconds."""
     if config is None:
-        return ["damaged config", "", "", "", ""]
-    lines = _lines(run / "metrics.jsonl")
-    last = lines[-1] if lines else {}
-    recall, seconds = last.get("R@1"), last.get("seconds")
+        return ["damaged config", *[""] * (len(HEADER) - 2)]
+    last = last_line(run / "metrics.jsonl")
+    step = f"{last.get('step', 0):,}"
     return [
         _state(run),
-        _step(last),
-        "" if recall is None else f"{recall:.1%}",
+        f"{step}/{last['steps']:,}" if "steps" in last else step,  # older logs lack the latter
+        *(f"{last[name]:.3f}" if name in last else "" for name in ("loss", "floor")),
+        f"{last['R@1']:.1%}" if "R@1" in last else "",
         _test_recall(run),
-        "" if seconds is None else f"{seconds:.0f}",
+        f"{last['seconds']:.0f}" if "seconds" in last else "",
     ]
 
 
-def _step(last: Mapping[str, Any]) -> str:
-    """Steps done of all steps; logs of older versions do not have the latter."""
-    done = last.get("step", 0)
-    return f"{done:,}/{last['steps']:,}" if "steps" in last else f"{done:,}"
-
-
 def _state(run: Path) -> str:
-    if (run / "result.json").exists():
-        return "finished"
-    if (run / "diverged.json").exists():
-        return "diverged"
-    saved = any((run / name).exists() for name in ("state.pt", "state.previous.pt"))
-    return "unfinished" if saved else "not saved yet"
+    files = {"result.json": "finished", "diverged.json": "diverged"}
+    files |= dict.fromkeys(("state.pt", "state.previous.pt"), "unfinished")
+    return next((word for name, word in files.items() if (run / name).exists()), "not saved yet")
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Read the whole lines of a log; a run on its way may be writing its last one."""
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
+def last_line(log: Path) -> dict[str, Any]:
+    """Return the last whole line of a run's log; a run on its way may be writing another one."""
+    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
+        with suppress(ValueError):
+            return json.loads(text)
+    return {}
 
 
 def _test_recall(run: Path) -> str:
-    if not (run / "result.json").exists():
-        return ""
     try:
-        return f"{read_json(run / 'result.json')['test']['trained']['R@1']:.1%}"
+        result = read_json(run / "result.json") if (run / "result.json").exists() else {}
+        return f"{result['test']['trained']['R@1']:.1%}"
     except RecallkitError:
         return "damaged"
     except (KeyError, TypeError):
-        return ""  # it had no test classes
+        return ""  # it is not finished, or had no test classes
 
 
 def _fitted(header: list[str], rows: list[list[str]], width: int) -> str:
     """Make a table of the columns that fit, and name the others below."""
-    widths = [max(3, *(len(row[i]) for row in [header, *rows])) + 3 for i in range(len(header))]
-    kept, used = [], 1
-    for place, column in enumerate(widths):
+    kept, left_out, used = [], [], 1
+    for place, cells in enumerate(zip(header, *rows, strict=True)):
+        column = max(3, *map(len, cells)) + 3
         if place < len(HEADER) or used + column <= width:
-            kept.append(place)
+            kept.append(cells)
             used += column
-    shown = [[row[i] for i in kept] for row in [header, *rows]]
+        else:
+            left_out.append(header[place])
+    shown = [list(row) for row in zip(*kept, strict=True)]
     table = text_table(shown[0], shown[1:])
-    left_out = [name for place, name in enumerate(header) if place not in kept]
     if not left_out:
         return table
     return f"{table}\nno room for {len(left_out)} settings that differ: {', '.join(left_out)}"

@@ -58,9 +58,10 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
         The compared settings; the tuned ones, NaN while they are not tuned. Over the seeds, NaN
         where not run: "R@1" and "mAP@R" on test classes and "validation R@1" at the last
         evaluation, means, and half of their 95 % intervals, "R@1 ±", …; "rise" of the latter since
-        the evaluation before; "seconds", and "processor_seconds" on a CPU. Numbers of final runs,
-        "seeds" and "diverged"; whether all candidates "failed", and the "edges", what was tuned to
-        its outermost candidate. The "device", and whether runs "shared" a GPU.
+        the evaluation before; "excess" of the loss over its floor; "seconds", and
+        "processor_seconds" on a CPU. Numbers of final runs, "seeds" and "diverged"; whether all
+        candidates "failed", and the "edges", what was tuned to its outermost candidate. The
+        "device", and whether runs "shared" a GPU.
     """
     stored, rows = Stored.of(runs), []
     for tuning in _tunings(sweep, stored):
@@ -82,6 +83,7 @@ def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
         row |= {metric: mean, f"{metric} ±": margin}
     return row | {
         "rise": runs["validation rise"].mean(),
+        "excess": runs["excess"].mean(skipna=False),
         "seconds": runs["seconds"].mean(),
         "processor_seconds": runs["processor_seconds"].mean(skipna=False) if on_cpu else math.nan,
         "device": joined(runs["device"]),

@@ -1,6 +1,6 @@
 """Sweeps: which settings are compared, on what, and which are tuned for each of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated, Any
@@ -52,36 +52,39 @@ class Sweep:
         allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-")
         if not self.name or not set(self.name) <= allowed or file_name(self.name) != self.name:
             raise ValueError(f"name must be of small letters, digits and -, not {self.name!r}")
+        vars(self).update(self._typed_values())
         self._check_seeds()
         self._check_settings()
-        if not self.compared:
-            raise ValueError("compared must hold at least one setting")
-        if any(setting in self.compared[:place] for place, setting in enumerate(self.compared)):
-            raise ValueError("compared must not hold a setting twice")
+
+    def _typed_values(self) -> dict[str, Any]:
+        """Return all values in the types of their settings, and within their ranges."""
+        seeds = Annotated[tuple[int, ...], Range(0, 2**63 - 1)]
+        tuned = self.tuned.items()
+        return {
+            "seeds": _checked("", "seeds", self.seeds, seeds),
+            "base": _checked_settings("[base] ", self.base),
+            "compared": tuple(_checked_settings("[compared] ", s) for s in self.compared),
+            "tuned": {name: checked_values("[tuned] ", name, values) for name, values in tuned},
+        }
 
     def _check_seeds(self) -> None:
-        seeds = _checked("", "seeds", self.seeds, Annotated[tuple[int, ...], Range(0, 2**63 - 1)])
+        seeds = self.seeds
         if not seeds or len(set(seeds)) < len(seeds) or TUNING_SEED in seeds:
             raise ValueError(
                 f"seeds must be different numbers, at least one, and not {TUNING_SEED}, the seed "
                 f"of the tuning: {seeds}"
             )
-        self._set("seeds", seeds)
 
     def _check_settings(self) -> None:
-        """Compare all values with the types and ranges of their settings."""
-        self._set("base", _checked_settings("[base] ", self.base))
-        self._set("compared", tuple(_checked_settings("[compared] ", s) for s in self.compared))
+        if not self.compared:
+            raise ValueError("compared must hold at least one setting")
+        if any(setting in self.compared[:place] for place, setting in enumerate(self.compared)):
+            raise ValueError("compared must not hold a setting twice")
         if both := set(self.axes) & set(self.tuned):
             raise ValueError(f"{sorted(both)} cannot be compared and tuned at once")
-        tuned = {name: checked_values("[tuned] ", name, v) for name, v in self.tuned.items()}
-        for name, candidates in tuned.items():
+        for name, candidates in self.tuned.items():
             if not candidates or list(candidates) != sorted(set(candidates)):
                 raise ValueError(f"tuned: {name} must have candidates, ascending, not {candidates}")
-        self._set("tuned", tuned)
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -113,22 +116,17 @@ class Sweep:
 
     def in_order(self) -> list[Setting]:
         """Return the compared settings by their values: numbers by size, words as declared."""
-        orders = [_sorted([self.values(s)[name] for s in self.compared]) for name in self.axes]
+        rows = [self.values(setting) for setting in self.compared]
+        orders = {name: _sorted([row[name] for row in rows]) for name in self.axes}
 
         def place(setting: Setting) -> list[int]:
-            values = self.values(setting).values()
-            return [order.index(value) for order, value in zip(orders, values, strict=True)]
+            return [orders[name].index(value) for name, value in self.values(setting).items()]
 
         return sorted(self.compared, key=place)
 
 
-def checked_values(where: str, name: str, values: Iterable[Any]) -> tuple[Any, ...]:
-    """Return values of a setting in its type.
-
-    Args:
-        where: they stand, for the message.
-        name: of the setting.
-        values: to be checked.
+def checked_values(where: str, name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return values of the setting ``name`` in its type; ``where`` they stand, for the message.
 
     Raises:
         ValueError: for a setting that does not exist, or a value that it cannot have.
@@ -152,9 +150,9 @@ def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
 def _sorted(values: Sequence[Any]) -> list[Any]:
     """Sort numbers by size, sets of cut-offs by length; keep words as they were declared."""
     values = list(dict.fromkeys(values))
-    if all(isinstance(value, tuple) for value in values):
-        return sorted(values, key=lambda value: (len(value), value))
-    return values if any(isinstance(value, str) for value in values) else sorted(values)
+    if any(isinstance(value, str) for value in values):
+        return values
+    return sorted(values, key=lambda v: (len(v), v) if isinstance(v, tuple) else (0, v))
 
 
 def grid(**values: Sequence[Any]) -> tuple[Setting, ...]:
@@ -192,22 +190,19 @@ _LOSSES = {
 
 def in_words(values: Setting) -> str:
     """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
-    words = (_template(name).format(as_text(value)) for name, value in values.items())
-    return ", ".join(words) or "preset"
-
-
-def _template(setting: str) -> str:
-    return _WORDS.get(setting, setting.replace("_", " ") + " {}")
+    templates = {name: _WORDS.get(name, f"{name.replace('_', ' ')} {{}}") for name in values}
+    return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
 
 
 def as_text(value: Any) -> str:
     """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return "{" + ", ".join(map(as_text, value)) + "}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return np.format_float_positional(value, trim="-")
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case tuple():
+            return "{" + ", ".join(map(as_text, value)) + "}"
+        case int():
+            return f"{value:,}"
+        case float():
+            return np.format_float_positional(value, trim="-")
     return _LOSSES.get(value, str(value))

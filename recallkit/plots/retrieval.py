@@ -21,11 +21,15 @@ CELL, IMAGE, GAP = 84.0, 76.0, 6.0  # sides of a cell and of its image, and whit
 MOST_COLUMNS = 8  # results a row
 
 
-def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
+def plot_learning_curve(
+    history: Sequence[dict[str, Any]], floor: float | None = None
+) -> "tuple[Figure, Any]":
     """Loss, and R@1 and mAP@R on validation classes, against images seen.
 
     Args:
         history: the lines of ``metrics.jsonl``.
+        floor: the loss of a perfect ranking, drawn as a line. None: the "floor" of the last line,
+            and nothing where it has none.
 
     Returns:
         The figure, and its two axes.
@@ -35,6 +39,9 @@ def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any
     images = [line["images"] / 1000 for line in history]
     axes[0].plot(images, [line["loss"] for line in history], color=GREY, marker=".")
     axes[0].set(ylabel="training loss", title="Learning curve")
+    floor = history[-1].get("floor") if floor is None else floor
+    if floor is not None and not math.isnan(floor):
+        _draw_floor(axes[0], floor)
     for name, colour, marker in (("R@1", BLUE, "o"), ("mAP@R", VERMILION, "s")):
         values = [100 * line[name] for line in history]
         axes[1].plot(images, values, color=colour, marker=marker, markersize=4, label=name)
@@ -42,6 +49,13 @@ def plot_learning_curve(history: Sequence[dict[str, Any]]) -> "tuple[Figure, Any
     axes[1].set_ylim(0, 100)
     axes[1].legend(loc="lower right")
     return fig, axes
+
+
+def _draw_floor(ax: "Axes", floor: float) -> None:
+    """Draw the loss of a perfect ranking as a dotted line with its name, at the curve's start."""
+    ax.axhline(floor, color="black", linestyle=":", linewidth=1)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    ax.annotate(f"perfect ranking {floor:.3f}", (0.01, floor), (0, 2), fontsize=8, **place)
 
 
 def plot_neighbours(

@@ -10,7 +10,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recallkit.plots.names import LONGEST, fitted, line_label, name_style, show_names
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION
+from recallkit.plots.style import (
+    BLUE,
+    CYCLE,
+    GREY,
+    LINES,
+    MARKERS,
+    VERMILION,
+    scale_colours,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -248,14 +256,12 @@ def series_styles(names: Iterable[str], ordered: bool = False) -> dict[str, dict
 
     SiMix has its own colours; ``ordered`` series have those of a scale from dark to light.
     """
-    from matplotlib import colormaps
-
     names = list(dict.fromkeys(names))
     others = [colour for colour in CYCLE if colour not in (BLUE, VERMILION)]
+    colours = scale_colours(len(names)) if ordered else others
     styles = {}
     for i, name in enumerate(names):
-        scale = colormaps["viridis"](0.8 * i / max(1, len(names) - 1))
-        colour = scale if ordered else others[i % len(others)]
+        colour = colours[i % len(colours)]
         style = SIMIX.get(name, (colour, LINES[i % len(LINES)], MARKERS[i % len(MARKERS)]))
         styles[name] = dict(zip(("color", "linestyle", "marker"), style, strict=True))
     return styles

@@ -44,7 +44,8 @@ class RunLog:
         if self.writer is not None:
             for name, value in line.items():
                 if name not in ("step", "steps", "loss"):
-                    self.writer.add_scalar(f"validation/{name}", value, line["step"])
+                    kind = "train" if name == "floor" else "validation"
+                    self.writer.add_scalar(f"{kind}/{name}", value, line["step"])
             self.writer.flush()
 
     def close(self) -> None:

@@ -92,7 +92,8 @@ def train(
     Returns:
         What ``result.json`` holds: config; metrics on the test images for pixels, features,
         untrained and trained network, and in "measured" over how many queries they are means; the
-        history on validation classes; steps and images seen; seconds and memory; the environment.
+        history on validation classes; steps and images seen; seconds and memory; "class_sizes",
+        number of images → number of training classes that have so many; the environment.
         Of several processes only the first one has metrics of the test images.
 
     Raises:
@@ -263,6 +264,7 @@ def _result(session: Session, test: dict[str, dict[str, float]]) -> dict[str, An
         "images_per_second": round(training.images_seen / session.seconds, 1),
         "peak_memory_mb": None if peak is None else round(peak / 2**20, 1),
         "processes": processes.world,
+        "class_sizes": {str(size): count for size, count in session.class_sizes.items()},
         "skipped": sorted(set().union(*processes.gather(session.options.reading.bad))),
         **environment(training.device),
     }

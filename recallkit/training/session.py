@@ -1,6 +1,7 @@
 """One session of a run, from its start or its last state to the end or a stop."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from recallkit.evaluation.embedding import evaluate, evaluate_among, named_metri
 from recallkit.files import write_json
 from recallkit.training.checkpoint import load_state, save_state
 from recallkit.training.environment import peak_memory
+from recallkit.training.floor import count_class_sizes, training_floor
 from recallkit.training.logger import RunLog
 from recallkit.training.progress import Progress
 from recallkit.training.run_folder import Line, write_weights
@@ -70,6 +72,7 @@ class Session:
 
     Attributes:
         history: the lines of ``metrics.jsonl``.
+        class_sizes: number of images → number of training classes that have so many.
         seconds: time of all steps, earlier sessions included, evaluations not.
         processor_seconds: the same as the processor's time, summed over threads. Waiting for
             other programs does not count: on a CPU it is what the training costs.
@@ -83,6 +86,7 @@ class Session:
     ) -> None:
         self.training, self.validation = training, validation
         self.folder, self.first, self.options = folder, training.processes.first, options
+        self.class_sizes = count_class_sizes(training.labels)
         self.history: list[Line] = []
         self.losses: list[float] = []  # since the last evaluation
         self.seconds = self.processor_seconds = 0.0
@@ -173,6 +177,7 @@ class Session:
     def _measure(self) -> Line:
         """Return a line of ``metrics.jsonl``."""
         training, metrics = self.training, self._metrics()
+        floor = training_floor(training.config, self.class_sizes).perfect
         return {
             "step": training.steps_done,
             "steps": training.steps,
@@ -181,6 +186,7 @@ class Session:
             "processor_seconds": round(self.processor_seconds, 2),
             "learning_rate": float(training.scheduler.get_last_lr()[0]),
             "loss": sum(self.losses) / max(1, len(self.losses)),
+            **({} if math.isnan(floor) else {"floor": floor}),
             **{name: round(value, 6) for name, value in metrics.items()},
         }
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from recallkit import cli, plots
 from recallkit.cli.outputs import print_result, warning_without
+from recallkit.config import Config
 from recallkit.training.run_folder import read_config
 
 
@@ -108,6 +110,29 @@ def test_searches_without_recall_are_behind_nothing(capsys):
     config = {"frozen": False, "epochs": 0}
     print_result({"test": test, "config": config, "seconds": 1.0, "skipped": []}, Path("run"))
     assert "behind" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings", "line"),
+    [
+        (0.11, {}, "training loss 0.110, floor 0.102: the batch is nearly solved"),
+        (0.18, {}, "training loss 0.180, floor 0.102"),
+        (0.18, {"simix": True}, "training loss 0.180, floor 0.079"),
+        (0.05, {}, "training loss 0.050, floor 0.102: below the loss of a perfect ranking"),
+        (0.18, {"loss": "contrastive"}, "training loss 0.180"),
+    ],
+)
+def test_the_training_loss_is_said_with_its_floor(loss, settings, line, capsys):
+    result = {
+        "test": {},
+        "config": asdict(replace(Config(simix=False), **settings)),
+        "seconds": 1.0,
+        "skipped": [],
+        "validation": [{"loss": 0.9}, {"loss": loss}],
+        "class_sizes": {"4": 10},
+    }
+    print_result(result, Path("run"))
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_a_training_on_strange_names_draws_its_figures(strange_folder, capsys, tmp_path):

@@ -108,6 +108,21 @@ def test_a_widget_becomes_a_line_and_a_figure_small(tmp_path):
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_a_figure_with_twice_the_dots_keeps_its_size_on_the_page(tmp_path):
+    sharp = '%config InlineBackend.figure_formats = ["retina"]'
+    sizes = []
+    for number, sources in enumerate(([FIGURE], [sharp, FIGURE])):
+        _, cells = executed(write(tmp_path, *sources, name=f"0{number}_small.ipynb"))
+        [output] = [output for output in cells[-1].outputs if "image/png" in output.data]
+        with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as image:
+            sizes.append((image.size, output.metadata))
+    (small, nothing), (large, metadata) = sizes
+    assert nothing == {}
+    shown = metadata["image/png"]
+    assert (2 * shown["width"], 2 * shown["height"]) == pytest.approx(large, abs=2)
+    assert large == pytest.approx((2 * small[0], 2 * small[1]), abs=2)
+
+
 def test_the_thumbnail_is_the_tagged_figure_else_the_first(tmp_path):
     def thumbnail():
         with Image.open(tmp_path / "figures" / "03_small.png") as image:

@@ -32,9 +32,10 @@ def test_batch_sweeps_are_ordered_by_what_they_train_and_how_long():
     sweeps = batch_sweeps()
     assert {sweep.axes[0] for sweep in sweeps} == {"batch_size"}
     of_emoji = [s.config({}).images for s in sweeps if s.preset == "emoji"]
-    of_glyphs = [s.config({}).images for s in sweeps if s.preset.startswith("glyphs")]
+    of_glyphs = [s.config({}).images for s in sweeps if s.config({}).dataset == "glyphs"]
     assert of_emoji == [100_000, 260_000]
     assert of_glyphs == [200_000, 1_000_000, 4_000_000, 30_000_000]
+    assert sweeps[-1].config({}).dataset == "glyphs-distorted"
 
 
 def test_the_summary_has_every_stored_sweep(tmp_path):

@@ -93,7 +93,10 @@ def test_a_dry_run_says_what_is_due_and_how_long(tmp_path):
     expected = sum(sum(values) / len(values) for values in seconds.values()) / 2
     assert f"{as_time(expected)} of training and 5 s of starts with --jobs 2, by" in lines[4]
     assert "of the same work" in lines[4]
+    assert f"that is {(2 * expected + 10) / 3600:.2f} core-hours" in lines[4]  # of both jobs
     assert len(lines) == 5
+    alone = describe_plan(SWEEP, runs, jobs=1, device="cpu", threads=1).splitlines()[4]
+    assert f"that is {(2 * expected + 10) / 3600:.2f} core-hours" in alone
     [*_, last] = describe_plan(SWEEP, runs, device="cpu", threads=99).splitlines()
     assert last.startswith("duration not known for 520,000 images to train")
     done = made_up_runs(tmp_path, SWEEP, lambda c: 0.5)

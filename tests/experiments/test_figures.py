@@ -278,13 +278,19 @@ def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
     files = draw_together("simix", runs, tmp_path / "figures")
     assert [file.name for file in files] == ["simix.svg", "simix.png", "simix.csv"]
     header, *rows = files[2].read_text().splitlines()
-    assert header == "sweep,preset,trained,images,batch_size,change,margin,p,of,verdict"
+    assert header == "sweep,dataset,trained,images,batch_size,change,margin,p,of,verdict"
     assert len(rows) == 4
     assert draw_batch_sizes(nothing).axes[0].texts[0].get_text() == "not run"
 
 
 def test_all_that_is_stored_with_the_project_can_be_drawn():
     runs = load_results()
-    assert len(draw_batch_sizes(runs).axes) == 8
+    axes = draw_batch_sizes(runs).axes
+    assert len(axes) == 9
+    limits = [ax.get_ylim() for ax in axes]
+    assert len({round(high - low, 6) for low, high in limits}) == 1  # a point is as high in each
+    for ax, (low, high) in zip(axes, limits, strict=True):
+        heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
+        assert low < min(heights) <= max(heights) < high
     for sweep in SWEEPS.values():
         draw_results(sweep, runs)

@@ -20,16 +20,12 @@ SWEEP = Sweep(
 
 def follow(sweep, score):
     """Do what the plan says is next until nothing is; return the runs in their order."""
-    tuning, final, order = {}, set(), []
-    while due := make_plan(sweep, Stored(tuning, frozenset(final))).due:
-        run = due[0]
-        value = score(run.config)
-        if run.stage == "tuning":
-            tuning[run.key] = -math.inf if value is None else value
-        else:
-            final.add(run.key)
-        order.append(run)
-    return order, Stored(tuning, frozenset(final))
+    stored, order = Stored(), []
+    while due := make_plan(sweep, stored).due:
+        value = score(due[0].config)
+        stored[due[0].stage, due[0].key] = -math.inf if value is None else value
+        order.append(due[0])
+    return order, stored
 
 
 def peak_at(best):
@@ -128,8 +124,7 @@ def test_a_run_that_diverged_is_done(tmp_path):
     path = place(tmp_path, SWEEP, runs[0], diverged=True)
     write_json(path, {"config": vars(Config()), "seed": 0, "diverged": "the loss is nan"})
     stored = Stored.of(load_results(tmp_path))
-    assert all(map(stored.has, runs))
-    assert stored.tuning == {runs[0].key: -math.inf}
+    assert stored == {(stage, runs[0].key): -math.inf for stage in ("tuning", "final")}
 
 
 def test_places_are_apart_for_tuning_finals_and_what_diverged(tmp_path):

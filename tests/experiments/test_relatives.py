@@ -212,3 +212,29 @@ def test_what_the_card_of_emoji_says(stored):
     in_either = emoji["classes"] - pixels["no relative in either"]["classes"]
     in_both = alike["training classes"] + alike["test classes"] - in_either
     assert in_both > alike["training classes"] / 2  # "most of these"
+
+
+def test_what_the_card_of_glyphs_says(stored):
+    glyphs, distorted = (stored["datasets"][name] for name in ("glyphs", "glyphs-distorted"))
+    forms, *_, compatible, related = glyphs["meaning"]
+    assert round(glyphs["classes"] / related["training classes"]) == 16  # "one in sixteen"
+    assert forms["kind"] == "Han, simplified and traditional"
+    assert forms["training classes"] > related["training classes"] / 2  # "mostly"
+    assert compatible["training pairs"] == compatible["test pairs"] == 0
+    pairs = [pair.split() for kind in glyphs["look-alikes"] for pair in kind]
+    hangul = [pair for pair in pairs if all(0xAC00 <= int(code, 16) <= 0xD7A3 for code in pair)]
+    assert len(hangul) > 0.95 * len(pairs)  # "nearly all"
+    assert sum("Han" in row["kind"] for row in glyphs["meaning"][:4]) == 4
+    han = sum(row["training pairs"] for row in glyphs["meaning"][:4])
+    kana = sum(row["training pairs"] for row in glyphs["meaning"][4:7])
+    assert kana < 0.05 * han  # "nearly all Han"
+    assert all(distorted["pixels"][1][name] == 0 for name in ("training", "test", "own"))
+    either = rows_of(stored, "glyphs-distorted", "either")
+    assert either["all"]["relative first"] == pytest.approx(1 / 20, abs=0.005)  # "one in twenty"
+    assert 0 < either["gallery without relatives"]["high"] < 0.01  # "less than one point"
+    meaning, pixels = (rows_of(stored, "glyphs-distorted", kind) for kind in ("meaning", "pixels"))
+    lower, higher = (rows["no relative in training"] for rows in (meaning, pixels))
+    assert lower["high"] < 0
+    assert lower["difference"] == pytest.approx(-0.002, abs=5e-4)  # "0.2 points lower"
+    assert higher["low"] > 0
+    assert higher["difference"] == pytest.approx(0.007, abs=5e-4)  # "0.7 points higher"

@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
+from helpers.trees import write_images
 
 from recallkit import cli, data
 from recallkit import config as presets
@@ -20,13 +19,11 @@ from recallkit.errors import RecallkitError
 from recallkit.experiments import (
     SweepOptions,
     ablate,
-    default_jobs,
     find_sweep,
     load_results,
-    threads_of_each,
 )
+from recallkit.experiments.jobs import STOPPED, do_run
 from recallkit.experiments.plan import Stored, make_plan
-from recallkit.experiments.run import STOPPED, do_run
 from recallkit.files import embedded, read_json
 from recallkit.training import Diverged, Stopped, Training
 
@@ -76,7 +73,7 @@ def inline(toy_splits):
         def __init__(self, task):
             Inline.tasks.append(task)
             data = Inline.splits
-            if task["stage"] == "tuning":
+            if task.run.stage == "tuning":
                 data = replace(data, test=Untouchable())
             do_run(task, data)
 
@@ -88,6 +85,12 @@ def inline(toy_splits):
 
     Inline.tasks = []
     return Inline
+
+
+def elsewhere(task, folder):
+    """The same task, of which nothing is stored."""
+    again = {name: folder / "again" / name for name in ("results", "work")}
+    return replace(task, options=replace(task.options, **again))
 
 
 def options(tmp_path, **others):
@@ -104,16 +107,16 @@ def test_a_sweep_stores_tuning_without_test_classes_and_finals_with(tmp_path, in
     assert tuning["R@1"].isna().all()
     assert set(finals["side_by_side"]) == {1}
     assert set(finals["steps"]) == {10}
-    stages = [task["stage"] for task in inline.tasks]
+    stages = [task.run.stage for task in inline.tasks]
     assert stages == sorted(stages, reverse=True)
 
 
 def test_tuning_is_the_same_whatever_the_test_classes(tmp_path, inline, toy_splits, sweep):
     """And a final run does look at them: the proof above could fail."""
     ablate(sweep, options(tmp_path), inline, progress=False)
-    final = next(task for task in inline.tasks if task["stage"] == "final")
+    final = next(task for task in inline.tasks if task.run.stage == "final")
     with pytest.raises(AssertionError, match="test classes were touched"):
-        do_run(final | {"folder": str(tmp_path / "again")}, replace(toy_splits, test=Untouchable()))
+        do_run(elsewhere(final, tmp_path), replace(toy_splits, test=Untouchable()))
 
 
 def test_stored_runs_are_skipped(tmp_path, inline, sweep):
@@ -123,7 +126,7 @@ def test_stored_runs_are_skipped(tmp_path, inline, sweep):
     ablate(sweep, options(tmp_path), inline, progress=False)
     assert len(inline.tasks) == count
     ablate(replace(sweep, seeds=(0, 1, 2)), options(tmp_path), inline, progress=False)
-    assert [task["config"]["seed"] for task in inline.tasks[count:]] == [2, 2]
+    assert [task.run.config.seed for task in inline.tasks[count:]] == [2, 2]
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
 
 
@@ -158,35 +161,34 @@ def test_an_interrupted_run_goes_on_to_the_same_result(
 ):
     ablate(sweep, options(tmp_path), inline, progress=False)
     task = inline.tasks[-1]
-    again = task | {name: str(tmp_path / "again" / name) for name in ("folder", "result")}
+    again = elsewhere(task, tmp_path)
     with monkeypatch.context() as patch:
         interrupt_in_step(patch, 7)
         with pytest.raises(Stopped):
             do_run(again, toy_splits)
-    assert not (tmp_path / "again" / "result").exists()
+    assert not again.result().exists()
     steps, original = [], Training.step
     monkeypatch.setattr(Training, "step", lambda self: steps.append(1) or original(self))
     do_run(again, toy_splits)
     assert len(steps) == 10 - 7
-    whole, resumed = read_json(tmp_path / task["result"]), read_json(tmp_path / "again" / "result")
+    whole, resumed = read_json(task.result()), read_json(again.result())
     assert whole["test"] == resumed["test"]
 
 
 def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_starts_again(
     tmp_path, inline, monkeypatch, toy_splits, capsys, sweep
 ):
-    task = inline.tasks
     ablate(replace(sweep, compared=({"ks": (1,)},)), options(tmp_path), inline, progress=False)
-    task = inline.tasks[-1] | {n: str(tmp_path / "b" / n) for n in ("folder", "result")}
+    task = elsewhere(inline.tasks[-1], tmp_path)
     with monkeypatch.context() as patch:
         interrupt_in_step(patch, 3)
         with pytest.raises(Stopped):
             do_run(task, toy_splits)
-    (tmp_path / "b" / "folder" / "state.pt").write_bytes(b"cut")
+    (task.folder / "state.pt").write_bytes(b"cut")
     do_run(task, toy_splits)
     assert "starts again" in capsys.readouterr().err
-    assert (tmp_path / "b" / "folder.damaged").is_dir()
-    assert (tmp_path / "b" / "result").exists()
+    assert Path(f"{task.folder}.damaged").is_dir()
+    assert task.result().exists()
 
 
 def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(
@@ -233,7 +235,7 @@ def test_others_go_on_after_a_failure(tmp_path, inline, sweep):
     class Second(inline):
         def __init__(self, task):
             self.status = 0
-            if task["config"]["learning_rate"] == 0.01:
+            if task.run.config.learning_rate == 0.01:
                 self.status = STOPPED
             else:
                 super().__init__(task)
@@ -295,13 +297,20 @@ def test_cores_are_shared(monkeypatch):
     def use(cores):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
 
-    assert threads_of_each(1) is None
+    def shared(**options):
+        chosen = SweepOptions(device="cpu", **options)
+        return chosen.jobs, chosen.threads
+
     use(16)
-    assert [default_jobs("cpu"), default_jobs("cuda")] == [4, 1]
-    assert threads_of_each(4) == 4
+    assert shared() == (4, 4)
+    assert shared(jobs=1) == (1, None)
+    assert shared(jobs=4, threads=2) == (4, 2)
+    assert shared(executor="slurm") == (8, None)  # each on a machine of its own
     use(2)
-    assert default_jobs("cpu") == 1
-    assert threads_of_each(8) == 1
+    assert shared() == (1, None)
+    assert shared(jobs=8) == (8, 1)
+    with pytest.raises(ValueError, match="--slurm has no effect without --executor slurm"):
+        shared(slurm=("time=60",))
 
 
 def test_the_bar_shows_runs_and_time_left(tmp_path, inline, capsys, sweep):
@@ -321,8 +330,8 @@ def test_runs_of_the_project_and_of_the_user_are_skipped(inline, user_results, m
     presets = find_sweep("two-minutes")  # all of it is stored with the project
     plan = ablate(presets, SweepOptions(device="cpu"), inline, progress=False)
     assert plan.due == plan.later == ()
-    assert all(task["config"]["dataset"] == "emoji" for task in inline.tasks)
-    assert not any("two-minutes" in task["folder"] for task in inline.tasks)
+    assert all(task.run.config.dataset == "emoji" for task in inline.tasks)
+    assert not any("two-minutes" in str(task.folder) for task in inline.tasks)
 
 
 def test_the_checkout_stays_as_it_is(inline, sweep, capsys, user_results, monkeypatch, toy_splits):
@@ -406,12 +415,7 @@ learning_rate = [0.001]
 
 def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     """Ctrl-C to the command while a run is on its way, in processes of their own."""
-    generator = torch.Generator().manual_seed(0)
-    for c in range(12):
-        (tmp_path / "images" / f"class {c}").mkdir(parents=True)
-        for i in range(3):
-            pixels = torch.randint(0, 256, (8, 9, 3), generator=generator, dtype=torch.uint8)
-            Image.fromarray(pixels.numpy()).save(tmp_path / "images" / f"class {c}" / f"{i}.png")
+    write_images(tmp_path / "images")
     endless = OWN.replace("images = 96", "images = 16000000")
     (tmp_path / "own.toml").write_text(endless.replace("ions = 2", "ions = 500000"))
     command = [sys.executable, "-m", "recallkit", "ablate", "own.toml"]

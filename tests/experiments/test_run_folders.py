@@ -43,12 +43,14 @@ def test_a_row_for_each_run_and_a_column_for_each_difference(tmp_path, toy_split
     write_json(tmp_path / "new" / "config.json", asdict(replace(CONFIG, simix=False)))
     table = run_table(tmp_path)
     assert cells(table)[0] == [
-        "run", "state", "step", "R@1 val", "R@1 test", "seconds", "simix", "seed",
+        "run", "state", "step", "loss", "floor", "R@1 val", "R@1 test", "seconds", "simix", "seed",
     ]  # fmt: skip
     finished = row(table, "a")
     assert (finished["state"], finished["step"]) == ("finished", "2/2")
     assert finished["R@1 test"] == f"{result['test']['trained']['R@1']:.1%}"
     assert finished["R@1 val"] == f"{result['validation'][-1]['R@1']:.1%}"
+    assert finished["loss"] == f"{result['validation'][-1]['loss']:.3f}"
+    assert finished["floor"] == f"{result['validation'][-1]['floor']:.3f}"
     assert (finished["simix"], finished["seed"]) == ("on", "0")
     assert (row(table, "b/c")["state"], row(table, "b/c")["step"]) == ("unfinished", "2/2")
     assert (row(table, "new")["state"], row(table, "new")["step"]) == ("not saved yet", "0")
@@ -95,3 +97,13 @@ def test_no_line_is_longer_than_a_terminal_and_the_rest_is_named(tmp_path):
 def test_no_run(tmp_path):
     with pytest.raises(RecallkitError, match="there is no run below"):
         run_table(tmp_path)
+
+
+def test_losses_that_differ_are_told_from_their_values(tmp_path, toy_splits):
+    for number, loss in enumerate(("recall@k", "triplet")):
+        train(replace(CONFIG, loss=loss), tmp_path / f"{number}", splits=toy_splits, progress=False)
+    table = run_table(tmp_path)
+    assert [row(table, name)["loss function"] for name in "01"] == ["RS@k", "triplet"]
+    assert row(table, "0")["floor"] == "0.079"  # groups of four, with virtual examples
+    assert row(table, "1")["floor"] == ""
+    assert float(row(table, "1")["loss"]) > 0

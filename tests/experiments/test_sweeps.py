@@ -9,12 +9,10 @@ from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments.sweep_files import (
     SWEEPS,
-    TEMPLATE,
-    SweepFolder,
     find_sweep,
     keep_sweep,
     kept_sweeps,
-    write_template,
+    write_example,
 )
 from recallkit.experiments.sweeps import Sweep, grid, in_words, scaled
 
@@ -154,19 +152,21 @@ def test_a_sweep_that_has_run_is_known_by_name(tmp_path, user_results):
 
 def test_the_example_is_a_sweep_and_the_one_of_the_guide(tmp_path):
     path = tmp_path / "My first_sweep.toml"
-    write_template(path)
+    write_example(path)
     sweep = find_sweep(str(path))
     assert sweep.name == "my-first-sweep"
     assert [sweep.config(setting).rotation for setting in sweep.compared] == [0.0, 15.0, 45.0]
     with pytest.raises(RecallkitError, match="exists already"):
-        write_template(path)
+        write_example(path)
     with pytest.raises(RecallkitError, match=r"TOML: name a file such as own\.toml"):
-        write_template(tmp_path / "own.txt")
+        write_example(tmp_path / "own.txt")
     for name in ("con", "Ä", "-"):
-        write_template(tmp_path / f"{name}.toml")
+        write_example(tmp_path / f"{name}.toml")
         assert find_sweep(str(tmp_path / f"{name}.toml")).name
     guide = Path(__file__).resolve().parents[2] / "notebooks" / "guide" / "sweeps.md"
-    assert TEMPLATE.format(name="my-sweep") in guide.read_text(encoding="utf-8")
+    write_example(tmp_path / "my-sweep.toml")
+    example = (tmp_path / "my-sweep.toml").read_text(encoding="utf-8")
+    assert example in guide.read_text(encoding="utf-8")
 
 
 def test_a_bad_name_has_its_remedy(tmp_path):
@@ -183,18 +183,17 @@ def test_scaled_changes_images_and_seeds_alone():
     assert scaled(sweep) == sweep
 
 
-def test_a_file_more_is_a_sweep_more(tmp_path):
-    sweeps = SweepFolder(tmp_path)
-    assert len(sweeps) == 0
-    (tmp_path / "turning.toml").write_text(TOML)
-    assert list(sweeps) == ["turning"]
-    assert sweeps["turning"].question == "How far?"
-    with pytest.raises(KeyError):
-        sweeps["size"]
-    (tmp_path / "bad.toml").write_text("name = ")
-    assert len(sweeps) == 2  # which is read when it is asked for
-    with pytest.raises(RecallkitError, match=r"bad\.toml"):
-        sweeps["bad"]
+def test_a_file_more_is_a_sweep_more(user_results):
+    folder = user_results / "sweeps"
+    assert kept_sweeps() == {}
+    folder.mkdir(parents=True)
+    (folder / "turning.toml").write_text(TOML)
+    assert kept_sweeps()["turning"].question == "How far?"
+    (folder / "bad.toml").write_text("name = ")
+    assert find_sweep("turning").name == "turning"  # the other one is read when it is asked for
+    for ask in (kept_sweeps, lambda: find_sweep("bad")):
+        with pytest.raises(RecallkitError, match=r"bad\.toml"):
+            ask()
 
 
 def test_settings_stand_in_the_order_of_their_values():

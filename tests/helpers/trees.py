@@ -20,6 +20,16 @@ def picture(path: Path, shade: int = 0, size: tuple[int, int] = (20, 16)) -> Non
     Image.new("RGB", size, (shade % 256, 7 * shade % 256, 50)).save(path, "JPEG")
 
 
+def write_images(root: Path, classes: int = 12, each: int = 3) -> None:
+    """A folder of noise, one sub-folder a class."""
+    random = np.random.default_rng(0)
+    for c in range(classes):
+        (root / f"class {c}").mkdir(parents=True)
+        for i in range(each):
+            pixels = random.integers(0, 256, (8, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / f"class {c}" / f"{i}.png")
+
+
 def make_cub(root: Path) -> dict:
     images, labels, number = [], [], 0
     for c in (1, 2, 3, 4, 99, 100, 101, 102, 200):

@@ -28,6 +28,30 @@ def test_learning_curve_draws_the_history():
     assert [text.get_text() for text in below.get_legend().get_texts()] == ["R@1", "mAP@R"]
 
 
+@pytest.mark.parametrize(("of_lines", "given"), [(0.102, None), (None, 0.102), (0.5, 0.102)])
+def test_learning_curve_draws_the_loss_of_a_perfect_ranking(of_lines, given):
+    history = [{"images": 1000 * i, "loss": 1 / i, "R@1": 0.5, "mAP@R": 0.4} for i in (1, 2, 3)]
+    if of_lines is not None:
+        history = [line | {"floor": of_lines} for line in history]
+    fig, (above, _) = plots.plot_learning_curve(history, given)
+    curve, floor = above.lines
+    assert list(floor.get_ydata()) == [0.102, 0.102]
+    assert floor.get_linestyle() != curve.get_linestyle()  # to be told apart without colour
+    [label] = above.texts
+    assert label.get_text() == "perfect ranking 0.102"
+    fig.canvas.draw()
+    assert above.get_ylim()[0] < 0.102
+    assert above.bbox.contains(*label.get_window_extent().min)
+    assert above.bbox.contains(*label.get_window_extent().max)
+
+
+@pytest.mark.parametrize("given", [None, float("nan")])
+def test_learning_curve_of_a_loss_without_floor_has_no_line(given):
+    history = [{"images": 1000, "loss": 1.0, "R@1": 0.5, "mAP@R": 0.4}]
+    _, (above, _) = plots.plot_learning_curve(history, given)
+    assert (len(above.lines), len(above.texts)) == (1, 0)
+
+
 def test_neighbours_are_marked_by_frame_and_sign(toy_splits):
     images = toy_splits.test  # classes of four
     neighbours = torch.tensor([[1, 4], [8, 5]])

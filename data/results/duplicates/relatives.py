@@ -30,9 +30,9 @@ from recallkit.evaluation.embedding import embed_pixels
 from recallkit.files import embedded, read_json, write_json
 from recallkit.training.environment import environment
 
-SETTINGS = {
+DATASETS = ("emoji", "glyphs", "glyphs-distorted")
+SETTINGS = {  # of the data sets on which a network is trained; the others are counted alone
     "emoji": PRESETS["emoji"],
-    "glyphs": PRESETS["glyphs-short"],
     "glyphs-distorted": replace(PRESETS["glyphs-short"], dataset="glyphs-distorted"),
 }
 ALIKE = 0.95  # the smallest cosine of look-alikes: above, a glance does not tell them apart
@@ -127,19 +127,28 @@ def measured(dataset: str, unihan: Path, runs: Path) -> dict[str, Any]:
     meaning = by_split(kinds["any of these"], classes)
     alike = look_alikes(dataset, runs)
     either = tuple(a | b for a, b in zip(meaning, alike, strict=True))
-    labels, found = splits.test.labels, neighbours(dataset, splits, runs).numpy()
-    stored = read_json(runs / dataset / "result.json")
+    labels = splits.test.labels
+    relations = {"meaning": meaning, "pixels": alike, "either": either}
     return {
-        **{name: stored[name] for name in ("config", "seed", "device", "libraries", "commit")},
         "images": len(labels),
         "classes": len(labels.unique()),
         "meaning": [counted(kind, *by_split(pairs, classes)) for kind, pairs in kinds.items()],
         "look-alikes": [codes_of(pairs, classes) for pairs in alike],
         "pixels": counts(*near_images(dataset, splits, runs), labels),
-        "effect": {
-            name: effect(labels.numpy(), found, *pairs)
-            for name, pairs in (("meaning", meaning), ("pixels", alike), ("either", either))
-        },
+        **(on_recall(dataset, splits, runs, relations) if dataset in SETTINGS else {}),
+    }
+
+
+def on_recall(
+    dataset: str, splits: Splits, runs: Path, relations: dict[str, tuple[Pairs, ...]]
+) -> dict[str, Any]:
+    """Measure what relations do to R@1 of a trained network, and say which one it is."""
+    found = neighbours(dataset, splits, runs).numpy()
+    labels = splits.test.labels.numpy()
+    stored = read_json(runs / dataset / "result.json")
+    return {
+        **{name: stored[name] for name in ("config", "seed", "device", "libraries", "commit")},
+        "effect": {name: effect(labels, found, *pairs) for name, pairs in relations.items()},
     }
 
 
@@ -154,7 +163,7 @@ def main(unihan: Path, runs: Path, out: Path) -> None:
         "samples": SAMPLES,
         "environment": environment(choose_device("cpu")),
     }
-    datasets = {dataset: measured(dataset, unihan, runs) for dataset in SETTINGS}
+    datasets = {dataset: measured(dataset, unihan, runs) for dataset in DATASETS}
     write_json(out, {**about, "datasets": datasets})
 
 

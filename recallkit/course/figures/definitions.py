@@ -189,19 +189,23 @@ def plot_paired_seeds(
     """Two ways to train side by side; a line joins the two runs of one seed.
 
     Args:
-        measures: name of a measure → name of a way → its value for each seed; two ways.
+        measures: name of a measure, with its unit → name of a way → its value for each seed, in
+            the same order; two ways.
 
     Returns:
-        The figure, and its axes, one for each measure.
+        The figure, with a marker for each seed and a legend of them, and its axes, one for each
+        measure.
     """
-    fig, [axes] = panels(1, len(measures), (2.9 * len(measures), 3.2))
+    fig, [axes] = panels(1, len(measures), (2.9 * len(measures), 3.5))
     for ax, (title, ways) in zip(axes, measures.items(), strict=True):
         for seed, values in enumerate(zip(*ways.values(), strict=True)):
-            ax.plot([0, 1], values, color=GREY, linewidth=1)
+            marker = MARKERS[seed % len(MARKERS)]
+            ax.plot([0, 1], values, color=GREY, linewidth=1, marker=marker, label=f"seed {seed}")
             for at, value in enumerate(values):
-                marker, colour = MARKERS[seed % len(MARKERS)], STYLES[at]["color"]
-                ax.plot(at, value, marker=marker, linestyle="", color=colour)
+                ax.plot(at, value, marker=marker, linestyle="", color=STYLES[at]["color"])
         ax.set_xticks([0, 1], [name.replace(" in ", "\nin ") for name in ways])
         ax.set_xlim(-0.4, 1.4)
         ax.set_title(title, fontsize=10)
+    seeds = axes[0].get_legend_handles_labels()
+    fig.legend(*seeds, loc="outside lower center", ncols=len(seeds[0]), fontsize=8)
     return fig, axes

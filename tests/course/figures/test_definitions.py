@@ -66,7 +66,8 @@ def test_item_pulls_tell_positives_by_hatch_and_sign():
 
 def test_paired_seeds_join_the_runs_of_a_seed():
     measures = {"R@1": {"without": [0.5, 0.6], "query in database": [0.7, 0.55]}}
-    _, (ax,) = figures.plot_paired_seeds(measures)
+    fig, (ax,) = figures.plot_paired_seeds(measures)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["seed 0", "seed 1"]
     joins = [list(line.get_ydata()) for line in ax.lines if len(line.get_ydata()) == 2]
     assert joins == [[0.5, 0.7], [0.6, 0.55]]
     labels = [text.get_text() for text in ax.get_xticklabels()]
