@@ -33,7 +33,7 @@ const box = (e) => e.getBoundingClientRect(), picture = box(svg);
 const texts = [...root.querySelectorAll('text, span, output, p, button, legend')].filter(
   (e) => e.textContent && !e.closest('[aria-hidden=true] style'));
 const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, label')]
-  .filter((e) => !e.matches('.rk-knob'));
+  .filter((e) => !e.matches('.rk-knob') && !e.closest('[hidden]'));
 return {
   page: document.documentElement.scrollWidth,
   scale: picture.width / svg.viewBox.baseVal.width,

@@ -48,7 +48,7 @@ function pathOf(state) {
 function layOutDescent(width, narrow) {
   const round = narrow ? Math.min(width, 340) : 320;
   const plane = circlePlane([narrow ? width / 2 : round / 2, round / 2], round / 2 / OUTSIDE - 15);
-  const left = narrow ? 44 : round + 66;
+  const left = narrow ? 48 : round + 66;
   const top = narrow ? round + 40 : 32;
   const area = { left, right: width - 14, top, bottom: top + (narrow ? 230 : 248) };
   return { plane, area, height: area.bottom + 46 };
