@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from scipy import stats
 
 from recallkit.config import PRESETS, Config
 from recallkit.experiments.batch_sizes import batch_summary
@@ -324,13 +324,9 @@ def validation(results: Path) -> str:
 
 
 def _foretells(recalls: pd.Series, test: pd.Series) -> list[str]:
-    slope, order = stats.linregress(recalls, test).slope, stats.spearmanr(recalls, test).statistic
-    return [
-        f"{100 * recalls.mean():.1f}",
-        f"{100 * test.mean():.1f}",
-        f"{slope:.2f}",
-        f"{order:.3f}",
-    ]
+    slope, order = np.polyfit(recalls, test, 1)[0], recalls.corr(test, "spearman")
+    means = [f"{100 * values.mean():.1f}" for values in (recalls, test)]
+    return [*means, f"{slope:.2f}", f"{order:.3f}"]
 
 
 def devices(results: Path) -> str:
