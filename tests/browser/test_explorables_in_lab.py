@@ -1,11 +1,11 @@
 """An explorable in JupyterLab: the page and Python see the same values; stored, it still lives."""
 
 import json
-import re
 
 import nbformat
 import pytest
 from helpers.explorables import POSITIVES, SIMILARITY
+from helpers.lab_pages import HARMLESS, READY
 from nbformat import v4
 from nbformat.sign import NotebookNotary
 
@@ -14,8 +14,6 @@ from recallkit.course.stored_form import KERNEL, code_cells
 
 pytestmark = pytest.mark.browser
 
-# Console errors that say nothing about the notebook.
-HARMLESS = re.compile(r"favicon\.ico|/api/contents/.*\.ipynb/checkpoints")
 MAKE = f"""
 import torch
 from recallkit import relaxed_ranks
@@ -23,15 +21,6 @@ from recallkit.course import explorables
 
 line = explorables.Line(similarity={SIMILARITY.tolist()}, positives={POSITIVES.tolist()})
 line
-"""
-READY = """
-const done = arguments[arguments.length - 1];
-const wait = () => {
-  const notebook = window.jupyterapp?.shell?.currentWidget;
-  if (!notebook?.sessionContext?.session?.kernel) return setTimeout(wait, 100);
-  notebook.sessionContext.ready.then(() => notebook.context.ready).then(() => done(true));
-};
-wait();
 """
 RUN_ALL = """
 const done = arguments[arguments.length - 1];

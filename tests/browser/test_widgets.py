@@ -4,24 +4,14 @@ import re
 
 import nbformat
 import pytest
+from helpers.lab_pages import HARMLESS, READY
 
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import PROGRESS, code_cells
 
 PRESSES = 5
 SECONDS = 30  # for a figure to come: only one that never comes takes so long
-# Console errors that say nothing about the notebook.
-HARMLESS = re.compile(r"favicon\.ico|/api/contents/.*\.ipynb/checkpoints")
 
-READY = """
-const done = arguments[arguments.length - 1];
-const wait = () => {
-  const notebook = window.jupyterapp?.shell?.currentWidget;
-  if (!notebook?.sessionContext?.session?.kernel) return setTimeout(wait, 100);
-  notebook.sessionContext.ready.then(() => notebook.context.ready).then(() => done(true));
-};
-wait();
-"""
 RUN_ALL = """
 const done = arguments[arguments.length - 1];
 window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => done(true),
