@@ -93,6 +93,9 @@ class Config:
     """Learning rate of a loss's own parameters, as a multiple of learning_rate. Default 100: the
     choice of ProxyAnchor's authors."""
 
+    classes: Annotated[int, Range(0, 10**7)] = 0  # more than any data set has
+    """Train on so many of the training classes, drawn once for all seeds: fewer classes are among
+    more of them. 0: all of them. Evaluations stay the same."""
     batch_size: Annotated[int, _BATCH] = 128
     """Images a step."""
     per_class: Annotated[int, _BATCH] = 4

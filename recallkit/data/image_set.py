@@ -4,6 +4,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -120,6 +121,20 @@ class ImageSet:
         """
         keep = torch.isin(self.labels, classes.to(self.labels)).nonzero().squeeze(1)
         return replace(self, protocol=Protocol(self.protocol.ks)).of_rows(keep)
+
+    def of_some_classes(self, count: int) -> "ImageSet":
+        """Choose the images of ``count`` classes, drawn at random but always the same.
+
+        Those drawn for a smaller ``count`` are among those for a larger one.
+
+        Raises:
+            ValueError: if there are fewer classes.
+        """
+        classes = self.labels.unique()
+        if count > len(classes):
+            raise ValueError(f"count must be at most {len(classes)}, the classes, not {count}")
+        order = np.random.default_rng(0).permutation(len(classes))
+        return self.of_classes(classes[order[:count]])
 
     def of_rows(self, keep: Tensor) -> "ImageSet":
         """Choose the images at these places, (M,) int64, each at most once.

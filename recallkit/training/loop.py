@@ -155,12 +155,13 @@ def _train(
     with warnings.catch_warnings():
         if shown:  # the line before the first step says it
             warnings.filterwarnings("ignore", "a batch of .* cannot be filled")
-        training = Training(config, inputs.train, device, processes, options.session.reading)
+        images = _of_classes(inputs.train, config.classes)
+        training = Training(config, images, device, processes, options.session.reading)
     _in_the_first(processes, lambda: _begin(folder, config, splits, options.session))
     test = {}
     if options.baselines and processes.first and len(splits.test):
         test = _evaluate_baselines(training, splits.test, inputs.test, shown)
-    session = Session(training, inputs.validation, folder, options.session)
+    session = Session(training, inputs.validation, folder, options.session, inputs.train)
     announce(_length(training), shown)
     with stop_request() as stop_requested:
         session.run(stop_requested)
@@ -168,6 +169,13 @@ def _train(
     if processes.first:
         _finish(session, splits.test, inputs.test, result, options.on_test)
     return result
+
+
+def _of_classes(images: ImageSet, count: int) -> ImageSet:
+    """Choose the images that are trained on; 0 classes stands for all."""
+    if count > (known := len(images.labels.unique())):
+        raise SettingError("classes", f"must be at most {known}, the training classes, not {count}")
+    return images.of_some_classes(count) if count else images
 
 
 def _length(training: Training) -> str:

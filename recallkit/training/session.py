@@ -69,6 +69,8 @@ class Session:
         validation: evaluated along the way; for frozen backbones its features.
         folder: of the run.
         options: of this session.
+        distractors: what validation images are searched among at the end, with the setting
+            ``distractors``. Default: the images of the training.
 
     Attributes:
         history: the lines of ``metrics.jsonl``.
@@ -82,9 +84,15 @@ class Session:
     """
 
     def __init__(
-        self, training: Training, validation: ImageSet, folder: Path, options: SessionOptions
+        self,
+        training: Training,
+        validation: ImageSet,
+        folder: Path,
+        options: SessionOptions,
+        distractors: ImageSet | None = None,
     ) -> None:
         self.training, self.validation = training, validation
+        self.distractors = training.set if distractors is None else distractors
         self.folder, self.first, self.options = folder, training.processes.first, options
         self.class_sizes = count_class_sizes(training.labels)
         self.history: list[Line] = []
@@ -194,7 +202,7 @@ class Session:
         training, size = self.training, self.training.config.image_size
         metrics = evaluate(training.trained, self.validation, size)
         if training.config.distractors and training.steps_done == training.steps:
-            among = evaluate_among(training.trained, self.validation, training.set, size)
+            among = evaluate_among(training.trained, self.validation, self.distractors, size)
             metrics |= named_metrics({AMONG_TRAINING: among})
         return metrics
 

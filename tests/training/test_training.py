@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -409,6 +410,25 @@ def test_with_distractors_the_end_is_also_measured_among_training_images(run, tm
         among, abs=1e-6
     )
     assert not any(name.startswith(AMONG_TRAINING) for line in before for name in line)
+
+
+def test_few_classes_are_trained_on_and_all_are_distractors(run, tmp_path, toy_splits):
+    result = run("few", replace(CONFIG, classes=5, distractors=True))
+    assert sum(result["class_sizes"].values()) == 5
+    assert result["class_sizes"] == count_sizes(toy_splits.train.of_some_classes(5).labels)
+    _, network = load_run(tmp_path / "few")
+    among = evaluate_among(network, toy_splits.validation, toy_splits.train, 16)["R@1"]
+    assert result["validation"][-1][f"{AMONG_TRAINING} R@1"] == pytest.approx(among, abs=1e-6)
+
+
+def count_sizes(labels):
+    return {str(size): count for size, count in Counter(Counter(labels.tolist()).values()).items()}
+
+
+def test_more_classes_than_there_are_is_an_error_before_anything_is_written(run, tmp_path):
+    with pytest.raises(ValueError, match="classes must be at most 10, the training classes, not 11"):
+        run("none", replace(CONFIG, classes=11))
+    assert not (tmp_path / "none" / "config.json").exists()
 
 
 def test_a_training_by_epochs_counts_its_images(run):
