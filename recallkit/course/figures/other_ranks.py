@@ -42,7 +42,7 @@ def plot_rank_answers(
             lower.plot(place, -slope, label=name, **style)
         upper.set_title(title, fontsize=10)
         upper.legend(fontsize=8, loc="lower right")
-        lower.set(xlabel="similarity of the moved item")
+        lower.set(xlabel="similarity of the moved item", xticks=[0, 0.5, 1])
         if all(rank is None for rank, _ in methods.values()):
             lower.legend(fontsize=8, loc="upper right")
     axes[0, 0].set(ylabel="its rank", ylim=(float(true_rank.max()) + 0.5, 0.5))
