@@ -12,7 +12,7 @@ from recallkit.errors import needs_extra
 if TYPE_CHECKING:
     from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
     from recallkit.constants import PAPERS_KS
-    from recallkit.course import explorables, figures, pair_gradients, widgets
+    from recallkit.course import explorables, figures, other_ranks, pair_gradients, widgets
     from recallkit.course.circle import on_circle
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
     from recallkit.course.loss_surface import (
@@ -46,6 +46,7 @@ __all__ = [
     "memory_trace",
     "metrics_table",
     "on_circle",
+    "other_ranks",
     "pair_gradients",
     "peak_bytes",
     "positive_ranks",
@@ -83,7 +84,7 @@ _NAMES = {
     "recallkit.training.build": ["make_network", "make_train_transform"],
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = ("explorables", "figures", "pair_gradients", "widgets")
+_PACKAGES = ("explorables", "figures", "other_ranks", "pair_gradients", "widgets")
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,7 @@ from recallkit.course.figures.large_batch import (
     plot_memory_traces,
     plot_step_memory,
 )
+from recallkit.course.figures.other_ranks import plot_rank_answers, plot_rank_bound
 from recallkit.course.figures.page import search_page
 from recallkit.course.figures.ranking import (
     plot_images_on_line,
@@ -87,6 +88,8 @@ __all__ = [
     "plot_paths",
     "plot_precision_recall",
     "plot_protocols",
+    "plot_rank_answers",
+    "plot_rank_bound",
     "plot_rank_pull",
     "plot_recall_curves",
     "plot_seconds",
