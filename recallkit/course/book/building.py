@@ -94,6 +94,12 @@ def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = Tru
     return out / "index.html"
 
 
+def is_current(out: Path) -> bool:
+    """Whether the folder ``out`` holds a book made by this version of recallkit."""
+    mark = out / MARK
+    return mark.is_file() and mark.read_text(encoding="utf-8").strip() == __version__
+
+
 def _reduce_colours(path: Path) -> None:
     """Store a figure in 256 colours where that takes less space; its look does not change."""
     with Image.open(path) as image:

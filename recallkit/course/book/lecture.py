@@ -52,7 +52,17 @@ def write_openers(pages: Path, chapters: list[str]) -> None:
     (pages / FOLDER).mkdir()
     for chapter in chapters:
         text = OPENER.format(chapter=f"../{chapter}.html")
-        (pages / FOLDER / f"{chapter}.html").write_text(text, encoding="utf-8")
+        lecture_page(pages, chapter).write_text(text, encoding="utf-8")
+
+
+def lecture_page(book: Path, chapter: str) -> Path:
+    """Return the page that opens a chapter as a lecture.
+
+    Args:
+        book: the folder of the book.
+        chapter: the name of its page, without ``.html``.
+    """
+    return book / FOLDER / f"{chapter}.html"
 
 
 def _is_chapter(app: Sphinx, name: str) -> bool:
