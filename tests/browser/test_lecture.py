@@ -170,7 +170,7 @@ def test_code_is_folded_and_a_key_unfolds_that_of_the_step(opened):
     browser = opened("01_relaxed_ranking", "#lecture-3")
     assert not state(browser)["code"]
     assert press(browser, "c")["code"]
-    assert not press(browser, Keys.ARROW_RIGHT)["code"]
+    assert not press(browser, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)["code"]
     browser.find_elements("css selector", "[data-lecture-block=now] .lecture-code")[0].click()
     assert state(browser)["code"]
     assert not press(browser, "c")["code"]

@@ -189,7 +189,7 @@
     root.removeAttribute("data-lecture-code");
     show(steps[now]);
     fit();
-    scrollTo(0, 0);
+    scrollTo({ top: 0, behavior: "instant" });
     history.replaceState(null, "", `#lecture-${now + 1}`);
     tell();
   }
@@ -397,7 +397,7 @@
     speaker?.close();
     const section = element.closest("section[id]");
     history.replaceState(null, "", now ? `#${section.id}` : location.pathname);
-    element.scrollIntoView();
+    element.scrollIntoView({ behavior: "instant" });
   }
 
   /** Be in the lecture, or not, as the hash says. */
