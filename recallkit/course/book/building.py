@@ -54,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "html_theme": "furo",
     "html_title": "recallkit",
     "html_css_files": ["book.css"],
+    "html_js_files": ["book.js"],
     "html_show_sphinx": False,
     "html_show_copyright": False,
     "html_show_sourcelink": False,
