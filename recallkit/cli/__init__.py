@@ -74,6 +74,9 @@ COMMANDS = {
     "book": Command(
         "course", "book", "Make a website of the course, for reading without Python.", extra="book"
     ),
+    "lecture": Command(
+        "lecture", "lecture", "Open a chapter of the book in steps, as a lecture.", extra="book"
+    ),
 }
 
 

@@ -71,10 +71,16 @@ def _renamed(
     return {name: model, f"{name}-layout": layout}
 
 
+def _classes_below(parent: type) -> Iterator[Any]:
+    for one in parent.__subclasses__():
+        yield one
+        yield from _classes_below(one)
+
+
 def _present_module(state: Mapping[str, Any]) -> str:
     """Return the module of the explorable that a state is of; its own if there is no such class."""
     from recallkit.course.explorables import Explorable
 
-    known = {f"{one.__module__}.{one.__name__}": one for one in Explorable.__subclasses__()}
+    known = {f"{one.__module__}.{one.__name__}": one for one in _classes_below(Explorable)}
     explorable = known.get(state["_anywidget_id"])
     return state["_esm"] if explorable is None else explorable.module_text()

@@ -4,6 +4,7 @@
 Nothing is executed. Sphinx, myst-nb and furo do the work; the modules here prepare what they read.
 """
 
-from recallkit.course.book.building import MARK, build_book
+from recallkit.course.book.building import MARK, build_book, is_current
+from recallkit.course.book.lecture import lecture_page
 
-__all__ = ["MARK", "build_book"]
+__all__ = ["MARK", "build_book", "is_current", "lecture_page"]

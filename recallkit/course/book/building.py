@@ -16,7 +16,9 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from tqdm import tqdm
 
 from recallkit import __version__
+from recallkit.course.book.lecture import write_openers
 from recallkit.course.book.sources import write_sources
+from recallkit.course.notebooks import find_notebooks
 from recallkit.errors import RecallkitError
 from recallkit.files import cannot_write, embedded
 
@@ -52,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "html_theme": "furo",
     "html_title": "recallkit",
     "html_css_files": ["book.css"],
+    "html_js_files": ["book.js"],
     "html_show_sphinx": False,
     "html_show_copyright": False,
     "html_show_sourcelink": False,
@@ -86,9 +89,16 @@ def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = Tru
             raise RecallkitError(_described(problems))
         for image in (place / "pages" / "_images").glob("*.png"):
             _reduce_colours(image)
+        write_openers(place / "pages", [path.stem for path in find_notebooks(folder=notebooks)])
         (place / "pages" / MARK).write_text(f"{__version__}\n", encoding="utf-8")
         _put_in_place(out, place / "pages")
     return out / "index.html"
+
+
+def is_current(out: Path) -> bool:
+    """Whether the folder ``out`` holds a book made by this version of recallkit."""
+    mark = out / MARK
+    return mark.is_file() and mark.read_text(encoding="utf-8").strip() == __version__
 
 
 def _reduce_colours(path: Path) -> None:

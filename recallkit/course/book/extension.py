@@ -9,6 +9,7 @@ from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from recallkit.course.book import accessibility, lecture
 from recallkit.course.book.names import exists
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", _choose_renderer)
     app.connect("doctree-read", _give_alt_texts)
     app.connect("missing-reference", _find_reference)
+    lecture.connect(app)
+    accessibility.connect(app)
     for priority, handler in ((400, _keep_equations), (401, _hide_colon), (600, _show_colon)):
         app.connect("autodoc-process-docstring", handler, priority=priority)  # napoleon: 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -106,7 +106,8 @@ function listen(svg, kept) {
   };
   const place = (event) => {
     const box = svg.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    const scale = box.width / svg.viewBox.baseVal.width; // not 1 where the page is enlarged
+    return [(event.clientX - box.left) / scale, (event.clientY - box.top) / scale];
   };
   element.addEventListener("pointerdown", (event) => {
     const [x, y] = place(event);
