@@ -16,8 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recallkit import PRESETS, Training, choose_device, embed, embed_pixels, load
-from recallkit import retrieval_metrics, search
+from recallkit import (
+    PRESETS,
+    Training,
+    choose_device,
+    embed,
+    embed_pixels,
+    load,
+    retrieval_metrics,
+    search,
+)
 from recallkit.course.explorables.sprite import sprite
 from recallkit.data import ImageSet
 from recallkit.files import write_atomically
