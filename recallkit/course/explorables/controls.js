@@ -98,8 +98,9 @@ function player({ name, play, pace }, say, set) {
   element.addEventListener("click", () => {
     if (frame) return stop();
     element.textContent = say("pause");
-    if (now[name] >= value(play, now)) set({ [name]: 0 });
-    return advance();
+    if (now[name] < value(play, now)) return advance();
+    frame = later(advance); // the first value is seen as long as the others
+    return set({ [name]: 0 });
   });
   return { element, show(state) { now = state; } };
 }

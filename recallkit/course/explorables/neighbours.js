@@ -9,7 +9,7 @@ const WORDS = {
   help: "Press an image to make it the query; or drag the ring, or focus it and press ← →.",
 };
 
-const GAP = 5;
+const GAP = 7;
 
 function layOutGallery(state, width, narrow) {
   const sheet = narrow ? width - 4 : 336;

@@ -16,7 +16,7 @@ const WORDS = {
   help: "Drag the diamond on the curve, or press Play; press an image to make it the query.",
 };
 
-const GAP = 5;
+const GAP = 8;
 const PACE = 700; // milliseconds of a checkpoint
 const ENOUGH = 1000; // images; the axis is linear below, and logarithmic above
 const seenAcross = (images) => Math.log1p(images / ENOUGH);
@@ -28,17 +28,21 @@ function lossAt({ curve }, images) {
 }
 
 function layOutReplay(state, width, narrow) {
-  const high = narrow ? 120 : 150;
+  const [high, across] = [narrow ? 120 : 150, 4];
   const panel = (left, right, top) => ({ left, right, top, bottom: top + high });
-  const half = width / 2;
-  const recall = narrow ? panel(44, width - 12, 30) : panel(44, half - 14, 30);
-  const loss = narrow ? panel(44, width - 12, recall.bottom + 86) : panel(half + 46, width - 12, 30);
-  const top = loss.bottom + 74;
   const sheet = narrow ? width - 4 : 336;
   const left = narrow ? 2 : sheet + 34;
-  const across = 4;
   const side = Math.min(76, (width - left - 2 - (across - 1) * GAP) / across);
-  return { recall, loss, sheet, top, left, across, side, results: narrow ? top + sheetHeight(state, sheet) + 12 : top };
+  const place = { sheet, left, across, side };
+  if (!narrow) {
+    const recall = panel(44, width / 2 - 14, 30);
+    const top = recall.bottom + 74;
+    return { ...place, recall, loss: panel(width / 2 + 46, width - 12, 30), top, results: top };
+  }
+  const recall = panel(44, width - 12, 30);
+  const results = recall.bottom + 52; // under the curve, so that a finger on it hides nothing
+  const loss = panel(44, width - 12, results + 94 + 2 * (side + GAP) + 38);
+  return { ...place, recall, results, loss, top: loss.bottom + 74 };
 }
 
 /** A panel with the axis of images seen, and the cursor at the checkpoint. */
