@@ -47,6 +47,7 @@ MADE = {
     "step": explorables.Step,
     "line": lambda: explorables.Line(similarity=SIMILARITY, positives=POSITIVES),
     "mixing": explorables.Mixing,
+    "solved": explorables.SolvedBatch,
     "arc": explorables.Arc,
     "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
     "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),

@@ -11,7 +11,7 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.ranking import Line, Step
-    from recallkit.course.explorables.simix import Mixing
+    from recallkit.course.explorables.simix import Mixing, SolvedBatch
     from recallkit.course.explorables.temperatures import Surface
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Playground",
     "RankedList",
     "Replay",
+    "SolvedBatch",
     "Step",
     "Surface",
     "ThreeViews",
