@@ -57,6 +57,16 @@ class Gallery(Explorable):
     labels = Numbers(traitlets.Int()).tag(sync=True)
     query = traitlets.Int(0, min=0).tag(sync=True)
     source = traitlets.Unicode().tag(sync=True)
+    neighbours: Tables
+
+    def nearest(self, place: int) -> Tensor:
+        """Return the nearest images of all queries: (Q, k) int64, indices of images of the sprite.
+
+        Args:
+            place: of the embedding, or of the checkpoint.
+        """
+        rows = self.neighbours[place].split(";")
+        return torch.tensor([[int(item) for item in row.split(" ")] for row in rows])
 
 
 class Neighbours(Gallery):

@@ -62,6 +62,7 @@ def test_the_figures_show_the_stored_run(stored):
     replay, browsing = Replay.stored(), Neighbours.stored()
     found = [one["neighbours"] for one in stored["checkpoints"]]
     assert [rows(text) for text in replay.neighbours] == found
+    assert replay.nearest(4).tolist() == found[4]
     assert replay.recall == [one["recall"] for one in stored["checkpoints"]]
     assert replay.floor == stored["floor"]
     assert browsing.embeddings == ["pixels", "untrained", "trained"]
