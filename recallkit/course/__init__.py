@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from recallkit.course.measurements import stored_measurement
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
+    from recallkit.course.solved_batch import (
+        loss_and_push,
+        partly_solved,
+        perfect_rankings,
+        random_alphas,
+        random_start,
+    )
     from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
     from recallkit.metrics import positive_ranks
@@ -41,6 +48,7 @@ __all__ = [
     "explorables",
     "figures",
     "loss_and_pull",
+    "loss_and_push",
     "make_network",
     "make_train_transform",
     "memory_trace",
@@ -48,11 +56,15 @@ __all__ = [
     "on_circle",
     "other_ranks",
     "pair_gradients",
+    "partly_solved",
     "peak_bytes",
+    "perfect_rankings",
     "positive_ranks",
     "profile",
     "pull",
     "query_losses",
+    "random_alphas",
+    "random_start",
     "rank_pull",
     "stored_measurement",
     "text_table",
@@ -77,6 +89,13 @@ _NAMES = {
     "recallkit.course.measurements": ["stored_measurement"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
+    "recallkit.course.solved_batch": [
+        "loss_and_push",
+        "partly_solved",
+        "perfect_rankings",
+        "random_alphas",
+        "random_start",
+    ],
     "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
     "recallkit.metrics": ["positive_ranks"],

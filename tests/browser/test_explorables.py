@@ -32,7 +32,8 @@ const root = document.querySelector('.rk'), svg = root.querySelector('svg');
 const box = (e) => e.getBoundingClientRect(), picture = box(svg);
 const texts = [...root.querySelectorAll('text, span, output, p, button, legend')].filter(
   (e) => e.textContent && !e.closest('[aria-hidden=true] style'));
-const targets = [...root.querySelectorAll('[role=slider], input[type=range], button, label')]
+const kinds = '[role=slider], [role=button], input[type=range], button, label';
+const targets = [...root.querySelectorAll(kinds)]
   .filter((e) => !e.matches('.rk-knob') && !e.closest('[hidden]'));
 return {
   page: document.documentElement.scrollWidth,
@@ -148,7 +149,7 @@ def test_every_control_answers_the_keyboard(figure):
 
 def test_every_control_has_a_name(figure):
     show(figure, 900)
-    every = ".rk input:not([hidden] *), .rk [role=slider], .rk button"
+    every = ".rk input:not([hidden] *), .rk [role=slider], .rk [role=button], .rk button"
     assert all(map(name, figure.find_elements("css selector", every)))
 
 
@@ -270,6 +271,51 @@ def test_points_set_free_can_be_played(shared_browser, tmp_path):
     assert "Play" in button.text
     shared_browser.execute_async_script("setTimeout(arguments[0], 200)")
     assert shared_browser.execute_script(STATUS) == stopped
+
+
+@pytest.mark.parametrize("figure", ["neighbours", "replay"], indirect=True)
+def test_a_neighbour_becomes_the_query_by_key_mouse_and_finger(figure):
+    from selenium.webdriver.common.keys import Keys
+
+    show(figure, 390, touch=True)
+    ring = figure.find_element("css selector", ".rk [role=slider][aria-label=query]")
+    for act in (
+        lambda one: press(figure, one, Keys.ENTER),
+        lambda one: press(figure, one, Keys.SPACE),
+        lambda one: one.click(),
+    ):
+        before, marks = ring.get_attribute("aria-valuetext"), figure.execute_script(MARKS)
+        neighbour = figure.find_elements("css selector", ".rk [role=button]")[2]
+        said = name(neighbour)
+        act(neighbour)
+        assert before not in said
+        assert ring.get_attribute("aria-valuetext") in said
+        assert figure.execute_script(MARKS) != marks
+        assert ring.get_attribute("aria-valuetext") in figure.execute_script(STATUS)
+
+
+@pytest.mark.parametrize("figure", ["neighbours", "replay"], indirect=True)
+def test_a_press_on_the_sheet_chooses_a_query(figure):
+    show(figure, 900)
+    pad = figure.find_element("css selector", ".rk .rk-pad")
+    pad.click()  # its middle: of 12 columns and two rows
+    ring = figure.find_element("css selector", ".rk [role=slider][aria-label=query]")
+    assert int(ring.get_attribute("aria-valuenow")) in {5, 6, 17, 18}
+
+
+def test_a_replay_plays_its_checkpoints_one_by_one(shared_browser, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    MADE["replay"]().save_html(tmp_path / "replay.html", "A figure")
+    shared_browser.get((tmp_path / "replay.html").as_uri())
+    assert "After 64,000 images" in shared_browser.execute_script(STATUS)
+    button = shared_browser.find_element("css selector", ".rk-button")
+    button.click()
+    shown = WebDriverWait(shared_browser, 20, poll_frequency=0.05)
+    shown.until(lambda browser: "After 256,000 images" in browser.execute_script(STATUS))
+    shown.until(lambda _: "Play" in button.text)
+    button.click()  # from the start again
+    shown.until(lambda browser: "After 0 images" in browser.execute_script(STATUS))
 
 
 def test_a_list_can_be_marked_to_compare_with(shared_browser, tmp_path):

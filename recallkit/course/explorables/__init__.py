@@ -7,10 +7,11 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.batch_size import ThreeViews
     from recallkit.course.explorables.benchmarks import Playground
     from recallkit.course.explorables.definitions import Arc
+    from recallkit.course.explorables.gallery import Neighbours, Replay
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.ranking import Line, Step
-    from recallkit.course.explorables.simix import Mixing
+    from recallkit.course.explorables.simix import Mixing, SolvedBatch
     from recallkit.course.explorables.temperatures import Surface
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "Line",
     "Memory",
     "Mixing",
+    "Neighbours",
     "Pairs",
     "Playground",
     "RankedList",
+    "Replay",
+    "SolvedBatch",
     "Step",
     "Surface",
     "ThreeViews",

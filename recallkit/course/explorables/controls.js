@@ -15,7 +15,7 @@ const value = (given, state) => (typeof given === "function" ? given(state) : gi
  * A labelled range. `base` makes it logarithmic: min, max and step are then powers of it.
  *
  * {name, min, max, step, base, text}: the bounds may be functions of the state; text(value) is what
- * is shown and read out.
+ * is shown and read out; it is given say and the state as well.
  */
 function knob({ name, min, max, step, base, text = short }, say, set) {
   const shown = tag("output");
@@ -38,7 +38,7 @@ function knob({ name, min, max, step, base, text = short }, say, set) {
       input.min = value(min, state);
       input.max = value(max, state);
       input.value = place(state[name]);
-      shown.textContent = text(state[name], say);
+      shown.textContent = text(state[name], say, state);
       input.setAttribute("aria-valuetext", shown.textContent);
       const share = (Number(input.value) - input.min) / (input.max - input.min);
       input.style.setProperty("--rk-share", `${100 * share}%`);
@@ -75,25 +75,32 @@ function action({ name, act }, say, set) {
   return { element, show(state) { now = state; } };
 }
 
-/** A button that moves a value on, a step with each image on the screen. {name, play}: the last one. */
-function player({ name, play }, say, set) {
+/**
+ * A button that moves a value on, a step with each image on the screen.
+ *
+ * {name, play, pace}: the last value; milliseconds of a step, where it shall be slower.
+ */
+function player({ name, play, pace }, say, set) {
+  const later = pace ? (act) => setTimeout(act, pace) : (act) => requestAnimationFrame(act);
+  const drop = pace ? (one) => clearTimeout(one) : (one) => cancelAnimationFrame(one);
   const element = tag("button", { type: "button", class: "rk-button" }, say("play"));
   let [now, frame] = [{}, 0];
   const stop = () => {
-    cancelAnimationFrame(frame);
+    drop(frame);
     frame = 0;
     element.textContent = say("play");
   };
   const advance = () => {
-    if (now[name] >= play || !element.isConnected) return stop();
-    frame = requestAnimationFrame(advance);
+    if (now[name] >= value(play, now) || !element.isConnected) return stop();
+    frame = later(advance);
     return set({ [name]: now[name] + 1 });
   };
   element.addEventListener("click", () => {
     if (frame) return stop();
     element.textContent = say("pause");
-    if (now[name] >= play) set({ [name]: 0 });
-    return advance();
+    if (now[name] < value(play, now)) return advance();
+    frame = later(advance); // the first value is seen as long as the others
+    return set({ [name]: 0 });
   });
   return { element, show(state) { now = state; } };
 }

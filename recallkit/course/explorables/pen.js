@@ -48,6 +48,7 @@ export function penFor(svg) {
   const marks = layer(svg, { "aria-hidden": "true" });
   const handles = layer(svg, {});
   const { mark } = marks;
+  const sheet = sheetIn(svg);
   const pen = {
     begin() { marks.begin(); handles.begin(); },
     end() { marks.end(); handles.end(); },
@@ -62,7 +63,11 @@ export function penFor(svg) {
     image: (x, y, width, height, href, kind) => mark("image", { x, y, width, height, href, preserveAspectRatio: "none", class: kind }),
     text: (x, y, text, kind = "") => mark("text", { x: px(x), y: px(y), class: kind }, text),
     arrow: (from, to, kind) => drawArrow(pen, from, to, kind),
+    tile: (place, part, kind) => drawTile(mark, sheet.id, place, part, kind),
+    sheet: sheet.show,
     handle: (given) => drawHandle(svg, handles, given),
+    button: (given) => drawButton(handles, given),
+    pad: (given) => drawPad(svg, handles, given),
   };
   return pen;
 }
@@ -75,6 +80,65 @@ function drawArrow(pen, [x1, y1], [x2, y2], kind) {
   pen.line(x1, y1, bx, by, `${kind} rk-shaft`);
   const side = head * 0.55;
   pen.area([[x2, y2], [bx - side * uy, by + side * ux], [bx + side * uy, by - side * ux]], `${kind} rk-fill`);
+}
+
+let sheets = 0;
+
+/** An image that is kept out of sight, and of which tiles show parts. show(href, width, height). */
+function sheetIn(svg) {
+  sheets += 1;
+  const id = `rk-sheet-${sheets}`;
+  let [image, shown] = [undefined, {}];
+  return {
+    id,
+    show(href, width, height) {
+      if (!image) {
+        image = node("image", { id });
+        const hidden = node("defs");
+        hidden.append(image);
+        svg.prepend(hidden);
+      }
+      const now = { id, href, width, height };
+      renew(image, shown, now);
+      shown = now;
+    },
+  };
+}
+
+/** The part [x, y, width, height] of the sheet at a place [x, y, width, height] of the picture. */
+function drawTile(mark, id, [x, y, width, height], part, kind) {
+  const kept = mark("svg", { x: px(x), y: px(y), width: px(width), height: px(height), viewBox: part.join(" "), class: kind });
+  if (!kept.element.firstChild) kept.element.append(node("use", { href: `#${id}` }));
+}
+
+/** Something to press: {x, y, width, height, label, press}; by mouse, finger, Enter and space. */
+function drawButton(handles, given) {
+  const { x, y, width, height, label } = given;
+  const place = { x: px(x), y: px(y), width: px(width), height: px(height), rx: 4 };
+  const kept = handles.mark("rect", { ...place, class: "rk-press", role: "button", tabindex: 0, "aria-label": label });
+  if (!kept.given) {
+    kept.element.addEventListener("click", () => kept.given.press());
+    kept.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      kept.given.press();
+    });
+  }
+  kept.given = given;
+}
+
+/** A place to press anywhere in: {x, y, width, height, pick}; keys need a handle beside it. */
+function drawPad(svg, handles, given) {
+  const { x, y, width, height } = given;
+  const d = `M${px(x)} ${px(y)}h${px(width)}v${px(height)}h${px(-width)}Z`; // a path: never a button's rect
+  const kept = handles.mark("path", { d, class: "rk-pad", "aria-hidden": "true" });
+  if (!kept.given) {
+    kept.element.addEventListener("click", (event) => {
+      const box = svg.getBoundingClientRect();
+      kept.given.pick(event.clientX - box.left, event.clientY - box.top);
+    });
+  }
+  kept.given = given;
 }
 
 /**

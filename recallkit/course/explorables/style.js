@@ -33,6 +33,8 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-dash{stroke-dasharray:8 5}.rk .rk-dot{stroke-dasharray:1.5 4.5;stroke-linecap:round}
 .rk .rk-handle{fill:transparent;stroke:transparent;stroke-width:2;cursor:grab;touch-action:none;outline:none}
 .rk .rk-handle:hover{fill:var(--rk-ink);fill-opacity:.08}.rk .rk-handle:active{cursor:grabbing;fill:var(--rk-ink);fill-opacity:.14}
+.rk .rk-press,.rk .rk-pad{fill:transparent;stroke:none;cursor:pointer;outline:none}
+.rk .rk-press:hover{fill:var(--rk-ink);fill-opacity:.1}.rk .rk-press:focus-visible{stroke:var(--rk-ink);stroke-width:3;stroke-dasharray:4 3}
 .rk .rk-handle:focus-visible{stroke:var(--rk-ink);stroke-dasharray:4 3}
 .rk-status{margin:.5em 0 .7em;min-height:2.9em;font-size:15px;font-variant-numeric:tabular-nums}
 .rk .rk-legend{display:flex;flex-wrap:wrap;gap:.15em 1.3em;margin:0 0 .5em;padding:0;list-style:none;color:var(--rk-quiet);font-size:13px}

@@ -50,6 +50,7 @@ from recallkit.course.figures.simix import (
     plot_mixing,
     plot_parent_pulls,
     plot_seconds,
+    plot_solved_batch,
     plot_virtual_sphere,
 )
 from recallkit.course.figures.temperatures import plot_rank_pull, plot_slices, plot_surfaces
@@ -94,6 +95,7 @@ __all__ = [
     "plot_recall_curves",
     "plot_seconds",
     "plot_slices",
+    "plot_solved_batch",
     "plot_step_memory",
     "plot_steps",
     "plot_surfaces",

@@ -221,6 +221,37 @@ def _draw_arrows(ax: "Axes", origins: Tensor, arrows: Tensor, name: str, colour:
     )  # fmt: skip
 
 
+def plot_solved_batch(
+    shares: Sequence[float],
+    measured: Mapping[str, Sequence[tuple[float, float]]],
+    floors: Mapping[str, float],
+) -> "tuple[Figure, Any]":
+    """Loss and gradient of a toy batch against how far it is solved, with the floor of each loss.
+
+    Args:
+        shares: N shares, 0 at the start and 1 where all is solved.
+        measured: name → N pairs of loss and gradient, as
+            :func:`recallkit.course.solved_batch.loss_and_push` returns them.
+        floors: name → the loss of a perfect ranking.
+
+    Returns:
+        The figure, and its two axes. The gradient's is logarithmic.
+    """
+    fig, [axes] = panels(1, 2, (9, 3.4))
+    styles = zip((BLUE, VERMILION), LINES, strict=False)
+    for (name, pairs), (colour, line) in zip(measured.items(), styles, strict=False):
+        losses, pushes = zip(*pairs, strict=True)
+        axes[0].plot([100 * share for share in shares], losses, color=colour, ls=line, label=name)
+        axes[1].semilogy([100 * share for share in shares], pushes, color=colour, ls=line)
+        axes[0].axhline(floors[name], color=colour, linestyle=":", linewidth=1)
+    axes[0].set(ylabel="loss RS@k (dotted: its floor)", ylim=(0, None))
+    axes[1].set(ylabel="mean gradient on an image")
+    for ax in axes:
+        ax.set(xlabel="how far the batch is solved (%)")
+    axes[0].legend(fontsize=9)
+    return fig, axes
+
+
 def plot_seconds(
     batch_sizes: Sequence[int], seconds: Mapping[str, Sequence[float]]
 ) -> "tuple[Figure, Axes]":

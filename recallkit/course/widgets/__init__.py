@@ -1,14 +1,12 @@
-"""Controls wired to figures, one ``explore_…`` for each subject of the notebooks.
+"""Controls wired to figures of what a page cannot compute: an image through the network.
 
-A widget calls functions of :mod:`recallkit.course.figures`, and nothing else draws.
+All other live figures are :mod:`recallkit.course.explorables`, which need no kernel. A widget calls
+functions of :mod:`recallkit.course.figures`, and nothing else draws.
 """
 
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.course.widgets", "course"):
-    from recallkit.course.widgets.retrieval import explore_drawing, explore_neighbours
+    from recallkit.course.widgets.retrieval import explore_drawing
 
-__all__ = [
-    "explore_drawing",
-    "explore_neighbours",
-]
+__all__ = ["explore_drawing"]

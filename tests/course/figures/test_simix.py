@@ -78,3 +78,16 @@ def test_seconds_have_a_line_each():
     assert [line.get_label() for line in ax.lines] == ["loss", "network"]
     assert list(ax.lines[1].get_ydata()) == [1, 4]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["128", "512"]
+
+
+def test_a_solved_batch_has_its_losses_gradients_and_floors():
+    measured = {"plain": [(0.5, 0.1), (0.2, 1e-5)], "mixed": [(0.4, 0.2), (0.1, 0.01)]}
+    _, (losses, pushes) = figures.plot_solved_batch(
+        [0, 1], measured, {"plain": 0.15, "mixed": 0.05}
+    )
+    plain, plain_floor, mixed, mixed_floor = losses.lines
+    assert [list(line.get_ydata()) for line in (plain, mixed)] == [[0.5, 0.2], [0.4, 0.1]]
+    assert [line.get_ydata()[0] for line in (plain_floor, mixed_floor)] == [0.15, 0.05]
+    assert list(plain.get_xdata()) == [0, 100]
+    assert [list(line.get_ydata()) for line in pushes.lines] == [[0.1, 1e-5], [0.2, 0.01]]
+    assert pushes.get_yscale() == "log"

@@ -4,6 +4,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from PIL import Image
 
 from recallkit.course import widgets
 from recallkit.course.widgets import base
@@ -11,10 +12,17 @@ from recallkit.course.widgets import base
 
 def explorers(images):
     """Every widget of the notebooks, by name, on small data."""
-    neighbours = dict.fromkeys(("before", "after"), torch.arange(8).repeat(24, 1))
-    return {
-        "browse": lambda: widgets.explore_neighbours(images, [3, 7], neighbours),
-    }
+
+    def draw(grey):
+        return Image.new("L", (20, 10), grey)
+
+    def controls():
+        return {"grey": ipywidgets.IntSlider(250, 0, 255, description="grey")}
+
+    def find(_):
+        return dict.fromkeys(("before", "after"), torch.arange(8))
+
+    return {"draw": lambda: widgets.explore_drawing(draw, controls(), images, find)}
 
 
 @pytest.mark.parametrize("name", list(explorers(None)))

@@ -1,4 +1,4 @@
-"""Controls of the retrieval widgets change what their figures show."""
+"""A drawing is searched with, and searched again when it changes."""
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -7,38 +7,21 @@ import torch
 from PIL import Image
 
 from recallkit.course import figures
-from recallkit.course.widgets import explore_drawing, explore_neighbours
+from recallkit.course.widgets import explore_drawing
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The arguments of each figure that was drawn."""
-    calls = []
+    calls, draw = [], figures.plot_image_search_by_embedding
 
-    def record(function):
-        def call(*arguments):
-            calls.append(arguments)
-            return function(*arguments)
+    def record(*arguments):
+        calls.append(arguments)
+        return draw(*arguments)
 
-        return call
-
-    for name in ("plot_neighbours_by_embedding", "plot_image_search_by_embedding"):
-        monkeypatch.setattr(figures, name, record(getattr(figures, name)))
+    monkeypatch.setattr(figures, "plot_image_search_by_embedding", record)
     yield calls
     plt.close("all")
-
-
-def test_a_query_is_chosen_by_name(toy_splits, drawn):
-    neighbours = {"one": torch.arange(5).repeat(24, 1), "two": torch.arange(5, 10).repeat(24, 1)}
-    live = explore_neighbours(toy_splits.test, [3, 7], neighbours)
-    assert [name for name, _ in live.controls["query"].options] == [
-        "0  pattern 14",
-        "1  pattern 15",
-    ]
-    live.controls["query"].value = 7
-    live.controls["shown"].value = 2
-    assert [(call[1], call[3]) for call in drawn] == [([3], 5), ([7], 5), ([7], 2)]
-    assert live.output.outputs == ()  # no error shown
 
 
 def test_a_drawing_is_searched_again_when_it_changes(toy_splits, drawn):

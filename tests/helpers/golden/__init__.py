@@ -6,7 +6,7 @@ must return. The cases are computed when they are needed, so they cannot lag beh
 
 from functools import cache
 
-from helpers.golden import descent, geometry, losses, metrics, ranks, recall, toys
+from helpers.golden import descent, geometry, losses, metrics, ranks, recall, solved, toys
 
 GOLDEN = {  # module → function → what yields its cases
     "sigmoid.js": {
@@ -66,6 +66,11 @@ GOLDEN = {  # module → function → what yields its cases
         "virtualExample": geometry.virtual,
         "sameClassPairs": geometry.pairs,
         "mixBatch": geometry.batch,
+    },
+    "solved_batch.js": {
+        "partlySolved": solved.between,
+        "lossAndPush": solved.pushes,
+        "perfectRankings": solved.perfect,
     },
     "descent.js": {
         "alongSphere": descent.along,
