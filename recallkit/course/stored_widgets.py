@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from recallkit.course.explorables import Explorable
+
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-UNRUN_EXPLORABLE = (
-    "[A figure to move. It comes to life when you run this cell after those above it, or trust the "
-    "notebook. The next figure shows what it shows.]"
-)
 UNRUN_WIDGET = (
     "[Sliders. To move them: Run → Run All Above Selected Cell, then run this cell. "
     "The next figure shows what they show.]"
@@ -36,7 +34,7 @@ def store_widgets(notebook: "NotebookNode") -> dict[str, Any]:
         model = models.get(output.data[VIEW]["model_id"], {})
         if model.get("model_module") == "anywidget":
             kept |= _renamed(name, model, models)
-            output.data = {VIEW: _view(name), "text/plain": UNRUN_EXPLORABLE}
+            output.data = {VIEW: _view(name), "text/plain": _class_of(model["state"]).unrun}
         else:
             output.data = {"text/plain": UNRUN_WIDGET}
         output.metadata = {}
@@ -79,8 +77,13 @@ def _classes_below(parent: type) -> Iterator[Any]:
 
 def _present_module(state: Mapping[str, Any]) -> str:
     """Return the module of the explorable that a state is of; its own if there is no such class."""
+    explorable = _class_of(state)
+    return explorable.module_text() if hasattr(explorable, "module") else state["_esm"]
+
+
+def _class_of(state: Mapping[str, Any]) -> "type[Explorable]":
+    """Return the class of explorables that a state is of, or their base if there is no such one."""
     from recallkit.course.explorables import Explorable
 
     known = {f"{one.__module__}.{one.__name__}": one for one in _classes_below(Explorable)}
-    explorable = known.get(state["_anywidget_id"])
-    return state["_esm"] if explorable is None else explorable.module_text()
+    return known.get(state["_anywidget_id"], Explorable)

@@ -22,6 +22,7 @@ from recallkit.course import explorables
 line = explorables.Line(similarity={SIMILARITY.tolist()}, positives={POSITIVES.tolist()})
 line
 """
+FIGURE = ".rk:not(.rk-predict)"
 RUN_ALL = """
 const done = arguments[arguments.length - 1];
 window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => done(true));
@@ -69,7 +70,7 @@ def wait(browser, condition):
 
 
 def shown(browser, selector):
-    return wait(browser, lambda: browser.find_elements("css selector", f".rk {selector}"))
+    return wait(browser, lambda: browser.find_elements("css selector", f"{FIGURE} {selector}"))
 
 
 def values(browser):
@@ -135,7 +136,7 @@ def test_a_trusted_notebook_lives_before_any_cell_is_run(lab, browser):
     NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(stored)
     browser.get(lab(path.name))
     browser.execute_async_script(READY)
-    wait(browser, lambda: len(browser.find_elements("css selector", ".rk")) == places == 2)
+    wait(browser, lambda: len(browser.find_elements("css selector", FIGURE)) == places == 2)
     status = shown(browser, "[role=status]")[1]
     before = status.text
     shown(browser, "[role=slider][aria-label='positive b']")[0].send_keys(Keys.END)

@@ -7,7 +7,6 @@ from nbformat import v4
 from recallkit.course import explorables
 from recallkit.course.stored_widgets import (
     STATE,
-    UNRUN_EXPLORABLE,
     UNRUN_WIDGET,
     VIEW,
     store_widgets,
@@ -45,7 +44,7 @@ def test_an_explorable_keeps_its_state_under_the_name_of_its_cell(notebook):
     assert state["first-widget-0"]["state"]["layout"] == "IPY_MODEL_first-widget-0-layout"
     data = notebook.cells[0].outputs[0].data
     assert data[VIEW]["model_id"] == "first-widget-0"
-    assert data["text/plain"] == UNRUN_EXPLORABLE
+    assert data["text/plain"] == explorables.Step.unrun
 
 
 def test_another_widget_becomes_text(notebook):

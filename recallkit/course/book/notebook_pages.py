@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.course.explorables.base import OF_WIDGETS
 from recallkit.course.explorables.page import fragment
+from recallkit.course.explorables.predictions import ANSWER, QUESTION, SCORE
 from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def prepare(notebook: "NotebookNode") -> "NotebookNode":
     """Prepare a notebook for the book, in place, and return it.
 
     Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
+    Questions and what answers them get marks, which the forms of predictions look for.
     Tables that were printed as Markdown become tables. Explorables with a stored state are live.
     """
     models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
@@ -36,7 +38,16 @@ def prepare(notebook: "NotebookNode") -> "NotebookNode":
             _fold(cell)
             cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
             cell.outputs = [shown for output in cell.outputs for shown in _shown(output, models)]
+        elif set(cell.metadata.get("tags", [])) & {QUESTION, ANSWER, SCORE}:
+            cell.source = _marked(cell)
     return notebook
+
+
+def _marked(cell: "NotebookNode") -> str:
+    """The text of a cell between two marks, by which a script knows its beginning, tags and end."""
+    tags = " ".join(cell.metadata["tags"])
+    mark = f'<div class="rk-cell" data-id="{cell.id}" data-tags="{tags}"></div>'
+    return f'{mark}\n\n{cell.source}\n\n<div class="rk-cell"></div>'
 
 
 def cover_of(notebook: "NotebookNode") -> list[bytes]:
@@ -54,6 +65,8 @@ def _is_for_a_kernel(cell: "NotebookNode") -> bool:
 
 def _fold(cell: "NotebookNode") -> None:
     """Fold a solution with its output, and the code of a check."""
+    if "remove-input" in cell.metadata.get("tags", []):
+        return
     if cell.metadata.get("jupyter", {}).get("source_hidden"):
         tag, prompt = "hide-cell", "Solution"
     elif cell.source.startswith("def check_"):

@@ -35,6 +35,12 @@ class Explorable(anywidget.AnyWidget):
     module: ClassVar[str]
     """File name of the ES module, without ``.js``."""
 
+    unrun: ClassVar[str] = (
+        "[A figure to move. It comes to life when you run this cell after those above it, or trust "
+        "the notebook. The next figure shows what it shows.]"
+    )
+    """What stands in its place in a stored notebook that is not trusted."""
+
     words = traitlets.Dict().tag(sync=True)
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -1,13 +1,7 @@
 // Knobs and choices under a picture, and the legend above them.
 import { clamp, short } from "./scales.js";
 import { node } from "./pen.js";
-
-export function tag(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const key in attributes) made.setAttribute(key, attributes[key]);
-  made.append(...children);
-  return made;
-}
+import { tag } from "./tag.js";
 
 const value = (given, state) => (typeof given === "function" ? given(state) : given);
 

@@ -1,16 +1,14 @@
 // The frame of every explorable: a picture, a sentence that says it, and controls; in Jupyter or any page.
-import { controlFor, legend, tag } from "./controls.js";
+import { controlFor, legend } from "./controls.js";
 import { node, penFor } from "./pen.js";
 import { STYLE } from "./style.js";
+import { tag } from "./tag.js";
+import { dictionary } from "./words.js";
 
 const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
 const FULL_WIDTH = 776;
 const FIRST_WIDTH = 700; // before the page has said how much room there is
 const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: "Drag a handle, or focus it and press ← →." };
-
-/** The text of a name, with {values} put in. */
-const dictionary = (words) => (name, values = {}) =>
-  words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
 /**
  * Make an anywidget of a figure.

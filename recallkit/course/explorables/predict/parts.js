@@ -1,0 +1,57 @@
+// What a cell says: the answer to the question before it, then a question with its choices and notes.
+
+const NEAR = /Near: ([−-]?[\d.,]*\d) to ([−-]?[\d.,]*\d)(?: ([^.;]+?))?\.(?:\s|$)/;
+const TIED = "ul, ol, details"; // what belongs to a question when it stands right under it
+
+const isHeading = (block) => /^H[1-6]$/.test(block.tagName);
+const asks = (block) => [...block.querySelectorAll("strong")].some((strong) => strong.textContent === "Predict");
+
+/** A number as readers write it: 1,460 and −0.3 and 34 %; NaN if there is none. */
+export function numberIn(text) {
+  const plain = text.replace("−", "-").replace(/(\d),(?=\d{3}(?!\d))/g, "$1").replace(",", ".");
+  return parseFloat(/-?(?:\d+\.?\d*|\.\d+)/.exec(plain)?.[0]);
+}
+
+/** The numbers that count as near, by a note: {low, high, unit}; null if it names none. */
+export function nearIn(note) {
+  const found = NEAR.exec(note);
+  return found && { low: numberIn(found[1]), high: numberIn(found[2]), unit: found[3] ?? "" };
+}
+
+/**
+ * The blocks of a cell → {answer: [block], question}.
+ *
+ * The answer is what stands before a heading or a question. question: {blocks, choices, note, near},
+ * or null. A choice is {text, note, right}; its note is right if it begins with bold words.
+ */
+export function partsOf(blocks) {
+  const end = blocks.findIndex((block) => isHeading(block) || asks(block));
+  const answer = end < 0 ? blocks : blocks.slice(0, end);
+  const start = blocks.findIndex(asks);
+  return { answer, question: start < 0 ? null : questionOf(blocks.slice(start)) };
+}
+
+function questionOf([first, ...rest]) {
+  const other = rest.findIndex((block) => !block.matches(TIED));
+  const under = other < 0 ? rest : rest.slice(0, other);
+  const note = under.find((block) => block.matches("details"));
+  const lists = [under.findLast((block) => block.matches("ol")), note?.querySelector("ol")];
+  const [choices, notes] = lists.map((list) => [...(list?.children ?? [])]);
+  const paired = notes.length > 0 && notes.length === choices.length;
+  return {
+    blocks: [first, ...under],
+    folded: [note, paired && lists[0]].filter(Boolean), // the form shows them in its own way
+    choices: paired ? choices.map((choice, i) => ({ text: choice, note: notes[i], right: isRight(notes[i]) })) : [],
+    note: paired ? null : note,
+    near: nearIn(note?.textContent ?? ""),
+  };
+}
+
+function isRight(note) {
+  const strong = note.querySelector("strong");
+  return Boolean(strong) && note.textContent.trim().startsWith(strong.textContent);
+}
+
+/** Copies of what an element holds, without the line that folds it. */
+export const contents = (element) =>
+  [...element.cloneNode(true).childNodes].filter((child) => child.nodeName !== "SUMMARY");

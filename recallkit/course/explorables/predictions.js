@@ -1,0 +1,64 @@
+// Predict, commit, reveal: forms under the questions of a page, answers folded until then, a score.
+import { bookOf } from "./predict/book.js";
+import { equip } from "./predict/equip.js";
+import { keptIn } from "./predict/kept.js";
+import { labOf } from "./predict/lab.js";
+import { panelOf } from "./predict/panel.js";
+import { dressPage } from "./predict/style.js";
+import { dictionary } from "./words.js";
+
+const WORDS = {
+  title: "Your predictions",
+  hint: "Predict before you see: each answer unfolds when you commit a prediction. They are kept in this browser only.",
+  elsewhere: "Answer each question before you read on.",
+  score: "Predictions made: {made} of {all}. Right or near: {right}; not: {wrong}.",
+  open: "Not judged yet: {open}.",
+  all: "Show all answers",
+  fold: "Fold the answers again",
+  again: "Start over",
+  yours: "Your prediction",
+  commit: "Commit and see",
+  look: "See without a prediction",
+  looked: "You looked without a prediction.",
+  predicted: "You predicted:",
+  chosen: "✓",
+  near: "✓ Near.",
+  far: "✗ Not near.",
+  right: "✓ Right.",
+  wrong: "✗ Not so.",
+  others: "What the other choices say",
+  each: "What the choices say",
+  compare: "Compare it with the answer below. Were you right?",
+  yes: "I was right",
+  no: "I was not",
+  folded: "The answer unfolds when you commit a prediction above.",
+};
+
+/** Begin when `el` has come into the page; return what ends it again. */
+function onceThere(el, ready, start) {
+  let end = null;
+  const watch = new ResizeObserver(() => {
+    const root = ready();
+    if (!root) return;
+    watch.disconnect();
+    end = start(root);
+  });
+  watch.observe(el);
+  return () => {
+    watch.disconnect();
+    end?.();
+  };
+}
+
+export default {
+  render({ model, el }) {
+    const say = dictionary({ ...WORDS, ...model.get("words") });
+    const host = labOf(model, el) ?? bookOf();
+    if (!host) return void el.append(say("elsewhere"));
+    dressPage();
+    const kept = keptIn(host.name);
+    const head = panelOf(kept, say, true);
+    el.append(head.element);
+    return onceThere(el, host.ready, (root) => equip(host, root, { kept, say, head }));
+  },
+};

@@ -1,0 +1,5 @@
+// Texts come from a dictionary, so that they can be translated.
+
+/** The text of a name, with {values} put in. */
+export const dictionary = (words) => (name, values = {}) =>
+  words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);

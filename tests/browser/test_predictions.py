@@ -1,0 +1,232 @@
+"""Predict, commit, reveal, by keyboard: in the book, and in JupyterLab before any cell is run."""
+
+import re
+
+import nbformat
+import pytest
+from helpers.lab_pages import HARMLESS, READY
+from nbformat.sign import NotebookNotary
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from recallkit.course.explorables.predictions import ANSWER
+from recallkit.course.notebooks import find_notebooks
+
+pytestmark = pytest.mark.browser
+
+PAGES = [path.stem for path in find_notebooks()]
+# Outputs of answers, and texts of answers, that can be seen.
+IN_SIGHT = r"""
+const outputs = '.cell.tag_predict\\/answer .cell_output';
+return [...document.querySelectorAll(outputs)].filter((e) => e.checkVisibility()).length;
+"""
+FOLDED_TEXTS = "return [...document.querySelectorAll('.rk-folded')].map((e) => e.textContent)"
+FORMS = ".rk-predict form"
+SIZES = """
+const roots = [...document.querySelectorAll('.rk-predict')];
+const texts = 'p, span, legend, button, li, label, em';
+const all = roots.flatMap((root) => [...root.querySelectorAll(texts)]);
+const seen = all.filter((e) => e.checkVisibility() && e.textContent.trim());
+const targets = roots.flatMap((root) => [...root.querySelectorAll('button, label, summary')]);
+const box = (e) => e.getBoundingClientRect();
+return {
+  page: document.documentElement.scrollWidth,
+  text: Math.min(...seen.map((e) => parseFloat(getComputedStyle(e).fontSize))),
+  target: Math.min(...targets.filter((e) => e.checkVisibility())
+    .map((e) => Math.min(box(e).width, box(e).height))),
+};
+"""
+DARK = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+
+
+def open_page(browser, book, name, reset=True):
+    browser.get((book / f"{name}.html").as_uri())
+    if reset:
+        browser.execute_script("localStorage.clear()")
+        browser.refresh()
+    wait(browser, lambda: browser.find_elements("css selector", FORMS))
+
+
+def wait(browser, condition):
+    return WebDriverWait(browser, 60, poll_frequency=0.1).until(lambda _: condition())
+
+
+def all_of(browser, selector):
+    return browser.find_elements("css selector", selector)
+
+
+def score(browser):
+    return all_of(browser, ".rk-predict[role=group] [role=status]")[-1].text
+
+
+def errors(browser):
+    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    return [entry["message"] for entry in severe if not HARMLESS.search(entry["message"])]
+
+
+def commit_choice(browser, form, place):
+    """Choose and commit with keys alone."""
+    radios = form.find_elements("css selector", "input[type=radio]")
+    radios[0].send_keys(Keys.SPACE)
+    for _ in range(place):
+        browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_answer_is_in_sight_before_it_was_predicted(name, book, shared_browser):
+    open_page(shared_browser, book, name)
+    stored = nbformat.read(next(p for p in find_notebooks() if p.stem == name), as_version=4)
+    assert shared_browser.execute_script(IN_SIGHT) == 0
+    questions = [cell for cell in stored.cells if "predict" in cell.metadata.get("tags", [])]
+    assert len(all_of(shared_browser, FORMS)) == len(questions)
+    folded = shared_browser.execute_script(FOLDED_TEXTS)
+    assert sum(text.startswith("What the ") for text in folded) == takeaways(stored)
+    all_of(shared_browser, ".rk-predict[role=group] button")[0].click()  # show all answers
+    answers = [c for c in stored.cells if ANSWER in c.metadata.get("tags", []) and c.get("outputs")]
+    hidden_by_solutions = len(all_of(shared_browser, r".tag_predict\/answer.tag_hide-cell"))
+    shown = shared_browser.execute_script(IN_SIGHT)
+    assert shown >= len(answers) - hidden_by_solutions > 0
+    assert all_of(shared_browser, ".rk-folded") == []
+    assert errors(shared_browser) == []
+
+
+def takeaways(notebook):
+    """The number of answers in words."""
+    answers = [cell for cell in notebook.cells if ANSWER in cell.metadata.get("tags", [])]
+    return sum(len(re.findall(r"^\*\*What the ", cell.source, re.M)) for cell in answers)
+
+
+def test_committed_by_keys_judged_counted_and_kept(book, browser):
+    open_page(browser, book, "00_quickstart")
+    assert score(browser).startswith("Predictions made: 0 of 6.")
+    wrong, number, right = all_of(browser, FORMS)[:3]
+    commit_choice(browser, wrong, 0)
+    assert not wrong.is_displayed()
+    result = browser.switch_to.active_element  # where a keyboard or a screen reader goes on
+    assert "You predicted: all six, so R@1 is 1 ✗ Not so." in result.text
+    assert "50° is only 10° from 60°" in result.text
+    number.find_element("css selector", "input").send_keys("30 %", Keys.ENTER)
+    assert "You predicted: 30 % ✓ Near." in browser.switch_to.active_element.text
+    commit_choice(browser, right, 1)
+    assert "✓\nRight. It keeps much" in browser.switch_to.active_element.text
+    assert score(browser) == "Predictions made: 3 of 6. Right or near: 2; not: 1."
+    assert browser.execute_script(IN_SIGHT) == 3
+    browser.refresh()
+    assert score(browser) == "Predictions made: 3 of 6. Right or near: 2; not: 1."
+    assert browser.execute_script(IN_SIGHT) == 3
+    all_of(browser, ".rk-predict[role=group] button")[-1].send_keys(Keys.ENTER)  # start over
+    assert score(browser).startswith("Predictions made: 0 of 6.")
+    assert browser.execute_script(IN_SIGHT) == 0
+    browser.refresh()
+    assert browser.execute_script(IN_SIGHT) == 0
+
+
+def test_a_text_is_judged_by_its_author_and_a_look_is_no_prediction(book, browser):
+    open_page(browser, book, "02_gradients")
+    text = all_of(browser, FORMS)[1]
+    text.find_element("css selector", "input[type=text]").send_keys("the coldest", Keys.ENTER)
+    assert score(browser).endswith("Not judged yet: 1.")
+    yes = all_of(browser, ".rk-judge .rk-button")[0]
+    yes.send_keys(Keys.ENTER)
+    assert score(browser) == "Predictions made: 1 of 7. Right or near: 1; not: 0."
+    look = all_of(browser, FORMS)[2].find_elements("css selector", "button")[1]
+    look.send_keys(Keys.ENTER)
+    assert "You looked without a prediction." in browser.switch_to.active_element.text
+    assert score(browser) == "Predictions made: 1 of 7. Right or near: 1; not: 0."
+
+
+def test_nothing_is_committed_that_was_not_chosen(book, browser):
+    open_page(browser, book, "00_quickstart")
+    number = all_of(browser, FORMS)[1]
+    commit = number.find_elements("css selector", "button")[0]
+    assert not commit.is_enabled()
+    number.find_element("css selector", "input").send_keys("many", Keys.ENTER)
+    assert not commit.is_enabled()
+    assert score(browser).startswith("Predictions made: 0 of 6.")
+
+
+def test_without_scripts_all_can_be_read(book, browser):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get((book / "00_quickstart.html").as_uri())
+    answers = all_of(browser, r".cell.tag_predict\/answer:not(.tag_hide-cell) .cell_output")
+    assert len(answers) > 5
+    assert all(answer.is_displayed() for answer in answers)
+    assert all_of(browser, "form .rk-commit") == []
+    note = next(d for d in all_of(browser, "details") if "After your prediction" in d.text)
+    note.find_element("css selector", "summary").send_keys(Keys.ENTER)
+    assert "50° is only 10° from 60°" in note.text
+
+
+def test_where_storage_is_refused_the_forms_still_work(book, browser):
+    refuse = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('no'); }})"
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
+    open_page(browser, book, "00_quickstart", reset=False)
+    commit_choice(browser, all_of(browser, FORMS)[0], 2)
+    assert score(browser).startswith("Predictions made: 1 of 6. Right or near: 1")
+
+
+@pytest.mark.parametrize("name", ["01_relaxed_ranking", "02_gradients"])
+def test_on_a_phone_and_in_the_dark(name, book, browser, artefacts):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", DARK)
+    open_page(browser, book, name)
+    commit_choice(browser, all_of(browser, FORMS)[0], 1)
+    browser.save_screenshot(str(artefacts / f"predict-phone-{name}.png"))
+    found = browser.execute_script(SIZES)
+    assert found["page"] <= 390
+    assert found["text"] >= 11
+    assert found["target"] >= 24
+    colour = all_of(browser, ".rk-predict")[0].value_of_css_property("color")
+    assert colour == "rgba(230, 233, 238, 1)"
+
+
+LAB_HIDDEN = """
+return [...document.querySelectorAll('.jp-CodeCell.rk-folded')].map((cell) => ({
+  note: cell.dataset.rkNote,
+  seen: cell.querySelector('.jp-Cell-outputWrapper').checkVisibility(),
+}));
+"""
+
+
+@pytest.fixture
+def trusted(lab, browser):
+    """Notebook 00 in JupyterLab, stored and signed, no cell run."""
+    [path] = find_notebooks(["00"])
+    notebook = nbformat.read(lab.folder / path.name, as_version=4)
+    NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(notebook)
+    browser.get(lab(path.name))
+    browser.execute_async_script(READY)
+    wait(browser, lambda: len(all_of(browser, FORMS)) == 6)
+    yield browser
+    assert errors(browser) == []
+
+
+def test_in_jupyterlab_before_any_cell_is_run(trusted, lab, artefacts):
+    hidden = trusted.execute_script(LAB_HIDDEN)
+    stored = nbformat.read(lab.folder / "00_quickstart.ipynb", as_version=4)
+    answers = [c for c in stored.cells if ANSWER in c.metadata.get("tags", []) and c.get("outputs")]
+    assert len(hidden) == len(answers)
+    assert not any(cell["seen"] for cell in hidden)
+    commit_choice(trusted, all_of(trusted, FORMS)[0], 2)
+    assert "✓\nRight. Only 50° and 60°" in trusted.switch_to.active_element.text
+    assert len(trusted.execute_script(LAB_HIDDEN)) == len(answers) - 1
+    assert len(all_of(trusted, ".jp-Notebook .jp-mod-editMode")) == 0
+    number = all_of(trusted, FORMS)[1].find_element("css selector", "input")
+    number.click()
+    number.send_keys("30", Keys.ENTER)  # letters and keys reach the form, and not the notebook
+    assert len(all_of(trusted, ".jp-Notebook .jp-Cell")) == len(stored.cells)
+    trusted.save_screenshot(str(artefacts / "predict-lab.png"))
+    assert score(trusted) == "Predictions made: 2 of 6. Right or near: 2; not: 0."
+    trusted.refresh()
+    trusted.execute_async_script(READY)
+    wait(trusted, lambda: all_of(trusted, FORMS))
+    wait(trusted, lambda: score(trusted) == "Predictions made: 2 of 6. Right or near: 2; not: 0.")
+
+
+def test_in_jupyterlab_an_untrusted_notebook_hides_nothing(lab, browser):
+    browser.get(lab("03_two_definitions.ipynb"))
+    browser.execute_async_script(READY)
+    wait(browser, lambda: all_of(browser, ".jp-CodeCell .jp-RenderedImage, .jp-CodeCell img"))
+    assert all_of(browser, ".rk-folded, .rk-predict") == []
