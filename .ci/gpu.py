@@ -4,7 +4,7 @@ Each of these calls takes less than ten minutes:
 
     python .ci/gpu.py out tests ranks precision
     python .ci/gpu.py out step emoji glyphs
-    python .ci/gpu.py out sweep      (batch sizes on glyphs; the next call goes on with what is due)
+    python .ci/gpu.py out sweep      (the sweeps on distorted glyphs; the next call goes on)
 
 Needs torch, torchvision, triton, timm, safetensors, numpy, pillow and tqdm. The stage tests also
 needs pytest, pytest-xdist and hypothesis, the stage sweep pandas. A stage that takes too
@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,14 +115,10 @@ def sweep(folder: Path) -> None:
     # Several runs at a time: one of small images fills neither the GPU nor the cores.
     results = ROOT / "data" / "results"
     options = SweepOptions(results, jobs=8, threads=2, device="cuda")
-    short, long = SWEEPS["batch-size-glyphs-1m"], SWEEPS["batch-size-glyphs-4m"]
-
-    def up_to(sweep, largest):
-        return replace(sweep, compared=[s for s in sweep.compared if s["batch_size"] <= largest])
-
     try:
-        for part in (up_to(short, 4096), up_to(long, 4096), short, long, SWEEPS["ten-minutes"]):
-            ablate(part, options)
+        for name in SWEEPS:
+            if name.startswith("distorted-"):
+                ablate(SWEEPS[name], options)
     finally:
         with tarfile.open(folder / "ablations.tgz", "w:gz") as archive:
             archive.add(results / "ablations", "ablations")

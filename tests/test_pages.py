@@ -120,7 +120,7 @@ def test_links_and_images_lead_somewhere(page):
 @pytest.mark.parametrize("page", [README, RESULTS], ids=lambda page: page.stem)
 def test_each_finding_is_followed_by_its_claim(page):
     items = items_of(section_of(page.read_text(encoding="utf-8"), "What we found"))
-    assert len(items) >= 5
+    assert len(items) >= (5 if page == README else 4)
     assert [item for item in items if len(claims_of(item)) != 1 or not item.endswith("-->")] == []
 
 

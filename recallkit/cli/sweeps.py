@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional
 
@@ -10,6 +10,9 @@ from recallkit.cli.shared import RUNS, results_to_write
 from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.files import PACKAGE
 from recallkit.ranges import Range
+
+if TYPE_CHECKING:
+    from recallkit.experiments import Sweep
 
 Images = Annotated[int | None, Range(1, 10**12)]
 Seeds = Annotated[tuple[int, ...], Range(0, 2**63 - 1)]
@@ -69,11 +72,11 @@ def ablate(
 
     Examples:
       recallkit ablate batch-size --dry-run
-      recallkit ablate losses --budget 60
-      recallkit ablate ks --images 65000 --seeds 0 1 2 3 4
+      recallkit ablate distorted-losses --budget 60
+      recallkit ablate distorted-ks --images 65000 --seeds 0 1 2 3 4
       recallkit ablate --new my-sweep.toml
       recallkit ablate my-sweep.toml --jobs 4
-      recallkit ablate ks --executor slurm --jobs 8 --slurm partition=gpu gpus_per_node=1 time=240
+      recallkit ablate batch-size --executor slurm --slurm partition=gpu time=240
       recallkit plot batch-size
 
     Args:
@@ -127,6 +130,7 @@ def ablate(
 @_naming_sweeps
 def plot(
     names: Positional[tuple[str, ...]],
+    side_by_side: bool = False,
     images: Images = None,
     seeds: Seeds = (),
     results: Path | None = None,
@@ -135,26 +139,27 @@ def plot(
 ) -> None:
     """Draw sweeps from their stored runs.
 
-    Writes SVG and PNG, with the numbers of each figure as CSV. One figure of a sweep has R@1 on
-    test classes with 95 % intervals. Another has the way there, against images seen, updates and
-    seconds. Sweeps of batch sizes get two more: one learning rate for all, and equal updates.
+    Writes SVG and PNG, with the numbers of each figure as CSV: R@1 on test classes with 95 %
+    intervals, and beside it the way there, R@1 on validation classes and the training loss above
+    its floor.
 
-    Three figures compare sweeps: batch-sizes, side by side; simix, what SiMix adds to each;
-    lengths, what the larger of two batches adds, by the length of the training.
+    Two figures take all sweeps: simix-gain, what SiMix adds against how far the training is from
+    its floor; batch-gain, what a batch adds to one of 512, against batch over classes.
 
     The sweeps: SWEEPS. Or name one of yours that has run, or a .toml or .json file that declares
     it.
 
     Examples:
       recallkit plot batch-size
-      recallkit plot temperatures ks
-      recallkit plot simix
+      recallkit plot distorted-ks distorted-temperatures --side-by-side
+      recallkit plot simix-gain
       recallkit plot all
-      recallkit plot ks --images 65000 --out figures
+      recallkit plot batch-size --images 65000 --out figures
 
     Args:
-        names: sweeps, files that declare one, batch-sizes, simix, lengths; or all that is stored,
-            yours too.
+        names: sweeps, files that declare one, simix-gain, batch-gain; or all that is stored, yours
+            too.
+        side_by_side: draw the sweeps in one figure, on one axis, in place of a figure each.
         images: as given to ablate.
         seeds: as given to ablate.
         results: draw the results of this folder alone. The default: the project's and yours.
@@ -162,25 +167,37 @@ def plot(
             ./results.
         project: draw into data/results/figures of the checkout (for maintainers).
     """
+    import pandas as pd
+
     from recallkit import experiments
 
-    sweeps = {**experiments.SWEEPS, **experiments.kept_sweeps()}
-    _check_names(names, [*sweeps, *experiments.TOGETHER])
+    known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
+    _check_names(names, [*known, *experiments.TOGETHER])
     folders = () if results is None else (results,)
     runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
-        stored = [name for name, sweep in sweeps.items() if experiments.is_stored(sweep, runs)]
+        stored = [name for name, sweep in known.items() if len(experiments.sweep_runs(sweep, runs))]
         names = (*stored, *experiments.TOGETHER)
     for name in names:
         if name in experiments.TOGETHER:
             files += experiments.draw_together(name, runs, folder)
-            continue
-        sweep = experiments.scaled(experiments.find_sweep(name), images, seeds)
-        stem = sweep.name if images is None else f"{sweep.name}-{images}-images"
-        files += experiments.draw_sweep(sweep, runs, histories, folder, stem)
-        print(experiments.summary_table(sweep, experiments.sweep_summary(sweep, runs)))
+    chosen = [experiments.find_sweep(n) for n in names if n not in experiments.TOGETHER]
+    sweeps = {_stem(s, images): experiments.scaled(s, images, seeds) for s in chosen}
+    tables = {stem: experiments.sweep_summary(sweep, runs) for stem, sweep in sweeps.items()}
+    for stem, sweep in sweeps.items():
+        print(experiments.summary_table(sweep, tables[stem]))
+        if not side_by_side:
+            fig = experiments.draw_results(sweep, runs, histories=histories)
+            files += experiments.save_figure(fig, folder / stem, tables[stem])
+    if side_by_side and sweeps:
+        fig = experiments.draw_side_by_side([*sweeps.values()], runs)
+        files += experiments.save_figure(fig, folder / "side-by-side", pd.concat(tables))
     print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
+
+
+def _stem(sweep: "Sweep", images: int | None) -> str:
+    return sweep.name if images is None else f"{sweep.name}-{images}-images"
 
 
 def _check_names(names: tuple[str, ...], known: list[str]) -> None:

@@ -3,28 +3,17 @@
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.experiments"):
-    from recallkit.experiments.batch_sizes import (
-        batch_summary,
-        batch_sweeps,
-        equal_updates,
-        length_effects,
-        simix_effects,
-    )
     from recallkit.experiments.duration import describe_plan
     from recallkit.experiments.figures import (
         TOGETHER,
-        draw_batch_sizes,
-        draw_costs,
-        draw_equal_updates,
-        draw_learning_rates,
-        draw_lengths,
+        draw_batch_gain,
         draw_results,
-        draw_simix,
-        draw_sweep,
+        draw_side_by_side,
+        draw_simix_gain,
         draw_together,
-        footnotes,
-        is_stored,
+        save_figure,
     )
+    from recallkit.experiments.gains import batch_gains, simix_gains
     from recallkit.experiments.jobs import SweepOptions
     from recallkit.experiments.published import LEGEND, comparison, load_published
     from recallkit.experiments.report_tables import summary_table
@@ -36,12 +25,8 @@ with needs_extra("recallkit.experiments"):
     )
     from recallkit.experiments.run import ablate, known_results
     from recallkit.experiments.run_folders import run_table
-    from recallkit.experiments.statistics import (
-        compare,
-        holm,
-        interval,
-        summarise,
-    )
+    from recallkit.experiments.solved import footnotes
+    from recallkit.experiments.statistics import compare, holm, interval, summarise
     from recallkit.experiments.sweep_files import (
         SWEEPS,
         find_sweep,
@@ -52,11 +37,11 @@ with needs_extra("recallkit.experiments"):
     from recallkit.experiments.sweep_tables import (
         comparisons,
         contrasts,
+        past_sweeps,
         sweep_changes,
         sweep_history,
         sweep_runs,
         sweep_summary,
-        tuning_runs,
         verdict,
         with_values,
     )
@@ -69,48 +54,41 @@ __all__ = [
     "Sweep",
     "SweepOptions",
     "ablate",
-    "batch_summary",
-    "batch_sweeps",
+    "batch_gains",
     "compare",
     "comparison",
     "comparisons",
     "contrasts",
     "describe_plan",
-    "draw_batch_sizes",
-    "draw_costs",
-    "draw_equal_updates",
-    "draw_learning_rates",
-    "draw_lengths",
+    "draw_batch_gain",
     "draw_results",
-    "draw_simix",
-    "draw_sweep",
+    "draw_side_by_side",
+    "draw_simix_gain",
     "draw_together",
-    "equal_updates",
     "find_sweep",
     "footnotes",
     "holm",
     "in_words",
     "interval",
-    "is_stored",
     "keep_sweep",
     "kept_sweeps",
     "known_results",
-    "length_effects",
     "load_histories",
     "load_published",
     "load_results",
+    "past_sweeps",
     "project_results",
     "run_key",
     "run_table",
+    "save_figure",
     "scaled",
-    "simix_effects",
+    "simix_gains",
     "summarise",
     "summary_table",
     "sweep_changes",
     "sweep_history",
     "sweep_runs",
     "sweep_summary",
-    "tuning_runs",
     "verdict",
     "with_values",
     "write_example",

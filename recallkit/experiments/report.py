@@ -8,7 +8,6 @@ say. Sentences around the tables are written by people.
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,15 @@ from recallkit.errors import RecallkitError
 from recallkit.experiments import report_tables as tables
 from recallkit.experiments.duration import say_threads
 from recallkit.experiments.figures import (
-    draw_batch_sizes,
-    draw_lengths,
+    draw_batch_gain,
     draw_results,
-    draw_simix,
+    draw_simix_gain,
     save_png,
 )
 from recallkit.experiments.relatives import relatives
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweep_files import SWEEPS
-from recallkit.files import checkout, embedded, read_json, write_atomically, write_json
+from recallkit.files import checkout, embedded, read_json, write_atomically
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 Stored = dict[str, Any]  # what a file of measurements holds
@@ -143,9 +141,6 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/sweeps.md": {"validation": tables.validation},
     "notebooks/guide/results.md": {
         "benchmarks": tables.benchmarks,
-        "recipes": tables.recipes,
-        "batch-sizes": tables.batch_sizes,
-        "devices": tables.devices,
         "sweeps": tables.sweeps,
     },
     **{
@@ -183,9 +178,9 @@ def filled(page: str, text: str, results: Path) -> str:
 
 SHOWN: Mapping[str, Callable[[pd.DataFrame], Any]] = {
     "batch-size": partial(draw_results, SWEEPS["batch-size"]),
-    "batch-sizes": draw_batch_sizes,
-    "simix": draw_simix,
-    "lengths": draw_lengths,
+    "distorted-batch-size": partial(draw_results, SWEEPS["distorted-batch-size"]),
+    "simix-gain": draw_simix_gain,
+    "batch-gain": draw_batch_gain,
 }
 """The figures of stored sweeps that the guide shows → what draws them."""
 
@@ -211,46 +206,10 @@ def copy_shown(results: Path, folder: Path) -> list[Path]:
     return files
 
 
-def measure(dataset: str, results: Path, device: str = "auto") -> Path:
-    """Measure raw pixels and the untrained network of a data set's first preset.
-
-    Args:
-        dataset: a data set of :data:`.CARDS`.
-        results: the folder that gets a file with config, metrics on test classes and environment.
-        device: where the network runs; "auto" takes a GPU if there is one.
-
-    Raises:
-        ValueError: if no data card has the data set.
-    """
-    import torch
-
-    from recallkit.data import load
-    from recallkit.evaluation import evaluate, evaluate_pixels
-    from recallkit.training.build import make_network, on_device
-    from recallkit.training.environment import choose_device, environment
-
-    known = {name: presets for card in tables.CARDS.values() for name, presets in card.items()}
-    if dataset not in known:
-        raise ValueError(f"dataset must be one of {', '.join(sorted(known))}, not {dataset!r}")
-    config = replace(PRESETS[known[dataset][0]], dataset=dataset)
-    test = load(dataset, config.image_size).test
-    where = choose_device(device)
-    torch.manual_seed(config.seed)
-    network = on_device(make_network(config), where)
-    metrics = {
-        "pixels": evaluate_pixels(test, config.image_size),
-        "untrained": evaluate(network, test, config.image_size),
-    }
-    path = results / "baselines" / f"{dataset}.json"
-    write_json(path, {"config": asdict(config), "test": metrics, **environment(where)})
-    return path
-
-
-def main(measure_first: tuple[str, ...] = (), figures: bool = False) -> None:
+def main(figures: bool = False) -> None:
     """Write the tables of the pages again.
 
     Args:
-        measure_first: data sets whose raw pixels and untrained network are measured before.
         figures: also draw the figures that pages show.
 
     Raises:
@@ -259,8 +218,6 @@ def main(measure_first: tuple[str, ...] = (), figures: bool = False) -> None:
     root, results = checkout(), embedded("results")
     if root is None:
         raise RecallkitError("the pages are in a checkout, and recallkit is installed")
-    for dataset in measure_first:
-        print(f"wrote {measure(dataset, results)}")
     for page in PAGES:
         path = root / page
         path.write_text(filled(page, path.read_text(encoding="utf-8"), results), encoding="utf-8")

@@ -14,19 +14,12 @@ import numpy as np
 import pandas as pd
 
 from recallkit.config import PRESETS, Config
-from recallkit.experiments.batch_sizes import batch_summary
 from recallkit.experiments.duration import say_threads
-from recallkit.experiments.figures import footnotes
 from recallkit.experiments.results import SETTINGS, Row, load_results
-from recallkit.experiments.statistics import NOT_RUN, ONE_SEED, compare, correct, interval, joined
+from recallkit.experiments.solved import footnotes
+from recallkit.experiments.statistics import NOT_RUN, ONE_SEED, interval, joined
 from recallkit.experiments.sweep_files import SWEEPS
-from recallkit.experiments.sweep_tables import (
-    contrasts,
-    settings_of,
-    sweep_changes,
-    sweep_summary,
-    with_values,
-)
+from recallkit.experiments.sweep_tables import sweep_changes, sweep_summary, with_values
 from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
 from recallkit.files import read_json
 from recallkit.tables import text_table
@@ -49,15 +42,6 @@ CARDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """Data card → its data sets → the presets that are trained on them."""
-
-RECIPES: dict[str, str] = {
-    "emoji": "two-minutes",
-    "emoji-finetuned": "two-minutes-finetuned",
-    "emoji-frozen": "batch-size-frozen",
-    "glyphs-short": "batch-size-glyphs",
-    "glyphs": "batch-size-glyphs-4m",
-}
-"""Preset → the sweep that compares it with rivals of the same length, all learning rates tuned."""
 
 
 def with_source(text: str, source: str) -> str:
@@ -169,80 +153,8 @@ def _benchmark(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def recipes(results: Path) -> str:
-    """Tabulate presets worth training beside the best of their rivals of the same length."""
-    runs = load_results(results)
-    rows = [_recipe(preset, SWEEPS[sweep], runs) for preset, sweep in RECIPES.items()]
-    return _table(
-        "preset|batch|learning rate|compared in|R@1 validation, %|of the best there|R@1 test, %|"
-        "a run|device",
-        [row for row in rows if row],
-        "From `data/results/ablations`; Welch’s tests, Holm’s correction over all comparisons of a "
-        "sweep; a run is its training alone.",
-    )
-
-
-def _recipe(preset: str, sweep: Sweep, runs: pd.DataFrame) -> list[str]:
-    """Return the row of a preset; nothing if its learning rate is not the one that was tuned."""
-    config, summary = sweep.config({}), sweep_summary(sweep, runs)
-    stored = summary[summary["seeds"] > 0].sort_values(
-        "validation R@1", ascending=False, kind="stable"
-    )
-    tuned = with_values(stored, {**sweep.values({}), "learning_rate": config.learning_rate})
-    if tuned.empty:
-        return []
-    [row] = tuned.to_dict("records")
-    [own], [others, *_] = (settings_of(sweep, table) for table in (tuned, stored))
-    [change] = contrasts(sweep, [(own, others)], runs, "validation R@1")
-    against = f"{_changed(own, others)}: {in_points(*change[:2])}, {change.verdict}"
-    return [
-        f"`{preset}`",
-        f"{config.batch_size:,}",
-        f"{config.learning_rate:g}",
-        f"`{sweep.name}`, {len(stored)} settings",
-        _percent(row, "validation R@1"),
-        "itself" if own == others else against,
-        _percent(row, "R@1"),
-        _time(row),
-        row["device"],
-    ]
-
-
 def _changed(before: Setting, after: Setting) -> str:
     return in_words({name: value for name, value in after.items() if value != before[name]})
-
-
-def _time(row: Mapping[Any, Any]) -> str:
-    if not math.isnan(row["processor_seconds"]):
-        return f"{row['processor_seconds']:.0f} s of one thread"
-    return f"{row['seconds']:.0f} s" + (", GPU shared" if row["shared"] else "")
-
-
-def batch_sizes(results: Path) -> str:
-    """Tabulate R@1 on test classes by batch size: a table a data set, a row a series."""
-    summary = batch_summary(load_results(results))
-    tables = [_by_batch_size(group) for _, group in summary.groupby("dataset")]
-    source = "R@1 on test classes, mean ± 95 % interval over seeds; from `data/results/ablations`."
-    return with_source("\n\n".join(tables) or NOTHING, source)
-
-
-def _by_batch_size(summary: pd.DataFrame) -> str:
-    best_first = summary.sort_values("validation R@1", ascending=False)
-    best = best_first.groupby(["sweep", "simix"])["batch_size"].transform("first")
-    index = {
-        "sweep": summary["sweep"],
-        "R@1, %": summary["trained"],
-        "images seen": summary["images"].map("{:,}".format),
-        "SiMix": summary["simix"].map(as_text),
-        "validation chooses": best.map("{:,}".format),
-    }
-    cells = [_percent(row, "R@1") for row in summary.to_dict("records")]
-    table = summary[["batch_size"]].assign(cell=cells, **index)
-    table = table.pivot_table("cell", [*index], "batch_size", aggfunc="first", sort=False)
-    table = table.sort_index(axis=1).rename(columns="{:,}".format).fillna("")
-    table = table.reset_index("validation chooses").droplevel("sweep")
-    chosen = table.pop("validation chooses")
-    return frame_table(table.assign(**{"validation chooses": chosen}))
 
 
 def sweeps(results: Path) -> str:
@@ -327,29 +239,6 @@ def _foretells(recalls: pd.Series, test: pd.Series) -> list[str]:
     slope, order = np.polyfit(recalls, test, 1)[0], recalls.corr(test, "spearman")
     means = [f"{100 * values.mean():.1f}" for values in (recalls, test)]
     return [*means, f"{slope:.2f}", f"{order:.3f}"]
-
-
-def devices(results: Path) -> str:
-    """Tabulate runs that were repeated on another device, beside the first ones."""
-    runs = load_results(results)
-    finals = runs[runs["stage"] == "final"]
-    repeated = runs[(runs["stage"] == "device") & runs["key"].isin(finals["key"])]
-    groups = [group for _, group in repeated.groupby(_BUT_THE_SEED, dropna=False, sort=False)]
-    pairs = [(finals[finals["key"].isin(group["key"])], group) for group in groups]
-    changes = correct([compare(first["R@1"], other["R@1"]) for first, other in pairs])
-    rows = []
-    for (first, other), change in zip(pairs, changes, strict=True):
-        row = [first["dataset"].iloc[0]]
-        row += [f"{first[name].iloc[0]:,}" for name in ("batch_size", "images")]
-        for side in (first, other):
-            row += [joined(side["device"]), *_percents(side, ["R@1"])]
-        rows.append([*row, in_points(*change[:2]), change.verdict])
-    return _table(
-        "data set|batch|images|device|R@1, %|other device|R@1, %|Δ R@1|verdict",
-        rows,
-        f"The same settings and seeds on two devices, R@1 on test classes; {tests_of(len(rows))}; "
-        "from `data/results/devices` and `data/results/ablations`.",
-    )
 
 
 def baselines(card: str, results: Path) -> str:

@@ -21,7 +21,7 @@ from recallkit.experiments.solved import loss_columns
 from recallkit.files import embedded, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
 
-Stage = Literal["named", "final", "tuning", "diverged", "device"]
+Stage = Literal["named", "final", "tuning", "diverged"]
 Row = Literal["trained", "untrained", "pixels", "features"]
 
 PLACES: dict[str, Stage] = {
@@ -29,7 +29,6 @@ PLACES: dict[str, Stage] = {
     "ablations/*/*.json": "final",  # of a sweep, measured on test classes
     "ablations/*/tuning/*.json": "tuning",  # evaluated on validation classes alone
     "ablations/*/diverged/*.json": "diverged",  # came to no end
-    "devices/*.json": "device",  # final runs repeated on another device
 }
 
 SETTINGS = tuple(setting.name for setting in fields(Config))
@@ -37,7 +36,7 @@ METRICS = ("R@1", "R@2", "R@4", "R@8", "P@1", "mAP@R", "mAP")
 
 _ABOUT = ("sweep", "stage", "key")
 _ENDS = ("validation R@1", "validation alone R@1", "validation rise")
-_LOSS = ("training loss", "floor", "excess")
+_LOSS = ("training loss", "floor", "excess", "training classes")
 _COSTS = ("seconds", "processor_seconds", "steps", "images_seen", "peak_memory_mb")
 _MACHINE = ("device", "device_type", "threads", "side_by_side", "torch", "commit", "file")
 _RUN = (*_ABOUT, *SETTINGS, *METRICS, *_ENDS, *_LOSS, *_COSTS, *_MACHINE)
@@ -110,7 +109,8 @@ def load_results(*folders: Path, row: Row = "trained") -> pd.DataFrame:
         NaN where they were not measured; "validation R@1" at the last evaluation, by which sweeps
         tune: with ``distractors`` among the training images too; "validation alone R@1" among the
         validation images, and its "validation rise" since the evaluation before; "training loss" at
-        the end, its "floor" (of a perfect ranking) and the "excess" of :meth:`.Floor.excess`;
+        the end, its "floor" (of a perfect ranking) and the "excess" of :meth:`.Floor.excess`; the
+        number of "training classes";
         "seconds" and "processor_seconds" of training, "steps", "images_seen", "peak_memory_mb";
         "device", "device_type", "threads", "side_by_side" (runs at a time on the device), "torch",
         "commit", and the "file".
@@ -192,7 +192,7 @@ def _problem(result: Any, stage: Stage) -> str:
     for name, kind in (_FIELDS if stage != "diverged" else {"config": dict}).items():
         if not isinstance(result.get(name), kind):
             return f"{name!r} is missing or wrong"
-    if stage in ("named", "final", "device") and "trained" not in result["test"]:
+    if stage in ("named", "final") and "trained" not in result["test"]:
         return "'test' has no 'trained'"
     is_empty = stage != "diverged" and not result["validation"]
     return "'validation' is empty" if is_empty else ""

@@ -6,29 +6,24 @@ learn cannot be seen there.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import pandas as pd
 
 from recallkit.config import Config
+from recallkit.experiments.sweeps import Sweep, in_words
 from recallkit.loss_floor import NEARLY_SOLVED
 from recallkit.training.floor import class_sizes_of, training_floor
-
-__all__ = [
-    "AT_FLOOR",
-    "CANNOT_TELL",
-    "cannot_tell",
-    "ended_at_floor",
-    "loss_columns",
-    "warnings_of",
-]
 
 CANNOT_TELL = (
     "its runs end at the loss of a perfect ranking: it cannot tell what the setting does where "
     "more is left to learn"
 )
 AT_FLOOR = "ended at the loss of a perfect ranking"
+FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
+NAMED = 8  # settings that a footnote lists; of more it gives the number
 
 
 def loss_columns(config: Config, result: Mapping[str, Any]) -> dict[str, float]:
@@ -40,11 +35,14 @@ def loss_columns(config: Config, result: Mapping[str, Any]) -> dict[str, float]:
 
     Returns:
         "training loss", the mean since the evaluation before the last; its "floor"; the "excess" of
-        :meth:`.Floor.excess`. NaN where it is not known, or the loss has no floor.
+        :meth:`.Floor.excess`; the number of "training classes". NaN where it is not known, or the
+        loss has no floor.
     """
     loss = (result.get("validation") or [{}])[-1].get("loss", math.nan)
-    floor = training_floor(config, class_sizes_of(config, result))
-    return {"training loss": loss, "floor": floor.perfect, "excess": floor.excess(loss)}
+    class_sizes = class_sizes_of(config, result)
+    floor = training_floor(config, class_sizes)
+    losses = {"training loss": loss, "floor": floor.perfect, "excess": floor.excess(loss)}
+    return losses | {"training classes": sum(class_sizes.values()) or math.nan}
 
 
 def cannot_tell(excess: Iterable[float]) -> bool:
@@ -63,15 +61,34 @@ def cannot_tell(excess: Iterable[float]) -> bool:
     return len(values) > 1 and all(value <= NEARLY_SOLVED for value in values)
 
 
-def warnings_of(summary: pd.DataFrame) -> list[str]:
-    """Return the warning below the table or figure of a sweep that cannot tell, or nothing.
+def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
+    """List what a reader of :func:`.sweep_summary` must know: solved, not flat, or not run."""
+    is_stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
+    silent = cannot_tell(summary.loc[is_stored, "excess"])
+    rising = f"still rising (by more than {100 * FLAT:g} points at the last evaluation)"
+    tuned = " or ".join(sweep.tuned).replace("_", " ")
+    which = {
+        AT_FLOOR: (summary["excess"] <= NEARLY_SOLVED) & (not silent),
+        rising: summary["rise"] > FLAT,
+        "no interval (one seed)": summary["seeds"] == 1,
+        f"{tuned} at the edge of its candidates": is_stored & (summary["edges"] != ""),
+        "diverged": diverged,
+        "not run": ~is_stored & ~diverged,
+        **{f"on {device}": of for device, of in _devices(summary).items()},
+    }
+    settings = [in_words({n: row[n] for n in sweep.axes}) for row in summary.to_dict("records")]
+    named = {note: [*compress(settings, holds)] for note, holds in which.items()}
+    notes = [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if some]
+    return [CANNOT_TELL] * silent + notes
 
-    Args:
-        summary: of :func:`.sweep_summary`.
-    """
-    return [CANNOT_TELL] if cannot_tell(summary.loc[summary["seeds"] > 0, "excess"]) else []
+
+def _devices(summary: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return which settings ran on which device, if these differ."""
+    names = sorted({*summary["device"]} - {""})
+    return {name: summary["device"] == name for name in names} if len(names) > 1 else {}
 
 
-def ended_at_floor(summary: pd.DataFrame) -> pd.Series:
-    """Return which settings ended at the floor, where the sweep can tell nevertheless."""
-    return (summary["excess"] <= NEARLY_SOLVED) & (not warnings_of(summary))
+def _listed(settings: Sequence[str], of: int) -> str:
+    if len(settings) == of > 1:
+        return "all"
+    return f"{len(settings)} of {of}" if len(settings) > NAMED else "; ".join(settings)

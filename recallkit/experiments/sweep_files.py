@@ -96,6 +96,11 @@ def kept_sweeps() -> dict[str, Sweep]:
     return {name: read_sweep(path) for name, path in _files(results_folder() / "sweeps").items()}
 
 
+def declared_names() -> set[str]:
+    """Return the names of the sweeps of the project, and of yours that have run."""
+    return {*SWEEPS, *_files(results_folder() / "sweeps")}
+
+
 def keep_sweep(sweep: Sweep, results: Path) -> None:
     """Write a sweep of yours beside its results, so that its name finds it later.
 

@@ -1,7 +1,8 @@
 """The stored runs of a sweep as tables, and the comparisons of its settings.
 
 In all functions ``runs`` is a table of :func:`.load_results`. A run counts for a sweep if it has
-the settings, in whatever sweep it is stored.
+the settings, in whatever sweep it is stored. Of a past sweep, whose declaration is gone, those runs
+count that its folder holds.
 """
 
 import math
@@ -11,42 +12,30 @@ from typing import Any
 
 import pandas as pd
 
-from recallkit.experiments.plan import Run, RunStage, Stored, Tuning, final_runs, tune
-from recallkit.experiments.results import project_results
-from recallkit.experiments.statistics import (
-    Comparison,
-    compare,
-    correct,
-    interval,
-    joined,
-    summarise,
-)
-from recallkit.experiments.sweep_files import find_sweep
+from recallkit.experiments.plan import Run, Stored, Tuning, final_runs, tune
+from recallkit.experiments.results import SETTINGS, project_results
+from recallkit.experiments.statistics import Comparison, compare, correct, interval, joined
+from recallkit.experiments.sweep_files import declared_names, find_sweep
 from recallkit.experiments.sweeps import Setting, Sweep
 
 Pair = tuple[Setting, Setting]
 METRICS = ("R@1", "mAP@R", "validation R@1")
+TUNED = ("learning_rate", "seed")  # differ between the runs of one setting of a past sweep
 
 
 def sweep_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the final runs of a sweep: the seeds of each compared setting, as it was tuned."""
     tuned = [tuning for tuning in _tunings(sweep, Stored.of(runs)) if not tuning.due]
-    return _in_order(runs, "final", [run for t in tuned for run in final_runs([t], sweep.seeds)])
-
-
-def tuning_runs(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs that tuned a sweep, without those that diverged; see :func:`sweep_runs`."""
-    done = [run for tuning in _tunings(sweep, Stored.of(runs)) for run in tuning.done]
-    return _in_order(runs, "tuning", done)
+    return _finals(runs, [run for t in tuned for run in final_runs([t], sweep.seeds)])
 
 
 def _tunings(sweep: Sweep, stored: Stored) -> list[Tuning]:
     return [tune(sweep, setting, stored) for setting in sweep.in_order()]
 
 
-def _in_order(runs: pd.DataFrame, stage: RunStage, wanted: Sequence[Run]) -> pd.DataFrame:
-    """Return the stored ones of the wanted runs, in their order."""
-    stored = runs[runs["stage"] == stage].drop_duplicates("key")
+def _finals(runs: pd.DataFrame, wanted: Sequence[Run]) -> pd.DataFrame:
+    """Return the stored ones of the wanted final runs, in their order."""
+    stored = runs[runs["stage"] == "final"].drop_duplicates("key")
     stored = stored.set_index(stored["key"].to_numpy())
     return stored.loc[[run.key for run in wanted if run.key in stored.index]]
 
@@ -58,16 +47,15 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
         The compared settings; the tuned ones, NaN while they are not tuned. Over the seeds, NaN
         where not run: "R@1" and "mAP@R" on test classes and "validation R@1" at the last
         evaluation, means, and half of their 95 % intervals, "R@1 ±", …; "rise" of the latter since
-        the evaluation before; "excess" of the loss over its floor; "seconds", and
-        "processor_seconds" on a CPU. Numbers of final runs, "seeds" and "diverged"; whether all
-        candidates "failed", and the "edges", what was tuned to its outermost candidate. The
-        "device", and whether runs "shared" a GPU.
+        the evaluation before; "excess" of the loss over its floor. Numbers of final runs, "seeds"
+        and "diverged"; whether all candidates "failed", and the "edges", what was tuned to its
+        outermost candidate. The "device".
     """
     stored, rows = Stored.of(runs), []
     for tuning in _tunings(sweep, stored):
         is_tuned = not (tuning.due or tuning.failed)
         wanted = [] if tuning.due else final_runs([tuning], sweep.seeds)
-        finals = _in_order(runs, "final", wanted)
+        finals = _finals(runs, wanted)
         row = sweep.values(tuning.setting)
         row |= {n: getattr(tuning.config, n) if is_tuned else math.nan for n in sweep.tuned}
         row |= _over_seeds(finals) | {"diverged": sum(map(stored.has, wanted)) - len(finals)}
@@ -76,45 +64,37 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
-    on_cpu = bool((runs["device_type"] == "cpu").all())
-    row: dict[str, Any] = {"seeds": len(runs)}
+    row: dict[str, Any] = {"seeds": len(runs), "device": joined(runs["device"])}
     for metric in METRICS:
         mean, margin = interval(runs[metric]) if len(runs) else (math.nan, math.nan)
         row |= {metric: mean, f"{metric} ±": margin}
-    return row | {
-        "rise": runs["validation rise"].mean(),
-        "excess": runs["excess"].mean(skipna=False),
-        "seconds": runs["seconds"].mean(),
-        "processor_seconds": runs["processor_seconds"].mean(skipna=False) if on_cpu else math.nan,
-        "device": joined(runs["device"]),
-        "shared": not on_cpu and bool((runs["side_by_side"] > 1).any()),
-    }
+    rise, excess = runs["validation rise"].mean(), runs["excess"].mean(skipna=False)
+    return row | {"rise": rise, "excess": excess}
 
 
 def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the evaluations on the way of a sweep's final runs, over their seeds.
+    """Average the evaluations on the way of a sweep's final runs, over their seeds.
 
     ``histories`` is a table of :func:`.load_histories`, from the same folders as ``runs``.
 
     Returns:
         A row for each evaluation of each compared setting, in the order of the values: the compared
-        settings; "updates" done, "images_seen"; "seconds" and "processor_seconds" of training, the
-        mean over seeds; "R@1" on validation classes, "R@1 ±" and "seeds".
+        settings; "updates" done, "images_seen"; "validation R@1"; "above floor", the training loss
+        less that of a perfect ranking.
     """
-    names = {"step": "updates", "images": "images_seen"}
-    lines = histories[histories["stage"] == "final"].rename(columns=names)
-    costs = ["images_seen", "seconds", "processor_seconds"]
-    lines = lines[["key", "updates", *costs, "R@1"]].drop_duplicates(["key", "updates"])
-    finals = sweep_runs(sweep, runs)[["key", "device", *sweep.axes]].merge(lines, on="key")
-    by = [*sweep.axes, "updates"]
-    recalls = summarise(finals, by).drop(columns="device")
-    recalls = recalls.set_axis(["R@1", "R@1 ±", "seeds"], axis=1)
-    return finals.groupby(by, sort=False, dropna=False)[costs].mean().join(recalls).reset_index()
+    lines = histories[histories["stage"] == "final"].drop_duplicates(["key", "step"])
+    names = {"step": "updates", "images": "images_seen", "R@1": "validation R@1"}
+    lines = lines[["key", *names, "loss"]].rename(columns={**names, "loss": "above floor"})
+    finals = sweep_runs(sweep, runs)
+    lines = finals[["key", "floor", *sweep.axes]].merge(lines, on="key")
+    lines["above floor"] -= lines["floor"]
+    groups = lines.groupby([*sweep.axes, "updates"], sort=False, dropna=False)
+    return groups[["images_seen", "validation R@1", "above floor"]].mean().reset_index()
 
 
-def settings_of(sweep: Sweep, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the compared settings of each row of a table."""
-    return [{name: row[name] for name in sweep.axes} for row in table.to_dict("records")]
+def settings_of(axes: Sequence[str], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return these settings of each row of a table."""
+    return [{name: row[name] for name in axes} for row in table.to_dict("records")]
 
 
 def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -123,11 +103,46 @@ def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return runs[pd.DataFrame(same, index=runs.index).all(axis=1)]
 
 
+def past_sweeps(runs: pd.DataFrame) -> list[str]:
+    """Return the sweeps of which final runs are stored, and whose declaration is gone."""
+    stored = runs.loc[runs["stage"] == "final", "sweep"].unique()
+    return sorted({*stored} - declared_names())
+
+
+def compared_runs(sweep: str | Sweep, runs: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Return the settings that a sweep varies, and its final runs.
+
+    A past sweep varies all settings that differ in its folder, but for :data:`TUNED`.
+
+    Args:
+        sweep: a sweep, its name, or the name of a past one.
+        runs: of :func:`.load_results`.
+
+    Raises:
+        RecallkitError: if there is no such sweep.
+    """
+    if isinstance(sweep, str) and sweep in past_sweeps(runs):
+        finals = runs[(runs["stage"] == "final") & (runs["sweep"] == sweep)]
+        varied = [name for name in SETTINGS if finals[name].nunique(dropna=False) > 1]
+        return [name for name in varied if name not in TUNED], finals
+    declared = find_sweep(sweep) if isinstance(sweep, str) else sweep
+    return list(declared.axes), sweep_runs(declared, runs)
+
+
+def all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two."""
+    names = [*sorted(declared_names()), *past_sweeps(runs)]
+    return pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
+
+
 def reference_of(sweep: Sweep, values: Setting) -> dict[str, Any]:
-    """Return what a setting is compared with: the preset's, at the same SiMix if that differs."""
+    """Return what a setting is compared with: the preset's, at the same SiMix and length.
+
+    That holds as far as the sweep varies these two, ``simix`` and ``images``.
+    """
     preset = sweep.values({})
-    mixed = {name: value for name, value in values.items() if name == "simix"}
-    return preset | mixed if preset | mixed != dict(values) else preset
+    same = {name: value for name, value in values.items() if name in ("simix", "images")}
+    return preset | same if preset | same != dict(values) else preset
 
 
 def comparisons(sweep: Sweep) -> list[Pair]:
@@ -154,10 +169,11 @@ def contrasts(
     """Compare settings of a sweep, each as it was tuned, with one correction for the sweep.
 
     The correction is that of :func:`.holm`, over the :func:`comparisons` of the sweep; other pairs
-    join these. What was not run, or has one seed, does not count.
+    join these. Of a past sweep all its settings are compared with the first one of ``pairs``. What
+    was not run, or has one seed, does not count.
 
     Args:
-        sweep: the sweep, or its name.
+        sweep: the sweep, its name, or the name of a past one.
         pairs: before and after, each a value for each setting that the sweep varies.
         runs: stored runs. None: those that come with the project, on which its sentences rest;
             yours do not count.
@@ -166,23 +182,39 @@ def contrasts(
     Raises:
         ValueError: if the sweep does not compare such a setting.
     """
-    sweep = find_sweep(sweep) if isinstance(sweep, str) else sweep
-    settings = [sweep.values(setting) for setting in sweep.compared]
+    runs = project_results() if runs is None else runs
+    axes, finals = compared_runs(sweep, runs)
+    is_past = isinstance(sweep, str) and sweep in past_sweeps(runs)
+    settings, own = _family_of_past(axes, finals, pairs) if is_past else _family(sweep)
     for setting in (dict(side) for pair in pairs for side in pair):
         if setting not in settings:
             raise ValueError(
-                f"sweep {sweep.name} compares no {setting}; name a value of each of "
-                f"{', '.join(sweep.axes)}, such as {settings[0]}"
+                f"sweep {getattr(sweep, 'name', sweep)} compares no {setting}; name a value of "
+                f"each of {', '.join(axes)}, such as {settings[0]}"
             )
-    own = [pair for pair in comparisons(sweep) if pair not in pairs and pair[::-1] not in pairs]
     values: dict[tuple[Any, ...], list[float]] = {}
-    for run in sweep_runs(sweep, project_results() if runs is None else runs).to_dict("records"):
-        values.setdefault(tuple(run[name] for name in sweep.axes), []).append(run[metric])
+    for run in finals.to_dict("records"):
+        values.setdefault(tuple(run[name] for name in axes), []).append(run[metric])
+    others = [pair for pair in own if pair not in pairs and pair[::-1] not in pairs]
     sides = [
-        [values.get(tuple(side[name] for name in sweep.axes), []) for side in pair]
-        for pair in (*pairs, *own)
+        [values.get(tuple(side[name] for name in axes), []) for side in pair]
+        for pair in (*pairs, *others)
     ]
     return correct([compare(*both) for both in sides])[: len(pairs)]
+
+
+def _family(sweep: str | Sweep) -> tuple[list[dict[str, Any]], list[Pair]]:
+    """Return the settings of a sweep, and the pairs that have one correction."""
+    declared = find_sweep(sweep) if isinstance(sweep, str) else sweep
+    return [declared.values(setting) for setting in declared.compared], comparisons(declared)
+
+
+def _family_of_past(
+    axes: Sequence[str], finals: pd.DataFrame, pairs: Sequence[Pair]
+) -> tuple[list[dict[str, Any]], list[Pair]]:
+    settings = settings_of(axes, finals.drop_duplicates([*axes]))
+    first = [before for before, _ in pairs[:1]]
+    return settings, [(before, after) for before in first for after in settings if after != before]
 
 
 def verdict(
@@ -190,8 +222,8 @@ def verdict(
 ) -> str:
     """Say what R@1 on test classes does from one setting of a sweep to another.
 
-    For example ``verdict("losses", {"loss": "smooth-ap"}, {"loss": "recall@k"})``; for arguments
-    and errors see :func:`contrasts`.
+    For example ``verdict("distorted-losses", {"loss": "circle"}, {"loss": "recall@k"})``; for
+    arguments and errors see :func:`contrasts`.
 
     Returns:
         "rises", "falls", "no difference seen", "one seed" or "not run".
@@ -208,7 +240,7 @@ def sweep_changes(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     """
     summary = sweep_summary(sweep, runs)
     stored = summary[summary["seeds"] > 0]
-    settings = settings_of(sweep, stored)
+    settings = settings_of(sweep.axes, stored)
     pairs: list[Pair] = [(reference_of(sweep, setting), setting) for setting in settings]
     compared = [pair in comparisons(sweep) for pair in pairs]
     changes = contrasts(sweep, [*compress(pairs, compared)], runs)

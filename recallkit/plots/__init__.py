@@ -9,25 +9,29 @@ from recallkit.plots.retrieval import (
     random_queries,
 )
 from recallkit.plots.sweeps import (
+    Course,
+    Gain,
     plot_comparison,
-    plot_costs,
-    plot_lengths,
-    plot_lines,
+    plot_course,
+    plot_gains,
     series_styles,
+    share_legend,
 )
 
 __all__ = [
+    "Course",
+    "Gain",
     "legible",
     "name_style",
     "plot_comparison",
-    "plot_costs",
+    "plot_course",
     "plot_engines",
+    "plot_gains",
     "plot_image_search",
     "plot_learning_curve",
-    "plot_lengths",
-    "plot_lines",
     "plot_neighbours",
     "plot_step_cost",
     "random_queries",
     "series_styles",
+    "share_legend",
 ]

@@ -1,4 +1,4 @@
-"""Comparisons of settings, drawn from plain numbers: means, intervals, curves.
+"""Comparisons of settings, drawn from plain numbers: means, intervals, gains, curves.
 
 SiMix has its two colours in every figure, and nothing else has them. Values that have an order,
 such as learning rates, have the colours of a scale from dark to light.
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Means = Mapping[Any, tuple[float, float]]  # value → mean, half of its interval (NaN: none)
-Curve = Mapping[str, Sequence[float]]  # "recall", "margin", and costs: numbers of equal count
 Styles = Mapping[str, Mapping[str, Any]]  # name of a series → colour, line style, marker
 
 RECALL = "R@1 on test classes (%)"
@@ -34,14 +33,38 @@ SIMIX = {"SiMix off": (BLUE, "-", "o"), "SiMix on": (VERMILION, "--", "s")}
 FAR = 0.15  # below the best: the least that is far below, and may lie outside the axis
 
 
-class _Mark(NamedTuple):
-    """A point, or the end of a curve, whose lowest point is ``low``; heights as shares."""
+class Gain(NamedTuple):
+    """What one setting adds to another.
 
-    ax: "Axes"
+    Attributes:
+        x: what the gain is drawn against.
+        change: of R@1, as a share.
+        margin: half of its interval, as a share; NaN: none.
+        updates: of the trainings; the more, the larger the mark.
+    """
+
     x: float
-    height: float
-    colour: Any
-    low: float
+    change: float
+    margin: float
+    updates: float
+
+
+class Course(NamedTuple):
+    """A training on its way, or the mean of several.
+
+    Attributes:
+        name: of the curve: the value of a setting.
+        series: the series that it belongs to.
+        images: seen at each evaluation.
+        recall: R@1 on validation classes, as shares.
+        above_floor: training loss less that of a perfect ranking.
+    """
+
+    name: str
+    series: str
+    images: Sequence[float]
+    recall: Sequence[float]
+    above_floor: Sequence[float]
 
 
 def plot_comparison(
@@ -50,7 +73,6 @@ def plot_comparison(
     *,
     xlabel: str,
     values: Sequence[Any],
-    ylabel: str = RECALL,
     own_label: str = "just now, one seed",
     missing: Mapping[str, Iterable[Any]] | None = None,
     log2: bool = False,
@@ -64,12 +86,11 @@ def plot_comparison(
     is marked at the foot with its number, so that the others can be told apart.
 
     Args:
-        stored: name of a series → value of the setting → mean and half of its interval, of R@1 or
-            of a difference, as shares.
+        stored: name of a series → value of the setting → mean and half of its interval of R@1, as
+            shares.
         own: value of the setting → R@1 of one run.
         xlabel: what the setting is called.
         values: of the setting, in the order of the axis.
-        ylabel: what is drawn, in percent or points.
         own_label: what the reader's runs are called.
         missing: name of a series → values at which it says "not run".
         log2: put the values, which are numbers, where they are on a logarithmic axis; else they
@@ -91,13 +112,13 @@ def plot_comparison(
     at = _value_axis(ax, values, log2)
     numbers = all(isinstance(value, (int, float)) for value in values)
     joined = {} if numbers else {"linestyle": "none"}
-    marks: list[_Mark] = []
+    marks: list[tuple[float, float, Any]] = []  # x, R@1, colour
     for i, (name, means) in enumerate(stored.items()):
         shift = 0.09 * (i - (len(stored) - 1) / 2)  # intervals side by side
         points = {at[v] * 4**shift if log2 else at[v] + shift: m for v, m in means.items()}
         _draw_means(ax, points, name, {**styles[name], **joined})
         colour = styles[name]["color"]
-        marks += [_Mark(ax, x, mean, colour, mean) for x, (mean, _) in points.items()]
+        marks += [(x, mean, colour) for x, (mean, _) in points.items()]
     if own:
         style: dict[str, Any] = {
             "color": GREY,
@@ -108,10 +129,10 @@ def plot_comparison(
         heights = [100 * recall for recall in own.values()]
         ax.plot([at[v] for v in own], heights, markerfacecolor="white", label=own_label, **style)
     _say_not_run(ax, at, missing or {}, styles)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=RECALL)
     ax.margins(y=0.2)
     ax.grid(alpha=0.3, axis="y")
-    _clip(marks)
+    _clip(ax, marks)
     fig: Any = ax.figure
     if alone and len(stored) > 2:
         show_names(fig.legend(loc="outside right center"))
@@ -120,135 +141,104 @@ def plot_comparison(
     return fig, ax
 
 
-def plot_lengths(
-    stored: Mapping[str, Means], styles: Styles | None = None
+def plot_gains(
+    series: Mapping[str, Sequence[Gain]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    log2: bool = False,
+    joined: bool = False,
 ) -> "tuple[Figure, Axes]":
-    """Draw what one setting adds to another, against how long is trained.
+    """Draw what one setting adds to another, in points of R@1 with intervals.
 
     Args:
-        stored: name of a series → images of a whole training → the difference of R@1 and half of
-            its interval, as shares.
-        styles: of each series; None: those of :func:`series_styles`.
+        series: name → points.
+        xlabel: what the points are drawn against.
+        ylabel: what is added to what.
+        log2: make that axis logarithmic.
+        joined: join the points of a series by a line.
 
     Returns:
         The figure, and its axis.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-    fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    styles = styles or series_styles(stored)
-    for name, means in stored.items():
-        _draw_means(ax, means, name, styles[name])
+    fig, ax = plt.subplots(figsize=(8.5, 4.5), layout="constrained")
+    for (name, gains), style in zip(series.items(), series_styles(series).values(), strict=True):
+        gains = sorted(gains)
+        heights = [100 * gain.change for gain in gains]
+        margins = [0.0 if math.isnan(gain.margin) else 100 * gain.margin for gain in gains]
+        x, sizes = [gain.x for gain in gains], [_area(gain.updates) for gain in gains]
+        bars = {"color": style["color"], "ecolor": style["color"], "capsize": 2, "elinewidth": 1}
+        line = style["linestyle"] if joined else "none"
+        ax.errorbar(x, heights, yerr=margins, linestyle=line, **bars)
+        marks = {"marker": style["marker"], "color": style["color"], "edgecolor": "white"}
+        ax.scatter(x, heights, sizes, label=line_label(name), zorder=3, **marks)
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xscale="log", xlabel="images seen in the whole training")
-    ax.set_ylabel("R@1, large − small (points)")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.margins(x=0.08, y=0.15)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if log2:
+        ax.set_xscale("log", base=2)
     ax.grid(alpha=0.3)
-    if stored:  # above, where it covers no interval
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-        show_names(ax.legend(fontsize=8, frameon=False, borderaxespad=0.3, **place))
+    updates = [gain.updates for gains in series.values() for gain in gains]
+    for count in (100, 1000, 10_000) if updates and min(updates) < max(updates) else ():
+        ax.scatter([], [], _area(count), color="white", edgecolor=GREY, label=f"{count:,} updates")
+    show_names(fig.legend(loc="outside right center") if series else None)
     return fig, ax
 
 
-def plot_costs(
-    rows: Mapping[str, Mapping[str, Curve]],
-    costs: Mapping[str, str],
-    legend: str = "",
-    ordered: bool = False,
-) -> "tuple[Figure, Any]":
-    """Draw the same runs on the way, against several costs.
+def _area(updates: float) -> float:
+    """Return the area of a mark: ten times the updates, a diameter half as large again."""
+    return 9 * 2.25 ** math.log10(max(updates, 10))
+
+
+def plot_course(
+    axes: "Sequence[Axes]", courses: Sequence[Course], styles: Styles, colours: Mapping[str, Any]
+) -> None:
+    """Draw trainings on their way: R@1 on validation classes, and the loss above its floor.
 
     A point on the way is no shorter training: that would have lowered its learning rate earlier.
 
     Args:
-        rows: title of a row of panels → name of a curve → "recall" on validation classes and
-            "margin" (NaN: none), as shares, and each cost.
-        costs: a cost of the curves → what it is called below the axis.
-        legend: what the names of curves are values of.
-        ordered: whether the curves are in an order, which their colours are to show.
-
-    Returns:
-        The figure, and axes, (rows, costs).
+        axes: two of them.
+        courses: the trainings.
+        styles: of each series, of which the curve takes the line.
+        colours: of each name.
     """
-    import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
-    rows = rows or {"": {}}
-    size = (10.5, 3.2 * len(rows) + 0.3)
-    options: dict[str, Any] = {"figsize": size, "squeeze": False, "layout": "constrained"}
-    fig, axes = plt.subplots(len(rows), len(costs), sharey=True, **options)
-    styles = series_styles(
-        dict.fromkeys(name for curves in rows.values() for name in curves), ordered
-    )
-    marks: list[_Mark] = []
-    for panels, (title, curves) in zip(axes, rows.items(), strict=True):
-        for ax, (cost, xlabel) in zip(panels, costs.items(), strict=True):
-            for name, curve in curves.items():
-                _draw_curve(ax, curve, cost, name, styles[name])
-                recall, colour = curve["recall"], styles[name]["color"]
-                marks.append(_Mark(ax, curve[cost][-1], recall[-1], colour, min(recall)))
-            _cost_axis(ax, xlabel, log=cost == "updates")
-        panels[0].set_ylabel(VALIDATION)
-        panels[len(panels) // 2].set_title(title if len(rows) > 1 else "", **name_style(title))
-    _clip(marks)
-    _shared_legend(fig, axes.flat, legend)
-    return fig, axes
+    recall, loss = axes
+    for course in courses:
+        style = {"color": colours[course.name], "linestyle": styles[course.series]["linestyle"]}
+        heights = [100 * share for share in course.recall]
+        recall.plot(course.images, heights, label=line_label(course.name), **style)
+        loss.plot(course.images, course.above_floor, **style)
+    recall.set_ylabel(VALIDATION)
+    loss.set_ylabel("training loss above its floor")
+    loss.axhline(0, color="black", linewidth=0.8)
+    for ax in axes:
+        ax.set_xlabel("images seen")
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+        ax.grid(alpha=0.3)
 
 
-def plot_lines(
-    panels: Mapping[str, Mapping[str, Mapping[Any, float]]],
-    behind: Mapping[str, Mapping[Any, float]],
-    *,
-    names: Sequence[str],
-    xlabel: str,
-    values: Sequence[Any],
-    behind_label: str,
-    legend: str,
-    log2: bool = False,
-) -> "tuple[Figure, Any]":
-    """Draw lines over a setting, in panels side by side, with a broad one behind each.
-
-    A line stops where it has no value. A point far below all others is marked at the foot.
+def share_legend(
+    fig: "Figure", axes: "Iterable[Axes]", title: str = "", place: str = "center"
+) -> None:
+    """Put one legend for several axes beside a figure, if they hold more than one name.
 
     Args:
-        panels: title of a panel → name of a line → value of the setting → R@1 on validation
-            classes, as a share.
-        behind: title of a panel → value of the setting → R@1 of the broad line.
-        names: of all lines, in their order, which their colours show.
-        xlabel: what the setting is called.
-        values: of the setting, in the order of the axis.
-        behind_label: what the broad line is.
-        legend: what the names of lines are values of.
-        log2: see :func:`plot_comparison`.
-
-    Returns:
-        The figure, and an axis for each panel.
+        fig: the figure.
+        axes: some of its axes.
+        title: what the names are values of.
+        place: "upper", "center" or "lower", on the right.
     """
-    import matplotlib.pyplot as plt
-
-    count = max(1, len(panels))
-    options: dict[str, Any] = {"squeeze": False, "sharey": True, "layout": "constrained"}
-    fig, [axes] = plt.subplots(1, count, figsize=(2.5 + 3.5 * count, 3.6), **options)
-    styles = series_styles(names, ordered=True)
-    marks: list[_Mark] = []
-    for ax, (title, lines) in zip(axes, panels.items(), strict=False):
-        at = _value_axis(ax, values, log2)
-        broad = {"color": "black", "linewidth": 2.5, "alpha": 0.3, "zorder": 0}
-        ax.plot(*_line(behind[title], at), label=behind_label, **broad)
-        for name, line in lines.items():
-            ax.plot(*_line(line, at), label=line_label(name), **styles[name])
-            colour = styles[name]["color"]
-            marks += [_Mark(ax, at[v], recall, colour, recall) for v, recall in line.items()]
-        ax.set(xlabel=xlabel)
-        ax.set_title(title, **name_style(title))
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel(VALIDATION)
-    _clip(marks)
-    _shared_legend(fig, axes, legend, names)
-    return fig, axes
+    handles: dict[str, Any] = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    if len(handles) > 1:
+        options = {"loc": f"outside right {place}", "title": title}
+        show_names(fig.legend(handles.values(), handles, **options))
 
 
 def series_styles(names: Iterable[str], ordered: bool = False) -> dict[str, dict[str, Any]]:
@@ -275,24 +265,6 @@ def _draw_means(
     ax.errorbar([*points], heights, yerr=margins, label=line_label(name), capsize=3, **style)
 
 
-def _draw_curve(ax: "Axes", curve: Curve, cost: str, name: str, style: Mapping[str, Any]) -> None:
-    heights = [100 * recall for recall in curve["recall"]]
-    ax.plot(curve[cost], heights, markersize=4, label=line_label(name), **style)
-    if not math.isnan(curve["margin"][-1]):
-        margins = [100 * margin for margin in curve["margin"]]
-        low, high = (
-            [h + sign * m for h, m in zip(heights, margins, strict=True)] for sign in (-1, 1)
-        )
-        ax.fill_between(curve[cost], low, high, color=style["color"], alpha=0.12, linewidth=0)
-
-
-def _line(points: Mapping[Any, float], at: Mapping[Any, float]) -> tuple[list[float], list[float]]:
-    """Places and percentages in the order of the axis; a line stops where there is nothing."""
-    known = [value for value in at if value in points]
-    between = list(at)[list(at).index(known[0]) : list(at).index(known[-1]) + 1] if known else []
-    return [at[v] for v in between], [100 * points.get(v, math.nan) for v in between]
-
-
 def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, float]:
     """Name the values below the axis; return where each stands."""
     if log2:
@@ -309,16 +281,6 @@ def _batch_axis(ax: "Axes", shown: Sequence[int]) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xticks(shown, [f"{size:,}" for size in shown])
     ax.minorticks_off()
-    ax.grid(alpha=0.3)
-
-
-def _cost_axis(ax: "Axes", xlabel: str, log: bool) -> None:
-    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
-
-    ax.set(xlabel=xlabel, xscale="log" if log else "linear")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if log else MaxNLocator(5))
-    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
-    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(alpha=0.3)
 
 
@@ -341,35 +303,21 @@ def _write_at_foot(ax: "Axes", x: float, text: str, colour: Any, line: int = 0) 
     ax.annotate(text, (x, 0), (0, 3 + 9 * line), xycoords=("data", "axes fraction"), **style)
 
 
-def _clip(marks: Sequence[_Mark]) -> None:
-    """End axes of one height above what lies far below all else, and mark it with its number.
+def _clip(ax: "Axes", marks: Sequence[tuple[float, float, Any]]) -> None:
+    """End an axis above what lies far below all else, and mark it with its number.
 
     Far below the best is what lies at least :data:`FAR` below it, and four times as far as the
     median.
     """
     if not marks:
         return
-    heights = [mark.height for mark in marks]
+    heights = [height for _, height, _ in marks]
     floor = max(heights) - max(FAR, 4 * (max(heights) - median(heights)))
-    lows = [100 * mark.low for mark in marks if mark.height >= floor]
-    if len(lows) == len(marks):
+    near = [100 * height for height in heights if height >= floor]
+    if len(near) == len(marks):
         return
-    low, best, top = min(lows), 100 * max(heights), marks[0].ax.get_ylim()[1]
-    top = min(top, 2 * best - low)
-    for mark in marks:
-        mark.ax.set_ylim(low - 0.15 * (top - low), top)
-        if mark.height < floor:
-            _write_at_foot(mark.ax, mark.x, f"▼ {100 * mark.height:.0f}", mark.colour)
-
-
-def _shared_legend(
-    fig: "Figure", axes: "Iterable[Axes]", title: str, order: Sequence[str] = ()
-) -> None:
-    """Draw one legend for all panels: the names in ``order``, then the others."""
-    drawn = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
-    handles = {name: handle for lines in drawn for handle, name in lines}
-    first = [label for label in map(line_label, order) if label in handles]
-    names = list(dict.fromkeys([*first, *handles]))
-    if names:
-        shown = [handles[name] for name in names]
-        show_names(fig.legend(shown, names, loc="outside right center", title=title))
+    top = min(ax.get_ylim()[1], 2 * max(near) - min(near))
+    ax.set_ylim(min(near) - 0.15 * (top - min(near)), top)
+    for x, height, colour in marks:
+        if height < floor:
+            _write_at_foot(ax, x, f"▼ {100 * height:.0f}", colour)

@@ -21,7 +21,7 @@ def test_the_help_lists_every_sweep(command, capsys):
 
 def test_mistyped_names(failing):
     assert "no sweep 'batch-sizee'; did you mean batch-size" in failing("ablate", "batch-sizee")
-    assert "no sweep 'lenghts'; did you mean lengths?" in failing("plot", "lenghts")
+    assert "no sweep 'simix-gian'; did you mean simix-gain?" in failing("plot", "simix-gian")
     assert "there are batch-size, " in failing("ablate", "xyz")
     assert "name what to draw: all, or some of batch-size, " in failing("plot")
     assert "there is no file gone.toml" in failing("plot", "gone.toml")
@@ -29,10 +29,10 @@ def test_mistyped_names(failing):
 
 def test_jobs_must_be_possible(failing):
     message = "--jobs must be a whole number between 1 and 1,024, or be None, not 0"
-    assert message in failing("ablate", "ks", "--jobs", "0")
-    assert "--budget must lie between 0 and" in failing("ablate", "ks", "--budget", "nan")
-    assert "--images must be" in failing("plot", "ks", "--images", "-1")
-    assert "--seeds must be" in failing("ablate", "ks", "--seeds", "-1")
+    assert message in failing("ablate", "batch-size", "--jobs", "0")
+    assert "--budget must lie between 0 and" in failing("ablate", "batch-size", "--budget", "nan")
+    assert "--images must be" in failing("plot", "batch-size", "--images", "-1")
+    assert "--seeds must be" in failing("ablate", "batch-size", "--seeds", "-1")
 
 
 def test_an_example_is_written_and_runs(tmp_path, capsys, failing):
@@ -66,16 +66,27 @@ def test_help_loads_neither_torch_nor_pandas(command):
 
 
 def test_figures_go_to_the_user_or_with_project_to_the_checkout(tmp_path, monkeypatch, capsys):
-    cli.main(["plot", "definition"])
-    assert (tmp_path / "results" / "figures" / "definition.svg").exists()
+    cli.main(["plot", "batch-size-finetuned"])
+    assert (tmp_path / "results" / "figures" / "batch-size-finetuned.svg").exists()
     monkeypatch.setattr(shared, "checkout", lambda: tmp_path / "checkout")
-    cli.main(["plot", "definition", "--project"])
-    assert (tmp_path / "checkout/data/results/figures/definition.png").exists()
+    cli.main(["plot", "batch-size-finetuned", "--project"])
+    assert (tmp_path / "checkout/data/results/figures/batch-size-finetuned.png").exists()
     assert "drew " in capsys.readouterr().out
 
 
+def test_several_sweeps_in_one_figure_and_all_sweeps_in_another(tmp_path, capsys):
+    names = ("batch-size-finetuned", "distorted-batch-size", "simix-gain")
+    cli.main(["plot", *names, "--side-by-side"])
+    files = sorted(file.name for file in (tmp_path / "results" / "figures").iterdir())
+    assert [name for name in files if name.endswith(".csv")] == [
+        "side-by-side.csv",
+        "simix-gain.csv",
+    ]
+    assert len(files) == 6
+
+
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
-    cli.main(["ablate", "definition", "--dry-run", "--device", "cpu"])
+    cli.main(["ablate", "batch-size-finetuned", "--dry-run", "--device", "cpu"])
     assert capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 

@@ -119,9 +119,9 @@ def test_edges_are_counted_where_the_tuning_is_not_done(tmp_path):
 
 def test_the_command_computes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cli.main(["ablate", "ten-minutes", "--dry-run", "--device", "cpu"])
+    cli.main(["ablate", "batch-size", "--images", "30000000", "--dry-run", "--device", "cpu"])
     shown = capsys.readouterr().out
-    assert "0 runs stored, 18 due, and at most 6 more where the best candidate is" in shown
+    assert "0 runs stored, 48 due, and at most 16 more where the best candidate is" in shown
     assert list(tmp_path.iterdir()) == []
 
 

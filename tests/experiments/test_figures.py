@@ -1,6 +1,5 @@
 """Figures of sweeps: every number is that of the runs, in its place."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -8,23 +7,18 @@ from helpers.made_up_runs import made_up_runs
 
 from recallkit.experiments import (
     SWEEPS,
+    TOGETHER,
     Sweep,
-    draw_batch_sizes,
-    draw_costs,
-    draw_equal_updates,
-    draw_learning_rates,
-    draw_lengths,
     draw_results,
-    draw_simix,
-    draw_sweep,
+    draw_side_by_side,
     draw_together,
-    footnotes,
-    is_stored,
     load_histories,
     load_results,
-    sweep_summary,
+    project_results,
+    simix_gains,
 )
 from recallkit.experiments.sweeps import grid
+from recallkit.files import read_json, write_json
 
 SWEEP = Sweep(
     "toy", "?", "emoji", grid(batch_size=(256, 64, 128), simix=(True, False)),
@@ -47,10 +41,6 @@ def texts_of(ticks):
 
 def lines_of(ax):
     return {line.get_label(): line for line in ax.lines}
-
-
-def notes_of(sweep, runs):
-    return footnotes(sweep, sweep_summary(sweep, runs))
 
 
 def test_results_stand_where_their_batch_sizes_are(tmp_path):
@@ -105,154 +95,6 @@ def test_own_runs_stand_among_the_stored_ones(tmp_path):
     assert texts_of(ax.get_xticklabels()) == ["RS@k", "circle"]
 
 
-def test_three_views_of_cost_show_the_same_recalls(tmp_path):
-    runs = made_up_runs(tmp_path, SWEEP, recall, rise=0.1)
-    axes = draw_costs(SWEEP, runs, load_histories(tmp_path)).axes
-    assert [ax.get_xlabel() for ax in axes[:3]] == [
-        "images seen", "updates", "processor seconds of training",
-    ]  # fmt: skip
-    assert [ax.get_title() for ax in axes] == ["", "SiMix off", "", "", "SiMix on", ""]
-    first = [ax.lines[0] for ax in axes[:3]]
-    assert [line.get_label() for line in axes[0].lines] == ["64", "128", "256"]
-    images, updates, seconds = (list(line.get_xdata()) for line in first)
-    assert images == [64 * count for count in updates]
-    assert seconds == [10.0, 22.0]
-    for line in first:
-        assert list(line.get_ydata()) == pytest.approx([27.4, 37.4])
-
-
-@pytest.mark.parametrize(
-    ("others", "label", "note"),
-    [
-        ({"device_type": "cuda", "device": "a GPU"}, "seconds of training", ""),
-        ({"device_type": "cuda", "side_by_side": 8}, None, "several runs shared the GPU"),
-        ({"device": "another"}, None, "runs were made on a processor and another"),
-    ],
-)
-def test_seconds_are_drawn_where_they_can_be_compared(tmp_path, others, label, note):
-    def of_run(config):
-        return {} if note.startswith("runs") and config.batch_size > 64 else others
-
-    runs = made_up_runs(tmp_path, SWEEP, recall, others=of_run)
-    figure = draw_costs(SWEEP, runs, load_histories(tmp_path))
-    labels = ["images seen", "updates", *([label] if label else [])]
-    assert [ax.get_xlabel() for ax in figure.axes] == labels * 2
-    text = figure.get_supxlabel()
-    assert text == (f"seconds are not compared: {note}" if note else "")
-
-
-def test_each_learning_rate_for_all_is_drawn_from_the_runs_that_tuned(tmp_path):
-    runs = made_up_runs(tmp_path, SWEEP, recall)
-    runs = runs[runs["stage"] == "tuning"]
-    axes = draw_learning_rates(SWEEP, runs).axes
-    assert [ax.get_title() for ax in axes] == ["SiMix off", "SiMix on"]
-    lines = lines_of(axes[0])
-    assert set(lines) == {"0.001 for all", "0.002 for all", "0.004 for all", "the best for each"}
-    for rate in (0.001, 0.002, 0.004):
-        expected = [100 * (0.3 + size / 1000 - abs(rate - 0.002)) for size in (64, 128, 256)]
-        assert list(lines[f"{rate:g} for all"].get_ydata()) == pytest.approx(expected)
-    best, second = (lines[name] for name in ("the best for each", "0.002 for all"))
-    assert list(best.get_ydata()) == list(second.get_ydata())
-
-
-def test_a_line_stops_where_a_run_diverged(tmp_path):
-    def value(config):
-        diverged = config.learning_rate == 0.004 and config.batch_size == 128
-        return None if diverged else recall(config)
-
-    ax = draw_learning_rates(SWEEP, made_up_runs(tmp_path, SWEEP, value)).axes[0]
-    heights = lines_of(ax)["0.004 for all"].get_ydata()
-    assert [math.isnan(height) for height in heights] == [False, True, False]
-
-
-def test_equal_updates_are_drawn_beside_equal_images(tmp_path):
-    runs = made_up_runs(tmp_path, SWEEP, recall, rise=0.1)
-    ax = draw_equal_updates(SWEEP, runs, load_histories(tmp_path)).axes[0]
-    end_of_128 = 260_000 // 128
-    pair = lines_of(ax)[f"{end_of_128:,} updates each"]
-    assert list(pair.get_xdata()) == [64, 128]
-    assert list(pair.get_ydata()) == pytest.approx([27.4, 43.8], abs=0.01)
-    ends = lines_of(ax)["equal images (the ends)"]
-    assert list(ends.get_ydata()) == pytest.approx([37.4, 43.8, 56.6])
-
-
-def test_what_is_drawn_depends_on_what_is_compared(tmp_path):
-    def stems(sweep):
-        runs = made_up_runs(tmp_path / "results", sweep, recall, rise=0.3)
-        assert is_stored(sweep, runs)
-        histories = load_histories(tmp_path / "results")
-        files = draw_sweep(sweep, runs, histories, tmp_path, "x")
-        assert all(file.stat().st_size for file in files)
-        return {file.stem for file in files}
-
-    assert stems(SWEEP) == {"x", "x-cost", "x-rates", "x-updates"}
-    assert stems(replace(SWEEP, compared=grid(per_class=(2, 4)))) == {"x", "x-cost", "x-rates"}
-    assert stems(replace(SWEEP, compared=grid(simix=(True, False)))) == {"x", "x-cost"}
-    nothing = load_results(tmp_path / "nothing"), load_histories(tmp_path / "nothing")
-    assert not is_stored(SWEEP, nothing[0])
-    for draw in (draw_costs, draw_equal_updates):
-        assert all(not ax.lines for ax in draw(SWEEP, *nothing).axes)
-    assert not draw_learning_rates(SWEEP, nothing[0]).axes[0].lines
-
-
-@pytest.mark.parametrize(("rise", "rising"), [(0.0049, False), (-0.02, False), (0.0051, True)])
-def test_flat_is_no_more_than_half_a_point_at_the_last_evaluation(tmp_path, rise, rising):
-    notes = notes_of(SWEEP, made_up_runs(tmp_path, SWEEP, recall, rise))
-    expected = ["still rising (by more than 0.5 points at the last evaluation): all"]
-    assert notes == (expected if rising else [])
-
-
-def test_footnotes_name_what_a_reader_must_know(tmp_path):
-    def value(config):
-        return None if config.batch_size == 64 and config.simix else recall(config)
-
-    def lacks(config):
-        return config.batch_size == 128 or (config.batch_size == 256 and config.seed in (1, 2))
-
-    sweep = replace(SWEEP, tuned={"learning_rate": (0.002, 0.02, 0.2)})
-    runs = made_up_runs(tmp_path, sweep, value, lacks=lacks)
-    assert notes_of(sweep, runs) == [
-        "no interval (one seed): batch 256, SiMix off; batch 256, SiMix on",
-        "diverged: batch 64, SiMix on",
-        "not run: batch 128, SiMix off; batch 128, SiMix on",
-    ]
-    edge = replace(SWEEP, compared=SWEEP.compared[:1], tuned={"per_class": (2, 4)})
-    [note] = notes_of(edge, made_up_runs(tmp_path, edge, lambda c: 0.5 + c.per_class / 100))
-    assert note == "per class at the edge of its candidates: batch 256, SiMix on"
-    many = replace(SWEEP, compared=grid(rotation=tuple(map(float, range(10)))))
-    runs = made_up_runs(tmp_path, many, recall, lacks=lambda c: c.rotation > 0)
-    assert notes_of(many, runs) == ["not run: 9 of 10"]
-
-
-def noise(config):
-    return 0.002 * (config.seed % 3 - 1)
-
-
-def test_sweeps_over_batch_sizes_are_drawn_together(tmp_path):
-    for name in ("batch-size-glyphs", "batch-size-glyphs-1m"):
-        runs = made_up_runs(
-            tmp_path, SWEEPS[name], lambda c: 0.8 - 0.1 * c.simix + noise(c),
-            others=lambda c: {"device": f"machine {c.batch_size}"},
-        )  # fmt: skip
-    figure = draw_batch_sizes(runs)
-    titles = ["glyphs\n200,000 images seen", "glyphs\n1,000,000 images seen"]
-    assert [ax.get_title() for ax in figure.axes] == titles
-    assert texts_of(figure.legends[0].get_texts()) == ["SiMix off", "SiMix on"]
-    assert "1,000,000 images seen: on machine 16384 and machine 4096" in figure.get_supxlabel()
-
-    effects = draw_simix(runs)
-    [means] = series_of(effects.axes[0]).values()
-    assert list(means.get_xdata()) == [512, 4096, 16_384]
-    assert list(means.get_ydata()) == pytest.approx([-10, -10, -10])
-
-    lengths = draw_lengths(runs)
-    [(label, line)] = series_of(lengths.axes[0]).items()
-    assert label == "glyphs, SiMix off: 4,096 − 512"
-    assert list(line.get_xdata()) == [200_000, 1_000_000]
-    assert line.get_color() == means.get_color()  # what is trained has one colour
-    assert "the smaller on machine 512, the larger on machine 4096" in lengths.get_supxlabel()
-
-
 def test_names_of_a_users_sweep_are_no_formulas(tmp_path):
     names = ("Ba$$in", "a$\\frac{$", "_hidden")
     sweep = Sweep("mine", "Which costs 5$, and which 6$_? \n北京", "emoji",
@@ -270,27 +112,78 @@ def _legends(figure):
     return [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]
 
 
+def test_lengths_are_lines_and_simix_has_panels(tmp_path):
+    axes = {"batch_size": (256, 64), "images": (65_000, 130_000, 260_000), "simix": (False, True)}
+    sweep = replace(SWEEP, compared=grid(**axes))
+    runs = made_up_runs(tmp_path, sweep, lambda c: recall(c) / 2 + c.images / 1e6)
+    off, on = draw_results(sweep, runs).axes
+    assert (off.get_title(), on.get_title()) == ("SiMix off", "SiMix on")
+    assert off.get_ylim() == on.get_ylim()
+    assert off.get_xscale() == "log"
+    names = [f"{images:,} images" for images in axes["images"]]
+    lines = series_of(on)
+    assert list(lines) == names
+    for line, images in zip(lines.values(), axes["images"], strict=True):
+        expected = [50 * (0.41 + size / 1000) + images / 1e4 for size in (64, 256)]
+        assert list(line.get_ydata()) == pytest.approx(expected)
+    for look in ("color", "linestyle", "marker"):
+        assert len({getattr(line, f"get_{look}")() for line in lines.values()}) == 3
+    alone = replace(SWEEP, compared=grid(images=axes["images"]))
+    ax = draw_results(alone, made_up_runs(tmp_path, alone, recall)).axes[0]
+    assert list(series_of(ax)) == ["SiMix on"]
+    assert ax.get_xlabel() == "images seen"
+
+
+def test_the_way_there_stands_beside_the_results(tmp_path):
+    runs = made_up_runs(tmp_path, SWEEP, recall, rise=0.1)
+    for path in tmp_path.rglob("*.json"):
+        result = read_json(path)
+        result["validation"][0]["loss"], result["validation"][1]["loss"] = 0.6, 0.4
+        write_json(path, result)
+    histories = load_histories(tmp_path)
+    figure = draw_results(SWEEP, load_results(tmp_path), histories=histories)
+    _, recalls, losses = figure.axes
+    assert (len(recalls.lines), len(losses.lines)) == (6, 7)  # the latter with the floor
+    first = recalls.lines[0]
+    assert first.get_label() == "64"
+    assert list(first.get_ydata()) == pytest.approx([27.4, 37.4])
+    floor = runs.loc[~runs["simix"], "floor"].iloc[0]
+    assert list(losses.lines[0].get_ydata()) == pytest.approx([0.6 - floor, 0.4 - floor])
+    colours = {line.get_label(): line.get_color() for line in recalls.lines}
+    assert len(set(colours.values())) == len(colours) == 3
+    assert {line.get_linestyle() for line in recalls.lines} == {"-", "--"}
+    assert [texts_of(legend.get_texts()) for legend in figure.legends] == [
+        ["SiMix off", "SiMix on"], ["64", "128", "256"],
+    ]  # fmt: skip
+
+
+def test_several_sweeps_stand_on_one_axis(tmp_path):
+    other = replace(SWEEP, name="other", compared=grid(ks=((1,), (1, 2))))
+    made_up_runs(tmp_path, SWEEP, recall)
+    runs = made_up_runs(tmp_path, other, recall, rise=0.1)
+    figure = draw_side_by_side([SWEEP, other], runs)
+    assert [ax.get_title() for ax in figure.axes] == ["toy", "other"]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False]
+    assert figure.get_supxlabel().startswith("other: still rising")
+
+
 def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
     nothing = load_results(tmp_path / "nothing")
-    for name in ("batch-sizes", "simix", "lengths"):
+    for name in TOGETHER:
         assert draw_together(name, nothing, tmp_path / "figures") == []
-    runs = made_up_runs(tmp_path, SWEEPS["batch-size"], lambda c: 0.5 + noise(c))
-    files = draw_together("simix", runs, tmp_path / "figures")
-    assert [file.name for file in files] == ["simix.svg", "simix.png", "simix.csv"]
+    files = draw_together("simix-gain", project_results(), tmp_path / "figures")
+    assert [file.name for file in files] == ["simix-gain.svg", "simix-gain.png", "simix-gain.csv"]
     header, *rows = files[2].read_text().splitlines()
-    assert header == "sweep,dataset,trained,images,batch_size,change,margin,p,of,verdict"
-    assert len(rows) == 4
-    assert draw_batch_sizes(nothing).axes[0].texts[0].get_text() == "not run"
+    assert header.startswith("sweep,batch_size,images,training classes,updates,trained,distance")
+    assert len(rows) == len(simix_gains(project_results()))
 
 
 def test_all_that_is_stored_with_the_project_can_be_drawn():
-    runs = load_results()
-    axes = draw_batch_sizes(runs).axes
-    assert len(axes) == 9
-    limits = [ax.get_ylim() for ax in axes]
-    assert len({round(high - low, 6) for low, high in limits}) == 1  # a point is as high in each
-    for ax, (low, high) in zip(axes, limits, strict=True):
-        heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
-        assert low < min(heights) <= max(heights) < high
     for sweep in SWEEPS.values():
-        draw_results(sweep, runs)
+        figure = draw_results(sweep, project_results())
+        for ax in figure.axes:
+            low, high = ax.get_ylim()
+            heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
+            assert all(low < height < high or f"▼ {height:.0f}" in texts_of(ax.texts)
+                       for height in heights)  # fmt: skip

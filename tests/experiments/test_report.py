@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
-from recallkit import data
 from recallkit.config import PRESETS, config_from
 from recallkit.experiments import SWEEPS, Sweep, load_results, report_tables, sweep_summary
 from recallkit.experiments.report import (
@@ -22,7 +21,6 @@ from recallkit.experiments.report import (
     copy_shown,
     draw_shown,
     filled,
-    measure,
     near_duplicates,
     photographs,
 )
@@ -105,7 +103,7 @@ def test_first_light_has_mean_and_interval_of_its_seeds(tmp_path):
 
 def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
     store_named(tmp_path, replace(PRESETS["sop-resnet50"], root="x"), [0.8], name="sop")
-    sweep = SWEEPS["two-minutes-finetuned"]
+    sweep = replace(SWEEPS["batch-size-finetuned"], base={}, compared=({"batch_size": 512},))
     made_up_runs(tmp_path, replace(sweep, tuned={"learning_rate": (0.0005, 0.001, 0.002)}),
                  lambda c: 0.5 + c.seed % 3 / 100 - 2 * abs(c.learning_rate - 0.001))  # fmt: skip
     swept, named = rows_of(report_tables.benchmarks(tmp_path))
@@ -118,35 +116,12 @@ def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
     assert sorted(row[6] for row in again) == ["0", "0, 1, 2"]
 
 
-def test_recipes_compare_a_preset_with_the_best_of_its_rivals(tmp_path):
-    sweep = SWEEPS["two-minutes"]
-    values = {128: 0.5, 512: 0.53}
-    made_up_runs(tmp_path, sweep, lambda c: values[c.batch_size] + c.seed % 3 / 1000
-                 - 2 * abs(c.learning_rate - 0.003))  # fmt: skip
-    [row] = rows_of(report_tables.recipes(tmp_path))
-    assert row[:4] == ["`emoji`", "128", "0.003", "`two-minutes`, 2 settings"]
-    assert row[5].startswith("batch 512: +3.0 ± ")
-    assert row[5].endswith(", rises")
-    assert row[7:] == ["22 s of one thread", "a processor"]
-
-
-def test_batch_sizes_stand_in_numeric_order(tmp_path):
-    made_up_runs(tmp_path, SWEEPS["batch-size"], lambda c: 0.5 + c.seed % 3 / 100,
-                 lacks=lambda c: c.batch_size == 512 and c.simix)  # fmt: skip
-    text = report_tables.batch_sizes(tmp_path)
-    header = [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
-    assert header[3:] == ["32", "128", "512", "2,048", "validation chooses"]
-    off, on = rows_of(text)
-    assert off[:3] == ["emoji", "100,000", "off"]
-    assert on[5] == ""  # what was not run is not in the table
-
-
 def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
     def value(config):
         worse = 0.1 * (config.loss == "circle") + 0.1 * (config.loss == "triplet") * config.seed
         return 0.5 + config.seed % 3 / 1000 - worse % 1
 
-    made_up_runs(tmp_path, SWEEPS["losses"], value, lacks=lambda c: c.loss == "smooth-ap")
+    made_up_runs(tmp_path, SWEEPS["distorted-losses"], value, lacks=lambda c: c.loss == "smooth-ap")
     text = report_tables.sweeps(tmp_path)
     assert text.count("**`") == 1
     rows = {row[0]: row for row in rows_of(text)}
@@ -172,21 +147,6 @@ def test_a_setting_is_compared_with_the_presets_at_the_same_simix(values, refere
     assert reference_of(SWEEPS["batch-size"], values) == reference
 
 
-def test_devices_stand_side_by_side(tmp_path):
-    sweep = replace(SWEEPS["two-minutes"], compared=({"batch_size": 512},))
-    runs = made_up_runs(tmp_path, sweep, lambda c: 0.5 + c.seed % 3 / 1000)
-    finals = runs[runs["stage"] == "final"]
-    for number, file in enumerate(finals["file"]):
-        result = read_json(Path(file))
-        result["test"]["trained"]["R@1"] += 0.1
-        write_json(tmp_path / "devices" / f"{number}.json", result | {"device": "a GPU"})
-    [row] = rows_of(report_tables.devices(tmp_path))
-    assert row[:4] == ["emoji", "512", "260,000", "a processor"]
-    assert row[5] == "a GPU"
-    assert row[7].startswith("+10.0 ± ")
-    assert row[8] == "rises"
-
-
 def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
     write_json(tmp_path / "baselines" / "glyphs.json", {"test": {"pixels": COUNTS}})
     [pixels] = rows_of(report_tables.baselines("glyphs", tmp_path))
@@ -196,16 +156,6 @@ def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
     assert (pixels[1], untrained[1]) == ("50.0", "50.0")
     assert trained[0] == "preset `glyphs-cpu`, 3 seeds"
     assert trained[1] == "81.0 ± 2.5"
-
-
-def test_measuring_stores_what_the_table_needs(tmp_path, monkeypatch, toy_splits):
-    monkeypatch.setitem(data.LOADERS, "glyphs", lambda: toy_splits)
-    path = measure("glyphs", tmp_path, device="cpu")
-    assert path == tmp_path / "baselines" / "glyphs.json"
-    names = [row[0] for row in rows_of(report_tables.baselines("glyphs", tmp_path))]
-    assert names == ["raw pixels", "network, untrained"]
-    with pytest.raises(ValueError, match="must be one of emoji, glyphs, glyphs-distorted, not 'l"):
-        measure("letters", tmp_path)
 
 
 def test_the_terminals_table_has_what_was_not_run(tmp_path):

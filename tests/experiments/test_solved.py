@@ -10,8 +10,8 @@ from recallkit.config import Config
 from recallkit.experiments import (
     SWEEPS,
     Sweep,
-    draw_batch_sizes,
     draw_results,
+    draw_side_by_side,
     footnotes,
     load_results,
     project_results,
@@ -42,7 +42,12 @@ def with_losses(folder, sweep, excess):
 def test_a_row_has_loss_floor_and_excess():
     config, line = Config(simix=False), {"loss": FLOOR + STEP / 4}
     row = loss_columns(config, {"validation": [{}, line], "class_sizes": {"4": 9}})
-    expected = {"training loss": line["loss"], "floor": FLOOR, "excess": 0.25}
+    expected = {
+        "training loss": line["loss"],
+        "floor": FLOOR,
+        "excess": 0.25,
+        "training classes": 9,
+    }
     assert row == pytest.approx(expected, abs=1e-3)
     assert all(map(math.isnan, loss_columns(replace(config, dataset="/mine"), {}).values()))
     pairs = loss_columns(replace(config, loss="triplet"), {"validation": [{"loss": 0.1}]})
@@ -87,19 +92,56 @@ def test_solved_settings_among_others_are_named(tmp_path):
 
 
 def test_the_table_and_sweeps_side_by_side_say_which_cannot_tell(tmp_path):
-    sweep = SWEEPS["batch-size-glyphs"]
-    text = draw_batch_sizes(with_losses(tmp_path, sweep, {64: 0, 512: 0.01, 4096: 0.02}))
-    assert f"glyphs, 200,000 images seen: {CANNOT_TELL}" in text.get_supxlabel()
+    sweep = SWEEPS["batch-size-finetuned"]
+    runs = with_losses(tmp_path, sweep, {32: 0, 128: 0.01, 512: 0.02})
+    note = " ".join(draw_side_by_side([sweep], runs).get_supxlabel().split())
+    assert f"batch-size-finetuned: {CANNOT_TELL}" in note
     assert CANNOT_TELL in " ".join(sweep_tables(tmp_path).split())  # on two lines
-    far = draw_batch_sizes(with_losses(tmp_path / "x", sweep, {64: 0, 512: 0.01, 4096: 0.9}))
-    assert CANNOT_TELL not in far.get_supxlabel()
+    far = draw_side_by_side([sweep], with_losses(tmp_path / "x", sweep, {32: 0, 128: 0, 512: 0.9}))
+    assert CANNOT_TELL not in " ".join(far.get_supxlabel().split())
 
 
-def test_of_the_stored_sweeps_only_the_longest_on_glyphs_cannot_tell():
+def test_of_the_declared_sweeps_that_were_run_each_can_tell():
     runs = project_results()
-    silent = [
-        name
-        for name, sweep in SWEEPS.items()
-        if CANNOT_TELL in footnotes(sweep, sweep_summary(sweep, runs))
+    notes = [footnotes(sweep, sweep_summary(sweep, runs)) for sweep in SWEEPS.values()]
+    assert not any(CANNOT_TELL in note for note in notes)
+
+
+@pytest.mark.parametrize(("rise", "rising"), [(0.0049, False), (-0.02, False), (0.0051, True)])
+def test_flat_is_no_more_than_half_a_point_at_the_last_evaluation(tmp_path, rise, rising):
+    runs = made_up_runs(tmp_path, SWEEP, lambda config: 0.5, rise)
+    expected = ["still rising (by more than 0.5 points at the last evaluation): all"]
+    assert footnotes(SWEEP, sweep_summary(SWEEP, runs)) == (expected if rising else [])
+
+
+def test_footnotes_name_what_a_reader_must_know(tmp_path):
+    sweep = replace(SWEEP, compared=grid(batch_size=(64, 128, 256)), seeds=(0, 1))
+
+    def value(config):
+        return None if config.batch_size == 64 else 0.5 + config.seed % 3 / 100
+
+    def lacks(config):
+        return config.batch_size == 128 or (config.batch_size == 256 and config.seed == 1)
+
+    runs = made_up_runs(tmp_path, sweep, value, lacks=lacks)
+    assert footnotes(sweep, sweep_summary(sweep, runs)) == [
+        "no interval (one seed): batch 256",
+        "diverged: batch 64",
+        "not run: batch 128",
     ]
-    assert silent == ["batch-size-glyphs-4m"]
+    edge = replace(SWEEP, compared=SWEEP.compared[:1], tuned={"per_class": (2, 4)})
+    runs = made_up_runs(tmp_path, edge, lambda c: 0.5 + c.per_class / 100)
+    [note] = footnotes(edge, sweep_summary(edge, runs))
+    assert note == "per class at the edge of its candidates: batch 64, SiMix off"
+    many = replace(SWEEP, compared=grid(rotation=tuple(map(float, range(10)))), seeds=(0, 1))
+    runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 0)
+    assert footnotes(many, sweep_summary(many, runs)) == ["not run: 9 of 10"]
+
+
+def test_settings_of_several_devices_are_named(tmp_path):
+    runs = made_up_runs(tmp_path, SWEEP, lambda c: 0.5,
+                        others=lambda c: {"device": f"machine {c.batch_size}"})  # fmt: skip
+    assert footnotes(SWEEP, sweep_summary(SWEEP, runs)) == [
+        "on machine 128: batch 128, SiMix off",
+        "on machine 64: batch 64, SiMix off",
+    ]

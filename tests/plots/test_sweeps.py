@@ -69,56 +69,47 @@ def test_a_mean_far_below_is_marked_and_does_not_crush_the_others():
     assert ax.get_ylim()[0] < 76
 
 
-def test_lengths_stand_where_they_are_on_a_logarithmic_axis():
-    changes = {200_000: (-0.04, 0.01), 4_000_000: (0.01, math.nan)}
-    _, ax = plots.plot_lengths({"glyphs": changes})
+def test_gains_are_in_points_with_intervals_and_the_size_of_their_updates():
+    gains = [plots.Gain(0.3, 0.02, math.nan, 100), plots.Gain(0.1, -0.04, 0.01, 10_000)]
+    fig, ax = plots.plot_gains({"emoji": gains}, xlabel="x", ylabel="y", log2=True, joined=True)
     line, caps, _ = ax.containers[0].lines
-    assert list(line.get_xdata()) == [200_000, 4_000_000]
-    assert list(line.get_ydata()) == pytest.approx([-4, 1])
-    assert caps[0].get_ydata().tolist() == pytest.approx([-5, 1])  # one seed: no interval
+    assert list(line.get_xdata()) == [0.1, 0.3]
+    assert list(line.get_ydata()) == pytest.approx([-4, 2])
+    assert caps[0].get_ydata().tolist() == pytest.approx([-5, 2])  # one seed: no interval
     assert ax.get_xscale() == "log"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["glyphs"]
+    many, few = ax.collections[1].get_sizes()
+    assert many > 3 * few
+    names = [text.get_text() for text in fig.legends[0].get_texts()]
+    assert names == ["emoji", "100 updates", "1,000 updates", "10,000 updates"]
 
 
-def test_no_lengths_at_all():
-    _, ax = plots.plot_lengths({})
-    assert ax.get_legend() is None
+def test_no_gains_at_all():
+    fig, _ = plots.plot_gains({}, xlabel="x", ylabel="y")
+    assert fig.legends == []
 
 
-def curve(*recall):
-    nothing = [math.nan] * len(recall)
-    return {"images": [1, 2, 3], "updates": [10, 20, 30], "recall": recall, "margin": nothing}
+def test_a_course_has_the_colour_of_its_name_and_the_line_of_its_series():
+    _, axes = plt.subplots(1, 2)
+    course = plots.Course("32", "SiMix on", [10, 20], [0.3, 0.6], [0.2, 0.1])
+    styles = plots.series_styles(["SiMix off", "SiMix on"])
+    plots.plot_course(axes, [course], styles, {"32": "#123456"})
+    recall, loss = axes[0].lines[0], axes[1].lines[0]
+    assert (list(recall.get_xdata()), list(recall.get_ydata())) == ([10, 20], [30, 60])
+    assert list(loss.get_ydata()) == [0.2, 0.1]
+    assert {line.get_color() for line in (recall, loss)} == {"#123456"}
+    assert {line.get_linestyle() for line in (recall, loss)} == {"--"}
 
 
-def test_costs_have_a_panel_each_and_one_height():
-    rows = {"a": {"32": curve(0.3, 0.6, 0.7)}, "b": {"32": curve(0.2, 0.5, 0.6)}}
-    fig, axes = plots.plot_costs(rows, {"images": "images seen", "updates": "updates"}, "batch")
-    assert axes.shape == (2, 2)
-    assert [ax.get_xlabel() for ax in axes.flat] == ["images seen", "updates"] * 2
-    assert list(axes[0, 1].lines[0].get_xdata()) == [10, 20, 30]
-    assert list(axes[1, 0].lines[0].get_ydata()) == [20, 50, 60]
-    assert axes[0, 0].get_ylim() == axes[1, 1].get_ylim()
-    assert len(fig.legends[0].get_texts()) == 1
-
-
-def test_a_curve_that_collapsed_is_marked_at_its_end():
-    curves = {"32": curve(0.3, 0.7, 0.8), "64": curve(0.4, 0.7, 0.81), "128": curve(0.4, 0.1, 0.01)}
-    _, [[ax]] = plots.plot_costs({"a": curves}, {"images": "images seen"})
-    assert marks_of(ax) == {"▼ 1": 3}
-    assert 10 < ax.get_ylim()[0] < 30  # the way of the others is seen from its beginning
-
-
-def test_lines_stop_where_there_is_nothing_and_keep_their_order():
-    panels = {"off": {"0.1": {4: 0.5, 64: 0.6}}, "on": {"0.01": {4: 0.5, 16: 0.7}}}
-    behind = {"off": {4: 0.5, 64: 0.6}, "on": {4: 0.5, 16: 0.7}}
-    fig, axes = plots.plot_lines(
-        panels, behind, names=["0.01", "0.1"], xlabel="batch size", values=SIZES,
-        behind_label="best", legend="learning rate",
-    )  # fmt: skip
-    lines = {line.get_label(): line for line in axes[0].lines}
-    assert list(lines["0.1"].get_xdata()) == [0, 1, 2]
-    assert math.isnan(lines["0.1"].get_ydata()[1])
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["0.01", "0.1", "best"]
+def test_a_legend_shared_by_axes_names_each_line_once():
+    fig, axes = plt.subplots(1, 2, layout="constrained")
+    for ax in axes:
+        ax.plot([1], label="a")
+    plots.share_legend(fig, axes)
+    assert fig.legends == []  # one name says nothing
+    axes[1].plot([2], label="b")
+    plots.share_legend(fig, axes, "letters", "upper")
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["a", "b"]
+    assert fig.legends[0].get_title().get_text() == "letters"
 
 
 def test_series_have_looks_of_their_own():

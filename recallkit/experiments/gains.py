@@ -1,0 +1,104 @@
+"""What one setting adds where all else is equal, over all stored sweeps: SiMix, a larger batch.
+
+Each side of a difference has the learning rate that was tuned for it. Intervals are those of
+Welch's t, each for its difference alone; verdicts are those of :func:`.contrasts`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from recallkit.experiments.results import SETTINGS
+from recallkit.experiments.statistics import compare
+from recallkit.experiments.sweep_tables import TUNED, all_compared_runs, past_sweeps
+
+REFERENCE = 512  # the batch size that others are compared with: the one most sweeps have
+
+
+def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate what SiMix adds, beside how far the training is from its floor without it.
+
+    Args:
+        runs: of :func:`.load_results`.
+
+    Returns:
+        A row for each two settings that differ in SiMix alone: "sweep", "trained" in words,
+        "batch_size", "images" of the training, "updates", "training classes"; "distance", the
+        training loss without SiMix less that of a perfect ranking; "change" of R@1 on test classes
+        from off to on, and "margin", half of its 95 % interval, as shares. Left out: losses without
+        a floor.
+    """
+    rows = [
+        _about(off) | {"distance": (off["training loss"] - off["floor"]).mean()} | _change(off, on)
+        for off, on in _pairs(all_compared_runs(runs), "simix", False)
+        if on["simix"].all()
+    ]
+    return _once(rows, "distance")
+
+
+def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
+    """Tabulate what a batch adds to one of ``reference`` images, after equally many images.
+
+    Args:
+        runs: of :func:`.load_results`.
+        reference: the batch size that is compared with.
+
+    Returns:
+        A row for each other batch size of each declared sweep that has the reference: columns as
+        those of :func:`simix_gains`, with "simix"; "batch / classes", images of a batch for each
+        training class, in place of "distance".
+    """
+    compared = all_compared_runs(runs)
+    compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
+    rows = [
+        _about(size)
+        | {"simix": bool(size["simix"].iloc[0])}
+        | {"batch / classes": size["batch_size"].iloc[0] / size["training classes"].iloc[0]}
+        | _change(same, size)
+        for same, size in _pairs(compared, "batch_size", reference)
+    ]
+    return _once(rows, "batch / classes")
+
+
+def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.DataFrame, ...]]:
+    """Yield the runs with one value of a setting, and those with another, all else equal."""
+    fixed = [setting for setting in SETTINGS if setting not in (name, *TUNED)]
+    groups = runs.groupby(["sweep", *fixed], dropna=False, sort=False)
+    for _, group in groups:
+        values = dict(iter(group.groupby(name)))
+        if before in values:
+            yield from ((values[before], side) for value, side in values.items() if value != before)
+
+
+def _about(runs: pd.DataFrame) -> dict[str, Any]:
+    run = runs.iloc[0]
+    columns = ("sweep", "batch_size", "images", "training classes")
+    about = {name: run[name] for name in columns} | {"updates": run["steps"]}
+    return about | {"trained": trained_on(run)}
+
+
+def trained_on(run: Any) -> str:
+    """Return what is trained in a few words: the data set, and how the backbone starts.
+
+    Args:
+        run: a row of :func:`.load_results`.
+    """
+    if run["frozen"]:
+        return f"{run['dataset']}, frozen features"
+    return f"{run['dataset']}, pretrained" if run["pretrained"] else run["dataset"]
+
+
+def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
+    change = compare(before["R@1"], after["R@1"])
+    keys = " ".join(sorted([*before["key"], *after["key"]]))
+    return {"change": change.change, "margin": change.margin, "keys": keys}
+
+
+def _once(rows: list[dict[str, Any]], needed: str) -> pd.DataFrame:
+    """Return a table in which runs that several sweeps share count once."""
+    columns = ["sweep", "trained", "batch_size", "images", "updates", "training classes", needed]
+    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else [*columns, "change", "margin"])
+    if rows:
+        table = table.drop_duplicates("keys").drop(columns="keys")
+    return table.dropna(subset=[needed, "change"]).reset_index(drop=True)
