@@ -132,8 +132,15 @@ def test_keys_move_between_steps(opened):
     browser = opened("01_relaxed_ranking", "#lecture-3")
     last = int(state(browser)["count"].partition(" / ")[2])
     moves = {
-        Keys.ARROW_RIGHT: 4, Keys.SPACE: 5, Keys.PAGE_DOWN: 6, Keys.ARROW_DOWN: 7,
-        Keys.ARROW_LEFT: 6, Keys.PAGE_UP: 5, Keys.ARROW_UP: 4, Keys.END: last, Keys.HOME: 1,
+        Keys.ARROW_RIGHT: 4,
+        Keys.SPACE: 5,
+        Keys.PAGE_DOWN: 6,
+        Keys.ARROW_DOWN: 7,
+        Keys.ARROW_LEFT: 6,
+        Keys.PAGE_UP: 5,
+        Keys.ARROW_UP: 4,
+        Keys.END: last,
+        Keys.HOME: 1,
     }
     for key, step in moves.items():
         assert press(browser, key)["hash"] == f"#lecture-{step}"
@@ -151,7 +158,12 @@ def test_escape_leaves_at_the_same_place_and_the_link_begins(opened):
     top = "return document.querySelector('#from-ranks-to-recall-k').getBoundingClientRect().top"
     assert -80 < browser.execute_script(top) < 200
     visible = "return [...document.querySelectorAll('article p, article pre, article img')]"
-    assert browser.execute_script(f"{visible}.filter((e) => !e.closest('details') && !e.checkVisibility()).length") == 0
+    assert (
+        browser.execute_script(
+            f"{visible}.filter((e) => !e.closest('details') && !e.checkVisibility()).length"
+        )
+        == 0
+    )
     browser.find_element("css selector", ".lecture-link a").send_keys(Keys.ENTER)
     assert state(browser)["count"].startswith("1 / ")
     browser.back()
@@ -197,9 +209,20 @@ def test_a_handle_follows_the_mouse_on_an_enlarged_step(size, opened):
     handle = to_step_with(browser, ".rk [role=slider]")
     middle = "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]"
     x, y = browser.execute_script(middle, handle)
-    moves = [("mousePressed", 0), *(("mouseMoved", 6 * i) for i in range(1, 11)), ("mouseReleased", 60)]
+    moves = [
+        ("mousePressed", 0),
+        *(("mouseMoved", 6 * i) for i in range(1, 11)),
+        ("mouseReleased", 60),
+    ]
     for kind, far in moves:
-        event = {"type": kind, "x": x + far, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        event = {
+            "type": kind,
+            "x": x + far,
+            "y": y,
+            "button": "left",
+            "buttons": 1,
+            "clickCount": 1,
+        }
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
     now, _ = browser.execute_script(middle, handle)
     assert now - x == pytest.approx(60, abs=12)  # its grid
