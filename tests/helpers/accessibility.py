@@ -20,7 +20,9 @@ for (const element of document.querySelectorAll(`${root}, ${root} *`)) {
   if (!own || !element.checkVisibility()) continue;
   const {color, fontSize, fontWeight} = getComputedStyle(element);
   const behind = [];
-  for (let at = element; at; at = at.parentElement) behind.push(getComputedStyle(at).backgroundColor);
+  for (let at = element; at; at = at.parentElement) {
+    behind.push(getComputedStyle(at).backgroundColor);
+  }
   const look = [color, fontSize, fontWeight, ...behind.filter((one) => one !== 'rgba(0, 0, 0, 0)')];
   if (!looks.has(look.join())) looks.set(look.join(), element);
 }
