@@ -7,7 +7,7 @@ CONTROLS = (
 # Where a finger takes hold of a control, and where it goes.
 TOUCHED = """
 const element = arguments[0];
-element.scrollIntoView({block: 'center'});
+element.scrollIntoView({block: 'center', behavior: 'instant'});
 const box = (element.labels?.[0]?.querySelector('span') ?? element).getBoundingClientRect();
 const range = element.type === 'range';
 const middle = box.left + box.width / 2;
