@@ -1,6 +1,7 @@
 """The book in a browser, opened from the disk: narrow, searched, without a word in the console."""
 
 import pytest
+from helpers.controls import CONTROLS, at_its_end, press, touch
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -85,16 +86,38 @@ def test_formulas_are_drawn(book, browser):
     assert fractions[0] < fractions[1]
 
 
-def test_explorables_are_live(book, browser):
-    browser.get(url(book, "01_relaxed_ranking.html"))
-    figures = browser.find_elements("css selector", ".rk-live:has(svg)")
-    assert len(figures) == 2
-    for figure in figures:
-        before = _handle(figure).get_attribute("aria-valuetext")
-        _handle(figure).send_keys(Keys.ARROW_LEFT)
-        assert _handle(figure).get_attribute("aria-valuetext") != before
-    assert problems(browser) == []
+MARKS = "return arguments[0].querySelector('.rk > svg > g').innerHTML"
 
 
-def _handle(figure):
-    return figure.find_element("css selector", "svg [role=slider]")
+def test_every_control_of_every_explorable_answers_keys_and_fingers(book, phone):
+    phone.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    count = 0
+    for page in sorted(book.glob("[0-9]*.html")):
+        phone.get(page.as_uri())
+        for figure in phone.find_elements("css selector", ".rk-live:has(svg)"):
+            silent = [control.accessible_name for control in _silent_controls(phone, figure)]
+            assert silent == [], page.name
+            count += 1
+    assert count >= 11
+    assert problems(phone) == []
+
+
+def _silent_controls(browser, figure):
+    """Yield each control that leaves the picture as it is, after a key or after a finger."""
+    reset = figure.find_element("css selector", ".rk-reset")
+    controls = figure.find_elements("css selector", CONTROLS)
+    assert controls
+    for control in controls:
+        for move in (_press, touch):
+            before = browser.execute_script(MARKS, figure)
+            move(browser, control)
+            if browser.execute_script(MARKS, figure) == before:
+                yield control
+            browser.execute_script("arguments[0].click()", reset)
+
+
+def _press(browser, control):
+    if control.get_attribute("type") == "radio":
+        press(browser, control, Keys.SPACE)
+    else:
+        press(browser, control, Keys.ARROW_LEFT if at_its_end(control) else Keys.ARROW_RIGHT)

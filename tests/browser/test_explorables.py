@@ -1,6 +1,7 @@
 """Every explorable as a page of one file, without server, kernel or network."""
 
 import pytest
+from helpers.controls import TOUCHED, at_its_end, press, touch
 from helpers.explorables import MADE
 
 pytestmark = pytest.mark.browser
@@ -10,23 +11,6 @@ CONTROLS = f".rk [role=slider], {KNOBS}, .rk input[type=radio]:not(:checked)"
 SLOW = {"descent": 150}  # milliseconds of a move that computes 300 steps again; 8 for others
 MARKS = "return document.querySelector('.rk > svg > g').innerHTML"
 STATUS = "return document.querySelector('.rk [role=status]').textContent"
-# Where a finger takes hold of a control, and where it goes.
-TOUCHED = """
-const element = arguments[0];
-element.scrollIntoView({block: 'center'});
-const box = (element.labels?.[0]?.querySelector('span') ?? element).getBoundingClientRect();
-const range = element.type === 'range';
-const middle = box.left + box.width / 2;
-const share = (element.value - element.min) / (element.max - element.min);
-if (range) {
-  const track = element.getBoundingClientRect();
-  const x = track.left + track.width * (share > 0.5 ? 0.2 : 0.8);
-  return [x, track.top + track.height / 2, x, track.top + track.height / 2];
-}
-const y = box.top + box.height / 2;
-if (element.type === 'radio') return [middle, y, middle, y];
-return [middle, y, middle + (middle > innerWidth / 2 ? -25 : 25), y - 12];
-"""
 SIZES = """
 const root = document.querySelector('.rk'), svg = root.querySelector('svg');
 const box = (e) => e.getBoundingClientRect(), picture = box(svg);
@@ -112,19 +96,8 @@ def controls(browser):
     return found
 
 
-def press(browser, control, key):
-    browser.execute_script("arguments[0].focus()", control)
-    control.send_keys(key)
-
-
 def name(control):
     return control.accessible_name
-
-
-def at_its_end(control):
-    if control.get_attribute("role") == "slider":
-        return control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
-    return control.get_attribute("value") == control.get_attribute("max")
 
 
 def test_every_control_answers_the_keyboard(figure):
@@ -172,14 +145,7 @@ def test_every_control_answers_a_finger(figure):
     show(figure, 390, touch=True)
     for control in controls(figure):
         before = figure.execute_script(MARKS)
-        x, y, to_x, to_y = figure.execute_script(TOUCHED, control)
-        touch = [("touchStart", x, y), ("touchMove", (x + to_x) / 2, y), ("touchMove", to_x, to_y)]
-        for kind, at, above in touch:
-            point = {"x": at, "y": above}
-            figure.execute_cdp_cmd(
-                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]}
-            )
-        figure.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        touch(figure, control)
         assert figure.execute_script(MARKS) != before, name(control)
         assert figure.execute_script("return scrollX") == 0
         figure.find_element("css selector", ".rk-reset").click()

@@ -12,11 +12,14 @@ CHAPTERS = [path.stem for path in find_notebooks()]
 SCREENS = {"small": (1280, 720), "large": (1920, 1080)}
 # What of the step that is shown lies outside its canvas, or is cut off inside itself.
 WALK = """
-const [key, presses] = arguments, seen = [], steps = [];
-const press = (key) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+const [key] = arguments, seen = [], steps = [];
+const press = (key) => document.body.dispatchEvent(
+  new KeyboardEvent('keydown', {key, bubbles: true}));
 const article = document.querySelector('article');
 const number = () => Number(document.querySelector('.lecture-count').textContent.split(' / ')[0]);
 const total = Number(document.querySelector('.lecture-count').textContent.split(' / ')[1]);
+const isHead = (e) => /^H\\d$/.test(e.tagName);
+const FIGURE = 'img, .rk-live';
 for (let i = 0; i < total; i += 1) {
   if (i) press('ArrowRight');
   if (key) press(key);
@@ -31,25 +34,36 @@ for (let i = 0; i < total; i += 1) {
       && getComputedStyle(e).overflowX !== 'visible');
   steps.push({
     number: number(), hash: location.hash, blocks: boxes.length,
-    begins: shown.findIndex((e, j) => j > 0 && /^H\\d$/.test(e.tagName) && !/^H\\d$/.test(shown[j - 1].tagName)),
-    figures: shown.filter((e) => e.matches('img, .rk-live') || e.querySelector('img, .rk-live')).length,
+    late: shown.filter((e, j) => j > 0 && isHead(e) && !isHead(shown[j - 1])).length,
+    figures: shown.filter((e) => e.matches(FIGURE) || e.querySelector(FIGURE)).length,
     bad: [...out.map(([e]) => e), ...cut].map((e) => e.outerHTML.slice(0, 80)),
     zoom: Number(article.style.getPropertyValue('--lecture-step')),
     scrolled: scrollX + scrollY + article.scrollTop,
   });
   seen.push(...shown);
 }
-const every = [...article.querySelectorAll('p, h1, h2, h3, h4, li, img, pre, table, math, .rk-live, details')];
+const every = [...article.querySelectorAll(
+  'p, h1, h2, h3, h4, li, img, pre, table, math, .rk-live, details')];
 const missing = every.filter((e) => !e.closest('.takeaway, .lecture-link')
   && !seen.some((block) => block.contains(e)));
-return {steps, total, twice: seen.length - new Set(seen).size, missing: missing.map((e) => e.outerHTML.slice(0, 80))};
+return {steps, total, twice: seen.length - new Set(seen).size,
+  missing: missing.map((e) => e.outerHTML.slice(0, 80))};
+"""
+# How much of a page that is shown as ever cannot be seen.
+UNSEEN = """
+return [...document.querySelectorAll('article :is(p:not(.lecture-link), img, pre)')]
+  .filter((e) => !e.closest('details') && !e.checkVisibility()).length;
+"""
+MIDDLE = """
+const box = arguments[0].getBoundingClientRect();
+return [box.x + box.width / 2, box.y + box.height / 2];
 """
 STATE = """
 const shown = [...document.querySelectorAll('[data-lecture-block=now]')];
 return {hash: location.hash, on: document.documentElement.hasAttribute('data-lecture'), y: scrollY,
   count: document.querySelector('.lecture-count')?.textContent,
   text: shown.map((e) => e.innerText).join('\\n'),
-  code: shown.some((e) => e.matches('.cell_input') && e.querySelector('pre').getBoundingClientRect().height > 0)};
+  code: shown.some((e) => e.matches('.cell_input') && e.querySelector('pre').checkVisibility())};
 """
 
 
@@ -115,7 +129,7 @@ def test_every_step_fits_and_nothing_is_lost(chapter, size, opened):
         assert step["bad"] == [], step
         assert step["scrolled"] == 0
         assert step["blocks"] > 0
-        assert step["begins"] == -1  # a heading begins a step
+        assert step["late"] == 0  # a heading begins a step
         assert step["figures"] <= 1
         assert step["zoom"] >= 0.5
 
@@ -132,8 +146,15 @@ def test_keys_move_between_steps(opened):
     browser = opened("01_relaxed_ranking", "#lecture-3")
     last = int(state(browser)["count"].partition(" / ")[2])
     moves = {
-        Keys.ARROW_RIGHT: 4, Keys.SPACE: 5, Keys.PAGE_DOWN: 6, Keys.ARROW_DOWN: 7,
-        Keys.ARROW_LEFT: 6, Keys.PAGE_UP: 5, Keys.ARROW_UP: 4, Keys.END: last, Keys.HOME: 1,
+        Keys.ARROW_RIGHT: 4,
+        Keys.SPACE: 5,
+        Keys.PAGE_DOWN: 6,
+        Keys.ARROW_DOWN: 7,
+        Keys.ARROW_LEFT: 6,
+        Keys.PAGE_UP: 5,
+        Keys.ARROW_UP: 4,
+        Keys.END: last,
+        Keys.HOME: 1,
     }
     for key, step in moves.items():
         assert press(browser, key)["hash"] == f"#lecture-{step}"
@@ -150,8 +171,7 @@ def test_escape_leaves_at_the_same_place_and_the_link_begins(opened):
     assert left["hash"] == "#from-ranks-to-recall-k"
     top = "return document.querySelector('#from-ranks-to-recall-k').getBoundingClientRect().top"
     assert -80 < browser.execute_script(top) < 200
-    visible = "return [...document.querySelectorAll('article p, article pre, article img')]"
-    assert browser.execute_script(f"{visible}.filter((e) => !e.closest('details') && !e.checkVisibility()).length") == 0
+    assert browser.execute_script(UNSEEN) == 0
     browser.find_element("css selector", ".lecture-link a").send_keys(Keys.ENTER)
     assert state(browser)["count"].startswith("1 / ")
     browser.back()
@@ -195,13 +215,23 @@ def test_a_handle_follows_the_mouse_on_an_enlarged_step(size, opened):
     screen(browser, *size)
     browser.refresh()
     handle = to_step_with(browser, ".rk [role=slider]")
-    middle = "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]"
-    x, y = browser.execute_script(middle, handle)
-    moves = [("mousePressed", 0), *(("mouseMoved", 6 * i) for i in range(1, 11)), ("mouseReleased", 60)]
+    x, y = browser.execute_script(MIDDLE, handle)
+    moves = [
+        ("mousePressed", 0),
+        *(("mouseMoved", 6 * i) for i in range(1, 11)),
+        ("mouseReleased", 60),
+    ]
     for kind, far in moves:
-        event = {"type": kind, "x": x + far, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        event = {
+            "type": kind,
+            "x": x + far,
+            "y": y,
+            "button": "left",
+            "buttons": 1,
+            "clickCount": 1,
+        }
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-    now, _ = browser.execute_script(middle, handle)
+    now, _ = browser.execute_script(MIDDLE, handle)
     assert now - x == pytest.approx(60, abs=12)  # its grid
 
 
@@ -224,9 +254,6 @@ def test_a_swipe_moves_between_steps_and_a_touch_of_a_control_does_not(opened):
     place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     at = state(browser)["hash"]
     assert swipe(place, (place[0] + 200, place[1])) == at
-
-
-NOTES = "return document.querySelector('.lecture-notes, body').innerText"
 
 
 def test_takeaways_are_notes_in_a_window(opened, artefacts):
@@ -276,8 +303,7 @@ def test_what_is_revealed_comes_into_the_steps(opened):
 def test_print_and_phones(opened, artefacts):
     browser = opened("01_relaxed_ranking", "#lecture-5")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    hidden = "return [...document.querySelectorAll('article p:not(.lecture-link), article img, article pre')].filter((e) => !e.closest('details') && !e.checkVisibility()).length"
-    assert browser.execute_script(hidden) == 0
+    assert browser.execute_script(UNSEEN) == 0
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     screen(browser, 390, 844, touch=True)
     browser.refresh()

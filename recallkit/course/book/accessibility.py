@@ -14,9 +14,7 @@ def connect(app: Sphinx) -> None:
     app.connect("html-page-context", _mend, priority=AFTER_THE_THEME)
 
 
-def _mend(
-    app: Sphinx, name: str, template: str, context: dict[str, Any], document: object
-) -> None:
+def _mend(app: Sphinx, name: str, template: str, context: dict[str, Any], document: object) -> None:
     tree = "furo_navigation_tree"
     context[tree] = with_levels(context.get(tree, ""))
     if "body" in context:

@@ -220,7 +220,7 @@
     return made;
   }
 
-  function button(text, label, action) {
+  function button(text, action, label = text) {
     const made = tag("button", { type: "button", "aria-label": label, title: label }, text);
     made.addEventListener("click", () => { action(); made.blur(); });
     return made;
@@ -228,12 +228,12 @@
 
   const place = tag("span", { class: "lecture-title" });
   const count = tag("span", { class: "lecture-count", role: "status" });
-  const codeButton = button(say("code"), say("code"), toggleCode);
+  const codeButton = button(say("code"), toggleCode);
   const panel = tag("aside", { class: "lecture-notes", "aria-label": say("notes"), hidden: "" });
   const bar = tag("nav", { class: "lecture-bar", "aria-label": say("bar"), title: say("help") },
-    place, codeButton, button(say("notes"), say("notes"), () => togglePanel()),
-    button("←", say("previous"), () => go(now - 1)), count, button("→", say("next"), () => go(now + 1)),
-    button(say("leave"), say("leave"), () => leave()));
+    place, codeButton, button(say("notes"), () => togglePanel()),
+    button("←", () => go(now - 1), say("previous")), count, button("→", () => go(now + 1), say("next")),
+    button(say("leave"), () => leave()));
   let speaker = null; // the window of the notes
 
   function tell() {
@@ -354,7 +354,7 @@
     for (const { element, kind } of blocks) {
       if (kind !== "code" || element.querySelector(".lecture-code")) continue;
       const lines = element.textContent.trim().split("\n").length;
-      const bar = button(`${say("code")} · ${say("lines", { n: lines })}`, say("code"), toggleCode);
+      const bar = button(`${say("code")} · ${say("lines", { n: lines })}`, toggleCode);
       bar.className = "lecture-code";
       element.prepend(bar);
     }
