@@ -28,6 +28,7 @@ AXIS_TITLES = {
     "ks": "cut-offs K",
     "per_class": "images of a class in a batch",
     "images": "images seen",
+    "classes": "training classes",
 }
 
 
@@ -251,16 +252,13 @@ def draw_batch_gain(runs: pd.DataFrame, reference: int = REFERENCE) -> "Figure":
     See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
     """
     gains = batch_gains(runs, reference)
-    series = (
-        {
-            f"{trained}, {images:,} images{', SiMix' if simix else ''}": _points(
-                rows, "batch / classes"
-            )
-            for (trained, images, simix), rows in gains.groupby(["trained", "images", "simix"])
-        }
-        if len(gains)
-        else {}
-    )
+    by = ["trained", "training classes", "images", "simix"]
+    series = {
+        f"{trained}, {int(classes):,} classes, {images:,} images{', SiMix' * simix}": _points(
+            rows, "batch / classes"
+        )
+        for (trained, classes, images, simix), rows in (gains.groupby(by) if len(gains) else ())
+    }
     fig, _ = plots.plot_gains(
         series,
         xlabel="images of a batch for each training class",

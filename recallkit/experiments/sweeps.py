@@ -175,6 +175,8 @@ _WORDS = {
     "loss": "{}",
     "query_in_database": "query in its database {}",
     "per_class": "{} images a class",
+    "images": "{} images",
+    "classes": "{} training classes",
 }
 
 _LOSSES = {

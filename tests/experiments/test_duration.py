@@ -9,7 +9,7 @@ from helpers.made_up_runs import made_up_runs
 
 from recallkit import cli, data
 from recallkit.config import PRESETS
-from recallkit.experiments import Sweep, describe_plan
+from recallkit.experiments import SWEEPS, Sweep, describe_plan
 from recallkit.experiments.duration import as_time, duration, total_images
 from recallkit.experiments.sweeps import grid
 from recallkit.training import Training
@@ -119,9 +119,10 @@ def test_edges_are_counted_where_the_tuning_is_not_done(tmp_path):
 
 def test_the_command_computes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cli.main(["ablate", "batch-size", "--images", "30000000", "--dry-run", "--device", "cpu"])
-    shown = capsys.readouterr().out
-    assert "0 runs stored, 48 due, and at most 16 more where the best candidate is" in shown
+    sweep = SWEEPS["batch-size-finetuned"]
+    due = len(sweep.compared) * (3 + len(sweep.seeds))
+    cli.main(["ablate", sweep.name, "--images", "30000000", "--dry-run", "--device", "cpu"])
+    assert f"0 runs stored, {due} due, and at most 6 more" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 

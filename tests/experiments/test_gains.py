@@ -93,10 +93,8 @@ def test_a_point_of_the_figures_is_a_row(runs, user_results):
     rows = simix_gains(runs)[["distance", "change"]].to_numpy() * [1, 100]
     assert np.array(sorted(points)) == pytest.approx(np.array(sorted(rows.tolist())))
     names = [text.get_text() for text in draw_batch_gain(runs).legends[0].get_texts()]
-    assert names[:4] == [
-        "emoji, 65,000 images", "emoji, 65,000 images, SiMix", "emoji, 260,000 images",
-        "emoji, 260,000 images, SiMix",
-    ]  # fmt: skip
+    kinds = ("65,000 images", "65,000 images, SiMix", "260,000 images", "260,000 images, SiMix")
+    assert names[:4] == [f"emoji, 600 classes, {kind}" for kind in kinds]
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):
