@@ -4,6 +4,7 @@ Each side of a difference has the learning rate that was tuned for it. Intervals
 Welch's t, each for its difference alone; verdicts are those of :func:`.contrasts`.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,9 +46,10 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
         reference: the batch size that is compared with.
 
     Returns:
-        A row for each other batch size of each declared sweep that has the reference: columns as
-        those of :func:`simix_gains`, with "simix"; "batch / classes", images of a batch for each
-        training class, in place of "distance".
+        A row for each batch size of each declared sweep that has the reference and others; that of
+        the reference has the change 0, without a margin. Columns are those of :func:`simix_gains`,
+        with "simix"; "batch / classes", images of a batch for each training class, in place of
+        "distance".
     """
     compared = all_compared_runs(runs)
     compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
@@ -62,13 +64,13 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
 
 
 def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.DataFrame, ...]]:
-    """Yield the runs with one value of a setting, and those with another, all else equal."""
+    """Yield the runs with one value of a setting, and those with each value, all else equal."""
     fixed = [setting for setting in SETTINGS if setting not in (name, *TUNED)]
     groups = runs.groupby(["sweep", *fixed], dropna=False, sort=False)
     for _, group in groups:
         values = dict(iter(group.groupby(name)))
-        if before in values:
-            yield from ((values[before], side) for value, side in values.items() if value != before)
+        if before in values and len(values) > 1:
+            yield from ((values[before], side) for side in values.values())
 
 
 def _about(runs: pd.DataFrame) -> dict[str, Any]:
@@ -91,8 +93,9 @@ def trained_on(run: Any) -> str:
 
 def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     change = compare(before["R@1"], after["R@1"])
+    margin = math.nan if before is after else change.margin
     keys = " ".join(sorted([*before["key"], *after["key"]]))
-    return {"change": change.change, "margin": change.margin, "keys": keys}
+    return {"change": change.change, "margin": margin, "keys": keys}
 
 
 def _once(rows: list[dict[str, Any]], needed: str) -> pd.DataFrame:

@@ -176,6 +176,7 @@ _WORDS = {
     "query_in_database": "query in its database {}",
     "per_class": "{} images a class",
     "images": "{} images",
+    "simix_variant": "variant {}",
     "classes": "{} training classes",
 }
 

@@ -163,7 +163,7 @@ def plot_gains(
     """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(8.5, 4.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(10.5, 4.8), layout="constrained")
     for (name, gains), style in zip(series.items(), series_styles(series).values(), strict=True):
         gains = sorted(gains)
         heights = [100 * gain.change for gain in gains]
@@ -178,6 +178,7 @@ def plot_gains(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if log2:
         ax.set_xscale("log", base=2)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
     ax.grid(alpha=0.3)
     updates = [gain.updates for gains in series.values() for gain in gains]
     for count in (100, 1000, 10_000) if updates and min(updates) < max(updates) else ():

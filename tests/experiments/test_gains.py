@@ -73,11 +73,15 @@ def test_a_loss_without_a_floor_has_no_distance(tmp_path):
 def test_a_gain_of_a_batch_is_against_the_reference_after_equal_images(runs, user_results):
     keep_sweep(SWEEP, user_results)
     gains = batch_gains(runs)
-    assert gains["batch_size"].tolist() == [128] * 4
-    assert gains["batch / classes"].tolist() == pytest.approx([128 / 600] * 4)
-    assert gains["change"][~gains["simix"]].tolist() == pytest.approx([-0.0384] * 2)
-    assert gains["change"][gains["simix"]].tolist() == pytest.approx([0.0616] * 2)
-    assert batch_gains(runs, reference=128)["batch_size"].tolist() == [512] * 4
+    assert gains["batch_size"].tolist() == [128, 512] * 4
+    same = gains[gains["batch_size"] == 512]
+    assert same["change"].tolist() == [0] * 4
+    assert same["margin"].isna().all()
+    other = gains[gains["batch_size"] == 128]
+    assert other["batch / classes"].tolist() == pytest.approx([128 / 600] * 4)
+    assert other["change"][~other["simix"]].tolist() == pytest.approx([-0.0384] * 2)
+    assert other["change"][other["simix"]].tolist() == pytest.approx([0.0616] * 2)
+    assert batch_gains(runs, reference=128)["batch_size"].tolist() == [128, 512] * 4
     assert batch_gains(runs, reference=64).empty
 
 
