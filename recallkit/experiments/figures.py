@@ -106,8 +106,7 @@ def _grid(count: int, with_course: bool) -> "tuple[Figure, list[list[Axes]]]":
     shape = (count, 3) if with_course else (1, count)
     size = (2.3 + 4 * shape[1], 0.8 + 3.4 * shape[0])
     options: dict[str, Any] = {"figsize": size, "squeeze": False, "layout": "constrained"}
-    sharing = {} if with_course else {"sharey": True}
-    fig, axes = plt.subplots(*shape, **options, **sharing)
+    fig, axes = plt.subplots(*shape, sharey=not with_course, **options)
     return fig, axes.reshape(count, columns).tolist()
 
 
@@ -138,7 +137,8 @@ def _draw_points(
     )
     ax.set_title(title, fontsize=10)
     _slant(ax)
-    if not ax.get_subplotspec().is_first_col():
+    place = ax.get_subplotspec()
+    if place and not place.is_first_col():
         ax.set_ylabel("")
 
 
@@ -146,7 +146,7 @@ def _courses(history: pd.DataFrame) -> list[plots.Course]:
     groups = history.groupby(["series", "value"], sort=False)
     columns = ["images_seen", "validation R@1", "above floor"]
     return [
-        plots.Course(as_text(value), series, *(curve[name].to_list() for name in columns))
+        plots.Course(as_text(value), str(series), *(curve[name].to_list() for name in columns))
         for (series, value), curve in groups
     ]
 
@@ -252,12 +252,13 @@ def draw_batch_gain(runs: pd.DataFrame, reference: int = REFERENCE) -> "Figure":
     See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
     """
     gains = batch_gains(runs, reference)
-    by = ["trained", "training classes", "images", "simix"]
+    words = "{trained}, {training classes:,.0f} classes, {images:,} images"
+    rows = gains.to_dict("records")
+    gains["series"] = [words.format_map(row) + ", SiMix" * row["simix"] for row in rows]
+    lines = gains.sort_values(["trained", "training classes", "images", "simix"])
     series = {
-        f"{trained}, {int(classes):,} classes, {images:,} images{', SiMix' * simix}": _points(
-            rows, "batch / classes"
-        )
-        for (trained, classes, images, simix), rows in (gains.groupby(by) if len(gains) else ())
+        str(name): _points(rows, "batch / classes")
+        for name, rows in lines.groupby("series", sort=False)
     }
     fig, _ = plots.plot_gains(
         series,

@@ -100,8 +100,8 @@ def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
 
 def _once(rows: list[dict[str, Any]], needed: str) -> pd.DataFrame:
     """Return a table in which runs that several sweeps share count once."""
-    columns = ["sweep", "trained", "batch_size", "images", "updates", "training classes", needed]
-    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else [*columns, "change", "margin"])
-    if rows:
-        table = table.drop_duplicates("keys").drop(columns="keys")
+    columns = ["sweep", "batch_size", "images", "training classes", "updates", "trained", "simix"]
+    columns += [needed, "change", "margin", "keys"]
+    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
+    table = table.drop_duplicates("keys").drop(columns="keys")
     return table.dropna(subset=[needed, "change"]).reset_index(drop=True)

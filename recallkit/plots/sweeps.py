@@ -238,7 +238,7 @@ def share_legend(
         for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     if len(handles) > 1:
-        options = {"loc": f"outside right {place}", "title": title}
+        options: dict[str, Any] = {"loc": f"outside right {place}", "title": title}
         show_names(fig.legend(handles.values(), handles, **options))
 
 

@@ -121,7 +121,7 @@ def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
         worse = 0.1 * (config.loss == "circle") + 0.1 * (config.loss == "triplet") * config.seed
         return 0.5 + config.seed % 3 / 1000 - worse % 1
 
-    made_up_runs(tmp_path, SWEEPS["distorted-losses"], value, lacks=lambda c: c.loss == "smooth-ap")
+    made_up_runs(tmp_path, SWEEPS["emoji-losses"], value, lacks=lambda c: c.loss == "smooth-ap")
     text = report_tables.sweeps(tmp_path)
     assert text.count("**`") == 1
     rows = {row[0]: row for row in rows_of(text)}
