@@ -67,5 +67,17 @@ def test_a_second_time_changes_nothing_but_an_old_module(notebook):
     assert store(notebook) == second
 
 
+def test_an_explorable_of_a_family_takes_the_present_module_too(notebook):
+    """Pairs has some of its values from a class between, and so have others."""
+    pairs = explorables.Pairs(degrees=[0, 10, 90], labels=[0, 0, 1])
+    data = {VIEW: {"model_id": pairs.model_id, "version_major": 2, "version_minor": 0}}
+    notebook.cells[0].outputs = [v4.new_output("execute_result", data)]
+    state = {w.model_id: model(w) for w in (pairs, pairs.layout)}
+    state[pairs.model_id]["state"]["_esm"] = "export default {}"
+    notebook.metadata.widgets[STATE]["state"] |= state
+    stored = store(notebook)["first-widget-0"]["state"]
+    assert stored["_esm"] == explorables.Pairs.module_text()
+
+
 def test_without_an_explorable_there_is_no_state():
     assert store_widgets(v4.new_notebook(cells=[v4.new_code_cell("1")])) == {}

@@ -2,7 +2,7 @@
 import { clamp } from "./scales.js";
 
 const SHEET_COLUMNS = 12; // of the sprite
-const SHEET_SIDE = 48; // pixels of an image in it
+const SHEET_SIDE = 40; // pixels of an image in it
 
 export const GALLERY_WORDS = {
   all_queries: "the {count} queries: press one, or drag the ring",

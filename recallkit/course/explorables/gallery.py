@@ -44,7 +44,7 @@ class Gallery(Explorable):
     """Images in one sprite, the first of which are queries.
 
     Attributes:
-        sprite: the address of an image in the page or of the page: the S images, 48 × 48 pixels
+        sprite: the address of an image in the page or of the page: the S images, 40 × 40 pixels
             each, 12 a row; see :mod:`recallkit.course.explorables.sprite`.
         names: S names of images.
         labels: S integers; an image with the query's label is right.

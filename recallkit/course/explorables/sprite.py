@@ -9,14 +9,14 @@ from PIL import Image
 from recallkit.data.image_set import Images
 from recallkit.data.transforms import over_white
 
-SIDE = 48
-"""Pixels of an image in a sprite: it is shown as large, or half as large again."""
+SIDE = 40
+"""Pixels of an image in a sprite: a page shows it as large, or up to twice."""
 COLUMNS = 12
-QUALITY = 65  # of 100; emoji show no blocks at it, and 65 kB hold 140 of them
+QUALITY = 60  # of 100; emoji show no blocks at it, and 45 kB hold 140 of them
 
 
 def sprite(images: Images) -> bytes:
-    """Put images side by side, 12 a row, each 48 × 48 pixels, over white.
+    """Put images side by side, 12 a row, each 40 × 40 pixels, over white.
 
     Args:
         images: (N, C, S, S) uint8, RGB or RGBA.

@@ -38,6 +38,19 @@ def test_each_module_comes_once_before_those_that_import_it(tmp_path):
     assert context.get("sum") == 33
 
 
+def test_lines_of_comments_go_and_no_other(tmp_path):
+    source = (
+        "// first\n/**\n * What it * does.\n * @returns {number}\n */\n"
+        "export const a = 4 / 2; // the half\n  /* one line */\n"
+        'const url = "//here"; /* stays */\nexport const b = `${url}/*${a}*/`;\n'
+    )
+    text = bundle(write(tmp_path, entry=source))
+    assert text == (
+        "export const a = 4 / 2; // the half\n"
+        'const url = "//here"; /* stays */\nexport const b = `${url}/*${a}*/`;\n'
+    )
+
+
 def test_the_exported_names(tmp_path):
     source = "export const one = 1;\nconst two = 2;\nexport async function three() {}\n"
     assert exported_names(write(tmp_path, entry=source)) == ["one", "three"]
