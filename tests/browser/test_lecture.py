@@ -58,6 +58,7 @@ MIDDLE = """
 const box = arguments[0].getBoundingClientRect();
 return [box.x + box.width / 2, box.y + box.height / 2];
 """
+ALL_ANSWERS = "localStorage.setItem(arguments[0], JSON.stringify({answers: {}, all: true}))"
 STATE = """
 const shown = [...document.querySelectorAll('[data-lecture-block=now]')];
 return {hash: location.hash, on: document.documentElement.hasAttribute('data-lecture'), y: scrollY,
@@ -78,6 +79,8 @@ def opened(book, shared_browser):
     """A function that opens a chapter at a step, and returns the browser."""
 
     def at(chapter, hash="#lecture"):
+        shared_browser.get((book / f"{chapter}.html").as_uri())
+        shared_browser.execute_script(ALL_ANSWERS, f"recallkit predictions: {chapter}")
         shared_browser.get("about:blank")
         shared_browser.get((book / f"{chapter}.html").as_uri() + hash)
         return shared_browser

@@ -128,7 +128,9 @@ def test_a_number_that_is_near_stands_in_the_stored_answer(name):
 @each
 def test_the_forms_come_before_the_first_question_and_the_score_at_the_end(name):
     cells = NOTEBOOKS[name].cells
-    [head] = [place for place, cell in enumerate(cells) if cell.source.endswith("\nPredictions()")]
+    [head] = [
+        place for place, cell in enumerate(cells) if cell.source == "explorables.Predictions()"
+    ]
     assert head < cells.index(questions(name)[0])
     assert cells[head].outputs[0].data["text/plain"].startswith("[Predictions.")
     [score] = [place for place, cell in enumerate(cells) if SCORE in tags(cell)]
