@@ -1,6 +1,7 @@
 """Lecture mode on the pages of the book, opened from the disk."""
 
 import pytest
+from helpers.books import ALL_ANSWERS
 from selenium.webdriver.common.keys import Keys
 
 from recallkit.course.book import lecture_page
@@ -58,7 +59,6 @@ MIDDLE = """
 const box = arguments[0].getBoundingClientRect();
 return [box.x + box.width / 2, box.y + box.height / 2];
 """
-ALL_ANSWERS = "localStorage.setItem(arguments[0], JSON.stringify({answers: {}, all: true}))"
 STATE = """
 const shown = [...document.querySelectorAll('[data-lecture-block=now]')];
 return {hash: location.hash, on: document.documentElement.hasAttribute('data-lecture'), y: scrollY,
@@ -80,7 +80,7 @@ def opened(book, shared_browser):
 
     def at(chapter, hash="#lecture"):
         shared_browser.get((book / f"{chapter}.html").as_uri())
-        shared_browser.execute_script(ALL_ANSWERS, f"recallkit predictions: {chapter}")
+        shared_browser.execute_script(ALL_ANSWERS)
         shared_browser.get("about:blank")
         shared_browser.get((book / f"{chapter}.html").as_uri() + hash)
         return shared_browser
