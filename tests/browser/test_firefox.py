@@ -1,6 +1,7 @@
 """The book in Firefox, where it is installed: every explorable mounts and answers keys."""
 
 import pytest
+from helpers.books import ALL_ANSWERS
 from helpers.firefox import firefox, program
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,9 @@ def page(tmp_path_factory):
 def test_every_explorable_mounts_and_answers_keys(book, page):
     count = 0
     for chapter in sorted(book.glob("[0-9]*.html")):
+        page.open(chapter.as_uri())
+        page.run(ALL_ANSWERS)
+        page.open("about:blank")
         page.open(chapter.as_uri())
         figures, mounted = page.run(
             f"return [document.querySelectorAll('.rk-live:has(svg)').length, {HANDLES}.length]"

@@ -1,6 +1,7 @@
 """Lecture mode on the pages of the book, opened from the disk."""
 
 import pytest
+from helpers.books import ALL_ANSWERS
 from selenium.webdriver.common.keys import Keys
 
 from recallkit.course.book import lecture_page
@@ -78,6 +79,8 @@ def opened(book, shared_browser):
     """A function that opens a chapter at a step, and returns the browser."""
 
     def at(chapter, hash="#lecture"):
+        shared_browser.get((book / f"{chapter}.html").as_uri())
+        shared_browser.execute_script(ALL_ANSWERS)
         shared_browser.get("about:blank")
         shared_browser.get((book / f"{chapter}.html").as_uri() + hash)
         return shared_browser

@@ -14,6 +14,7 @@ OPEN = {"nb08-list-01"}  # a figure that shows no answer before it is moved
 SUMMARY = "<details><summary>After your prediction</summary>"
 FOLD = re.compile(rf"\n\n{SUMMARY}\n\n(.*?)\n\n</details>", re.DOTALL)
 ITEM = re.compile(r"^(\d)\. (.+)$", re.MULTILINE)
+SAYS = re.compile(r"\*\*(What the |\d+ \w+ 20\d\d\.)")  # an answer in words, or a dated one
 NEAR = re.compile(r"Near: ([\d.]+) to ([\d.]+)[^.]*\.$")
 each = pytest.mark.parametrize("name", NOTEBOOKS)
 
@@ -43,7 +44,7 @@ def answers_by_question(name):
 
 
 def expected_answers(cells):
-    """The ids of cells from the first output after a question to a heading or the next question."""
+    """The ids of cells from the first answer to a question to a heading or the next question."""
     asked = seen = False
     for cell in cells:
         if cell.cell_type == "code":
@@ -52,6 +53,7 @@ def expected_answers(cells):
                 yield cell.id
             continue
         first = cell.source.split("\n\n")[0]
+        seen = seen or bool(SAYS.match(first))
         if asked and seen and not is_heading(first) and "**Predict**" not in first:
             yield cell.id
         if "**Predict**" in cell.source:
@@ -77,13 +79,13 @@ def test_every_question_is_marked(name):
 
 
 def test_no_question_was_lost():
-    assert sum(len(questions(name)) for name in NOTEBOOKS) >= 65
+    assert sum(len(questions(name)) for name in NOTEBOOKS) >= 60
 
 
 @each
 def test_every_question_has_an_answer_to_unfold(name):
     for question, cells in answers_by_question(name).items():
-        assert any(cell.get("outputs") for cell in cells), question
+        assert any(cell.get("outputs") or SAYS.match(cell.source) for cell in cells), question
 
 
 @each
@@ -128,7 +130,9 @@ def test_a_number_that_is_near_stands_in_the_stored_answer(name):
 @each
 def test_the_forms_come_before_the_first_question_and_the_score_at_the_end(name):
     cells = NOTEBOOKS[name].cells
-    [head] = [place for place, cell in enumerate(cells) if cell.source.endswith("\nPredictions()")]
+    [head] = [
+        place for place, cell in enumerate(cells) if cell.source == "explorables.Predictions()"
+    ]
     assert head < cells.index(questions(name)[0])
     assert cells[head].outputs[0].data["text/plain"].startswith("[Predictions.")
     [score] = [place for place, cell in enumerate(cells) if SCORE in tags(cell)]

@@ -12,6 +12,7 @@ from PIL import Image
 from recallkit.course import stored_form
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import code_cells
+from recallkit.course.stored_widgets import UNRUN_WIDGET
 from recallkit.files import embedded
 
 COURSE = (
@@ -72,6 +73,15 @@ def test_no_cell_failed(path):
     kinds = [output.output_type for cell in cells for output in cell.outputs]
     assert "error" not in kinds
     assert "display_data" in kinds  # it was executed, and shows a figure
+
+
+@each
+def test_explorables_are_stored_with_their_state(path):
+    """A state that is lost leaves the line of text that stands for other widgets."""
+    for cell in code_cells(read(path)):
+        if "explorables." in cell.source:
+            for output in cell.outputs:
+                assert output.get("data", {}).get("text/plain") != UNRUN_WIDGET, cell.id
 
 
 @each
