@@ -1,6 +1,7 @@
 """The book in a browser, opened from the disk: narrow, searched, without a word in the console."""
 
 import pytest
+from helpers.books import show_answers
 from helpers.controls import CONTROLS, at_its_end, press, touch
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -94,6 +95,7 @@ def test_every_control_of_every_explorable_answers_keys_and_fingers(book, phone)
     count = 0
     for page in sorted(book.glob("[0-9]*.html")):
         phone.get(page.as_uri())
+        show_answers(phone, page.stem, True)
         for figure in phone.find_elements("css selector", ".rk-live:has(svg)"):
             silent = [control.accessible_name for control in _silent_controls(phone, figure)]
             assert silent == [], page.name

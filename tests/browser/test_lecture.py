@@ -1,6 +1,7 @@
 """Lecture mode on the pages of the book, opened from the disk."""
 
 import pytest
+from helpers.books import show_answers
 from selenium.webdriver.common.keys import Keys
 
 from recallkit.course.book import lecture_page
@@ -35,7 +36,7 @@ for (let i = 0; i < total; i += 1) {
   steps.push({
     number: number(), hash: location.hash, blocks: boxes.length,
     late: shown.filter((e, j) => j > 0 && isHead(e) && !isHead(shown[j - 1])).length,
-    figures: boxes.map(([e]) => e).filter((e) => e.matches(FIGURE) || e.querySelector(FIGURE)).length,
+    figures: boxes.filter(([e]) => e.matches(FIGURE) || e.querySelector(FIGURE)).length,
     bad: [...out.map(([e]) => e), ...cut].map((e) => e.outerHTML.slice(0, 80)),
     zoom: Number(article.style.getPropertyValue('--lecture-step')),
     scrolled: scrollX + scrollY + article.scrollTop,
@@ -111,14 +112,6 @@ def to_step_with(browser, selector):
             return found
         press(browser, Keys.ARROW_RIGHT)
     raise AssertionError(f"no step shows {selector}")
-
-
-def show_answers(browser, chapter, every):
-    """Show the answers of all predictions of a chapter, or none."""
-    kept = {"answers": {}, "all": every}
-    script = "localStorage.setItem(arguments[0], JSON.stringify(arguments[1]))"
-    browser.execute_script(script, f"recallkit predictions: {chapter}", kept)
-    browser.refresh()
 
 
 @pytest.mark.parametrize("size", SCREENS)
