@@ -1,7 +1,7 @@
 """Lecture mode on the pages of the book, opened from the disk."""
 
 import pytest
-from helpers.books import ALL_ANSWERS
+from helpers.books import show_answers
 from selenium.webdriver.common.keys import Keys
 
 from recallkit.course.book import lecture_page
@@ -36,7 +36,7 @@ for (let i = 0; i < total; i += 1) {
   steps.push({
     number: number(), hash: location.hash, blocks: boxes.length,
     late: shown.filter((e, j) => j > 0 && isHead(e) && !isHead(shown[j - 1])).length,
-    figures: shown.filter((e) => e.matches(FIGURE) || e.querySelector(FIGURE)).length,
+    figures: boxes.filter(([e]) => e.matches(FIGURE) || e.querySelector(FIGURE)).length,
     bad: [...out.map(([e]) => e), ...cut].map((e) => e.outerHTML.slice(0, 80)),
     zoom: Number(article.style.getPropertyValue('--lecture-step')),
     scrolled: scrollX + scrollY + article.scrollTop,
@@ -45,7 +45,8 @@ for (let i = 0; i < total; i += 1) {
 }
 const every = [...article.querySelectorAll(
   'p, h1, h2, h3, h4, li, img, pre, table, math, .rk-live, details')];
-const missing = every.filter((e) => !e.closest('.takeaway, .lecture-link')
+const left = '.takeaway, .lecture-link, .cell:has(.rk-predict), .rk-predict[role=group]';
+const missing = every.filter((e) => !e.closest(left)
   && !seen.some((block) => block.contains(e)));
 return {steps, total, twice: seen.length - new Set(seen).size,
   missing: missing.map((e) => e.outerHTML.slice(0, 80))};
@@ -53,7 +54,7 @@ return {steps, total, twice: seen.length - new Set(seen).size,
 # How much of a page that is shown as ever cannot be seen.
 UNSEEN = """
 return [...document.querySelectorAll('article :is(p:not(.lecture-link), img, pre)')]
-  .filter((e) => !e.closest('details') && !e.checkVisibility()).length;
+  .filter((e) => !e.closest('details, .rk-predict, .rk-asked') && !e.checkVisibility()).length;
 """
 MIDDLE = """
 const box = arguments[0].getBoundingClientRect();
@@ -63,7 +64,7 @@ STATE = """
 const shown = [...document.querySelectorAll('[data-lecture-block=now]')];
 return {hash: location.hash, on: document.documentElement.hasAttribute('data-lecture'), y: scrollY,
   count: document.querySelector('.lecture-count')?.textContent,
-  text: shown.map((e) => e.innerText).join('\\n'),
+  text: shown.filter((e) => e.checkVisibility()).map((e) => e.innerText).join('\\n'),
   code: shown.some((e) => e.matches('.cell_input') && e.querySelector('pre').checkVisibility())};
 """
 
@@ -79,8 +80,6 @@ def opened(book, shared_browser):
     """A function that opens a chapter at a step, and returns the browser."""
 
     def at(chapter, hash="#lecture"):
-        shared_browser.get((book / f"{chapter}.html").as_uri())
-        shared_browser.execute_script(ALL_ANSWERS)
         shared_browser.get("about:blank")
         shared_browser.get((book / f"{chapter}.html").as_uri() + hash)
         return shared_browser
@@ -115,15 +114,15 @@ def to_step_with(browser, selector):
     raise AssertionError(f"no step shows {selector}")
 
 
-@pytest.mark.parametrize("size", SCREENS.values(), ids=SCREENS)
+@pytest.mark.parametrize("size", SCREENS)
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_step_fits_and_nothing_is_lost(chapter, size, opened):
     browser = opened(chapter)
-    screen(browser, *size)
-    browser.refresh()
+    screen(browser, *SCREENS[size])
+    show_answers(browser, chapter, size == "large")
     walked = browser.execute_script(WALK, "")
     steps = walked["steps"]
-    assert len(steps) == walked["total"] > 20
+    assert len(steps) == walked["total"] > 15
     assert [step["number"] for step in steps] == list(range(1, len(steps) + 1))
     assert steps[-1]["hash"] == f"#lecture-{len(steps)}"
     assert walked["missing"] == []
@@ -167,8 +166,9 @@ def test_keys_move_between_steps(opened):
 
 
 def test_escape_leaves_at_the_same_place_and_the_link_begins(opened):
-    browser = opened("01_relaxed_ranking", "#lecture-13")
-    assert "From ranks to recall@k" in state(browser)["text"]
+    browser = opened("01_relaxed_ranking")
+    show_answers(browser, "01_relaxed_ranking", True)
+    to_step_with(browser, "#from-ranks-to-recall-k > h2")
     left = press(browser, Keys.ESCAPE)
     assert not left["on"]
     assert left["hash"] == "#from-ranks-to-recall-k"
@@ -291,20 +291,36 @@ def test_takeaways_are_notes_in_the_page_where_no_window_may_open(opened):
 
 def test_what_is_revealed_comes_into_the_steps(opened):
     browser = opened("01_relaxed_ranking")
+    show_answers(browser, "01_relaxed_ranking", True)
     to_step_with(browser, "img")
-    at = state(browser)["hash"]
     hidden = browser.find_element("css selector", "[data-lecture-block=now]:has(img)")
     browser.execute_script("arguments[0].hidden = true", hidden)
     browser.execute_async_script("setTimeout(arguments[0], 50)")
     assert not hidden.is_displayed()
     browser.execute_script("arguments[0].hidden = false", hidden)
     browser.execute_async_script("setTimeout(arguments[0], 50)")
-    assert state(browser)["hash"] == at
+    press(browser, Keys.ARROW_RIGHT)  # it begins a step
     assert hidden.is_displayed()
+
+
+def test_an_answer_is_hidden_until_the_prediction_is_committed(opened):
+    browser = opened("01_relaxed_ranking")
+    show_answers(browser, "01_relaxed_ranking", False)
+    form = to_step_with(browser, ".rk-predict form")
+    at = state(browser)
+    assert "it changes in 7 of 1000 steps" not in at["text"]
+    choice = form.find_elements("css selector", "input[type=radio]")[1]
+    choice.send_keys(Keys.SPACE)
+    assert press(browser, Keys.ENTER)["hash"] == at["hash"]
+    assert not form.is_displayed()
+    shown = state(browser)["text"] + press(browser, Keys.ARROW_RIGHT)["text"]
+    assert "it changes in 7 of 1000 steps" in shown
+    show_answers(browser, "01_relaxed_ranking", False)
 
 
 def test_print_and_phones(opened, artefacts):
     browser = opened("01_relaxed_ranking", "#lecture-5")
+    show_answers(browser, "01_relaxed_ranking", True)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert browser.execute_script(UNSEEN) == 0
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -35,6 +35,14 @@ def build_once(folder):
     return book
 
 
+def show_answers(browser, chapter, every):
+    """Show the answers of all predictions of a chapter, which is open, or none."""
+    kept = {"answers": {}, "all": every}
+    script = "localStorage.setItem(arguments[0], JSON.stringify(arguments[1]))"
+    browser.execute_script(script, f"recallkit predictions: {chapter}", kept)
+    browser.refresh()
+
+
 class Page(HTMLParser):
     """A page: its elements with their attributes, and its ids."""
 

@@ -426,7 +426,9 @@ def count_sizes(labels):
 
 
 def test_more_classes_than_there_are_is_an_error_before_anything_is_written(run, tmp_path):
-    with pytest.raises(ValueError, match="classes must be at most 10, the training classes, not 11"):
+    with pytest.raises(
+        ValueError, match="classes must be at most 10, the training classes, not 11"
+    ):
         run("none", replace(CONFIG, classes=11))
     assert not (tmp_path / "none" / "config.json").exists()
 

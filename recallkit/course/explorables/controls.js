@@ -40,13 +40,11 @@ function knob({ name, min, max, step, base, text = short }, say, set) {
   };
 }
 
-let groups = 0;
-
 /** One of a few values, as buttons. {name, options, wide}: pairs of a value and its text; a row alone? */
 function choice({ name, options, wide }, say, set) {
-  groups += 1;
+  const group = `rk-${Math.random().toString(36).slice(2)}`; // other figures of the page have theirs
   const inputs = options.map(([chosen]) => {
-    const input = tag("input", { type: "radio", name: `rk-${groups}` });
+    const input = tag("input", { type: "radio", name: group });
     input.addEventListener("change", () => set({ [name]: chosen }));
     return input;
   });

@@ -8,18 +8,23 @@
   };
   const ROOM = { wide: [1280, 720], tall: [480, 0] }; // the canvas, in pixels of its own; 0: as the screen
   const GAP = 12; // pixels between blocks, as in lecture.css
+  const SLACK = 100; // by so many pixels a step may be too tall, and is scaled, to have folded code at its end
+  const LINES = 30; // of code in a step, that it can be unfolded
   const LARGEST = 1.9; // a figure becomes so much larger, if there is room
   const SMALLEST = 0.3;
   const SWIPE = 50; // pixels on the screen
-  const CONTROL = "input, select, textarea, button, summary, a[href], [role=slider], [contenteditable], .rk";
+  const CONTROL = "input, select, textarea, button, summary, a[href], [role=slider], [contenteditable]";
   const OPENED = "button, summary, a[href]"; // controls that answer to these keys only
   const INTO = "section, div.cell, div.cell_output, ul, ol";
-  const AWAY = "script, style, span, .lecture-link";
+  const AWAY = "script, style, span, .lecture-link, .rk-cell";
+  const SCORE = ".rk-predict[role=group]"; // of predictions: not for a lecture
+  const FOLDED = "rk-folded"; // an answer to predict
+  const FOLDED_HEIGHT = 60; // pixels of the line that stands for it
 
   const root = document.documentElement;
   const article = document.querySelector("article");
   const say = (name, values = {}) => WORDS[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-  let blocks = []; // {element, kind, cell}, in the order of the page
+  let blocks = []; // {element, kind: heading, text, figure, code, note or left, cell}, in the order of the page
   let steps = []; // {blocks, notes, title}
   let now = 0;
   let scale = 1; // pixels on the screen for one of the canvas
@@ -31,6 +36,7 @@
 
   function kindOf(element) {
     if (/^H[1-6]$/.test(element.tagName)) return "heading";
+    if (element.matches(SCORE) || element.closest("div.cell")?.querySelector(SCORE)) return "left";
     if (element.matches(".cell_input")) return "code";
     if (element.matches(".takeaway")) return "note";
     return element.matches("img, .rk-live") || element.querySelector("img, .rk-live") ? "figure" : "text";
@@ -63,7 +69,8 @@
 
   // ---- steps
 
-  const height = (block) => block.element.getBoundingClientRect().height / scale;
+  const isFolded = ({ kind, cell }) => kind === "code" && cell?.classList.contains(FOLDED);
+  const height = (block) => block.element.getBoundingClientRect().height / scale + (isFolded(block) ? FOLDED_HEIGHT : 0);
   const isHead = (step) => step.every(({ kind }) => kind === "heading");
 
   /** The blocks that stay together with the one at i: a cell's code with the first output. */
@@ -72,22 +79,30 @@
     return found[i].kind === "code" && after?.cell === found[i].cell ? [found[i], after] : [found[i]];
   }
 
+  const linesOf = ({ element, kind }) => (kind === "code" ? element.querySelector("pre").textContent.trim().split("\n").length : 0);
+
   /** Pack blocks into steps: a heading or a figure begins one, and what has no room in the last. */
   function pack(found) {
     const packed = [];
     let used = 0;
+    let lines = 0;
     for (let i = 0; i < found.length;) {
       const group = joined(found, i);
       const size = group.reduce((sum, block) => sum + (block.size ? block.size + GAP : 0), 0);
       const last = packed.at(-1);
-      const full = used + size - GAP > room.height;
-      const begins = size > 0 && (group[0].kind === "heading" || group.some(({ kind }) => kind === "figure") || full);
+      const isCode = group.every(({ kind, size: own }) => kind === "code" || own === 0);
+      const full = used + size - GAP > room.height + (isCode ? SLACK : 0);
+      const code = group.reduce((sum, block) => sum + linesOf(block), 0);
+      const more = code > 0 && lines + code > LINES;
+      const begins = size > 0 && (group[0].kind === "heading" || group.some(({ kind, size: own }) => kind === "figure" && own > 0) || full || more);
       if (!last || (begins && !isHead(last))) {
         packed.push([]);
         used = 0;
+        lines = 0;
       }
       packed.at(-1).push(...group);
       used += size;
+      lines += code;
       i += group.length;
     }
     return packed;
@@ -95,7 +110,7 @@
 
   function plan() {
     show(null);
-    const seen = blocks.filter(({ kind }) => kind !== "note");
+    const seen = blocks.filter(({ kind }) => kind !== "note" && kind !== "left");
     for (const block of seen) block.size = height(block);
     steps = pack(seen).map((part) => ({ blocks: part, notes: [] }));
     const place = new Map(steps.flatMap((step, i) => step.blocks.map((block) => [block, i])));
@@ -123,14 +138,17 @@
     article.style.setProperty("--lecture-step", 1);
     for (const { element, kind } of blocks) {
       element.style.removeProperty("--lecture-block");
-      const stays = step ? step.blocks.some((block) => block.element === element) : kind !== "note";
+      const stays = step ? step.blocks.some((block) => block.element === element) : kind !== "note" && kind !== "left";
       element.dataset.lectureBlock = stays ? "now" : "away";
     }
   }
 
-  function bounds(elements) {
+  /** The height of what is shown of a step, with the lines that stand for folded answers. */
+  function bounds({ blocks: shown }) {
+    const elements = shown.flatMap((block) => [block.element, ...(isFolded(block) ? [block.cell] : [])]);
     const boxes = elements.map((element) => element.getBoundingClientRect()).filter((box) => box.height);
-    return boxes.length ? (boxes.at(-1).bottom - boxes[0].top) / scale : 0;
+    if (!boxes.length) return 0;
+    return (Math.max(...boxes.map((box) => box.bottom)) - Math.min(...boxes.map((box) => box.top))) / scale;
   }
 
   const zoom = (element, factor) => element.style.setProperty("--lecture-block", factor);
@@ -143,12 +161,12 @@
   }
 
   /** Make the figures of a step as large as it has room for. */
-  function enlarge(step, elements) {
+  function enlarge(step) {
     const figures = step.blocks.filter(({ kind, element }) => kind === "figure" && element.clientHeight + element.offsetHeight);
     const sizes = figures.map(({ element }) => pictureOf(element).getBoundingClientRect());
     const own = sizes.reduce((sum, box) => sum + box.height / scale, 0);
     if (!own) return;
-    const left = room.height - (bounds(elements) - own);
+    const left = room.height - (bounds(step) - own);
     const wide = Math.max(...sizes.map((box) => box.width / scale));
     const factor = Math.min(LARGEST, left / own, room.width / wide);
     for (const { element } of figures) zoom(element, Math.max(0.6, Math.floor(factor * 100) / 100));
@@ -162,9 +180,9 @@
     article.style.setProperty("--lecture-step", 1);
     for (const element of elements) element.style.removeProperty("--lecture-block");
     elements.forEach(narrow);
-    enlarge(step, elements);
+    enlarge(step);
     let factor = 1;
-    while (bounds(elements) > room.height && factor > SMALLEST) {
+    while (bounds(step) > room.height && factor > SMALLEST) {
       factor -= 0.04;
       article.style.setProperty("--lecture-step", factor.toFixed(2));
     }
@@ -200,6 +218,7 @@
   function again() {
     if (!shown()) return;
     const block = steps[now].blocks[0];
+    collect();
     canvas();
     plan();
     go(stepOf(block));
@@ -251,8 +270,9 @@
     const copy = element.cloneNode(true);
     for (const part of [copy, ...copy.querySelectorAll("*")]) {
       for (const name of ["id", "hidden", "style", "data-lecture-block"]) part.removeAttribute(name);
+      part.classList.remove(FOLDED);
     }
-    for (const part of copy.querySelectorAll("script, style, .headerlink, button")) part.remove();
+    for (const part of copy.querySelectorAll("script, style, .headerlink, button, form")) part.remove();
     const live = copy.matches(".rk-live") ? copy : copy.querySelector(".rk-live");
     live?.replaceChildren(say("live"));
     return copy;
@@ -338,7 +358,7 @@
 
   let finger = null;
   function touchStart(event) {
-    const own = event.touches.length > 1 || event.target.closest(CONTROL);
+    const own = event.touches.length > 1 || event.target.closest(`${CONTROL}, .rk`);
     finger = own || !shown() ? null : [event.touches[0].clientX, event.touches[0].clientY];
   }
   function touchEnd(event) {
@@ -353,33 +373,39 @@
   function codeBars() {
     for (const { element, kind } of blocks) {
       if (kind !== "code" || element.querySelector(".lecture-code")) continue;
-      const lines = element.textContent.trim().split("\n").length;
-      const bar = button(`${say("code")} · ${say("lines", { n: lines })}`, toggleCode);
+      const bar = button(`${say("code")} · ${say("lines", { n: linesOf({ element, kind }) })}`, toggleCode);
       bar.className = "lecture-code";
       element.prepend(bar);
     }
   }
 
-  // What others show or hide, as an answer that is revealed, changes the steps.
+  // What others add, show or hide, as an answer that is revealed, changes the steps.
   const others = new MutationObserver((changes) => {
-    const outside = ({ target }) => blocks.some(({ element }) => element === target || target.contains(element));
-    if (shown() && changes.some((change) => change.type === "attributes" && outside(change))) again();
+    const inside = ({ target, type }) =>
+      blocks.some(({ element }) => element.contains(target) && (type === "childList" || element !== target));
+    if (shown() && !changes.every(inside)) again();
   });
   const sizes = new ResizeObserver(() => {
-    if (shown() && bounds(steps[now].blocks.map(({ element }) => element)) > room.height + 1) fit();
+    if (shown() && bounds(steps[now]) > room.height + 1) fit();
   });
 
-  function enter(to) {
-    blocks = joinNotes(blocksIn(article));
+  /** Find the blocks; those that are known stay the same. */
+  function collect() {
+    const known = new Map(blocks.map((block) => [block.element, block]));
+    blocks = joinNotes(blocksIn(article)).map((block) => Object.assign(known.get(block.element) ?? {}, block));
     numberLists();
     codeBars();
+  }
+
+  function enter(to) {
+    collect();
     root.toggleAttribute("data-lecture", true);
     if (!bar.isConnected) document.body.append(bar, panel);
     start ||= Date.now();
     canvas();
     plan();
     go(to);
-    others.observe(article, { attributes: true, attributeFilter: ["hidden", "class"], subtree: true });
+    others.observe(article, { childList: true, attributes: true, attributeFilter: ["hidden", "class"], subtree: true });
     for (const child of article.children) sizes.observe(child);
   }
 
