@@ -157,7 +157,9 @@ def test_each_claim_of_the_paper_has_a_figure_a_table_and_a_dated_sentence_with_
     sections = re.findall(r"^## (.+)$", text, re.MULTILINE)[1:]
     assert len(sections) == 5
     for section in (section_of(text, title) for title in sections):
-        [alt, name] = re.search(r"!\[([^\]]{40,})\]\(figures/(claim-[\w-]+)\.png\)", section).groups()
+        [alt, name] = re.search(
+            r"!\[([^\]]{40,})\]\(figures/(claim-[\w-]+)\.png\)", section
+        ).groups()
         assert f"<!-- begin {name} -->" in section
         verdicts = r"\*\*\d+ \w+ 20\d\d: (agrees|differs|could not be told)[^*]*\.\*\* "
         assert len(re.findall(verdicts, section)) == len(claims_of(section)) == 1, alt
