@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "notebooks" / "guide" / "results.md"
 RELATIVES = RESULTS.with_name("where-this-sits.md")
+PAPER = RESULTS.with_name("claims.md")
 CLAIM = re.compile(r"<!-- claim: (.*?) -->", re.DOTALL)
 
 # Words that the glossary of CONTRIBUTING.md replaces: (pattern, word to take instead).
@@ -90,7 +91,7 @@ PAGES = find_pages(ROOT)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 CLAIMS = [
     pytest.param(claim, id=f"{page.stem}-{place}")
-    for page in (README, RESULTS, RELATIVES)
+    for page in (README, RESULTS, RELATIVES, PAPER)
     for place, claim in enumerate(claims_of(page.read_text(encoding="utf-8")), 1)
 ]
 
@@ -149,6 +150,20 @@ def test_each_row_of_that_table_has_a_claim():
     section = section_of(RESULTS.read_text(encoding="utf-8"), "Against the paper")
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
     assert [row for row in rows if len(claims_of(row)) != 1] == []
+
+
+def test_each_claim_of_the_paper_has_a_figure_a_table_and_a_dated_sentence_with_its_claim():
+    text = PAPER.read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)[1:]
+    assert len(sections) == 5
+    for section in (section_of(text, title) for title in sections):
+        [alt, name] = re.search(
+            r"!\[([^\]]{40,})\]\(figures/(claim-[\w-]+)\.png\)", section
+        ).groups()
+        assert f"<!-- begin {name} -->" in section
+        verdicts = r"\*\*\d+ \w+ 20\d\d: (agrees|differs|could not be told)[^*]*\.\*\* "
+        assert len(re.findall(verdicts, section)) == len(claims_of(section)) == 1, alt
+        assert section.rstrip().endswith("-->")
 
 
 @each_page

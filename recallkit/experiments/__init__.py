@@ -3,6 +3,7 @@
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.experiments"):
+    from recallkit.experiments.claims import CLAIMS, changes_here, changes_published, draw_claim
     from recallkit.experiments.duration import describe_plan
     from recallkit.experiments.figures import (
         TOGETHER,
@@ -48,6 +49,7 @@ with needs_extra("recallkit.experiments"):
     from recallkit.experiments.sweeps import Sweep, in_words, scaled
 
 __all__ = [
+    "CLAIMS",
     "LEGEND",
     "SWEEPS",
     "TOGETHER",
@@ -55,12 +57,15 @@ __all__ = [
     "SweepOptions",
     "ablate",
     "batch_gains",
+    "changes_here",
+    "changes_published",
     "compare",
     "comparison",
     "comparisons",
     "contrasts",
     "describe_plan",
     "draw_batch_gain",
+    "draw_claim",
     "draw_results",
     "draw_side_by_side",
     "draw_simix_gain",

@@ -22,6 +22,7 @@ from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments import report_tables as tables
+from recallkit.experiments.claims import CLAIMS, claim_table, conditions, draw_claim
 from recallkit.experiments.duration import say_threads
 from recallkit.experiments.figures import (
     draw_batch_gain,
@@ -143,6 +144,10 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
         "benchmarks": tables.benchmarks,
         "sweeps": tables.sweeps,
     },
+    "notebooks/guide/claims.md": {
+        **{f"claim-{name}": partial(claim_table, name) for name in CLAIMS},
+        "conditions": conditions,
+    },
     **{
         f"data/{card}/README.md": {
             "baselines": partial(tables.baselines, card),
@@ -181,6 +186,7 @@ SHOWN: Mapping[str, Callable[[pd.DataFrame], Any]] = {
     "distorted-batch-size": partial(draw_results, SWEEPS["distorted-batch-size"]),
     "simix-gain": draw_simix_gain,
     "batch-gain": draw_batch_gain,
+    **{f"claim-{name}": partial(draw_claim, name) for name in CLAIMS},
 }
 """The figures of stored sweeps that the guide shows → what draws them."""
 

@@ -1,6 +1,7 @@
 """The figures that commands draw: data in, ``fig, ax`` out. Nothing else is computed here."""
 
 from recallkit.plots.cost import plot_engines, plot_step_cost
+from recallkit.plots.differences import Difference, plot_differences
 from recallkit.plots.names import legible, name_style
 from recallkit.plots.retrieval import (
     plot_image_search,
@@ -20,11 +21,13 @@ from recallkit.plots.sweeps import (
 
 __all__ = [
     "Course",
+    "Difference",
     "Gain",
     "legible",
     "name_style",
     "plot_comparison",
     "plot_course",
+    "plot_differences",
     "plot_engines",
     "plot_gains",
     "plot_image_search",
