@@ -9,12 +9,12 @@ from recallkit.errors import RecallkitError
 
 
 def lecture(chapter: Positional[str], out: Path = Path("book"), browser: bool = True) -> None:
-    """Open a chapter of the book as a lecture: in steps, each as large as the screen.
+    """Open a chapter of the book in steps, as a lecture.
 
     The book is built where the folder has none, or one of another version. After a change of the
     notebooks, recallkit book builds it again.
 
-    The figures stay live. Arrows, space, page up and down, home and end move between the steps, and
+    Each step is as large as the screen. The figures stay live. Arrows, space, page up and down, home and end move between the steps, and
     so does a swipe. C unfolds the code of a step. S opens a window for the speaker, with the
     takeaways, the next step and a clock; N shows them in the page. F fills the screen. Escape
     leaves to the page, at the same place. A key that is pressed in a control belongs to the

@@ -19,10 +19,13 @@ import recallkit
 from recallkit import RecallkitError
 from recallkit.course.book import (
     MARK,
+    accessibility,
     build_book,
     citation,
     extension,
     front_page,
+    is_current,
+    lecture_page,
     names,
     notebook_pages,
     reference,
@@ -316,3 +319,41 @@ def test_how_to_cite():
     assert "author = {Patel, Yash and Tolias, Giorgos and Matas, Jiří}" in page
     assert "author = {{The recallkit developers}}" in page
     assert page.count("{") == page.count("}")
+
+
+def test_every_chapter_can_be_a_lecture(book, pages):
+    for path in find_notebooks():
+        page = pages[book / f"{path.stem}.html"]
+        assert "lecture" in page.ids
+        assert [link["href"] for link in page.all("a") if "lecture" in link["href"]] == ["#lecture"]
+        assert any("lecture.js" in script.get("src", "") for script in page.all("script"))
+        source = nbformat.read(path, as_version=4)
+        text = "\n".join(c.source for c in source.cells if c.cell_type == "markdown")
+        takeaways = re.findall(r"^\*\*What the \w+ says?\.\*\*", text, re.MULTILINE)
+        assert text_of(page.path).count('class="takeaway"') >= len(takeaways) > 0
+        opener = lecture_page(book, path.stem)
+        assert f"url=../{path.stem}.html#lecture" in text_of(opener)
+    others = [page for path, page in pages.items() if not re.match(r"\d\d_", path.name)]
+    scripts = [script.get("src", "") for page in others for script in page.all("script")]
+    assert not any("lecture.js" in script for script in scripts)
+
+
+def test_a_book_is_current_if_this_version_made_it(tmp_path, book):
+    assert is_current(book)
+    assert not is_current(tmp_path)
+    (tmp_path / MARK).write_text("0.0.1\n")
+    assert not is_current(tmp_path)
+
+
+def test_headings_of_the_navigation_have_a_level():
+    given = '<p class="caption" role="heading"><span>The course</span></p>'
+    assert 'role="heading" aria-level="2"' in accessibility.with_levels(given)
+
+
+def test_parameters_one_a_line_are_no_list_of_definitions():
+    given = "<dt>f(\n\n<dl>\n<dd><em>a</em>,</dd>\n<dd><em>b</em>,</dd>\n</dl>\n)</dt>"
+    lines = accessibility.as_lines(given)
+    assert lines.count('<span class="signature-line">') == 2
+    assert not re.search(r"</?d[ld]>", lines)
+    proper = "<dl>\n<dt>term</dt><dd>meaning</dd></dl>"
+    assert accessibility.as_lines(proper) == proper

@@ -1,10 +1,16 @@
 """The state of explorables in a notebook is kept, under new names; that of other widgets goes."""
 
+import importlib
+import re
+
+import nbformat
 import pytest
 from ipywidgets import IntSlider
 from nbformat import v4
 
 from recallkit.course import explorables
+from recallkit.course.notebooks import find_notebooks
+from recallkit.course.stored_form import code_cells
 from recallkit.course.stored_widgets import (
     STATE,
     UNRUN_WIDGET,
@@ -81,3 +87,18 @@ def test_an_explorable_of_a_family_takes_the_present_module_too(notebook):
 
 def test_without_an_explorable_there_is_no_state():
     assert store_widgets(v4.new_notebook(cells=[v4.new_code_cell("1")])) == {}
+
+
+@pytest.mark.parametrize("path", find_notebooks(), ids=lambda path: path.stem)
+def test_what_is_stored_lives_by_the_present_modules(path):
+    notebook = nbformat.read(path, as_version=4)
+    models = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+    stored = [model["state"] for model in models.values() if "_esm" in model["state"]]
+    shown = re.findall(
+        r"\bexplorables\.[A-Z]|\bPredictions\(\)",
+        "\n".join(cell.source for cell in code_cells(notebook)),
+    )
+    assert len(stored) == len(shown) > 0
+    for state in stored:
+        module, _, name = state["_anywidget_id"].rpartition(".")
+        assert state["_esm"] == getattr(importlib.import_module(module), name).module_text(), name

@@ -275,7 +275,7 @@
     for (const part of copy.querySelectorAll("script, style, .headerlink, button, form")) part.remove();
     const live = copy.matches(".rk-live") ? copy : copy.querySelector(".rk-live");
     live?.replaceChildren(say("live"));
-    return copy;
+    return copy.tagName === "LI" ? tag("div", {}, "– ", ...copy.childNodes) : copy;
   }
 
   function notesOf() {
