@@ -53,7 +53,7 @@ return {steps, total, twice: seen.length - new Set(seen).size,
 # How much of a page that is shown as ever cannot be seen.
 UNSEEN = """
 return [...document.querySelectorAll('article :is(p:not(.lecture-link), img, pre)')]
-  .filter((e) => !e.closest('details') && !e.checkVisibility()).length;
+  .filter((e) => !e.closest('details, .rk-predict') && !e.checkVisibility()).length;
 """
 MIDDLE = """
 const box = arguments[0].getBoundingClientRect();
