@@ -34,16 +34,17 @@ const WORDS = {
   folded: "The answer unfolds when you commit a prediction above.",
 };
 
-/** Begin when `el` has come into the page; return what ends it again. */
+/** Begin when `ready` finds the root: at once, or when `el` comes into the page. Return what ends it. */
 function onceThere(el, ready, start) {
-  let end = null;
-  const watch = new ResizeObserver(() => {
+  const begin = () => {
     const root = ready();
-    if (!root) return;
-    watch.disconnect();
-    end = start(root);
-  });
-  watch.observe(el);
+    if (root) watch.disconnect();
+    return root ? start(root) : null;
+  };
+  let end = null;
+  const watch = new ResizeObserver(() => { end ??= begin(); });
+  end = begin(); // in the book before the page is laid out, and cut into the steps of a lecture
+  if (!end) watch.observe(el);
   return () => {
     watch.disconnect();
     end?.();
