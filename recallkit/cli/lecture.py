@@ -14,11 +14,11 @@ def lecture(chapter: Positional[str], out: Path = Path("book"), browser: bool = 
     The book is built where the folder has none, or one of another version. After a change of the
     notebooks, recallkit book builds it again.
 
-    Each step is as large as the screen. The figures stay live. Arrows, space, page up and down, home and end move between the steps, and
-    so does a swipe. C unfolds the code of a step. S opens a window for the speaker, with the
-    takeaways, the next step and a clock; N shows them in the page. F fills the screen. Escape
-    leaves to the page, at the same place. A key that is pressed in a control belongs to the
-    control, until Escape.
+    Each step is as large as the screen, and the figures stay live. The arrows, space, page up and
+    down, home and end move between the steps, and so does a swipe. C unfolds the code of a step. S
+    opens a window for the speaker, with the takeaways, the next step and a clock; N shows them in
+    the page. F fills the screen. Escape leaves to the page, at the same place. A key that is
+    pressed in a control belongs to the control, until Escape.
 
     Examples:
       recallkit lecture 01
