@@ -166,13 +166,13 @@ def test_the_course_outside_the_checkout(course):
         "recallkit", "train", "--images", "2000", "--evaluations", "1", "--store", "my"
     )
     assert "| trained" in shown
-    assert "drew " in course.run("recallkit", "plot", "definition")
+    assert "drew " in course.run("recallkit", "plot", "batch-size")
     assert "stored " in course.run("recallkit", "bench", "precision")
     course.run("recallkit", "lab", "lessons", "--", "--allow-root", "--version")
     course.run("recallkit", "notebooks", "01", "--folder", "lessons")
     assert listing(course.environment) == before
     results = {path.name for path in (course.user / "results").rglob("*.*")}
-    assert {"my-seed0.json", "precision-cpu.json", "definition.svg"} <= results
+    assert {"my-seed0.json", "precision-cpu.json", "batch-size.svg"} <= results
     originals = {path.name for path in embedded("notebooks").glob("*.ipynb")}
     assert {path.name for path in (course.user / "lessons").glob("*.ipynb")} == originals
 

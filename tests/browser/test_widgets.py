@@ -114,7 +114,8 @@ def _photograph(browser, artefacts, stem):
     cells = browser.find_elements(
         "xpath", "//*[contains(@class, 'jp-Cell-outputArea')][.//*[@role='slider']]"
     )
-    for number, cell in enumerate(cells, start=1):
+    shown = [cell for cell in cells if cell.size["width"]]  # not those that a prediction folds
+    for number, cell in enumerate(shown, start=1):
         cell.screenshot(str(artefacts / f"{stem}-{number}.png"))
 
 
