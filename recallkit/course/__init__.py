@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         query_losses,
         rank_pull,
     )
-    from recallkit.course.measurements import stored_measurement
+    from recallkit.course.measurements import stored_gradients, stored_measurement
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.solved_batch import (
@@ -66,6 +66,7 @@ __all__ = [
     "random_alphas",
     "random_start",
     "rank_pull",
+    "stored_gradients",
     "stored_measurement",
     "text_table",
     "three_views",
@@ -86,7 +87,7 @@ _NAMES = {
         "query_losses",
         "rank_pull",
     ],
-    "recallkit.course.measurements": ["stored_measurement"],
+    "recallkit.course.measurements": ["stored_gradients", "stored_measurement"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.solved_batch": [

@@ -32,6 +32,7 @@ from recallkit.course.figures.large_batch import (
 )
 from recallkit.course.figures.other_ranks import plot_rank_answers, plot_rank_bound
 from recallkit.course.figures.page import search_page
+from recallkit.course.figures.queries import plot_query_gradients, plot_rivals
 from recallkit.course.figures.ranking import (
     plot_images_on_line,
     plot_limits,
@@ -89,10 +90,12 @@ __all__ = [
     "plot_paths",
     "plot_precision_recall",
     "plot_protocols",
+    "plot_query_gradients",
     "plot_rank_answers",
     "plot_rank_bound",
     "plot_rank_pull",
     "plot_recall_curves",
+    "plot_rivals",
     "plot_seconds",
     "plot_slices",
     "plot_solved_batch",
