@@ -85,8 +85,8 @@ _WITH_EXTRAS = {
 
 _MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}
 
-_PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "gallery", "metrics")
-_PACKAGES += ("networks", "plots", "ranks", "training")
+_PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "findings", "gallery")
+_PACKAGES += ("metrics", "networks", "plots", "ranks", "training")
 
 
 def __getattr__(name: str) -> Any:

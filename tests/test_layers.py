@@ -17,7 +17,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*SOURCES, *TESTS]}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OPEN_TO_NOTEBOOKS = [
-    f"recallkit.{name}" for name in ["plots", "course", "experiments", "related", "data"]
+    f"recallkit.{name}"
+    for name in ["plots", "course", "findings", "experiments", "related", "data"]
 ]
 
 

@@ -98,7 +98,7 @@ def ablate(
         results: the folder to store results in. The default: $RECALLKIT_RESULTS, or ./results.
         project: store in data/results of the checkout (for maintainers).
     """
-    from recallkit import experiments
+    from recallkit import experiments, findings
 
     if new is not None:
         experiments.write_example(new)
@@ -123,8 +123,8 @@ def ablate(
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
     summary = experiments.sweep_summary(sweep, experiments.known_results(options.results))
-    print(experiments.summary_table(sweep, summary))
-    print("\n".join(experiments.footnotes(sweep, summary)))
+    print(findings.summary_table(sweep, summary))
+    print("\n".join(findings.footnotes(sweep, summary)))
 
 
 @_naming_sweeps
@@ -169,30 +169,30 @@ def plot(
     """
     import pandas as pd
 
-    from recallkit import experiments
+    from recallkit import experiments, findings
 
     known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
-    _check_names(names, [*known, *experiments.TOGETHER])
+    _check_names(names, [*known, *findings.TOGETHER])
     folders = () if results is None else (results,)
     runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
         stored = [name for name, sweep in known.items() if len(experiments.sweep_runs(sweep, runs))]
-        names = (*stored, *experiments.TOGETHER)
+        names = (*stored, *findings.TOGETHER)
     for name in names:
-        if name in experiments.TOGETHER:
-            files += experiments.draw_together(name, runs, folder)
-    chosen = [experiments.find_sweep(n) for n in names if n not in experiments.TOGETHER]
+        if name in findings.TOGETHER:
+            files += findings.draw_together(name, runs, folder)
+    chosen = [experiments.find_sweep(n) for n in names if n not in findings.TOGETHER]
     sweeps = {_stem(s, images): experiments.scaled(s, images, seeds) for s in chosen}
     tables = {stem: experiments.sweep_summary(sweep, runs) for stem, sweep in sweeps.items()}
     for stem, sweep in sweeps.items():
-        print(experiments.summary_table(sweep, tables[stem]))
+        print(findings.summary_table(sweep, tables[stem]))
         if not side_by_side:
-            fig = experiments.draw_results(sweep, runs, histories=histories)
-            files += experiments.save_figure(fig, folder / stem, tables[stem])
+            fig = findings.draw_results(sweep, runs, histories=histories)
+            files += findings.save_figure(fig, folder / stem, tables[stem])
     if side_by_side and sweeps:
-        fig = experiments.draw_side_by_side([*sweeps.values()], runs)
-        files += experiments.save_figure(fig, folder / "side-by-side", pd.concat(tables))
+        fig = findings.draw_side_by_side([*sweeps.values()], runs)
+        files += findings.save_figure(fig, folder / "side-by-side", pd.concat(tables))
     print("\n".join(f"drew {file}" for file in files) or "nothing is stored")
 
 
@@ -226,8 +226,8 @@ def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = N
         datasets: which tables. The default: all.
         results: compare the results of this folder alone. The default: the project's and yours.
     """
-    from recallkit import experiments
+    from recallkit import experiments, findings
 
     runs = experiments.load_results(*(() if results is None else (results,)))
-    tables = experiments.comparison(experiments.load_published(), runs, datasets)
-    print("\n\n".join([*tables.values(), experiments.LEGEND]))
+    tables = findings.comparison(findings.load_published(), runs, datasets)
+    print("\n\n".join([*tables.values(), findings.LEGEND]))

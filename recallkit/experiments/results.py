@@ -5,8 +5,9 @@ The place of a file in a folder of results is the stage of its run: see :data:`P
 
 import hashlib
 import json
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,9 @@ import pandas as pd
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.experiments.solved import loss_columns
 from recallkit.files import embedded, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
+from recallkit.training.floor import class_sizes_of, training_floor
 
 Stage = Literal["named", "final", "tuning", "diverged"]
 Row = Literal["trained", "untrained", "pixels", "features"]
@@ -224,3 +225,22 @@ def _end_of(history: list[dict[str, Any]]) -> dict[str, Any]:
     recalls = (last.get(f"{AMONG_TRAINING} R@1", alone), alone, alone - before.get("R@1", np.nan))
     ends = dict(zip(_ENDS, recalls, strict=True))
     return ends | {"steps": last.get("step"), "images_seen": last.get("images")}
+
+
+def loss_columns(config: Config, result: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a table of runs says of the training loss.
+
+    Args:
+        config: of the run.
+        result: what its file holds.
+
+    Returns:
+        "training loss", the mean since the evaluation before the last; its "floor"; the "excess" of
+        :meth:`.Floor.excess`; the number of "training classes". NaN where it is not known, or the
+        loss has no floor.
+    """
+    loss = (result.get("validation") or [{}])[-1].get("loss", math.nan)
+    class_sizes = class_sizes_of(config, result)
+    floor = training_floor(config, class_sizes)
+    losses = {"training loss": loss, "floor": floor.perfect, "excess": floor.excess(loss)}
+    return losses | {"training classes": sum(class_sizes.values()) or math.nan}

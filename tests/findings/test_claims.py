@@ -7,19 +7,10 @@ import pytest
 from helpers.made_up_runs import made_up_runs
 
 from recallkit.config import PRESETS
-from recallkit.experiments import (
-    CLAIMS,
-    SWEEPS,
-    changes_here,
-    changes_published,
-    draw_claim,
-    load_published,
-    load_results,
-    project_results,
-    verdict,
-)
-from recallkit.experiments.claims import PAPERS_RUNS, claim_table, conditions
+from recallkit.experiments import SWEEPS, load_results, project_results, verdict
 from recallkit.files import embedded
+from recallkit.findings import CLAIMS, changes_here, changes_published, draw_claim, load_published
+from recallkit.findings.claims import PAPERS_RUNS, claim_table, conditions
 
 TURNED = {"rises": "falls", "falls": "rises"}
 

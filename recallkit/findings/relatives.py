@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recallkit.experiments.report_tables import CARDS, NOTHING, percent, with_source
 from recallkit.files import read_json
+from recallkit.findings.page_tables import CARDS, NOTHING, percent, with_source
 from recallkit.tables import text_table
 
 QUERIES = {

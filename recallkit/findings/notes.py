@@ -5,17 +5,13 @@ differ from another's, with a clear verdict. What the setting does to a training
 learn cannot be seen there.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
-from typing import Any
 
 import pandas as pd
 
-from recallkit.config import Config
 from recallkit.experiments.sweeps import Sweep, in_words
 from recallkit.loss_floor import NEARLY_SOLVED
-from recallkit.training.floor import class_sizes_of, training_floor
 
 CANNOT_TELL = (
     "its runs end at the loss of a perfect ranking: it cannot tell what the setting does where "
@@ -24,25 +20,6 @@ CANNOT_TELL = (
 AT_FLOOR = "ended at the loss of a perfect ranking"
 FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
 NAMED = 8  # settings that a footnote lists; of more it gives the number
-
-
-def loss_columns(config: Config, result: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a table of runs says of the training loss.
-
-    Args:
-        config: of the run.
-        result: what its file holds.
-
-    Returns:
-        "training loss", the mean since the evaluation before the last; its "floor"; the "excess" of
-        :meth:`.Floor.excess`; the number of "training classes". NaN where it is not known, or the
-        loss has no floor.
-    """
-    loss = (result.get("validation") or [{}])[-1].get("loss", math.nan)
-    class_sizes = class_sizes_of(config, result)
-    floor = training_floor(config, class_sizes)
-    losses = {"training loss": loss, "floor": floor.perfect, "excess": floor.excess(loss)}
-    return losses | {"training classes": sum(class_sizes.values()) or math.nan}
 
 
 def cannot_tell(excess: Iterable[float]) -> bool:

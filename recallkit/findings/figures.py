@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recallkit import plots
-from recallkit.experiments.gains import REFERENCE, batch_gains, simix_gains
-from recallkit.experiments.solved import footnotes
 from recallkit.experiments.sweep_tables import sweep_history, sweep_summary
 from recallkit.experiments.sweeps import Sweep, as_text, in_words
 from recallkit.files import write_atomically
+from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
+from recallkit.findings.notes import footnotes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

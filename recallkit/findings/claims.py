@@ -17,9 +17,6 @@ import pandas as pd
 from recallkit import plots
 from recallkit.config import PRESETS
 from recallkit.constants import PAPERS_KS
-from recallkit.experiments.gains import trained_on
-from recallkit.experiments.published import STATUSES, Published, load_published
-from recallkit.experiments.report_tables import NOTHING, in_points, percent, with_source
 from recallkit.experiments.results import load_results
 from recallkit.experiments.statistics import FALLS, RISES, Comparison, Interval, interval
 from recallkit.experiments.sweep_files import SWEEPS
@@ -32,6 +29,9 @@ from recallkit.experiments.sweep_tables import (
     with_values,
 )
 from recallkit.experiments.sweeps import Setting, as_text, in_words
+from recallkit.findings.gains import trained_on
+from recallkit.findings.page_tables import NOTHING, in_points, percent, with_source
+from recallkit.findings.published import STATUSES, Published, load_published
 from recallkit.tables import text_table
 
 if TYPE_CHECKING:

@@ -7,20 +7,13 @@ import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit.config import Config
-from recallkit.experiments import (
-    SWEEPS,
-    Sweep,
-    draw_results,
-    draw_side_by_side,
-    footnotes,
-    load_results,
-    project_results,
-    sweep_summary,
-)
-from recallkit.experiments.report_tables import sweeps as sweep_tables
-from recallkit.experiments.solved import AT_FLOOR, CANNOT_TELL, cannot_tell, loss_columns
+from recallkit.experiments import SWEEPS, Sweep, load_results, project_results, sweep_summary
+from recallkit.experiments.results import loss_columns
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
+from recallkit.findings import draw_results, draw_side_by_side, footnotes
+from recallkit.findings.notes import AT_FLOOR, CANNOT_TELL, cannot_tell
+from recallkit.findings.page_tables import sweeps as sweep_tables
 
 SWEEP = Sweep("toy", "?", "emoji", grid(batch_size=(64, 128), simix=(False,)),
               tuned={"learning_rate": (0.001, 0.002, 0.004)})  # fmt: skip

@@ -8,9 +8,10 @@ from helpers.made_up_runs import made_up_result
 
 from recallkit import cli
 from recallkit.config import PRESETS, Config, config_from
-from recallkit.experiments import comparison, load_published, load_results
-from recallkit.experiments.published import NOT_REPORTED, STATUSES, Published, runs_beside
+from recallkit.experiments import load_results
 from recallkit.files import embedded, write_json
+from recallkit.findings import comparison, load_published
+from recallkit.findings.published import NOT_REPORTED, STATUSES, Published, runs_beside
 
 ROWS = load_published()
 SETTINGS = {"dataset": "sop", "network": "resnet50"}

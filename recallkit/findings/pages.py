@@ -1,4 +1,4 @@
-"""The tables of the pages, from the project's results: ``python -m recallkit.experiments.report``.
+"""The tables of the pages, from the project's results: ``python -m recallkit.findings.pages``.
 
 A table stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` and is written again from
 ``data/results``; your own results do not count. A test proves that the pages have what the results
@@ -21,19 +21,19 @@ from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
-from recallkit.experiments import report_tables as tables
-from recallkit.experiments.claims import CLAIMS, claim_table, conditions, draw_claim
 from recallkit.experiments.duration import say_threads
-from recallkit.experiments.figures import (
+from recallkit.experiments.results import load_results
+from recallkit.experiments.sweep_files import SWEEPS
+from recallkit.files import checkout, embedded, read_json, write_atomically
+from recallkit.findings import page_tables as tables
+from recallkit.findings.claims import CLAIMS, claim_table, conditions, draw_claim
+from recallkit.findings.figures import (
     draw_batch_gain,
     draw_results,
     draw_simix_gain,
     save_png,
 )
-from recallkit.experiments.relatives import relatives
-from recallkit.experiments.results import load_results
-from recallkit.experiments.sweep_files import SWEEPS
-from recallkit.files import checkout, embedded, read_json, write_atomically
+from recallkit.findings.relatives import relatives
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 Stored = dict[str, Any]  # what a file of measurements holds

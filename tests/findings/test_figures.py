@@ -5,20 +5,10 @@ from dataclasses import replace
 import pytest
 from helpers.made_up_runs import made_up_runs
 
-from recallkit.experiments import (
-    SWEEPS,
-    TOGETHER,
-    Sweep,
-    draw_results,
-    draw_side_by_side,
-    draw_together,
-    load_histories,
-    load_results,
-    project_results,
-    simix_gains,
-)
+from recallkit.experiments import SWEEPS, Sweep, load_histories, load_results, project_results
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
+from recallkit.findings import TOGETHER, draw_results, draw_side_by_side, draw_together, simix_gains
 
 SWEEP = Sweep(
     "toy", "?", "emoji", grid(batch_size=(256, 64, 128), simix=(True, False)),

@@ -7,19 +7,11 @@ import pytest
 from helpers.made_up_runs import made_up_runs
 
 from recallkit.config import PRESETS
-from recallkit.experiments import (
-    Sweep,
-    batch_gains,
-    compare,
-    draw_batch_gain,
-    draw_simix_gain,
-    keep_sweep,
-    load_results,
-    simix_gains,
-)
-from recallkit.experiments.gains import trained_on
+from recallkit.experiments import Sweep, compare, keep_sweep, load_results
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
+from recallkit.findings import batch_gains, draw_batch_gain, draw_simix_gain, simix_gains
+from recallkit.findings.gains import trained_on
 
 SWEEP = Sweep(
     "toy", "?", "emoji", grid(batch_size=(512, 128), images=(65_000, 260_000), simix=(False, True)),

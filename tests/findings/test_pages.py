@@ -11,8 +11,13 @@ import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit.config import PRESETS, config_from
-from recallkit.experiments import SWEEPS, Sweep, load_results, report_tables, sweep_summary
-from recallkit.experiments.report import (
+from recallkit.experiments import SWEEPS, Sweep, load_results, sweep_summary
+from recallkit.experiments.sweep_tables import reference_of
+from recallkit.experiments.sweeps import grid
+from recallkit.files import embedded, read_json, write_json
+from recallkit.findings import page_tables
+from recallkit.findings.page_tables import summary_table
+from recallkit.findings.pages import (
     COPIED,
     LARGE_FOLDERS,
     PAGES,
@@ -24,10 +29,6 @@ from recallkit.experiments.report import (
     near_duplicates,
     photographs,
 )
-from recallkit.experiments.report_tables import summary_table
-from recallkit.experiments.sweep_tables import reference_of
-from recallkit.experiments.sweeps import grid
-from recallkit.files import embedded, read_json, write_json
 from recallkit.gallery.duplicates import THRESHOLD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,7 @@ def store_named(folder, config, values, name="run", **others):
 
 def test_first_light_has_mean_and_interval_of_its_seeds(tmp_path):
     store_named(tmp_path, PRESETS["emoji"], [0.5, 0.6, 0.55], libraries={"torch": "9.9"})
-    text = report_tables.first_light(tmp_path)
+    text = page_tables.first_light(tmp_path)
     pixels, untrained, trained = rows_of(text)
     assert pixels == ["raw pixels", "50.0", "60.0", "70.0", "80.0", "25.0"]
     assert untrained[0] == "network, untrained"
@@ -106,13 +107,13 @@ def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
     sweep = replace(SWEEPS["batch-size-finetuned"], base={}, compared=({"batch_size": 512},))
     made_up_runs(tmp_path, replace(sweep, tuned={"learning_rate": (0.0005, 0.001, 0.002)}),
                  lambda c: 0.5 + c.seed % 3 / 100 - 2 * abs(c.learning_rate - 0.001))  # fmt: skip
-    swept, named = rows_of(report_tables.benchmarks(tmp_path))
+    swept, named = rows_of(page_tables.benchmarks(tmp_path))
     assert named[:6] == ["sop", "resnet50", "4,000", "55 epochs", "80.0", "25.0"]
     assert named[6:] == ["0", "a processor", "abc1234"]
     assert swept[1:4] == ["packaged/efficientnet_lite0", "512", "18,432 images"]
     assert swept[6] == "0, 1, 2"
     store_named(tmp_path, PRESETS["emoji-finetuned"], [0.9], name="again")
-    again = rows_of(report_tables.benchmarks(tmp_path))
+    again = rows_of(page_tables.benchmarks(tmp_path))
     assert sorted(row[6] for row in again) == ["0", "0, 1, 2"]
 
 
@@ -122,7 +123,7 @@ def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
         return 0.5 + config.seed % 3 / 1000 - worse % 1
 
     made_up_runs(tmp_path, SWEEPS["emoji-losses"], value, lacks=lambda c: c.loss == "smooth-ap")
-    text = report_tables.sweeps(tmp_path)
+    text = page_tables.sweeps(tmp_path)
     assert text.count("**`") == 1
     rows = {row[0]: row for row in rows_of(text)}
     assert "Smooth-AP" not in rows
@@ -149,10 +150,10 @@ def test_a_setting_is_compared_with_the_presets_at_the_same_simix(values, refere
 
 def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
     write_json(tmp_path / "baselines" / "glyphs.json", {"test": {"pixels": COUNTS}})
-    [pixels] = rows_of(report_tables.baselines("glyphs", tmp_path))
+    [pixels] = rows_of(page_tables.baselines("glyphs", tmp_path))
     assert pixels == ["raw pixels", "50.0", "60.0", "70.0", "80.0", "25.0"]
     store_named(tmp_path, PRESETS["glyphs-cpu"], [0.8, 0.81, 0.82])
-    pixels, untrained, trained = rows_of(report_tables.baselines("glyphs", tmp_path))
+    pixels, untrained, trained = rows_of(page_tables.baselines("glyphs", tmp_path))
     assert (pixels[1], untrained[1]) == ("50.0", "50.0")
     assert trained[0] == "preset `glyphs-cpu`, 3 seeds"
     assert trained[1] == "81.0 ± 2.5"
@@ -269,10 +270,10 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
     orders = runs.corr("spearman")["R@1"]
     assert orders.iloc[:2].min() > 0.9
     assert abs(orders.iloc[0] - orders.iloc[1]) < 0.05  # "equally well"
-    alone, among = rows_of(report_tables.validation(RESULTS))
+    alone, among = rows_of(page_tables.validation(RESULTS))
     assert float(alone[3]) == pytest.approx(slopes[0], abs=0.006)
     assert float(among[4]) == pytest.approx(orders["validation R@1"], abs=0.0006)
 
 
 def test_two_runs_say_nothing_of_the_search_of_validation_images(tmp_path):
-    assert report_tables.validation(tmp_path) == report_tables.NOTHING
+    assert page_tables.validation(tmp_path) == page_tables.NOTHING
