@@ -34,7 +34,7 @@ def list_runs(folder: Positional[Path] = RUNS) -> None:
     Args:
         folder: a folder with run folders, at any depth.
     """
-    from recallkit.experiments import run_table
+    from recallkit.cli.run_table import run_table
 
     print(run_table(folder))
 
@@ -99,6 +99,7 @@ def ablate(
         project: store in data/results of the checkout (for maintainers).
     """
     from recallkit import experiments, findings
+    from recallkit.cli.dry_run import describe_plan
 
     if new is not None:
         experiments.write_example(new)
@@ -118,7 +119,7 @@ def ablate(
     )
     if dry_run:
         runs = experiments.known_results(options.results)
-        print(experiments.describe_plan(sweep, runs, options.jobs, device, options.threads))
+        print(describe_plan(sweep, runs, options.jobs, device, options.threads))
         return
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)

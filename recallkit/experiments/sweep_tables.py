@@ -129,12 +129,6 @@ def compared_runs(sweep: str | Sweep, runs: pd.DataFrame) -> tuple[list[str], pd
     return list(declared.axes), sweep_runs(declared, runs)
 
 
-def all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two."""
-    names = [*sorted(declared_names()), *past_sweeps(runs)]
-    return pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
-
-
 def reference_of(sweep: Sweep, values: Setting) -> dict[str, Any]:
     """Return what a setting is compared with: the preset's, at the same SiMix and length.
 

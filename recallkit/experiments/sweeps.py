@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated, Any
 
-import numpy as np
-
 from recallkit.config import PRESETS, Config, setting_types, unknown_setting
 from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.files import file_name
@@ -164,48 +162,3 @@ def scaled(sweep: Sweep, images: int | None = None, seeds: Sequence[int] = ()) -
     """Return the same comparison with other images in each run, or other seeds."""
     base = sweep.base if images is None else {**sweep.base, "images": images, "epochs": 0}
     return replace(sweep, base=base, seeds=tuple(seeds) or sweep.seeds)
-
-
-_WORDS = {
-    "batch_size": "batch {}",
-    "simix": "SiMix {}",
-    "ks": "K = {}",
-    "rank_temperature": "τ₂ = {}",
-    "k_temperature": "τ₁ = {}",
-    "loss": "{}",
-    "query_in_database": "query in its database {}",
-    "per_class": "{} images a class",
-    "images": "{} images",
-    "simix_variant": "variant {}",
-    "classes": "{} training classes",
-}
-
-_LOSSES = {
-    "recall@k": "RS@k",
-    "recall@k-no-cap": "RS@k without cap",
-    "recall@k-over-positives": "RS@k over positives",
-    "recall@k-over-k": "RS@k over k",
-    "smooth-ap": "Smooth-AP",
-    "nt-xent": "NT-Xent",
-    "proxy-anchor": "ProxyAnchor",
-}
-
-
-def in_words(values: Setting) -> str:
-    """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
-    templates = {name: _WORDS.get(name, f"{name.replace('_', ' ')} {{}}") for name in values}
-    return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
-
-
-def as_text(value: Any) -> str:
-    """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
-    match value:
-        case bool():
-            return "on" if value else "off"
-        case tuple():
-            return "{" + ", ".join(map(as_text, value)) + "}"
-        case int():
-            return f"{value:,}"
-        case float():
-            return np.format_float_positional(value, trim="-")
-    return _LOSSES.get(value, str(value))

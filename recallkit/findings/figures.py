@@ -13,10 +13,11 @@ import pandas as pd
 
 from recallkit import plots
 from recallkit.experiments.sweep_tables import sweep_history, sweep_summary
-from recallkit.experiments.sweeps import Sweep, as_text, in_words
+from recallkit.experiments.sweeps import Sweep
 from recallkit.files import write_atomically
 from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
 from recallkit.findings.notes import footnotes
+from recallkit.findings.words import as_text, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from recallkit.config import PRESETS, Config
-from recallkit.experiments.duration import say_threads
 from recallkit.experiments.results import SETTINGS, Row, load_results
 from recallkit.experiments.statistics import NOT_RUN, ONE_SEED, interval, joined
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import sweep_changes, sweep_summary, with_values
-from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
+from recallkit.experiments.sweeps import Setting, Sweep
 from recallkit.files import read_json
 from recallkit.findings.notes import footnotes
+from recallkit.findings.words import as_text, in_words, say_threads
 from recallkit.tables import text_table
 
 ROWS: dict[str, Row] = {
