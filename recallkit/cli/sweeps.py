@@ -100,6 +100,7 @@ def ablate(
     """
     from recallkit import experiments, findings
     from recallkit.cli.dry_run import describe_plan
+    from recallkit.cli.summary_table import summary_table
 
     if new is not None:
         experiments.write_example(new)
@@ -124,7 +125,7 @@ def ablate(
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
     summary = experiments.sweep_summary(sweep, experiments.known_results(options.results))
-    print(findings.summary_table(sweep, summary))
+    print(summary_table(sweep, summary))
     print("\n".join(findings.footnotes(sweep, summary)))
 
 
@@ -171,6 +172,7 @@ def plot(
     import pandas as pd
 
     from recallkit import experiments, findings
+    from recallkit.cli.summary_table import summary_table
 
     known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
     _check_names(names, [*known, *findings.TOGETHER])
@@ -187,7 +189,7 @@ def plot(
     sweeps = {_stem(s, images): experiments.scaled(s, images, seeds) for s in chosen}
     tables = {stem: experiments.sweep_summary(sweep, runs) for stem, sweep in sweeps.items()}
     for stem, sweep in sweeps.items():
-        print(findings.summary_table(sweep, tables[stem]))
+        print(summary_table(sweep, tables[stem]))
         if not side_by_side:
             fig = findings.draw_results(sweep, runs, histories=histories)
             files += findings.save_figure(fig, folder / stem, tables[stem])

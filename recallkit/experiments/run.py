@@ -14,15 +14,7 @@ from tqdm import tqdm
 
 from recallkit.errors import RecallkitError
 from recallkit.experiments.duration import total_images
-from recallkit.experiments.jobs import (
-    STOPPED,
-    STORED,
-    TAKEN,
-    Job,
-    ProcessJob,
-    SweepOptions,
-    Task,
-)
+from recallkit.experiments.jobs import STOPPED, STORED, TAKEN, Job, ProcessJob, SweepOptions, Task
 from recallkit.experiments.plan import Plan, Run, Stored, make_plan
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweeps import Sweep

@@ -1,6 +1,6 @@
 """Sweeps: which settings are compared, on what, and which are tuned for each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated, Any
@@ -115,7 +115,7 @@ class Sweep:
     def in_order(self) -> list[Setting]:
         """Return the compared settings by their values: numbers by size, words as declared."""
         rows = [self.values(setting) for setting in self.compared]
-        orders = {name: _sorted([row[name] for row in rows]) for name in self.axes}
+        orders = {name: sorted_values(row[name] for row in rows) for name in self.axes}
 
         def place(setting: Setting) -> list[int]:
             return [orders[name].index(value) for name, value in self.values(setting).items()]
@@ -145,7 +145,7 @@ def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
         raise ValueError(f"{where}{name} {error.problem}") from None
 
 
-def _sorted(values: Sequence[Any]) -> list[Any]:
+def sorted_values(values: Iterable[Any]) -> list[Any]:
     """Sort numbers by size, sets of cut-offs by length; keep words as they were declared."""
     values = list(dict.fromkeys(values))
     if any(isinstance(value, str) for value in values):

@@ -37,6 +37,11 @@ def in_words(values: Setting) -> str:
     return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
 
 
+def changes_in_words(before: Setting, after: Setting) -> str:
+    """Return those settings in words that have another value before."""
+    return in_words({name: value for name, value in after.items() if value != before[name]})
+
+
 def as_text(value: Any) -> str:
     """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
     match value:
