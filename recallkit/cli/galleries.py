@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from recallkit.cli.findings import say
+from recallkit.cli.gallery_results import say
 from recallkit.cli.shared import latest_run
 from recallkit.ranges import Range
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional
 
-from recallkit.cli.findings import (
+from recallkit.cli.galleries import (
+    OnBadImage,
+    Split,
+    Workers,
+    embedding_for,
+    open_for,
+    plan_for,
+    run_of,
+    source_and_run,
+)
+from recallkit.cli.gallery_results import (
     print_confusions,
     print_csv,
     print_duplicates,
@@ -22,16 +32,6 @@ from recallkit.cli.findings import (
     values_of_confusions,
     values_of_duplicates,
     values_of_search,
-)
-from recallkit.cli.galleries import (
-    OnBadImage,
-    Split,
-    Workers,
-    embedding_for,
-    open_for,
-    plan_for,
-    run_of,
-    source_and_run,
 )
 from recallkit.cli.outputs import warning_without
 from recallkit.cli.shared import save_figure

@@ -34,7 +34,7 @@ def list_runs(folder: Positional[Path] = RUNS) -> None:
     Args:
         folder: a folder with run folders, at any depth.
     """
-    from recallkit.experiments import run_table
+    from recallkit.cli.run_table import run_table
 
     print(run_table(folder))
 
@@ -99,6 +99,8 @@ def ablate(
         project: store in data/results of the checkout (for maintainers).
     """
     from recallkit import experiments, findings
+    from recallkit.cli.dry_run import describe_plan
+    from recallkit.cli.summary_table import summary_table
 
     if new is not None:
         experiments.write_example(new)
@@ -118,12 +120,12 @@ def ablate(
     )
     if dry_run:
         runs = experiments.known_results(options.results)
-        print(experiments.describe_plan(sweep, runs, options.jobs, device, options.threads))
+        print(describe_plan(sweep, runs, options.jobs, device, options.threads))
         return
     experiments.keep_sweep(declared, options.results)
     experiments.ablate(sweep, options)
     summary = experiments.sweep_summary(sweep, experiments.known_results(options.results))
-    print(findings.summary_table(sweep, summary))
+    print(summary_table(sweep, summary))
     print("\n".join(findings.footnotes(sweep, summary)))
 
 
@@ -170,6 +172,7 @@ def plot(
     import pandas as pd
 
     from recallkit import experiments, findings
+    from recallkit.cli.summary_table import summary_table
 
     known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
     _check_names(names, [*known, *findings.TOGETHER])
@@ -186,7 +189,7 @@ def plot(
     sweeps = {_stem(s, images): experiments.scaled(s, images, seeds) for s in chosen}
     tables = {stem: experiments.sweep_summary(sweep, runs) for stem, sweep in sweeps.items()}
     for stem, sweep in sweeps.items():
-        print(findings.summary_table(sweep, tables[stem]))
+        print(summary_table(sweep, tables[stem]))
         if not side_by_side:
             fig = findings.draw_results(sweep, runs, histories=histories)
             files += findings.save_figure(fig, folder / stem, tables[stem])

@@ -3,7 +3,6 @@
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.experiments"):
-    from recallkit.experiments.duration import describe_plan
     from recallkit.experiments.jobs import SweepOptions
     from recallkit.experiments.results import (
         load_histories,
@@ -12,7 +11,6 @@ with needs_extra("recallkit.experiments"):
         run_key,
     )
     from recallkit.experiments.run import ablate, known_results
-    from recallkit.experiments.run_folders import run_table
     from recallkit.experiments.statistics import compare, holm, interval, summarise
     from recallkit.experiments.sweep_files import (
         SWEEPS,
@@ -32,7 +30,7 @@ with needs_extra("recallkit.experiments"):
         verdict,
         with_values,
     )
-    from recallkit.experiments.sweeps import Sweep, in_words, scaled
+    from recallkit.experiments.sweeps import Sweep, scaled
 
 __all__ = [
     "SWEEPS",
@@ -42,10 +40,8 @@ __all__ = [
     "compare",
     "comparisons",
     "contrasts",
-    "describe_plan",
     "find_sweep",
     "holm",
-    "in_words",
     "interval",
     "keep_sweep",
     "kept_sweeps",
@@ -55,7 +51,6 @@ __all__ = [
     "past_sweeps",
     "project_results",
     "run_key",
-    "run_table",
     "scaled",
     "summarise",
     "sweep_changes",

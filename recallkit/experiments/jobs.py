@@ -9,6 +9,7 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
@@ -160,16 +161,11 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
     folder = task.folder
     if (folder / "result.json").exists():  # it was killed after the run, before its storing
         return read_json(folder / "result.json")
-
-    def run(resume: bool) -> dict[str, Any]:
-        options: dict[str, Any] = {"device": task.options.device, "save_seconds": SAVE_SECONDS}
-        options["baselines"] = False  # they are the same for all runs, and not compared
-        return train(
-            task.run.config, folder, splits=splits, progress=False, resume=resume, **options
-        )
-
+    options: dict[str, Any] = {"device": task.options.device, "save_seconds": SAVE_SECONDS}
+    options["baselines"] = False  # they are the same for all runs, and not compared
+    run = partial(train, task.run.config, folder, splits=splits, progress=False, **options)
     if not any((folder / name).exists() for name in ("state.pt", "state.previous.pt")):
-        return run(resume=False)
+        return run()
     try:
         return run(resume=True)
     except (Stopped, Diverged, BadImageError):  # the state is sound: it is kept
@@ -181,7 +177,7 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
         aside = folder.with_name(f"{folder.name}.damaged")
         shutil.rmtree(aside, ignore_errors=True)
         folder.rename(aside)
-    return run(resume=False)
+    return run()
 
 
 def run_task(task: Task) -> int:

@@ -228,16 +228,10 @@ def _end_of(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def loss_columns(config: Config, result: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a table of runs says of the training loss.
+    """Return what :func:`load_results` says of the training loss: the mean since the last but one
+    evaluation, its floor and excess, and the training classes.
 
-    Args:
-        config: of the run.
-        result: what its file holds.
-
-    Returns:
-        "training loss", the mean since the evaluation before the last; its "floor"; the "excess" of
-        :meth:`.Floor.excess`; the number of "training classes". NaN where it is not known, or the
-        loss has no floor.
+    NaN where a value is not known, or the loss has no floor.
     """
     loss = (result.get("validation") or [{}])[-1].get("loss", math.nan)
     class_sizes = class_sizes_of(config, result)

@@ -14,21 +14,13 @@ from tqdm import tqdm
 
 from recallkit.errors import RecallkitError
 from recallkit.experiments.duration import total_images
-from recallkit.experiments.jobs import (
-    STOPPED,
-    STORED,
-    TAKEN,
-    Job,
-    ProcessJob,
-    SweepOptions,
-    Task,
-)
+from recallkit.experiments.jobs import STOPPED, STORED, TAKEN, Job, ProcessJob, SweepOptions, Task
 from recallkit.experiments.plan import Plan, Run, Stored, make_plan
 from recallkit.experiments.results import load_results
-from recallkit.experiments.run_folders import last_line
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import embedded, results_folder
 from recallkit.training import Stopped
+from recallkit.training.run_folder import read_last_metrics
 
 WAIT_SECONDS = 5.0  # until we read again what others have stored
 
@@ -131,9 +123,9 @@ class _Session:
 
     def show(self) -> None:
         """Show the images of stored runs, and of those on their way up to the last evaluation."""
-        logs = [task.folder / "metrics.jsonl" for task, _ in self.running.values()]
         stored, waiting = _images(self.plan)
-        done = stored + sum(int(last_line(log).get("images", 0)) for log in logs)
+        logs = [read_last_metrics(task.folder) for task, _ in self.running.values()]
+        done = stored + sum(int(log.get("images", 0)) for log in logs)
         self.bar.total = stored + waiting
         self.bar.set_description(f"{self.sweep.name}, {_standing(self.plan)}", False)
         self.bar.update(max(0, done - self.bar.n))

@@ -129,12 +129,6 @@ def compared_runs(sweep: str | Sweep, runs: pd.DataFrame) -> tuple[list[str], pd
     return list(declared.axes), sweep_runs(declared, runs)
 
 
-def all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two."""
-    names = [*sorted(declared_names()), *past_sweeps(runs)]
-    return pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
-
-
 def reference_of(sweep: Sweep, values: Setting) -> dict[str, Any]:
     """Return what a setting is compared with: the preset's, at the same SiMix and length.
 
@@ -161,12 +155,9 @@ def comparisons(sweep: Sweep) -> list[Pair]:
 
 
 def contrasts(
-    sweep: str | Sweep,
-    pairs: Sequence[Pair],
-    runs: pd.DataFrame | None = None,
-    metric: str = "R@1",
+    sweep: str | Sweep, pairs: Sequence[Pair], runs: pd.DataFrame | None = None
 ) -> list[Comparison]:
-    """Compare settings of a sweep, each as it was tuned, with one correction for the sweep.
+    """Compare R@1 on test classes of settings, as they were tuned, with one correction a sweep.
 
     The correction is that of :func:`.holm`, over the :func:`comparisons` of the sweep; other pairs
     join these. Of a past sweep all its settings are compared with the first one of ``pairs``. What
@@ -177,7 +168,6 @@ def contrasts(
         pairs: before and after, each a value for each setting that the sweep varies.
         runs: stored runs. None: those that come with the project, on which its sentences rest;
             yours do not count.
-        metric: what is compared; "R@1" is that on test classes.
 
     Raises:
         ValueError: if the sweep does not compare such a setting.
@@ -192,15 +182,9 @@ def contrasts(
                 f"sweep {getattr(sweep, 'name', sweep)} compares no {setting}; name a value of "
                 f"each of {', '.join(axes)}, such as {settings[0]}"
             )
-    values: dict[tuple[Any, ...], list[float]] = {}
-    for run in finals.to_dict("records"):
-        values.setdefault(tuple(run[name] for name in axes), []).append(run[metric])
     others = [pair for pair in own if pair not in pairs and pair[::-1] not in pairs]
-    sides = [
-        [values.get(tuple(side[name] for name in axes), []) for side in pair]
-        for pair in (*pairs, *others)
-    ]
-    return correct([compare(*both) for both in sides])[: len(pairs)]
+    recalls = [[with_values(finals, side)["R@1"] for side in pair] for pair in (*pairs, *others)]
+    return correct([compare(*sides) for sides in recalls])[: len(pairs)]
 
 
 def _family(sweep: str | Sweep) -> tuple[list[dict[str, Any]], list[Pair]]:

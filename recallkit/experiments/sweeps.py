@@ -1,11 +1,9 @@
 """Sweeps: which settings are compared, on what, and which are tuned for each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Annotated, Any
-
-import numpy as np
 
 from recallkit.config import PRESETS, Config, setting_types, unknown_setting
 from recallkit.errors import RecallkitError, did_you_mean
@@ -117,7 +115,7 @@ class Sweep:
     def in_order(self) -> list[Setting]:
         """Return the compared settings by their values: numbers by size, words as declared."""
         rows = [self.values(setting) for setting in self.compared]
-        orders = {name: _sorted([row[name] for row in rows]) for name in self.axes}
+        orders = {name: sorted_values(row[name] for row in rows) for name in self.axes}
 
         def place(setting: Setting) -> list[int]:
             return [orders[name].index(value) for name, value in self.values(setting).items()]
@@ -147,7 +145,7 @@ def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
         raise ValueError(f"{where}{name} {error.problem}") from None
 
 
-def _sorted(values: Sequence[Any]) -> list[Any]:
+def sorted_values(values: Iterable[Any]) -> list[Any]:
     """Sort numbers by size, sets of cut-offs by length; keep words as they were declared."""
     values = list(dict.fromkeys(values))
     if any(isinstance(value, str) for value in values):
@@ -164,48 +162,3 @@ def scaled(sweep: Sweep, images: int | None = None, seeds: Sequence[int] = ()) -
     """Return the same comparison with other images in each run, or other seeds."""
     base = sweep.base if images is None else {**sweep.base, "images": images, "epochs": 0}
     return replace(sweep, base=base, seeds=tuple(seeds) or sweep.seeds)
-
-
-_WORDS = {
-    "batch_size": "batch {}",
-    "simix": "SiMix {}",
-    "ks": "K = {}",
-    "rank_temperature": "τ₂ = {}",
-    "k_temperature": "τ₁ = {}",
-    "loss": "{}",
-    "query_in_database": "query in its database {}",
-    "per_class": "{} images a class",
-    "images": "{} images",
-    "simix_variant": "variant {}",
-    "classes": "{} training classes",
-}
-
-_LOSSES = {
-    "recall@k": "RS@k",
-    "recall@k-no-cap": "RS@k without cap",
-    "recall@k-over-positives": "RS@k over positives",
-    "recall@k-over-k": "RS@k over k",
-    "smooth-ap": "Smooth-AP",
-    "nt-xent": "NT-Xent",
-    "proxy-anchor": "ProxyAnchor",
-}
-
-
-def in_words(values: Setting) -> str:
-    """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
-    templates = {name: _WORDS.get(name, f"{name.replace('_', ' ')} {{}}") for name in values}
-    return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
-
-
-def as_text(value: Any) -> str:
-    """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
-    match value:
-        case bool():
-            return "on" if value else "off"
-        case tuple():
-            return "{" + ", ".join(map(as_text, value)) + "}"
-        case int():
-            return f"{value:,}"
-        case float():
-            return np.format_float_positional(value, trim="-")
-    return _LOSSES.get(value, str(value))

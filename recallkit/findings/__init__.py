@@ -15,7 +15,6 @@ with needs_extra("recallkit.findings"):
     )
     from recallkit.findings.gains import batch_gains, simix_gains
     from recallkit.findings.notes import footnotes
-    from recallkit.findings.page_tables import summary_table
     from recallkit.findings.published import LEGEND, comparison, load_published
 
 __all__ = [
@@ -36,5 +35,4 @@ __all__ = [
     "load_published",
     "save_figure",
     "simix_gains",
-    "summary_table",
 ]

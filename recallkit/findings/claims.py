@@ -28,10 +28,11 @@ from recallkit.experiments.sweep_tables import (
     settings_of,
     with_values,
 )
-from recallkit.experiments.sweeps import Setting, as_text, in_words
+from recallkit.experiments.sweeps import Setting
 from recallkit.findings.gains import trained_on
 from recallkit.findings.page_tables import NOTHING, in_points, percent, with_source
 from recallkit.findings.published import STATUSES, Published, load_published
+from recallkit.findings.words import as_text, in_words
 from recallkit.tables import text_table
 
 if TYPE_CHECKING:

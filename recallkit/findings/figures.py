@@ -13,10 +13,11 @@ import pandas as pd
 
 from recallkit import plots
 from recallkit.experiments.sweep_tables import sweep_history, sweep_summary
-from recallkit.experiments.sweeps import Sweep, as_text, in_words
+from recallkit.experiments.sweeps import Sweep, sorted_values
 from recallkit.files import write_atomically
 from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
 from recallkit.findings.notes import footnotes
+from recallkit.findings.words import as_text, changes_in_words, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +129,7 @@ def _draw_points(
         stored,
         recalls,
         xlabel=_axis_title(sweep),
-        values=_in_order([*summary["value"], *recalls]),
+        values=sorted_values([*summary["value"], *recalls]),
         own_label=own_label,
         missing={str(n): [*v] for n, v in rows[rows["seeds"] == 0].groupby("series")["value"]},
         log2=_axis(sweep) == "batch_size",
@@ -157,7 +158,7 @@ def _styles(summary: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 def _colours(values: Iterable[Any]) -> dict[str, Any]:
     """Return a colour for each value of the axis, of a scale if these are numbers."""
-    names = [as_text(value) for value in _in_order(values)]
+    names = [as_text(value) for value in sorted_values(values)]
     styles = plots.series_styles(names, ordered=_is_numeric(values))
     return {name: style["color"] for name, style in styles.items()}
 
@@ -171,16 +172,12 @@ def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
         others = {n: row[n] for n in sweep.axes if n != axis and n not in beside}
         mixed = f"SiMix {as_text(bool(row.get('simix', base['simix'])))}"
         names = [f"{row['images']:,} images"] if "images" in {*sweep.axes} & {*beside} else []
-        value = _label(row[axis]) if axis else in_words(_changed(others, base))
+        value = _label(row[axis]) if axis else changes_in_words(base, others)
         names += [in_words(others)] if axis and others else []
         panel = mixed if names and "simix" in sweep.axes else ""
         places.append((value, ", ".join(names) or mixed, panel))
     columns = pd.DataFrame(places, table.index, ["value", "series", "panel"], dtype=object)
     return table.join(columns)
-
-
-def _changed(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value != base[name]}
 
 
 def _axis(sweep: Sweep) -> str:
@@ -203,11 +200,6 @@ def _label(value: Any) -> Any:
 
 def _is_numeric(values: Iterable[Any]) -> bool:
     return not any(isinstance(value, str) for value in values)
-
-
-def _in_order(values: Iterable[Any]) -> list[Any]:
-    values = list(dict.fromkeys(values))
-    return sorted(values) if _is_numeric(values) else values
 
 
 def _slant(ax: "Axes") -> None:
@@ -246,12 +238,12 @@ def draw_simix_gain(runs: pd.DataFrame) -> "Figure":
     return fig
 
 
-def draw_batch_gain(runs: pd.DataFrame, reference: int = REFERENCE) -> "Figure":
-    """Draw what a batch adds to one of ``reference`` images, against batch over classes.
+def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
+    """Draw what a batch adds to one of 512 images, against batch over classes.
 
     See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
     """
-    gains = batch_gains(runs, reference)
+    gains = batch_gains(runs)
     words = "{trained}, {training classes:,.0f} classes, {images:,} images"
     rows = gains.to_dict("records")
     gains["series"] = [words.format_map(row) + ", SiMix" * row["simix"] for row in rows]
@@ -263,11 +255,11 @@ def draw_batch_gain(runs: pd.DataFrame, reference: int = REFERENCE) -> "Figure":
     fig, _ = plots.plot_gains(
         series,
         xlabel="images of a batch for each training class",
-        ylabel=f"R@1 less that of batch {reference:,} (points)",
+        ylabel=f"R@1 less that of batch {REFERENCE:,} (points)",
         log2=True,
         joined=True,
     )
-    title = f"What a batch adds to one of {reference:,}, after equally many images"
+    title = f"What a batch adds to one of {REFERENCE:,}, after equally many images"
     fig.suptitle(f"{title} (test classes, 95 % intervals)", fontsize=11)
     return fig
 

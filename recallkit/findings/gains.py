@@ -12,7 +12,8 @@ import pandas as pd
 
 from recallkit.experiments.results import SETTINGS
 from recallkit.experiments.statistics import compare
-from recallkit.experiments.sweep_tables import TUNED, all_compared_runs, past_sweeps
+from recallkit.experiments.sweep_files import declared_names
+from recallkit.experiments.sweep_tables import TUNED, compared_runs, past_sweeps
 
 REFERENCE = 512  # the batch size that others are compared with: the one most sweeps have
 
@@ -32,7 +33,7 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = [
         _about(off) | {"distance": (off["training loss"] - off["floor"]).mean()} | _change(off, on)
-        for off, on in _pairs(all_compared_runs(runs), "simix", False)
+        for off, on in _pairs(_all_compared_runs(runs), "simix", False)
         if on["simix"].all()
     ]
     return _once(rows, "distance")
@@ -51,7 +52,7 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
         with "simix"; "batch / classes", images of a batch for each training class, in place of
         "distance".
     """
-    compared = all_compared_runs(runs)
+    compared = _all_compared_runs(runs)
     compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
     rows = [
         _about(size)
@@ -61,6 +62,12 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
         for same, size in _pairs(compared, "batch_size", reference)
     ]
     return _once(rows, "batch / classes")
+
+
+def _all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two."""
+    names = [*sorted(declared_names()), *past_sweeps(runs)]
+    return pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
 
 
 def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.DataFrame, ...]]:

@@ -10,7 +10,8 @@ from itertools import compress
 
 import pandas as pd
 
-from recallkit.experiments.sweeps import Sweep, in_words
+from recallkit.experiments.sweeps import Sweep
+from recallkit.findings.words import in_words
 from recallkit.loss_floor import NEARLY_SOLVED
 
 CANNOT_TELL = (

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from recallkit.config import PRESETS, Config
-from recallkit.experiments.duration import say_threads
 from recallkit.experiments.results import SETTINGS, Row, load_results
-from recallkit.experiments.statistics import NOT_RUN, ONE_SEED, interval, joined
+from recallkit.experiments.statistics import interval, joined
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.experiments.sweep_tables import sweep_changes, sweep_summary, with_values
-from recallkit.experiments.sweeps import Setting, Sweep, as_text, in_words
+from recallkit.experiments.sweeps import Sweep
 from recallkit.files import read_json
 from recallkit.findings.notes import footnotes
+from recallkit.findings.words import as_text, changes_in_words, in_words, say_threads
 from recallkit.tables import text_table
 
 ROWS: dict[str, Row] = {
@@ -66,7 +66,8 @@ def percent(mean: float, margin: float = math.nan) -> str:
     return f"{100 * mean:.1f} ± {100 * margin:.1f}"
 
 
-def _percent(row: Mapping[Any, Any], metric: str) -> str:
+def percent_of(row: Mapping[Any, Any], metric: str) -> str:
+    """Return the mean of a metric in a row of :func:`.sweep_summary`, as :func:`percent`."""
     return percent(row[metric], row[f"{metric} ±"])
 
 
@@ -76,7 +77,7 @@ def _percents(runs: pd.DataFrame, metrics: Sequence[str] = COLUMNS) -> list[str]
     return [percent(*interval(numbers)) if numbers else "–" for numbers in values]
 
 
-def in_points(change: float, margin: float) -> str:
+def in_points(change: float, margin: float = math.nan) -> str:
     """Return a difference in points, with half of its interval, as far as they are known."""
     if math.isnan(change):
         return ""
@@ -153,10 +154,6 @@ def _benchmark(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def _changed(before: Setting, after: Setting) -> str:
-    return in_words({name: value for name, value in after.items() if value != before[name]})
-
-
 def sweeps(results: Path) -> str:
     """Tabulate every stored sweep: a row a setting, with its verdict against the preset's.
 
@@ -192,30 +189,9 @@ def _setting(sweep: Sweep, row: Mapping[Any, Any]) -> list[str]:
     compared = ["–", "", ""]
     if row["reference"] != values:
         change = in_points(row["change"], row["margin"])
-        compared = [_changed(values, row["reference"]), change, row["verdict"]]
-    metrics = [_percent(row, "R@1"), _percent(row, "mAP@R")]
+        compared = [changes_in_words(values, row["reference"]), change, row["verdict"]]
+    metrics = [percent_of(row, "R@1"), percent_of(row, "mAP@R")]
     return [in_words(values), tuned, *metrics, *compared, str(row["seeds"]), row["device"]]
-
-
-def summary_table(sweep: Sweep, summary: pd.DataFrame) -> str:
-    """Tabulate :func:`.sweep_summary` for a terminal: each setting, also where it is not run."""
-    header = ["setting", " ".join(sweep.tuned).replace("_", " ") or "tuned"]
-    rows = []
-    for row in summary.to_dict("records"):
-        setting = in_words({name: row[name] for name in sweep.axes})
-        tuned = ", ".join(as_text(row[name]) for name in sweep.tuned if not pd.isna(row[name]))
-        metrics = [_percent(row, name) if row["seeds"] else "" for name in ("R@1", "mAP@R")]
-        rows.append([setting, tuned, *metrics, _status(row)])
-    return text_table([*header, "R@1 test, %", "mAP@R test, %", "runs"], rows)
-
-
-def _status(row: Mapping[Any, Any]) -> str:
-    """Say how many final runs are stored."""
-    seeds, diverged = row["seeds"], row["diverged"]
-    if not seeds:
-        return "diverged" if diverged or row["failed"] else NOT_RUN
-    words = f"{seeds} seeds" if seeds > 1 else ONE_SEED
-    return f"{words}, {diverged} diverged" if diverged else words
 
 
 def validation(results: Path) -> str:

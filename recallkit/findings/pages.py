@@ -21,7 +21,6 @@ from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
-from recallkit.experiments.duration import say_threads
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweep_files import SWEEPS
 from recallkit.files import checkout, embedded, read_json, write_atomically
@@ -34,6 +33,7 @@ from recallkit.findings.figures import (
     save_png,
 )
 from recallkit.findings.relatives import relatives
+from recallkit.findings.words import say_threads
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 Stored = dict[str, Any]  # what a file of measurements holds

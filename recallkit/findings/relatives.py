@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recallkit.files import read_json
-from recallkit.findings.page_tables import CARDS, NOTHING, percent, with_source
+from recallkit.findings.page_tables import CARDS, NOTHING, in_points, percent, with_source
 from recallkit.tables import text_table
 
 QUERIES = {
@@ -67,12 +67,8 @@ def _row(lacking: str, row: Mapping[str, Any]) -> list[str]:
     cells = [QUERIES[row["queries"]], lacking, f"{row['number']:,}", percent(row["R@1"])]
     if not lacking:
         return [*cells, "", ""]
-    change, low, high = (_points(row[name]) for name in ("difference", "low", "high"))
+    change, low, high = (in_points(row[name]) for name in ("difference", "low", "high"))
     return [*cells, change, f"{low} to {high}"]
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _source(stored: Mapping[str, Any], measured: Mapping[str, Any]) -> str:

@@ -15,9 +15,10 @@ figures/              learning curve and retrievals
 """
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -276,3 +277,15 @@ def append_metrics(folder: Path, line: Line) -> None:
             file.write(json.dumps(line) + "\n")
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def read_last_metrics(folder: Path) -> dict[str, Any]:
+    """Return the last whole line of the run's ``metrics.jsonl``; {} if there is none.
+
+    A run on its way may be writing another one.
+    """
+    log = folder / "metrics.jsonl"
+    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
+        with suppress(ValueError):
+            return json.loads(text)
+    return {}

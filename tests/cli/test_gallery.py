@@ -11,7 +11,7 @@ from helpers.random_run import draw, make_run
 from helpers.user_names import NAMES
 
 from recallkit import cli
-from recallkit.cli import findings
+from recallkit.cli import gallery_results
 from recallkit.gallery import read_index
 
 
@@ -288,7 +288,7 @@ def test_duplicates_of_an_index_need_no_run(command, tmp_path, monkeypatch):
 
 
 def test_many_groups_are_cut(command, tmp_path, monkeypatch):
-    monkeypatch.setattr(findings, "MOST_GROUPS", 1)
+    monkeypatch.setattr(gallery_results, "MOST_GROUPS", 1)
     for i in range(3):
         shutil.copy(tmp_path / f"album/{i}.png", tmp_path / f"album/copy {i}.png")
     text = command("duplicates", "album", "--threshold", "1").out

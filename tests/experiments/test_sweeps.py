@@ -14,7 +14,7 @@ from recallkit.experiments.sweep_files import (
     kept_sweeps,
     write_example,
 )
-from recallkit.experiments.sweeps import Sweep, grid, in_words, scaled
+from recallkit.experiments.sweeps import Sweep, grid, scaled
 
 TOML = """
 name = "turning"
@@ -206,12 +206,3 @@ def test_settings_stand_in_the_order_of_their_values():
     assert words.in_order() == list(words.compared)
     lacking = Sweep("a", "?", "emoji", ({"flip": True}, {}, {"flip": True, "per_class": 2}))
     assert lacking.in_order() == [{}, {"flip": True, "per_class": 2}, {"flip": True}]
-
-
-def test_settings_in_words():
-    assert in_words({"batch_size": 2048, "simix": False}) == "batch 2,048, SiMix off"
-    assert in_words({"ks": (1, 2), "loss": "recall@k"}) == "K = {1, 2}, RS@k"
-    assert in_words({"learning_rate": 0.00009, "rank_temperature": 1.0}) == (
-        "learning rate 0.00009, τ₂ = 1"
-    )
-    assert in_words({}) == "preset"

@@ -11,12 +11,10 @@ import pytest
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit.config import PRESETS, config_from
-from recallkit.experiments import SWEEPS, Sweep, load_results, sweep_summary
+from recallkit.experiments import SWEEPS, load_results
 from recallkit.experiments.sweep_tables import reference_of
-from recallkit.experiments.sweeps import grid
 from recallkit.files import embedded, read_json, write_json
 from recallkit.findings import page_tables
-from recallkit.findings.page_tables import summary_table
 from recallkit.findings.pages import (
     COPIED,
     LARGE_FOLDERS,
@@ -157,23 +155,6 @@ def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
     assert (pixels[1], untrained[1]) == ("50.0", "50.0")
     assert trained[0] == "preset `glyphs-cpu`, 3 seeds"
     assert trained[1] == "81.0 ± 2.5"
-
-
-def test_the_terminals_table_has_what_was_not_run(tmp_path):
-    sweep = Sweep("toy", "?", "emoji", grid(batch_size=(128, 64, 32)),
-                  tuned={"learning_rate": (0.001, 0.002, 0.004)})  # fmt: skip
-
-    def value(config):
-        return None if config.batch_size == 64 and config.seed in (2, 1000) else 0.5
-
-    def lacks(config):
-        return config.batch_size == 32 and config.seed != 1
-
-    runs = made_up_runs(tmp_path, sweep, value, lacks=lacks)
-    table = rows_of(summary_table(sweep, sweep_summary(sweep, runs)))
-    assert [row[0] for row in table] == ["batch 32", "batch 64", "batch 128"]
-    assert [row[-1] for row in table] == ["not run", "diverged", "3 seeds"]
-    assert table[2][1:3] == ["0.002", "50.0"]
 
 
 def test_the_figures_of_the_pages_can_be_drawn_again(tmp_path):

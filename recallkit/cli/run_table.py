@@ -1,6 +1,5 @@
 """The runs of a folder side by side: how far each is, how good, and in what it differs."""
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Any
 
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.experiments.sweeps import as_text
 from recallkit.files import read_json
+from recallkit.findings.words import as_text
 from recallkit.tables import text_table
 from recallkit.training import read_config
+from recallkit.training.run_folder import read_last_metrics
 
 HEADER = ("run", "state", "step", "loss", "floor", "R@1 val", "R@1 test", "seconds")
 WIDTH = 100  # characters that a line may have
@@ -63,7 +63,7 @@ def _progress(run: Path, config: Config | None) -> list[str]:
     """State, step, training loss and its floor, R@1 on validation and on test classes, seconds."""
     if config is None:
         return ["damaged config", *[""] * (len(HEADER) - 2)]
-    last = last_line(run / "metrics.jsonl")
+    last = read_last_metrics(run)
     step = f"{last.get('step', 0):,}"
     return [
         _state(run),
@@ -79,14 +79,6 @@ def _state(run: Path) -> str:
     files = {"result.json": "finished", "diverged.json": "diverged"}
     files |= dict.fromkeys(("state.pt", "state.previous.pt"), "unfinished")
     return next((word for name, word in files.items() if (run / name).exists()), "not saved yet")
-
-
-def last_line(log: Path) -> dict[str, Any]:
-    """Return the last whole line of a run's log; a run on its way may be writing another one."""
-    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
-        with suppress(ValueError):
-            return json.loads(text)
-    return {}
 
 
 def _test_recall(run: Path) -> str:

@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from recallkit.cli.run_table import run_table
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.experiments import run_table
 from recallkit.files import write_json
 from recallkit.training import train
 

@@ -1,0 +1,33 @@
+"""The table of a sweep that ``recallkit ablate`` and ``plot`` print."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from recallkit.experiments import Sweep
+from recallkit.experiments.statistics import NOT_RUN, ONE_SEED
+from recallkit.findings.page_tables import percent_of
+from recallkit.findings.words import as_text, in_words
+from recallkit.tables import text_table
+
+
+def summary_table(sweep: Sweep, summary: pd.DataFrame) -> str:
+    """Tabulate :func:`.sweep_summary` for a terminal: each setting, also where it is not run."""
+    header = ["setting", " ".join(sweep.tuned).replace("_", " ") or "tuned"]
+    rows = []
+    for row in summary.to_dict("records"):
+        setting = in_words({name: row[name] for name in sweep.axes})
+        tuned = ", ".join(as_text(row[name]) for name in sweep.tuned if not pd.isna(row[name]))
+        metrics = [percent_of(row, name) if row["seeds"] else "" for name in ("R@1", "mAP@R")]
+        rows.append([setting, tuned, *metrics, _status(row)])
+    return text_table([*header, "R@1 test, %", "mAP@R test, %", "runs"], rows)
+
+
+def _status(row: Mapping[Any, Any]) -> str:
+    """Say how many final runs are stored."""
+    seeds, diverged = row["seeds"], row["diverged"]
+    if not seeds:
+        return "diverged" if diverged or row["failed"] else NOT_RUN
+    words = f"{seeds} seeds" if seeds > 1 else ONE_SEED
+    return f"{words}, {diverged} diverged" if diverged else words

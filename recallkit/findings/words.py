@@ -1,0 +1,68 @@
+"""Settings, times and threads in words, as tables, figures and commands show them."""
+
+from typing import Any
+
+import numpy as np
+
+from recallkit.experiments.sweeps import Setting
+
+_WORDS = {
+    "batch_size": "batch {}",
+    "simix": "SiMix {}",
+    "ks": "K = {}",
+    "rank_temperature": "τ₂ = {}",
+    "k_temperature": "τ₁ = {}",
+    "loss": "{}",
+    "query_in_database": "query in its database {}",
+    "per_class": "{} images a class",
+    "images": "{} images",
+    "simix_variant": "variant {}",
+    "classes": "{} training classes",
+}
+
+_LOSSES = {
+    "recall@k": "RS@k",
+    "recall@k-no-cap": "RS@k without cap",
+    "recall@k-over-positives": "RS@k over positives",
+    "recall@k-over-k": "RS@k over k",
+    "smooth-ap": "Smooth-AP",
+    "nt-xent": "NT-Xent",
+    "proxy-anchor": "ProxyAnchor",
+}
+
+
+def in_words(values: Setting) -> str:
+    """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
+    templates = {name: _WORDS.get(name, f"{name.replace('_', ' ')} {{}}") for name in values}
+    return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
+
+
+def changes_in_words(before: Setting, after: Setting) -> str:
+    """Return those settings in words that have another value before."""
+    return in_words({name: value for name, value in after.items() if value != before[name]})
+
+
+def as_text(value: Any) -> str:
+    """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case tuple():
+            return "{" + ", ".join(map(as_text, value)) + "}"
+        case int():
+            return f"{value:,}"
+        case float():
+            return np.format_float_positional(value, trim="-")
+    return _LOSSES.get(value, str(value))
+
+
+def say_threads(count: int) -> str:
+    """Return a number of threads in words."""
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def as_time(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

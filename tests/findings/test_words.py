@@ -1,0 +1,21 @@
+"""Settings and times in words."""
+
+from recallkit.findings.words import as_time, in_words
+
+
+def test_settings_in_words():
+    assert in_words({"batch_size": 2048, "simix": False}) == "batch 2,048, SiMix off"
+    assert in_words({"ks": (1, 2), "loss": "recall@k"}) == "K = {1, 2}, RS@k"
+    assert in_words({"learning_rate": 0.00009, "rank_temperature": 1.0}) == (
+        "learning rate 0.00009, τ₂ = 1"
+    )
+    assert in_words({}) == "preset"
+
+
+def test_seconds_as_people_say_them():
+    assert [as_time(seconds) for seconds in (89, 91, 5399, 5401)] == [
+        "89 s",
+        "2 min",
+        "90 min",
+        "1.5 h",
+    ]
