@@ -139,6 +139,7 @@ CLAIMS: dict[str, Claim] = {
                 "distorted-batch-size",
                 "distorted-lengths",
                 "batch-size",
+                "emoji-lengths",
                 "batch-size-finetuned",
                 "batch-size-glyphs-4m",
             ),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from recallkit import plots
-from recallkit.experiments.sweep_tables import sweep_history, sweep_summary
+from recallkit.experiments.sweep_tables import sweep_history, sweep_runs, sweep_summary
 from recallkit.experiments.sweeps import Sweep, sorted_values
 from recallkit.files import write_atomically
 from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
@@ -53,14 +53,15 @@ def draw_results(
         histories: draw the way there, too: R@1 on validation classes, and the training loss above
             its floor, means over the seeds.
     """
-    summary = _placed(sweep, sweep_summary(sweep, runs))
+    summary = _placed(sweep, sweep_summary(sweep, runs), runs)
     panels = [*dict.fromkeys(summary["panel"])]
     fig, grid = _grid(len(panels), histories is not None)
     for row, title in zip(grid, panels, strict=True):
         _draw_points(row[0], sweep, summary, title, own, own_label)
-    plots.share_legend(fig, [row[0] for row in grid], place="upper")
+    at = "center" if histories is None else "upper"
+    plots.share_legend(fig, [row[0] for row in grid], place=at)
     if histories is not None:
-        history = _placed(sweep, sweep_history(sweep, runs, histories))
+        history = _placed(sweep, sweep_history(sweep, runs, histories), runs)
         colours = _colours(history["value"])
         styles = _styles(summary)
         for row, title in zip(grid, panels, strict=True):
@@ -78,7 +79,7 @@ def draw_side_by_side(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> "Figure":
         sweeps: one or more.
         runs: stored runs.
     """
-    summaries = [_placed(sweep, sweep_summary(sweep, runs)) for sweep in sweeps]
+    summaries = [_placed(sweep, sweep_summary(sweep, runs), runs) for sweep in sweeps]
     panels = [
         (sweep, summary, title)
         for sweep, summary in zip(sweeps, summaries, strict=True)
@@ -163,9 +164,11 @@ def _colours(values: Iterable[Any]) -> dict[str, Any]:
     return {name: style["color"] for name, style in styles.items()}
 
 
-def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
+def _placed(sweep: Sweep, table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Add where each row stands: its "value" on the axis, its "series", and its "panel"."""
     axis, base = _axis(sweep), vars(sweep.config({}))
+    if axis == "classes":
+        table = table.assign(classes=table[axis].replace(_counted_classes(sweep, runs)))
     beside = ("simix",) if axis == "images" else ("simix", "images")
     places = []
     for row in table.to_dict("records"):
@@ -177,7 +180,14 @@ def _placed(sweep: Sweep, table: pd.DataFrame) -> pd.DataFrame:
         panel = mixed if names and "simix" in sweep.axes else ""
         places.append((value, ", ".join(names) or mixed, panel))
     columns = pd.DataFrame(places, table.index, ["value", "series", "panel"], dtype=object)
-    return table.join(columns)
+    placed = table.join(columns)
+    return placed.sort_values("value", kind="stable") if axis == "classes" else placed
+
+
+def _counted_classes(sweep: Sweep, runs: pd.DataFrame) -> dict[int, int]:
+    """Return the setting ``classes`` → the number of classes that it trains: 0 are all of them."""
+    counts = sweep_runs(sweep, runs).groupby("classes")["training classes"].first().dropna()
+    return {int(setting): int(count) for setting, count in counts.items()}
 
 
 def _axis(sweep: Sweep) -> str:
@@ -216,7 +226,9 @@ def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     width = int(fig.get_figwidth() * 11)
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
-    lines = [plots.legible(line) for note in notes for line in textwrap.wrap(note, 2 * width)]
+    lines = [
+        plots.legible(line) for note in notes for line in textwrap.wrap(note, int(1.6 * width))
+    ]
     if lines:
         fig.set_figheight(fig.get_figheight() + 0.12 * len(lines))
         style = {"fontsize": 7, "x": 0.02, "ha": "left", "color": "#444444"}

@@ -33,8 +33,13 @@ _LOSSES = {
 
 def in_words(values: Setting) -> str:
     """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
-    templates = {name: _WORDS.get(name, f"{name.replace('_', ' ')} {{}}") for name in values}
-    return ", ".join(templates[n].format(as_text(v)) for n, v in values.items()) or "preset"
+    return ", ".join(map(_one_in_words, values, values.values())) or "preset"
+
+
+def _one_in_words(name: str, value: Any) -> str:
+    if (name, value) == ("classes", 0):
+        return "all training classes"
+    return _WORDS.get(name, f"{name.replace('_', ' ')} {{}}").format(as_text(value))
 
 
 def changes_in_words(before: Setting, after: Setting) -> str:

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from helpers.made_up_runs import made_up_runs
 
-from recallkit.experiments import SWEEPS, Sweep, load_histories, load_results, project_results
+from recallkit.experiments import (
+    SWEEPS,
+    Sweep,
+    find_sweep,
+    load_histories,
+    load_results,
+    project_results,
+)
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
 from recallkit.findings import TOGETHER, draw_results, draw_side_by_side, draw_together, simix_gains
@@ -156,6 +163,14 @@ def test_several_sweeps_stand_on_one_axis(tmp_path):
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False]
     assert figure.get_supxlabel().startswith("other: still rising")
+
+
+def test_all_classes_stand_at_their_number():
+    figure = draw_results(find_sweep("emoji-classes"), project_results())
+    [axes] = figure.axes
+    assert texts_of(axes.get_xticklabels()) == ["100", "200", "400", "600"]
+    for bars in axes.containers:
+        assert bars.lines[0].get_xdata().tolist() == sorted(bars.lines[0].get_xdata())
 
 
 def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):

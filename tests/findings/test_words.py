@@ -9,6 +9,8 @@ def test_settings_in_words():
     assert in_words({"learning_rate": 0.00009, "rank_temperature": 1.0}) == (
         "learning rate 0.00009, τ₂ = 1"
     )
+    assert in_words({"classes": 0, "simix": True}) == "all training classes, SiMix on"
+    assert in_words({"classes": 100}) == "100 training classes"
     assert in_words({}) == "preset"
 
 
