@@ -1,13 +1,18 @@
 // Points of four classes on a circle, set free under a loss; their start can be dragged.
+//
+// A drag never waits for the 300 steps. Each frame computes steps for PATIENCE milliseconds, and draws
+// the dragged point and the path so far. On a slow machine the path is complete a few frames later.
 import { CIRCLE_WORDS, circlePlane, classKind, paintPoint, placeTurns } from "./circle.js";
 import { KNOBS_OF_CHOICE, LOSS_CHOICE, LOSS_WORDS, settingsOf } from "./compared_losses.js";
 import { explorable } from "./kit.js";
 import { drawAxes } from "./pen.js";
 import { linear, spaced } from "./scales.js";
-import { classesTogether, descend, fastestMove } from "./maths/descent.js";
+import { classesTogether, descendFurther, fastestMove, learningRate, lossOnSphere } from "./maths/descent.js";
 import { degreesOf, onCircle } from "./maths/vectors.js";
 
 const STEPS = 300;
+const PATIENCE = 6; // milliseconds of a frame for new steps; painting takes about as long
+const SLICE = 20; // steps between two glances at the clock
 const FIRST_STEP = 0.1; // radians, of the fastest point
 const NEAR = 10; // degrees: a class whose points are no farther apart has come together
 const RESTS = 1e-4; // radians in a step
@@ -30,19 +35,32 @@ const WORDS = {
 
 const stepAcross = (step) => Math.log1p(step);
 
-let kept = {}; // the paths, which stay while the step moves
-function pathOf(state) {
-  const key = JSON.stringify([state.degrees, state.labels, state.loss, settingsOf(state)]);
-  if (kept.key === key) return kept.path;
-  const start = state.degrees.map(onCircle);
-  let path = [start];
-  try {
-    path = descend(state.loss, start, state.labels, STEPS, FIRST_STEP, settingsOf(state));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // no gradient at the start
+const walks = new WeakMap(); // pen of a figure → its path so far, which stays while the step moves
+
+/** The path so far, (steps + 1 × B × 2); a path of the start alone has no gradient there. */
+function pathOf({ pen, state, again }) {
+  const settings = settingsOf(state);
+  const key = JSON.stringify([state.degrees, state.labels, state.loss, settings]);
+  if (walks.get(pen)?.key !== key) walks.set(pen, { key, ...beginning(state, settings) });
+  const walk = walks.get(pen);
+  if (walk.rate < Infinity) goOn(walk, state, settings);
+  if (walk.rate < Infinity && walk.path.length <= STEPS) again();
+  return walk.path;
+}
+
+function beginning({ degrees, labels, loss }, settings) {
+  const start = degrees.map(onCircle);
+  const { gradient } = lossOnSphere(loss, start, labels, settings);
+  return { path: [start], rate: learningRate(gradient, FIRST_STEP) };
+}
+
+/** Add steps, as many as fit into a frame. */
+function goOn(walk, { loss, labels }, settings) {
+  const end = performance.now() + PATIENCE;
+  while (walk.path.length <= STEPS && performance.now() < end) {
+    const steps = Math.min(SLICE, STEPS + 1 - walk.path.length);
+    walk.path = descendFurther(loss, walk.path, labels, walk.rate, steps, settings);
   }
-  kept = { key, path };
-  return path;
 }
 
 function layOutDescent(width, narrow) {
@@ -101,7 +119,8 @@ function paintAngles({ pen, state, say }, area, path, step) {
 
 function descentSentence({ loss, labels }, say, path, step) {
   if (path.length === 1) return say("stuck", { loss });
-  const [before, after] = [path[Math.min(step, STEPS - 1)], path[Math.min(step, STEPS - 1) + 1]];
+  const last = Math.min(step, path.length - 2);
+  const [before, after] = [path[last], path[last + 1]];
   return say("status", {
     loss, step, classes: new Set(labels).size, near: NEAR, together: classesTogether(path[step], labels, NEAR),
     moves: say(fastestMove(before, after) < RESTS ? "rests" : "moves"),
@@ -110,7 +129,7 @@ function descentSentence({ loss, labels }, say, path, step) {
 
 function paint(given) {
   const { pen, state, say, set, width, narrow } = given;
-  const path = pathOf(state);
+  const path = pathOf(given);
   const step = Math.min(state.step, path.length - 1);
   const place = layOutDescent(width, narrow);
   paintRing(given, place.plane, path, step);

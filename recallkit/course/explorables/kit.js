@@ -16,7 +16,8 @@ const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: 
  * words: name → text: "title", the names of the controls, and what paint says.
  * inputs: names of the values that the reader or Python sets. outputs: names of what paint returns.
  * controls, signs: see controls.js.
- * paint({pen, state, width, narrow, say, set}): draws in pixels; returns {height, status, outputs}.
+ * paint({pen, state, width, narrow, say, set, again}): draws in pixels; returns {height, status,
+ * outputs}. A paint that is not done calls again(), and is called in the next frame once more.
  */
 export const explorable = (figure) => ({
   render({ model, el }) {
@@ -48,6 +49,7 @@ function connect(figure, say, model, shown) {
   const start = structuredClone(read());
   let width = roomIn(shown.root); // asked for when it changes only: the answer costs a layout
   let setting = false;
+  let frame = 0; // of a paint that is not done
   const set = (part) => {
     setting = true; // what is set here is painted once, below
     for (const name in part) model.set(name, part[name]);
@@ -59,9 +61,13 @@ function connect(figure, say, model, shown) {
   shown.controls.append(...controls.map((control) => control.element));
   shown.reset.addEventListener("click", () => set(structuredClone(start)));
 
+  function again() {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(paint);
+  }
   function paint() {
     const state = read();
-    const now = draw(figure, shown, { state, say, set, width });
+    const now = draw(figure, shown, { state, say, set, again, width });
     for (const control of controls) control.show(state);
     for (const name of figure.outputs ?? []) model.set(name, now.outputs[name]);
   }
@@ -79,13 +85,14 @@ function connect(figure, say, model, shown) {
   follow();
   return () => {
     watch.disconnect();
+    cancelAnimationFrame(frame);
     for (const name of figure.inputs) model.off(`change:${name}`, follow);
   };
 }
 
-function draw(figure, { picture, pen, status }, { state, say, set, width }) {
+function draw(figure, { picture, pen, status }, { state, say, set, again, width }) {
   pen.begin();
-  const now = figure.paint({ pen, state, say, set, width, narrow: width < NARROW_WIDTH });
+  const now = figure.paint({ pen, state, say, set, again, width, narrow: width < NARROW_WIDTH });
   pen.end();
   picture.setAttribute("viewBox", `0 0 ${width} ${now.height}`);
   picture.setAttribute("height", now.height);

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from helpers.golden.tables import some_batches, some_points
-from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss
 from recallkit.course.pair_gradients import (
@@ -66,13 +65,20 @@ def learning_rate():
         yield [gradient.tolist(), 0.1], rate.item()  # a step along the tangent, then back
 
 
-def steps():
-    for name, loss, points, labels, settings in _problems(5):
-        gradient = sphere_gradient(loss, points, labels)
-        rate = 0.3 / gradient.norm(dim=1).max().item()
-        expected = normalize(points - rate * gradient, dim=1)
-        arguments = [name, points.tolist(), labels.tolist(), rate]
-        yield [*arguments, settings] if settings else arguments, expected.tolist()
+def further():
+    """One step from the start, or two more after one."""
+    for number, (name, loss, points, labels, settings) in enumerate(_problems(5)):
+        rate = 0.1 / sphere_gradient(loss, points, labels).norm(dim=1).max().item()
+        before, steps = (1, 2) if number % 2 else (0, 1)
+        path = descend(loss, points, labels, before + steps, 0.1).tolist()
+        arguments = [name, path[: before + 1], labels.tolist(), rate, steps]
+        yield [*arguments, settings] if settings else arguments, path
+    inside = RecallAtKLoss(query_in_database=True, engine="dense")
+    for _, _, points, labels, _ in _problems(3, 1):
+        rate = 0.1 / sphere_gradient(inside, points, labels).norm(dim=1).max().item()
+        arguments = ["RS@k", [points.tolist()], labels.tolist(), rate, 1]
+        path = descend(inside, points, labels, 1, 0.1).tolist()
+        yield [*arguments, {"queryInDatabase": True}], path
 
 
 def paths():

@@ -36,6 +36,11 @@ def unit():
         yield [a.tolist(), *least], expected.tolist()
 
 
+def zeros():
+    for a, _ in _vectors(5):
+        yield [a.tolist()], [0] * len(a)
+
+
 def products():
     rng = np.random.default_rng(4)
     for size in range(1, 61):

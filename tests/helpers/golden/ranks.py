@@ -77,3 +77,36 @@ def similarity_gradient():
         [gradient] = torch.autograd.grad(ranks @ torch.from_numpy(weights), leaf)
         arguments = [one.similarity, one.positives, weights.tolist(), one.temperature]
         yield [*arguments, one.left_out], gradient[0].tolist()
+
+
+def with_slopes():
+    for one in some_lists(5):
+        query, gallery = as_queries(one.similarity)
+        leaf = query.requires_grad_()
+        ranks = relaxed_ranks(
+            leaf,
+            gallery,
+            torch.tensor([one.positives]),
+            temperature=one.temperature,
+            left_out=one.absent,
+            engine="dense",
+        )[0]
+        rows = [torch.autograd.grad(rank, leaf, retain_graph=True)[0][0] for rank in ranks]
+        for p, row in zip(one.positives, rows, strict=True):
+            row[p] = 0  # minus the sum of the others
+        arguments = [one.similarity, one.positives, one.temperature]
+        expected = {"ranks": ranks.tolist(), "slopes": [row.tolist() for row in rows]}
+        yield [*arguments, one.left_out] if one.left_out >= 0 else arguments, expected
+
+
+def through():
+    rng = np.random.default_rng(6)
+    for size in range(2, 62):
+        columns = size - size % 2 * (size // 3)
+        positives = rng.permutation(columns)[: 1 + columns // 3]
+        slopes, weights = rng.normal(size=(len(positives), size)), rng.normal(size=len(positives))
+        slopes[range(len(positives)), positives] = 0
+        jacobian = slopes[:, :columns].copy()
+        jacobian[range(len(positives)), positives] = -jacobian.sum(axis=1)
+        arguments = [slopes.tolist(), positives.tolist(), weights.tolist()]
+        yield [*arguments, columns] if columns < size else arguments, (weights @ jacobian).tolist()

@@ -67,12 +67,23 @@ def loss():
         yield [ranks, ks, temperature], expected
 
 
-def loss_gradient():
-    for ranks, ks, temperature in _relaxed(6):
+def _with_gradient(seed):
+    """Yield the arguments, and the loss with its gradient."""
+    for ranks, ks, temperature in _relaxed(seed):
         leaf = _table(ranks).requires_grad_()
         value = 1 - soft_recall_at_k(leaf, ks, temperature).mean()
         [gradient] = torch.autograd.grad(value, leaf)
-        yield [ranks, ks, temperature], gradient[0].tolist()
+        yield [ranks, ks, temperature], value.item(), gradient[0].tolist()
+
+
+def loss_gradient():
+    for arguments, _, gradient in _with_gradient(6):
+        yield arguments, gradient
+
+
+def loss_and_gradient():
+    for arguments, value, gradient in _with_gradient(9):
+        yield arguments, {"loss": value, "gradient": gradient}
 
 
 def pull():

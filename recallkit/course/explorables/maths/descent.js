@@ -5,7 +5,7 @@
 
 import { lossOf } from "./losses.js";
 import { batchQueries } from "./pairs.js";
-import { dot, norm, products, unit } from "./vectors.js";
+import { dot, norm, products, unit, zerosLike } from "./vectors.js";
 
 /**
  * dL/dE along the sphere from dL/dS, S = E Eᵀ: (G + Gᵀ) E without its part along each point.
@@ -14,10 +14,12 @@ import { dot, norm, products, unit } from "./vectors.js";
  * @returns {number[][]} (B × D), each row at a right angle to its point.
  */
 export function alongSphere(points, pairGradient) {
-  const columns = points[0].map((_, d) => points.map((point) => point[d])); // D × B
   return points.map((point, i) => {
-    const weights = points.map((_, j) => pairGradient[i][j] + pairGradient[j][i]);
-    const full = columns.map((column) => dot(weights, column));
+    const full = zerosLike(point);
+    for (let j = 0; j < points.length; j += 1) {
+      const weight = pairGradient[i][j] + pairGradient[j][i];
+      for (let d = 0; d < point.length; d += 1) full[d] += weight * points[j][d];
+    }
     const outward = dot(full, point);
     return full.map((value, d) => value - outward * point[d]);
   });
@@ -32,7 +34,11 @@ export function alongSphere(points, pairGradient) {
  * @returns {{loss: number, gradient: number[][]}} L, and (B × D).
  */
 export function lossOnSphere(name, points, labels, settings = {}) {
-  const queries = batchQueries(labels, settings.queryInDatabase);
+  return lossAt(name, points, batchQueries(labels, settings.queryInDatabase), settings);
+}
+
+/** The same, of queries that are known already: they stay while the points move. */
+function lossAt(name, points, queries, settings) {
   const { loss, gradient } = lossOf(name, products(points, points), queries, settings);
   return { loss, gradient: alongSphere(points, gradient) };
 }
@@ -48,17 +54,24 @@ export function learningRate(gradient, firstStep) {
 }
 
 /**
- * One step of plain descent, back to unit length.
+ * Further steps of plain descent, each back to unit length.
  * @param {string} name a key of LOSS_SETTINGS.
- * @param {number[][]} points (B × D) of unit length.
+ * @param {number[][][]} path (T × B × D) the points so far, of unit length; it is left as it is.
  * @param {number[]} labels (B).
  * @param {number} rate the learning rate.
+ * @param {number} steps their number.
  * @param {object} settings as for lossOnSphere.
- * @returns {number[][]} (B × D).
+ * @returns {number[][][]} (T + steps × B × D).
  */
-export function descentStep(name, points, labels, rate, settings = {}) {
-  const { gradient } = lossOnSphere(name, points, labels, settings);
-  return points.map((point, i) => unit(point.map((value, d) => value - rate * gradient[i][d])));
+export function descendFurther(name, path, labels, rate, steps, settings = {}) {
+  const queries = batchQueries(labels, settings.queryInDatabase);
+  const longer = path.slice();
+  while (longer.length < path.length + steps) {
+    const points = longer[longer.length - 1];
+    const { gradient } = lossAt(name, points, queries, settings);
+    longer.push(points.map((point, i) => unit(point.map((value, d) => value - rate * gradient[i][d]))));
+  }
+  return longer;
 }
 
 /**
@@ -78,11 +91,7 @@ export function descentStep(name, points, labels, rate, settings = {}) {
 export function descend(name, start, labels, steps, firstStep = 0.05, settings = {}) {
   const rate = learningRate(lossOnSphere(name, start, labels, settings).gradient, firstStep);
   if (rate === Infinity) throw new RangeError("the loss has no gradient at the start");
-  const path = [start];
-  while (path.length <= steps) {
-    path.push(descentStep(name, path[path.length - 1], labels, rate, settings));
-  }
-  return path;
+  return descendFurther(name, [start], labels, rate, steps, settings);
 }
 
 /**

@@ -18,16 +18,18 @@ const TINY = 2.2250738585072014e-308; // the smallest normal number; keeps the l
  * @returns {{loss: number, gradient: number[][]}} L, and (Q × N) dL/ds.
  */
 export function tripletLoss(similarity, queries, { margin }) {
-  const terms = [];
+  const sum = noTerms(similarity);
   queries.forEach(({ positives, negatives }, q) => {
+    const [row, push] = [similarity[q], sum.gradient[q]];
     for (const p of positives) {
       for (const n of negatives) {
-        const value = similarity[q][n] - similarity[q][p] + margin;
-        terms.push({ value, pushes: [[q, p, -1], [q, n, 1]] });
+        if (!addViolated(sum, row[n] - row[p] + margin)) continue;
+        push[p] -= 1;
+        push[n] += 1;
       }
     }
   });
-  return meanOfTerms(similarity, terms.filter(isViolated));
+  return meanOf(sum);
 }
 
 /**
@@ -39,19 +41,22 @@ export function tripletLoss(similarity, queries, { margin }) {
  * @returns {{loss: number, gradient: number[][]}} L, and (Q × N) dL/ds.
  */
 export function contrastiveLoss(similarity, queries, { positiveMargin, negativeMargin }) {
-  if (isTooSmall(queries)) return meanOfTerms(similarity, []);
+  if (isTooSmall(queries)) return meanOf(noTerms(similarity));
   return sumOfLosses(
-    meanOfTerms(similarity, hinges(similarity, queries, "positives", -1, positiveMargin)),
-    meanOfTerms(similarity, hinges(similarity, queries, "negatives", 1, negativeMargin)),
+    hinges(similarity, queries, "positives", -1, positiveMargin),
+    hinges(similarity, queries, "negatives", 1, negativeMargin),
   );
 }
 
-/** The terms sign · (s − margin) above 0, of all pairs of a kind. */
+/** The mean of the terms sign · (s − margin) above 0, of all pairs of a kind. */
 function hinges(similarity, queries, kind, sign, margin) {
-  const terms = queries.flatMap((query, q) => query[kind].map((z) => {
-    return { value: sign * (similarity[q][z] - margin), pushes: [[q, z, sign]] };
-  }));
-  return terms.filter(isViolated);
+  const sum = noTerms(similarity);
+  queries.forEach((query, q) => {
+    for (const z of query[kind]) {
+      if (addViolated(sum, sign * (similarity[q][z] - margin))) sum.gradient[q][z] += sign;
+    }
+  });
+  return meanOf(sum);
 }
 
 /**
@@ -63,25 +68,34 @@ function hinges(similarity, queries, kind, sign, margin) {
  * @returns {{loss: number, gradient: number[][]}} L, and (Q × N) dL/ds.
  */
 export function ntXentLoss(similarity, queries, { temperature }) {
-  const terms = [];
-  if (isTooSmall(queries)) return meanOfTerms(similarity, terms);
-  queries.forEach(({ positives, negatives }, q) => {
-    for (const p of positives) terms.push(softmaxTerm(similarity[q], q, p, negatives, temperature));
-  });
-  return meanOfTerms(similarity, terms);
+  const sum = noTerms(similarity);
+  if (isTooSmall(queries)) return meanOf(sum);
+  queries.forEach((query, q) => addSoftmaxTerms(sum, q, similarity[q], query, temperature));
+  return meanOf(sum);
 }
 
-/** One positive pair of NT-Xent: dL/ds_z = (softmax_z − 1 where z is p) / T. */
-function softmaxTerm(row, q, p, negatives, temperature) {
-  const columns = [...negatives, p];
-  const highest = Math.max(...columns.map((z) => row[z] / temperature));
-  const powers = columns.map((z) => Math.exp(row[z] / temperature - highest));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  const share = powers[negatives.length] / total;
-  const heard = share / (share + TINY) / temperature;
-  const pushes = columns.map((z, i) => [q, z, (heard * powers[i]) / total]);
-  pushes.push([q, p, -heard]);
-  return { value: -Math.log(share + TINY), pushes };
+/**
+ * One query's positive pairs of NT-Xent: dL/ds_z = (softmax_z − 1 where z is p) / T.
+ * The powers of the negatives are the same for all positives, up to a factor.
+ */
+function addSoftmaxTerms(sum, q, row, { positives, negatives }, temperature) {
+  const push = sum.gradient[q];
+  const highest = negatives.reduce((most, n) => Math.max(most, row[n] / temperature), -Infinity);
+  const powers = negatives.map((n) => Math.exp(row[n] / temperature - highest));
+  const others = powers.reduce((total, power) => total + power, 0);
+  let weight = 0; // of the powers, from all positives
+  for (const p of positives) {
+    const top = Math.max(highest, row[p] / temperature); // no power is above 1
+    const factor = Math.exp(highest - top);
+    const own = Math.exp(row[p] / temperature - top);
+    const total = factor * others + own;
+    const share = own / total;
+    const heard = share / (share + TINY) / temperature;
+    weight += (heard * factor) / total;
+    push[p] += heard * share - heard;
+    addTerm(sum, -Math.log(share + TINY));
+  }
+  negatives.forEach((n, i) => { push[n] += weight * powers[i]; });
 }
 
 /** At most one positive and one negative pair. */
@@ -90,19 +104,30 @@ function isTooSmall(queries) {
   return count("positives") <= 1 && count("negatives") <= 1;
 }
 
-/** Only a term above 0 counts in the means of triplet and contrastive loss. */
-function isViolated({ value }) {
-  return value > 0;
+/** Terms of a mean, to be added up: their sum, their number, and the sum of their derivatives. */
+function noTerms(similarity) {
+  return { loss: 0, count: 0, gradient: zeros(similarity) };
 }
 
-/** The mean of terms, each with pushes [query, column, derivative]; 0 without any. */
-function meanOfTerms(similarity, terms) {
-  const gradient = zeros(similarity);
-  const count = Math.max(1, terms.length);
-  for (const { pushes } of terms) {
-    for (const [q, z, push] of pushes) gradient[q][z] += push / count;
+function addTerm(sum, value) {
+  sum.loss += value;
+  sum.count += 1;
+}
+
+/** Only a term above 0 counts in the means of triplet and contrastive loss. */
+function addViolated(sum, value) {
+  if (!(value > 0)) return false;
+  addTerm(sum, value);
+  return true;
+}
+
+/** The mean of terms; 0 without any. */
+function meanOf({ loss, count, gradient }) {
+  const divisor = Math.max(1, count);
+  for (const row of gradient) {
+    for (let z = 0; z < row.length; z += 1) row[z] /= divisor;
   }
-  return { loss: terms.reduce((sum, { value }) => sum + value, 0) / count, gradient };
+  return { loss: loss / divisor, gradient };
 }
 
 /** The sum of two losses of the same table. */

@@ -5,6 +5,8 @@
  * Python: recallkit.ranks.find_positives, pytorch_metric_learning's get_all_pairs_indices.
  */
 
+import { zerosLike } from "./vectors.js";
+
 /**
  * One query's columns.
  * @typedef {{positives: number[], negatives: number[]}} Query
@@ -42,5 +44,5 @@ export function listQueries(positives, size) {
  * @returns {number[][]} (Q × N).
  */
 export function zeros(like) {
-  return like.map((row) => row.map(() => 0));
+  return like.map(zerosLike);
 }

@@ -4,8 +4,8 @@
  */
 
 import { zeros } from "./pairs.js";
-import { ranksAmongPositives, relaxedRanks, similarityGradient } from "./ranks.js";
-import { recallLoss, recallLossGradient } from "./recall.js";
+import { ranksAmongPositives, ranksAndSlopes, relaxedRanks, throughRanks } from "./ranks.js";
+import { recallLossAndGradient } from "./recall.js";
 
 /**
  * The relaxed ranks of every query's positives among its positives and negatives.
@@ -30,10 +30,9 @@ export function tableRanks(similarity, queries, rankTemperature) {
  */
 export function recallAtKLoss(similarity, queries, { ks, kTemperature, rankTemperature }) {
   return meanOverQueries(similarity, queries, (row, positives) => {
-    const ranks = relaxedRanks(row, positives, rankTemperature);
-    const ofRanks = recallLossGradient(ranks, ks, kTemperature);
-    const gradient = similarityGradient(row, positives, ofRanks, rankTemperature);
-    return { loss: recallLoss(ranks, ks, kTemperature), gradient };
+    const { ranks, slopes } = ranksAndSlopes(row, positives, rankTemperature);
+    const { loss, gradient } = recallLossAndGradient(ranks, ks, kTemperature);
+    return { loss, gradient: throughRanks(slopes, positives, gradient) };
   });
 }
 
@@ -46,29 +45,31 @@ export function recallAtKLoss(similarity, queries, { ks, kTemperature, rankTempe
  */
 export function smoothAPLoss(similarity, queries, { rankTemperature }) {
   return meanOverQueries(similarity, queries, (row, positives) => {
-    const ranks = relaxedRanks(row, positives, rankTemperature);
+    const { ranks, slopes } = ranksAndSlopes(row, positives, rankTemperature);
     const among = ranksAmongPositives(row, positives, rankTemperature);
     const precision = ranks.map((rank, i) => among[i] / rank);
-    const gradient = smoothAPGradient(row, ranks, precision, rankTemperature);
+    const gradient = smoothAPGradient(slopes, ranks, precision);
     return { loss: 1 - precision.reduce((sum, one) => sum + one, 0) / ranks.length, gradient };
   });
 }
 
 /** dL/ds of a row with the positives first: what comes through r, and through r⁺. */
-function smoothAPGradient(row, ranks, precision, rankTemperature) {
+function smoothAPGradient(slopes, ranks, precision) {
   const count = ranks.length;
-  const positives = [...ranks.keys()];
+  const positives = ranks.map((_, i) => i);
   const ofRanks = ranks.map((rank, i) => precision[i] / rank / count);
   const ofAmong = ranks.map((rank) => -1 / rank / count);
-  const all = similarityGradient(row, positives, ofRanks, rankTemperature);
-  const own = similarityGradient(row.slice(0, count), positives, ofAmong, rankTemperature);
+  const all = throughRanks(slopes, positives, ofRanks);
+  const own = throughRanks(slopes, positives, ofAmong, count);
   return all.map((value, z) => (z < count ? value + own[z] : value));
 }
 
 /** The part of a query's row that competes, positives first, and where it stands in the row. */
 function competitors(row, { positives, negatives }) {
-  const columns = [...positives, ...negatives];
-  return { columns, row: columns.map((z) => row[z]), positives: [...positives.keys()] };
+  const columns = positives.concat(negatives);
+  const competing = [];
+  for (const z of columns) competing.push(row[z]);
+  return { columns, row: competing, positives: positives.map((_, i) => i) };
 }
 
 /** The mean of a loss of one query over those that have a positive. */
@@ -82,9 +83,7 @@ function meanOverQueries(similarity, queries, lossOfQuery) {
     const { columns, row, positives } = competitors(similarity[q], query);
     const one = lossOfQuery(row, positives);
     sum += one.loss;
-    columns.forEach((z, i) => {
-      gradient[q][z] = one.gradient[i] / counted;
-    });
+    for (let i = 0; i < columns.length; i += 1) gradient[q][columns[i]] = one.gradient[i] / counted;
   });
   return { loss: sum / counted, gradient };
 }

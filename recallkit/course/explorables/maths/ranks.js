@@ -4,7 +4,8 @@
  * Python: recallkit.ranks, recallkit.metrics.positive_ranks.
  */
 
-import { sigmoid, sigmoidSlope } from "./sigmoid.js";
+import { sigmoid } from "./sigmoid.js";
+import { zerosLike } from "./vectors.js";
 
 /**
  * r_p = 1 + Σ_{z ≠ p} σ((s_z − s_p) / τ₂). The other positives compete as well.
@@ -18,9 +19,10 @@ import { sigmoid, sigmoidSlope } from "./sigmoid.js";
 export function relaxedRanks(similarity, positives, rankTemperature, leftOut = -1) {
   return positives.map((p) => {
     let rank = 1;
-    similarity.forEach((s, z) => {
-      if (z !== p && z !== leftOut) rank += sigmoid((s - similarity[p]) / rankTemperature);
-    });
+    for (let z = 0; z < similarity.length; z += 1) {
+      if (z === p || z === leftOut) continue;
+      rank += sigmoid((similarity[z] - similarity[p]) / rankTemperature);
+    }
     return rank;
   });
 }
@@ -34,7 +36,7 @@ export function relaxedRanks(similarity, positives, rankTemperature, leftOut = -
  */
 export function ranksAmongPositives(similarity, positives, rankTemperature) {
   const own = positives.map((p) => similarity[p]);
-  return relaxedRanks(own, [...own.keys()], rankTemperature);
+  return relaxedRanks(own, own.map((_, i) => i), rankTemperature);
 }
 
 /**
@@ -54,7 +56,63 @@ export function trueRanks(similarity, positives, leftOut = -1) {
 }
 
 /**
- * dL/ds from dL/dr, by the chain rule:
+ * The relaxed ranks, and their slopes dr_p/ds_z = σ'((s_z − s_p) / τ₂) / τ₂ for z ≠ p. Sigmoid and
+ * slope of a comparison come from one exponential; a gradient needs both.
+ * @param {number[]} similarity (N).
+ * @param {number[]} positives (P) indices.
+ * @param {number} rankTemperature τ₂ > 0, in units of similarity.
+ * @param {number} leftOut index of the item that does not compete; −1: every item competes.
+ * @returns {{ranks: number[], slopes: number[][]}} (P), and (P × N) with 0 where nothing competes.
+ */
+export function ranksAndSlopes(similarity, positives, rankTemperature, leftOut = -1) {
+  const ranks = [];
+  const slopes = [];
+  for (const p of positives) {
+    const slope = zerosLike(similarity);
+    ranks.push(rankAndSlope(similarity, p, rankTemperature, leftOut, slope));
+    slopes.push(slope);
+  }
+  return { ranks, slopes };
+}
+
+/** The rank of p; its slopes go into `slope`. */
+function rankAndSlope(similarity, p, rankTemperature, leftOut, slope) {
+  const own = similarity[p];
+  let rank = 1; // and its slopes, of the same comparisons
+  for (let z = 0; z < similarity.length; z += 1) {
+    if (z === p || z === leftOut) continue;
+    const u = (similarity[z] - own) / rankTemperature;
+    const small = Math.exp(-Math.abs(u)); // as in sigmoid.js
+    rank += (u >= 0 ? 1 : small) / (1 + small);
+    slope[z] = small / ((1 + small) * (1 + small)) / rankTemperature;
+  }
+  return rank;
+}
+
+/**
+ * dL/ds from dL/dr, by the chain rule: Σ_p dL/dr_p dr_p/ds_z, and dr_p/ds_p = −Σ_z of the others.
+ * @param {number[][]} slopes (P × N) dr_p/ds_z for z ≠ p, 0 at p.
+ * @param {number[]} positives (P) indices.
+ * @param {number[]} rankGradient (P) dL/dr of the relaxed ranks.
+ * @param {number} columns how many of the first items compete; all by default.
+ * @returns {number[]} (columns) dL/ds; it adds up to 0.
+ */
+export function throughRanks(slopes, positives, rankGradient, columns = slopes[0].length) {
+  const gradient = zerosLike(slopes[0]).slice(0, columns);
+  for (let i = 0; i < positives.length; i += 1) {
+    let own = 0;
+    for (let z = 0; z < columns; z += 1) {
+      const push = rankGradient[i] * slopes[i][z];
+      gradient[z] += push;
+      own += push;
+    }
+    gradient[positives[i]] -= own;
+  }
+  return gradient;
+}
+
+/**
+ * dL/ds from dL/dr, of similarities:
  * dr_p/ds_z = σ'((s_z − s_p) / τ₂) / τ₂ for z ≠ p, and dr_p/ds_p = −Σ_z of the same.
  * @param {number[]} similarity (N).
  * @param {number[]} positives (P) indices.
@@ -66,14 +124,6 @@ export function trueRanks(similarity, positives, leftOut = -1) {
 export function similarityGradient(
   similarity, positives, rankGradient, rankTemperature, leftOut = -1,
 ) {
-  const gradient = similarity.map(() => 0);
-  positives.forEach((p, i) => {
-    similarity.forEach((s, z) => {
-      if (z === p || z === leftOut) return;
-      const slope = sigmoidSlope((s - similarity[p]) / rankTemperature) / rankTemperature;
-      gradient[z] += rankGradient[i] * slope;
-      gradient[p] -= rankGradient[i] * slope;
-    });
-  });
-  return gradient;
+  const { slopes } = ranksAndSlopes(similarity, positives, rankTemperature, leftOut);
+  return throughRanks(slopes, positives, rankGradient);
 }

@@ -9,7 +9,9 @@
  * @returns {number}
  */
 export function dot(a, b) {
-  return a.reduce((sum, value, d) => sum + value * b[d], 0);
+  let sum = 0;
+  for (let d = 0; d < a.length; d += 1) sum += a[d] * b[d];
+  return sum;
 }
 
 /**
@@ -33,13 +35,28 @@ export function unit(a, least = 1e-12) {
 }
 
 /**
+ * Zeros to add to. They are stored as a was, so that the first sum need not change the storage.
+ * @param {number[]} a (D).
+ * @returns {number[]} (D).
+ */
+export function zerosLike(a) {
+  const zeros = a.slice();
+  for (let d = 0; d < zeros.length; d += 1) zeros[d] = 0; // faster than fill
+  return zeros;
+}
+
+/**
  * S = A Bᵀ.
  * @param {number[][]} a (Q × D).
  * @param {number[][]} b (N × D).
  * @returns {number[][]} (Q × N).
  */
 export function products(a, b) {
-  return a.map((row) => b.map((other) => dot(row, other)));
+  return a.map((row) => {
+    const ofRow = []; // grows as numbers; b.map would keep each number as an object
+    for (const other of b) ofRow.push(dot(row, other));
+    return ofRow;
+  });
 }
 
 /**
