@@ -41,6 +41,27 @@ def test_no_page_scrolls_sideways_on_a_phone(book, phone):
     assert problems(phone) == []
 
 
+# Figures: how much smaller than on a desktop they are, and whether a key can scroll them.
+FIGURES = """
+return [...document.querySelectorAll('article .cell_output img, article p > img')]
+  .filter((image) => image.checkVisibility()).map((image) => {
+    const own = Number(image.getAttribute('width') ?? 800), box = image.parentElement;
+    const wide = box.scrollWidth > box.clientWidth;
+    return [image.width / own, !wide || box.tabIndex === 0];
+  });
+"""
+
+
+def test_figures_on_a_phone_are_as_large_as_on_a_desktop(book, phone):
+    for page in ("01_relaxed_ranking", "08_benchmarks", "guide/claims"):
+        phone.get(url(book, f"{page}.html"))
+        show_answers(phone, page, True)
+        WebDriverWait(phone, 20).until(lambda browser: len(browser.execute_script(FIGURES)) > 4)
+        scales, reached = zip(*phone.execute_script(FIGURES), strict=True)
+        assert min(scales) >= 1
+        assert all(reached)
+
+
 def test_the_search_finds_a_word(book, browser):
     browser.get(url(book, "search.html") + "?q=SiMix")
     found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.href).join()"

@@ -126,6 +126,14 @@ def test_printed_tables_are_tables(pages):
     assert printed == []
 
 
+def test_a_number_and_its_interval_stay_on_one_line(book):
+    assert extension.whole_intervals("46.2 ± 0.8 → 45 ± 1") == "46.2\xa0±\xa00.8 → 45\xa0±\xa01"
+    claims = text_of(book / "guide" / "claims.html")
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", claims, re.DOTALL)
+    assert sum("\xa0±\xa0" in cell for cell in cells) > 20
+    assert not any(" ± " in cell for cell in cells)
+
+
 def test_the_reference_has_all_public_names(book):
     modules = reference.public_modules()
     assert recallkit in modules

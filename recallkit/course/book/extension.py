@@ -28,6 +28,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
     app.connect("config-inited", _choose_renderer)
     app.connect("doctree-read", _give_alt_texts)
+    app.connect("doctree-read", _keep_intervals_whole)
     app.connect("missing-reference", _find_reference)
     lecture.connect(app)
     accessibility.connect(app)
@@ -59,6 +60,18 @@ def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:
             texts = [given] if isinstance(given, str) else list(given)
             for number, image in enumerate(cell.findall(nodes.image)):
                 image["alt"] = texts[min(number, len(texts) - 1)] if texts else ALT
+
+
+def _keep_intervals_whole(app: Sphinx, document: nodes.document) -> None:
+    """Let no line of a narrow cell end inside a number with its interval, such as 46.2 ± 0.8."""
+    for cell in document.findall(nodes.entry):
+        for text in list(cell.findall(nodes.Text)):
+            text.parent.replace(text, nodes.Text(whole_intervals(text.astext())))
+
+
+def whole_intervals(text: str) -> str:
+    """Put spaces that do not break around each ±."""
+    return text.replace(" ± ", "\u00a0±\u00a0")
 
 
 def _find_reference(

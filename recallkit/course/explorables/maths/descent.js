@@ -66,7 +66,7 @@ export function learningRate(gradient, firstStep) {
 export function descendFurther(name, path, labels, rate, steps, settings = {}) {
   const queries = batchQueries(labels, settings.queryInDatabase);
   const longer = path.slice();
-  while (longer.length < path.length + steps) {
+  for (let step = 0; step < steps; step += 1) {
     const points = longer[longer.length - 1];
     const { gradient } = lossAt(name, points, queries, settings);
     longer.push(points.map((point, i) => unit(point.map((value, d) => value - rate * gradient[i][d]))));
