@@ -8,9 +8,21 @@ pytestmark = pytest.mark.browser
 
 KNOBS = ".rk input[type=range]:not([hidden] *)"
 CONTROLS = f".rk [role=slider], {KNOBS}, .rk input[type=radio]:not(:checked)"
-SLOW = {"descent": 150}  # milliseconds of a move that computes 300 steps again; 8 for others
+SLOW = {"descent": 16}  # milliseconds of a move, of which it takes 6 for new steps; 8 for others
 MARKS = "return document.querySelector('.rk > svg > g').innerHTML"
 STATUS = "return document.querySelector('.rk [role=status]').textContent"
+# Both, when two frames have left them as they are.
+AT_REST = """
+const done = arguments[arguments.length - 1];
+const now = () => ['.rk > svg > g', '.rk [role=status]'].map(
+  (one) => document.querySelector(one).innerHTML);
+const wait = (before, same) => requestAnimationFrame(() => {
+  const after = now();
+  if (same === 2) return done(after);
+  return wait(after, after.join() === before.join() ? same + 1 : 0);
+});
+wait(now(), 0);
+"""
 SIZES = """
 const root = document.querySelector('.rk'), svg = root.querySelector('svg');
 const box = (e) => e.getBoundingClientRect(), picture = box(svg);
@@ -104,11 +116,11 @@ def test_every_control_answers_the_keyboard(figure):
     from selenium.webdriver.common.keys import Keys
 
     show(figure, 900)
-    start = figure.execute_script(MARKS), figure.execute_script(STATUS)
+    start = figure.execute_async_script(AT_REST)
     assert all(start)
     for control in controls(figure):
         figure.find_element("css selector", ".rk-reset").click()
-        assert (figure.execute_script(MARKS), figure.execute_script(STATUS)) == start
+        assert figure.execute_async_script(AT_REST) == start
         if control.get_attribute("type") == "radio":
             press(figure, control, Keys.SPACE)
             assert figure.execute_script(MARKS) != start[0]
@@ -199,6 +211,58 @@ def test_a_move_takes_less_than_a_frame(figure):
     press(figure, controls(figure)[0], Keys.ARROW_LEFT)
     most = SLOW.get(figure.name_of_figure, 8)  # milliseconds, for script and DOM
     assert figure.execute_script(SPEED) < most
+
+
+def test_a_drag_is_painted_within_a_frame(figure):
+    """In time of the processor, which other programs cannot lengthen much."""
+    show(figure, 900)
+    figure.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    x, y, to_x, _ = figure.execute_script(TOUCHED, controls(figure)[0])
+    way = 3 if to_x > x else -3
+    drag(figure, x, y, way, 20)  # the first moves are slow, until the browser has compiled the code
+    figure.execute_script(COUNT_FRAMES)
+    start = processor_time(figure)
+    drag(figure, x, y, way, 40)
+    frames = figure.execute_script("return window.frames")
+    assert frames >= 10
+    assert (processor_time(figure) - start) / frames < 0.025
+
+
+def drag(browser, x, y, way, moves):
+    """Take hold of what is at a place, move it to and fro, and let it go."""
+    path = [("mouseMoved", way * min(step % 20, 20 - step % 20)) for step in range(1, moves)]
+    for kind, far in [("mousePressed", 0), *path, ("mouseReleased", 0)]:
+        event = {"type": kind, "x": x + far, "y": y, "button": "left", "buttons": 1}
+        browser.execute_cdp_cmd("Input.dispatchMouseEvent", event | {"clickCount": 1})
+
+
+COUNT_FRAMES = """
+window.frames = 0;
+const next = () => { window.frames += 1; requestAnimationFrame(next); };
+next();
+"""
+
+
+def processor_time(browser):
+    """Seconds that the page's main thread has worked."""
+    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+
+@pytest.mark.parametrize("figure", ["descent"], indirect=True)
+def test_a_path_that_takes_longer_than_a_frame_is_completed(figure):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    show(figure, 900)
+    *starts, step = figure.find_elements("css selector", ".rk [role=slider]")
+    press(figure, step, Keys.END)
+    slowly = "window.ticks = 0; performance.now = () => { window.ticks += 5; return window.ticks; }"
+    figure.execute_script(slowly)  # 20 or 40 steps a frame
+    press(figure, starts[0], Keys.ARROW_LEFT)
+    shown = WebDriverWait(figure, 20, poll_frequency=0.05)
+    shown.until(lambda browser: "step 300:" in browser.execute_script(STATUS))
+    assert figure.execute_script("return window.ticks") > 60  # it took several frames
 
 
 @pytest.mark.parametrize(
