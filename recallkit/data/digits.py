@@ -86,8 +86,8 @@ def load_printed_to_handwritten(copies: int = 12, seed: int = 0) -> DomainPair:
 def load_textured_digits(seed: int = 0) -> DomainPair:
     """Make the pair: handwritten digits on black, to other handwritten digits on textures.
 
-    The target is made as MNIST-M is (Ganin et al., JMLR 2016), |texture − digit| in each colour,
-    with textures drawn from random numbers. 850 digits of the source are for training and 150 for
+    The target is made as MNIST-M is (Ganin et al., JMLR 2016): the absolute difference of a texture
+    and a digit in each colour, with textures drawn from random numbers. 850 digits of the source are for training and 150 for
     validation; 400 of the target, on three textures each, for training, 97 for validation, and 300
     for the test.
 
@@ -163,8 +163,8 @@ def _handwritten() -> tuple[np.ndarray, np.ndarray]:
     """Return scikit-learn's digits: images (1797, 32, 32, 3) uint8, and labels (1797,)."""
     with needs_extra("the handwritten digits", "course"):
         from sklearn.datasets import load_digits
-    digits = load_digits()
-    return _enlarged(digits.images), digits.target
+    counts, labels = load_digits(return_X_y=True)  # (1797, 64), (1797,)
+    return _enlarged(np.asarray(counts).reshape(-1, 8, 8)), np.asarray(labels)
 
 
 def _enlarged(counts: np.ndarray) -> np.ndarray:
