@@ -87,9 +87,9 @@ def load_textured_digits(seed: int = 0) -> DomainPair:
     """Make the pair: handwritten digits on black, to other handwritten digits on textures.
 
     The target is made as MNIST-M is (Ganin et al., JMLR 2016): the absolute difference of a texture
-    and a digit in each colour, with textures drawn from random numbers. 850 digits of the source are for training and 150 for
-    validation; 400 of the target, on three textures each, for training, 97 for validation, and 300
-    for the test.
+    and a digit in each colour, with textures drawn from random numbers. 850 digits of the source
+    are for training and 150 for validation; 400 of the target, on three textures each, for
+    training, 97 for validation, and 300 for the test.
 
     Args:
         seed: decides the textures.
