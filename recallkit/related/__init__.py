@@ -1,20 +1,25 @@
 """The paper's relatives: other systems that change a loss so that it agrees with a metric.
 
-Each stands in a file or package of its own, and needs torch only. Three questions to each: what
-does it weigh, by what, and does a gradient pass through the weight?
+Each stands in a file or package of its own, and needs torch only.
 
-==================================  ==================  ==================================  ====
-system                              weighs              by                                  grad
-==================================  ==================  ==================================  ====
-:class:`.RecallCrossEntropy`        classes of pixels   missed recall in the batch          no
-:class:`.StructuralSimilarityLoss`  pixels              distance from the true shape there  no
-inverse frequency                   classes of pixels   1 / number of pixels                no
-:class:`.FocalLoss`                 pixels              doubt (1 − p)^γ                     yes
-gradient reversal (DANN)            domains             strength, by the progress alone     no
-DANN with mixtures                  labels of mixtures  share λ, drawn at random            no
-:class:`.DomainMixup` (DM-ADA)      labels of mixtures  share λ, drawn at random            no
-DM-ADA, its third head              triplets            margin, the distance of λ from ½    no
-==================================  ==================  ==================================  ====
+One question to all of them: what does the loss weight, by what, and does the gradient pass through
+the weight?
+
+===========  ==============================  ==================================  ==================
+loss         weights                         by                                  gradient through it
+===========  ==============================  ==================================  ==================
+recall loss  each class of pixels            the share of it that the argmax     no: it is made of
+                                             misses in the batch                 counts
+1/frequency  each class of pixels            the inverse number of its pixels    no
+focal loss   each pixel                      the doubt (1 − p)^γ                 yes
+SSL          each pixel                      how far its surroundings are from   no: it is detached
+                                             the true shape, 0 if nearly there
+DANN         the push against both domains   the progress of the training        no: a schedule
+mixed DANN   each mixture of two images as   the share λ, drawn at random        no
+             source and as target
+DM-ADA       likewise, class labels, and     λ, drawn at random; the distance    no
+             the margins of triplets         of λ from ½
+===========  ==============================  ==================================  ==================
 """
 
 from recallkit.related.domains import (

@@ -45,8 +45,8 @@ class RecallCrossEntropy(nn.Module):
         weighted:  L = Σ_i w[y_i] CE_i / Σ_i w[y_i]
 
     with the weights of :func:`recall_weights`, which carry no gradient, and N labelled pixels. If
-    all pixels are wrong, both forms are CE. The released code divides by all pixels in the first
-    form, ignored ones included, and counts ignored pixels to another class; here they do not count.
+    all pixels are wrong, both forms are CE. In the released code ignored pixels overwrite the counts
+    of a class, and the first form divides by all pixels; here they count nowhere.
 
     Args:
         reduce: ``"mean"``, the form that the released training uses, or ``"weighted"``.
