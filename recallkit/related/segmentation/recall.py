@@ -45,7 +45,7 @@ class RecallCrossEntropy(nn.Module):
         weighted:  L = Σ_i w[y_i] CE_i / Σ_i w[y_i]
 
     with the weights of :func:`recall_weights`, which carry no gradient, and N labelled pixels. If
-    all pixels are wrong, both forms are CE. In the released code ignored pixels overwrite the counts
+    all pixels are wrong, both forms are CE. In the released code ignored pixels overwrite the count
     of a class, and the first form divides by all pixels; here they count nowhere.
 
     Args:
