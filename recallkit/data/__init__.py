@@ -2,6 +2,7 @@
 
 ``load`` gives any data set by its name. The embedded ones are the packages ``emoji`` and
 ``glyphs``; ``benchmarks`` reads those of the literature; ``folder`` reads a folder of the user's.
+``scenes`` and ``digits`` make small sets for segmentation and for two domains.
 """
 
 from recallkit.errors import needs_extra
@@ -10,12 +11,15 @@ with needs_extra("recallkit.data"):
     from recallkit.constants import PIXEL_MEAN, PIXEL_STD
     from recallkit.data.benchmarks import BENCHMARKS, load_benchmark
     from recallkit.data.catalogue import LOADERS, load
+    from recallkit.data.digits import load_printed_to_handwritten, load_textured_digits
+    from recallkit.data.domain_pair import DomainPair
     from recallkit.data.emoji import load_emoji
     from recallkit.data.folder import load_folder
     from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
     from recallkit.data.image_files import ImageFiles, fit_image, read_image
     from recallkit.data.image_set import Images, ImageSet, Protocol, Splits
     from recallkit.data.prefetch import Reading
+    from recallkit.data.scenes import Scenes, SceneSplits, Thing, compose_scene, load_scenes
     from recallkit.data.transforms import TestTransform, TrainTransform, normalise, over_white
 
 __all__ = [
@@ -23,14 +27,19 @@ __all__ = [
     "LOADERS",
     "PIXEL_MEAN",
     "PIXEL_STD",
+    "DomainPair",
     "ImageFiles",
     "ImageSet",
     "Images",
     "Protocol",
     "Reading",
+    "SceneSplits",
+    "Scenes",
     "Splits",
     "TestTransform",
+    "Thing",
     "TrainTransform",
+    "compose_scene",
     "fit_image",
     "load",
     "load_benchmark",
@@ -38,6 +47,9 @@ __all__ = [
     "load_emoji",
     "load_folder",
     "load_glyphs",
+    "load_printed_to_handwritten",
+    "load_scenes",
+    "load_textured_digits",
     "normalise",
     "over_white",
     "read_image",
