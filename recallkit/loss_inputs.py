@@ -12,6 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from recallkit.checks import check_embeddings, check_labels, check_same_dimension
+from recallkit.labels import canonical_labels
+
+NO_POSITIVE = (
+    "no query has a positive: each label occurs once. "
+    "Sample at least two images of a class, as ClassBalancedSampler does."
+)
+
 LENGTHS = (0.5, 2.0)  # of the longest embedding, within which nothing is said
 SPREADS = (10.0, 400.0)  # (longest length)² / τ, within which nothing is said; the paper's is 100
 
@@ -54,6 +62,38 @@ def as_gallery(embeddings: Tensor, given: Gallery, metric_learning: tuple) -> Ga
     if itself is None or (itself != torch.arange(items, device=itself.device)).any():
         raise ValueError(_REFUSED)
     return given  # a batch that is its own gallery leaves out each query anyway
+
+
+def checked_labels(
+    queries: Tensor, query_labels: Any, gallery: Tensor | None, gallery_labels: Any
+) -> list[Tensor]:
+    """Refuse a batch that no loss can take; return its labels, and a gallery's.
+
+    Args:
+        queries: (Q, D).
+        query_labels: (Q,) of any kind that :func:`.canonical_labels` takes.
+        gallery: (N, D), or None.
+        gallery_labels: (N,) of the same kind, given with ``gallery``.
+
+    Returns:
+        (Q,) int64, and with a gallery (N,) int64, on the device of the queries.
+
+    Raises:
+        ValueError: naming the argument: shapes that disagree, non-finite embeddings, missing or
+            mixed labels.
+    """
+    if (gallery is None) != (gallery_labels is None):
+        raise ValueError("gallery and gallery_labels must be given together, or neither")
+    check_embeddings(queries, "embeddings" if gallery is None else "queries")
+    given, lengths = {"labels": query_labels}, {"labels": len(queries)}
+    if gallery is not None:
+        check_embeddings(gallery, "gallery")
+        check_same_dimension(queries, gallery)
+        given["gallery_labels"], lengths["gallery_labels"] = gallery_labels, len(gallery)
+    labels = canonical_labels(given)
+    for name, numbers in zip(given, labels, strict=True):
+        check_labels(numbers, lengths[name], name)
+    return [numbers.to(queries.device) for numbers in labels]
 
 
 def _is_in_order_of_metric_learning(given: Gallery) -> bool:
@@ -148,6 +188,29 @@ class LengthCheck:
             f"{self.temperature:g} {effect}. "
             f"Divide them by their lengths, torch.nn.functional.normalize(embeddings, dim=1), or "
             f"choose rank_temperature near {0.01 * longest**2:.2g}",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+
+
+class UnitLengthCheck(LengthCheck):
+    """A warning, once, about embeddings that are clearly not of unit length, for losses on cosines.
+
+    Such a loss compares similarities with fixed numbers, which must then be cosines. The lengths
+    are read as in :class:`LengthCheck`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(temperature=1.0)
+
+    def _look(self, longest: float) -> None:
+        if LENGTHS[0] <= longest <= LENGTHS[1]:
+            return
+        self.warned = True
+        warnings.warn(
+            f"embeddings have lengths up to {longest:.3g}, not 1, but this loss compares "
+            f"similarities with margins made for cosines. Divide them by their lengths, "
+            f"torch.nn.functional.normalize(embeddings, dim=1)",
             RuntimeWarning,
             stacklevel=6,
         )

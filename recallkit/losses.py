@@ -11,16 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recallkit.checks import (
-    check_embeddings,
-    check_ks,
-    check_labels,
-    check_same_dimension,
-    check_temperature,
-)
+from recallkit.checks import check_ks, check_temperature
 from recallkit.constants import PAPERS_KS
-from recallkit.labels import canonical_labels
-from recallkit.loss_inputs import Gallery, LengthCheck, as_gallery
+from recallkit.loss_inputs import NO_POSITIVE, Gallery, LengthCheck, as_gallery, checked_labels
 from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
 
 
@@ -307,7 +300,7 @@ def ranking_task(
     Raises:
         ValueError: as :class:`RecallAtKLoss`.
     """
-    labels = _checked_labels(queries, query_labels, gallery, gallery_labels)
+    labels = checked_labels(queries, query_labels, gallery, gallery_labels)
     positives = find_positives(*labels)  # (Q, P)
     if gallery is None:
         gallery, itself = queries, torch.arange(len(queries), device=queries.device)
@@ -315,28 +308,7 @@ def ranking_task(
         positives = positives.masked_fill(positives == itself[:, None], -1)
     kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
     if len(kept) == 0:
-        raise ValueError(
-            "no query has a positive: each label occurs once. "
-            "Sample at least two images of a class, as ClassBalancedSampler does."
-        )
+        raise ValueError(NO_POSITIVE)
     chosen = queries if len(kept) == len(queries) else queries[kept]
     left_out = None if itself is None or query_in_database else itself[kept]
     return RankingTask(chosen, gallery, positives[kept], left_out)
-
-
-def _checked_labels(
-    queries: Tensor, query_labels: Any, gallery: Tensor | None, gallery_labels: Any
-) -> list[Tensor]:
-    """Refuse a batch that cannot be ranked; return its labels, and a gallery's."""
-    if (gallery is None) != (gallery_labels is None):
-        raise ValueError("gallery and gallery_labels must be given together, or neither")
-    check_embeddings(queries, "embeddings" if gallery is None else "queries")
-    given, lengths = {"labels": query_labels}, {"labels": len(queries)}
-    if gallery is not None:
-        check_embeddings(gallery, "gallery")
-        check_same_dimension(queries, gallery)
-        given["gallery_labels"], lengths["gallery_labels"] = gallery_labels, len(gallery)
-    labels = canonical_labels(given)
-    for name, numbers in zip(given, labels, strict=True):
-        check_labels(numbers, lengths[name], name)
-    return [numbers.to(queries.device) for numbers in labels]
