@@ -17,11 +17,16 @@ Loss = Literal[
     "multi-similarity",
     "nt-xent",
     "circle",
+    "uniloss",
     "proxy-anchor",
     "recall@k-no-cap",
     "recall@k-over-positives",
     "recall@k-over-k",
 ]
+
+CircleReduction = Literal["anchor", "pairs"]
+
+UniLossMetric = Literal["recall@k", "average-precision", "accuracy"]
 
 SimixVariant = Literal["none", "middle", "ends", "queries", "gallery", "no-relatives"]
 
@@ -88,10 +93,32 @@ class Config:
     weights of the parents; with "queries" virtual examples only search, with "gallery" they are
     only found, and with "no-relatives" they and their parents do not count for each other."""
     loss: Loss = "recall@k"
-    """RS@k, SmoothAP, a baseline loss of pytorch-metric-learning, or a variant of RS@k."""
+    """RS@k, SmoothAP, a variant of RS@k, circle or UniLoss; all others are baseline losses of
+    pytorch-metric-learning."""
     proxy_rate: Annotated[float, Range(1e-3, 1e4)] = 100.0
     """Learning rate of a loss's own parameters, as a multiple of learning_rate. Default 100: the
     choice of ProxyAnchor's authors."""
+
+    # Beyond 1 no negative is ever near enough to its goal, the similarity m.
+    circle_margin: Annotated[float, Range(0.0, 1.0)] = 0.4
+    """With circle: margin m. Positives of similarity 1 − m and negatives of m are good enough. 0.4
+    is the authors' choice for images of fine-grained classes."""
+    # Below 1e-3 all pairs count alike. Above 1e5 one pair counts, and float32 rounds its exponent.
+    circle_gamma: Annotated[float, Range(1e-3, 1e5)] = 80.0
+    """With circle: scale γ of the similarities; a larger one hears the worst pairs only. 80 goes
+    with that margin."""
+    circle_reduce: CircleReduction = "anchor"
+    """With circle: one logarithm for each query, and their mean, as in the paper ("anchor"), or one
+    for all pairs of the batch ("pairs"), as in other implementations."""
+    uniloss_metric: UniLossMetric = "recall@k"
+    """With uniloss: the metric of the batch that is interpolated. recall@k takes ``ks``; accuracy
+    is the share of queries whose positives come before all others."""
+    uniloss_anchors: Annotated[int, Range(1, 10_000)] = 16
+    """With uniloss: good, near and random anchors, so many of each; 16 in the released code. A
+    step computes the metric at each of them."""
+    # As for rank_temperature; above 100 all comparisons are 0, as if all scores were equal.
+    uniloss_temperature: Annotated[float, Range(1e-6, 100.0)] = 1.0
+    """With uniloss: temperature of the comparison of two similarities; the released code's."""
 
     classes: Annotated[int, Range(0, 10**7)] = 0  # more than any data set has
     """Train on so many of the training classes, drawn once for all seeds: fewer classes are among

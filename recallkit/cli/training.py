@@ -114,6 +114,8 @@ def train_command(chosen: str, defaults: Config | None = None) -> Callable[..., 
           recallkit train --preset sop-resnet50 --root ~/data/Stanford_Online_Products
           recallkit train --preset cub-vit-b16 --show
           recallkit train --preset landmarks --dataset ~/landmarks --loss smooth-ap
+          recallkit train --loss circle --circle-margin 0.25 --circle-gamma 128
+          recallkit train --loss uniloss --uniloss-metric average-precision --no-simix
 
         Args:
             config: every setting of the training.

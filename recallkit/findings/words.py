@@ -28,6 +28,7 @@ _LOSSES = {
     "smooth-ap": "Smooth-AP",
     "nt-xent": "NT-Xent",
     "proxy-anchor": "ProxyAnchor",
+    "uniloss": "UniLoss",
 }
 
 

@@ -58,7 +58,10 @@ def _exponents(
 
 
 class CircleLoss(nn.Module):
-    r"""Circle loss on the pairs of a batch (Sun and others, CVPR 2020); see :mod:`.circle`.
+    r"""Circle loss on the pairs of a batch (Sun and others, CVPR 2020).
+
+        L = mean over queries of log(1 + Σ_n exp(γ α_n (s_n − m)) · Σ_p exp(−γ α_p (s_p − 1 + m)))
+        α_n = [s_n + m]₊,  α_p = [1 + m − s_p]₊, without a gradient
 
     Similarities are dot products, and the margin is made for cosines: give it vectors of unit
     length. The virtual examples of SiMix are shorter, as for all losses here, and their

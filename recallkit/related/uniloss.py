@@ -180,9 +180,10 @@ class UniLoss(nn.Module):
 
     What it costs. With Q queries of P positives and N negatives each, there are C = Q·P·N
     comparisons; with a batch of B in classes of n images about (n − 1)·B², so they grow with the
-    square of the batch. The anchors take 49·C bytes and the rest some 10·C numbers: 4 MB for B =
-    128 and n = 4, and 4.4 GB for B = 4,000. SiMix makes ten examples of four images, and 19 times
-    as many comparisons. Each step computes the metric 49 times.
+    square of the batch. The anchors take 49·C bytes, twice that while they are drawn, and the rest
+    some 20·C numbers: 9 MB for B = 128 and n = 4, and 9 GB for B = 4,000, in float32. Blocks of a
+    few million numbers come on top. SiMix makes ten examples of four images, and 19 times as many
+    comparisons. Each step computes the metric 49 times.
 
     Orderings with cycles. The comparisons of an anchor may contradict each other. The metric must
     say what that is worth: :func:`.average_precision` gives such a ranking 0, as the release does,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,7 @@ from recallkit.data.transforms import TrainTransform
 from recallkit.errors import needs_extra
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
 from recallkit.networks import RetrievalNetwork, build_network
+from recallkit.related import CircleLoss, UniLoss, accuracy, average_precision, recall_at_k
 from recallkit.simix import SimilarityMixup
 from recallkit.training.simix_variants import ROLES, MixupVariant, SimixRoleLoss
 
@@ -22,7 +24,6 @@ BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
     "triplet": ("TripletMarginLoss", {"margin": 0.1}),
     "multi-similarity": ("MultiSimilarityLoss", {"alpha": 2.0, "beta": 50.0, "base": 0.5}),
     "nt-xent": ("NTXentLoss", {"temperature": 0.07}),
-    "circle": ("CircleLoss", {"m": 0.4, "gamma": 80.0}),
     "proxy-anchor": ("ProxyAnchorLoss", {"margin": 0.1, "alpha": 32.0}),
 }
 
@@ -59,7 +60,8 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
 
     Args:
         config: the settings. Those of RS@k count for its variants too, SmoothAP has
-            ``rank_temperature`` alone, and for baseline losses see ``BASELINE_LOSSES``.
+            ``rank_temperature`` alone, circle and UniLoss have settings of their own, and for
+            baseline losses see ``BASELINE_LOSSES``.
         labels: (N,) of all training images. A loss with proxies has one for each class, drawn from
             torch's default generator.
     """
@@ -67,12 +69,26 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
         return _BaselineLoss(config, labels)
     if config.loss == "smooth-ap":
         return SmoothAPLoss(config.rank_temperature)
+    if config.loss == "circle":
+        return CircleLoss(config.circle_margin, config.circle_gamma, config.circle_reduce)
+    if config.loss == "uniloss":
+        return _make_uniloss(config)
     settings = (config.ks, config.k_temperature, config.rank_temperature, config.query_in_database)
     if config.loss in VARIANTS:
         loss = RecallVariant(config.loss, *settings)
     else:
         loss = RecallAtKLoss(*settings)
     return SimixRoleLoss(config.simix_variant, loss) if config.simix_variant in ROLES else loss
+
+
+def _make_uniloss(config: Config) -> UniLoss:
+    """Make UniLoss, whose anchors come from torch's default generator."""
+    metric = {
+        "recall@k": partial(recall_at_k, ks=config.ks),
+        "average-precision": average_precision,
+        "accuracy": accuracy,
+    }[config.uniloss_metric]
+    return UniLoss(metric, config.uniloss_anchors, config.uniloss_temperature)
 
 
 def make_mixup(config: Config) -> SimilarityMixup | None:

@@ -51,10 +51,11 @@ def training_floor(config: Config, class_sizes: Mapping[int, int]) -> Floor:
         class_sizes: of the training classes; see :func:`count_class_sizes`.
 
     Returns:
-        The floor. NaN without class sizes; for a baseline loss, which depends on more than the
-        ranking; for SiMix with queries in their database, where a perfect ranking has no one loss:
-        a virtual example comes anywhere among its own positives; and for variants of SiMix in which
-        virtual examples have another role, whose positives are not counted here.
+        The floor. NaN without class sizes; for a baseline loss, circle loss and UniLoss, which
+        depend on more than the ranking; for SiMix with queries in their database, where a perfect
+        ranking has no one loss: a virtual example comes anywhere among its own positives; and for
+        variants of SiMix in which virtual examples have another role, whose positives are not
+        counted here.
     """
     is_open = config.simix and config.query_in_database and config.loss != "smooth-ap"
     if config.loss in BASELINE_LOSSES or is_open or not class_sizes:

@@ -92,7 +92,8 @@ class Training:
     Raises:
         ValueError: if every k of the loss is larger than a batch that the classes can fill; if
             ``config.frozen`` is set and ``images`` are no features, or the reverse; if
-            a baseline loss is to be trained in several processes.
+            a baseline loss, UniLoss, or circle loss on all pairs at once is to be trained in
+            several processes.
     """
 
     def __init__(
@@ -155,8 +156,10 @@ class Training:
 
     def _parallel(self, network: nn.Module, loss: nn.Module) -> tuple[nn.Module, nn.Module]:
         """Return the network with reduced gradients, and the loss of all processes' batches."""
-        if self.config.loss in BASELINE_LOSSES:
+        if self.config.loss in (*BASELINE_LOSSES, "uniloss"):
             raise ValueError(f"loss {self.config.loss!r} trains in one process, not in several")
+        if self.config.loss == "circle" and self.config.circle_reduce == "pairs":
+            raise ValueError("circle_reduce 'pairs' trains in one process, not in several")
         if self.config.simix_variant != "none":
             raise ValueError("simix_variant trains in one process, not in several")
         ids = [self.device.index] if self.device.type == "cuda" else None
@@ -264,7 +267,9 @@ class Training:
 
 def _check_ks(config: Config, batch_size: int) -> None:
     """Refuse cut-offs that all ranks of the batches are below: few classes fill small batches."""
-    if config.loss.startswith("recall@k") and min(config.ks) > batch_size:
+    of_uniloss = config.loss == "uniloss" and config.uniloss_metric == "recall@k"
+    has_ks = of_uniloss or config.loss.startswith("recall@k")
+    if has_ks and min(config.ks) > batch_size:
         raise SettingError(
             "ks",
             f"must hold a k of at most {batch_size}, the largest batch that these classes fill, "

@@ -111,6 +111,17 @@ def test_a_gallery_that_holds_the_queries_gives_the_loss_of_the_batch():
     torch.testing.assert_close(again, loss(embeddings, LABELS))
 
 
+@pytest.mark.parametrize("cut", [2, 5])
+def test_processes_that_share_a_batch_have_its_mean(cut):
+    """Queries of each with their places in the whole; a process counts by its queries."""
+    embeddings, loss, labels = unit(2), CircleLoss(), LABELS[:8]
+    total = 0
+    for places in torch.arange(8).split([cut, 8 - cut]):
+        own = loss(embeddings[places], labels[places], embeddings[:8], labels, places)
+        total = total + len(places) / 8 * own
+    torch.testing.assert_close(total, loss(embeddings[:8], labels))
+
+
 @pytest.mark.parametrize(("margin", "gamma"), [(0.4, 80.0), (0.25, 256.0), (0.25, 128.0)])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_mean_over_anchors_is_that_of_pytorch_metric_learning(margin, gamma, seed):

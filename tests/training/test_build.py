@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from recallkit.config import Config, Loss
 from recallkit.losses import VARIANTS, RecallAtKLoss, SmoothAPLoss
+from recallkit.related import CircleLoss, UniLoss, accuracy, average_precision, recall_at_k
 from recallkit.training import BASELINE_LOSSES, Stopped, Training, make_loss, train
 from recallkit.training.distributed import Processes
 
@@ -26,7 +28,8 @@ def batch(seed=0, dim=8):
 
 
 def test_every_name_of_the_settings_is_a_loss_and_no_other():
-    assert set(get_args(Loss)) == {"recall@k", "smooth-ap", *BASELINE_LOSSES, *VARIANTS}
+    ours = {"recall@k", "smooth-ap", "circle", "uniloss"}
+    assert set(get_args(Loss)) == {*ours, *BASELINE_LOSSES, *VARIANTS}
     with pytest.raises(ValueError, match=r"loss must be one of recall@k, .*, not 'hinge'"):
         replace(CONFIG, loss="hinge")
     with pytest.raises(ValueError, match="proxy-rate must lie between"):
@@ -77,7 +80,7 @@ def by_hand(name, s, labels):
     return sum(terms) / len(terms)
 
 
-@pytest.mark.parametrize("name", sorted(set(BASELINE_LOSSES) - {"proxy-anchor"}))
+@pytest.mark.parametrize("name", sorted({"circle", *BASELINE_LOSSES} - {"proxy-anchor"}))
 @pytest.mark.parametrize("seed", range(3))
 def test_baseline_losses_are_their_formulas_on_cosines(name, seed):
     embeddings, labels = batch(seed)
@@ -101,12 +104,15 @@ def test_proxy_anchor_is_its_formula_with_a_proxy_for_each_class():
 
 def test_half_precision_embeddings_have_a_loss_in_float32():
     embeddings, labels = batch()
-    for name in BASELINE_LOSSES:
+    for name in ("circle", "uniloss", *BASELINE_LOSSES):
         loss = make_loss(replace(CONFIG, loss=name), labels)
         assert loss(embeddings.bfloat16(), labels).dtype == torch.float32
 
 
-KINDS = [*((name, False) for name in get_args(Loss)), (VARIANTS[0], True), ("proxy-anchor", True)]
+KINDS = [
+    *((name, False) for name in get_args(Loss)),
+    *((name, True) for name in (VARIANTS[0], "proxy-anchor", "circle", "uniloss")),
+]
 
 
 @pytest.mark.parametrize(("name", "simix"), KINDS)
@@ -169,7 +175,64 @@ def test_a_step_that_is_repeated_counts_once_in_the_proxies(toy_splits):
     torch.testing.assert_close(*gradients)
 
 
-def test_a_baseline_loss_is_refused_in_several_processes(toy_splits):
-    processes, config = Processes(rank=0, world=2), replace(CONFIG, loss="triplet")
-    with pytest.raises(ValueError, match="loss 'triplet' trains in one process"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "triplet"}, "loss 'triplet' trains in one process"),
+        ({"loss": "uniloss"}, "loss 'uniloss' trains in one process"),
+        ({"loss": "circle", "circle_reduce": "pairs"}, "circle_reduce 'pairs' trains in one"),
+    ],
+)
+def test_a_loss_that_is_no_mean_over_queries_is_refused_in_several_processes(
+    settings, message, toy_splits
+):
+    processes, config = Processes(rank=0, world=2), replace(CONFIG, **settings)
+    with pytest.raises(ValueError, match=message):
         Training(config, toy_splits.train, torch.device("cpu"), processes)
+
+
+def test_circle_loss_has_its_settings_and_is_what_the_stored_runs_had():
+    """Before, it was that of pytorch-metric-learning, on cosines."""
+    losses = pytest.importorskip("pytorch_metric_learning.losses")
+    embeddings, labels = batch()
+    ours = make_loss(replace(CONFIG, loss="circle"), labels)
+    torch.testing.assert_close(
+        ours(embeddings, labels), losses.CircleLoss(m=0.4, gamma=80.0)(embeddings, labels)
+    )
+    other = replace(CONFIG, loss="circle", circle_margin=0.1, circle_gamma=9.0)
+    expected = CircleLoss(0.1, 9.0, "pairs")(embeddings, labels)
+    assert make_loss(replace(other, circle_reduce="pairs"), labels)(embeddings, labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("recall@k", partial(recall_at_k, ks=(1, 3))),
+        ("average-precision", average_precision),
+        ("accuracy", accuracy),
+    ],
+)
+def test_uniloss_has_its_settings(name, metric):
+    config = replace(CONFIG, loss="uniloss", uniloss_metric=name, ks=(1, 3))
+    loss = make_loss(replace(config, uniloss_anchors=5, uniloss_temperature=0.3), LABELS)
+    values = []
+    for each in (loss, UniLoss(metric, 5, 0.3)):
+        torch.manual_seed(1)
+        values.append(each(*batch()))
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("circle_margin", 1.5, "--circle-margin must lie between 0 and 1, not 1.5"),
+        ("circle_gamma", 0.0, "--circle-gamma must lie between 0.001 and 100,000"),
+        ("circle_reduce", "mean", "--circle-reduce must be one of anchor, pairs"),
+        ("uniloss_metric", "ndcg", "--uniloss-metric must be one of recall@k, "),
+        ("uniloss_anchors", 0, "--uniloss-anchors must be a whole number between 1 and"),
+        ("uniloss_temperature", -1.0, "--uniloss-temperature must lie between"),
+    ],
+)
+def test_settings_of_circle_and_uniloss_are_refused_by_the_flag(setting, value, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **{setting: value})
