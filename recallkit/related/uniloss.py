@@ -13,6 +13,7 @@ Interpolation*, ECCV 2020, arXiv 2007.13870.
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -222,7 +223,7 @@ class UniLoss(nn.Module):
         super().__init__()
         if not callable(metric):
             raise ValueError(f"metric must be a function such as recall_at_k, not {metric!r}")
-        if isinstance(anchors, bool) or anchors != int(anchors) or anchors < 1:
+        if isinstance(anchors, bool) or not isinstance(anchors, Integral) or anchors < 1:
             raise ValueError(f"anchors must be a whole number of at least 1, not {anchors!r}")
         self.metric, self.anchors, self.generator = metric, int(anchors), generator
         self.temperature = check_temperature(temperature, "temperature")
@@ -333,8 +334,10 @@ def _checked_negative(scores: Tensor, positive: Tensor, negative: Tensor | None)
         )
     if not scores.isfinite().all():
         raise ValueError("scores must be finite")
-    negative = ~positive if negative is None and positive.dtype == torch.bool else negative
-    for name, mask in {"positive": positive, "negative": negative}.items():
-        if mask is None or mask.dtype != torch.bool or mask.shape != scores.shape:
+    masks = {"positive": positive} | ({} if negative is None else {"negative": negative})
+    for name, mask in masks.items():
+        if mask.dtype != torch.bool or mask.shape != scores.shape:
             raise ValueError(f"{name} must be bool of shape {tuple(scores.shape)}, as the scores")
-    return negative  # type: ignore[return-value]
+    if negative is not None and (positive & negative).any():
+        raise ValueError("negative must not hold what is positive")
+    return ~positive if negative is None else negative

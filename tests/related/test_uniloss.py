@@ -410,6 +410,7 @@ def test_what_is_no_metric_is_refused(metric, message):
         (torch.ones(1, 2), torch.ones(1, 2), None, r"positive must be bool of shape \(1, 2\)"),
         (torch.ones(1, 2), torch.ones(1, 3) > 0, None, "positive must be bool"),
         (torch.ones(1, 2), torch.ones(1, 2) > 0, torch.ones(2) > 0, "negative must be bool"),
+        (torch.ones(1, 2), torch.eye(2)[:1] > 0, torch.ones(1, 2) > 0, "negative must not hold"),
     ],
 )
 def test_bad_scores_are_refused_by_name(scores, positive, negative, message):
