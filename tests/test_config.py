@@ -179,12 +179,15 @@ EXTREMES = [math.nan, math.inf, -math.inf, -1, 0, 1e30, 10**30, 1e-50, -0.5, 2**
 LEGAL = {  # what of the extremes can be meant
     **{name: [0] for name in ("classes", "epochs", "warmup_steps", "seed")},
     **{name: [0, 1e-50] for name in ["learning_rate", "weight_decay", "keep_graphs_gb"]},
-    **{name: [0, 1e-50] for name in ["warmup", "rotation", "scale", "shift", "colour"]},
+    **{
+        name: [0, 1e-50]
+        for name in ["warmup", "rotation", "scale", "shift", "colour", "circle_margin"]
+    },
 }
 
 
 def test_every_number_has_a_range_around_its_default():
-    assert len(NUMBERS) == 29
+    assert len(NUMBERS) == 33
     for name in NUMBERS:
         limits, default = range_of(HINTS[name]), getattr(Config(), name)
         numbers = default if isinstance(default, tuple) else [default]
