@@ -187,7 +187,7 @@ def _placed(sweep: Sweep, table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFra
 def _counted_classes(sweep: Sweep, runs: pd.DataFrame) -> dict[int, int]:
     """Return the setting ``classes`` → the number of classes that it trains: 0 are all of them."""
     counts = sweep_runs(sweep, runs).groupby("classes")["training classes"].first().dropna()
-    return {int(setting): int(count) for setting, count in counts.items()}
+    return dict(zip(counts.index.astype(int), counts.astype(int), strict=True))
 
 
 def _axis(sweep: Sweep) -> str:
