@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import os
+import signal
 from contextlib import suppress
 
 import pytest
@@ -27,6 +28,13 @@ def _separate_folders(tmp_path_factory):
     os.environ["RECALLKIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["RECALLKIT_RESULTS"] = str(tmp_path_factory.mktemp("results"))
     os.environ["JUPYTER_DATA_DIR"] = str(tmp_path_factory.mktemp("jupyter"))  # trusted notebooks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_reaches_processes():
+    """Let processes of the tests hear SIGINT, also where a shell ignores it: ``command &``."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_images(classes: range, per_class: int, generator: torch.Generator) -> ImageSet:

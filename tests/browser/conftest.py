@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from helpers.processes import end
 
 from recallkit.files import embedded
 
@@ -86,8 +87,7 @@ def lab(tmp_path_factory):
         _wait_for(f"{base}/api?token={token}", server, folder / "log.txt")
         yield Lab(folder / "notebooks", f"{base}/lab/tree/{{name}}?token={token}&reset")
     finally:
-        server.terminate()
-        server.wait(timeout=60)
+        end(server)
 
 
 def _write_settings(folder):

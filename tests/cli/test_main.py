@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import get_args, get_origin, get_type_hints
 
 import pytest
+from helpers.processes import command
 
 import recallkit
 from recallkit import cli
@@ -35,9 +36,9 @@ def function_of(name):
 def test_the_overview_has_a_line_for_each_command(arguments, capsys):
     cli.main(arguments)
     lines = capsys.readouterr().out.splitlines()
-    for name, command in cli.COMMANDS.items():
+    for name, about in cli.COMMANDS.items():
         [line] = [line for line in lines if line.startswith(f"  {name} ")]
-        assert line.endswith(command.summary)
+        assert line.endswith(about.summary)
         assert len(line) <= 80
 
 
@@ -147,12 +148,10 @@ def test_another_missing_module_is_not_called_an_extra(monkeypatch):
 @pytest.mark.parametrize("arguments", [["--help"], ["compare"]])
 def test_a_closed_pipe_ends_the_command_quietly(arguments):
     """As ``recallkit … | head`` does: nobody reads any more."""
-    with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with command(*arguments, text=False) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 141
+        assert process.wait(60) == 141
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

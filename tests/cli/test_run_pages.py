@@ -2,12 +2,11 @@
 
 import os
 import re
-import signal
-import subprocess
 import sys
 import urllib.request
 
 import pytest
+from helpers.processes import command, interrupt
 from helpers.random_run import draw, make_run
 
 from recallkit import cli
@@ -126,14 +125,11 @@ def test_serve_searches_a_folder_or_an_index(run, served, failing, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends the signal of Ctrl-C")
 def test_serve_until_ctrl_c(run, tmp_path):
-    command = [sys.executable, "-m", "recallkit", "serve", "--no-browser", "--device", "cpu"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path}
-    with subprocess.Popen(command, **options) as process:
+    with command("serve", "--no-browser", "--device", "cpu", cwd=tmp_path) as process:
         url = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
         with urllib.request.urlopen(url, timeout=30) as answer:
             assert b"48 images" in answer.read()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = interrupt(process)
     assert process.returncode == 0
     assert "Traceback" not in err
     assert out.strip() == ""

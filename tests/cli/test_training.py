@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
 import pytest
+from helpers.processes import command, interrupt, wait_until
 from PIL import Image
 
 from recallkit import cli, config, data
@@ -218,14 +216,11 @@ def test_a_folder_of_any_name_gives_a_name_that_every_system_allows(
 
 def test_ctrl_c_in_a_real_process(tmp_path):
     """SIGINT while training: status 1, a line that says how to go on, and a state to do it."""
-    command = [sys.executable, "-m", "recallkit", "train", "--out", "run", "--device", "cpu"]
-    command += ["--evaluations", "2000"]  # the first after a step or two
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    message = process.communicate(timeout=120)[1]
+    options = ["--out", "run", "--device", "cpu"]
+    options += ["--evaluations", "2000"]  # the first after a step or two
+    with command("train", *options) as process:
+        wait_until((tmp_path / "run" / "metrics.jsonl").exists, process)
+        message = interrupt(process)[1]
     assert process.returncode == 1
     assert "recallkit train --resume run" in message.splitlines()[-1]
     assert (tmp_path / "run" / "state.pt").exists()

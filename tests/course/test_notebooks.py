@@ -4,14 +4,11 @@ import base64
 import io
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import nbformat
 import pytest
+from helpers.processes import command, interrupt, wait_until
 from nbformat import v4
 from PIL import Image
 
@@ -26,7 +23,11 @@ from recallkit.training.loop import train
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
 WIDGET = "from ipywidgets import IntSlider\nslider = IntSlider(description='k')\nslider"
 EXPLORABLE = "from recallkit.course import explorables\nstep = explorables.Step()\nstep"
-HANGING = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)"
+HANGING = """import os, time
+from pathlib import Path
+Path("new").write_text(str(os.getpid()))
+Path("new").rename("pid")
+time.sleep(300)"""
 RUNNING_BAR = "import sys\nprint('\\r 50%|###', end='', file=sys.stderr)"
 
 
@@ -199,14 +200,9 @@ def test_a_kernel_that_dies_is_named(tmp_path):
 def test_ctrl_c_ends_the_kernel_and_leaves_the_file(tmp_path):
     path = write(tmp_path, HANGING)
     before = path.read_bytes()
-    command = [sys.executable, "-m", "recallkit", "notebooks", str(path)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(0.5)  # the file is there before it is written
-    process.send_signal(signal.SIGINT)
-    message = process.communicate(timeout=120)[1]
+    with command("notebooks", str(path)) as process:
+        wait_until((tmp_path / "pid").exists, process)
+        message = interrupt(process)[1]
     assert process.returncode == 1
     assert message.splitlines()[-1] == "recallkit: interrupted"
     with pytest.raises(ProcessLookupError):

@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from queue import Queue
 
+from helpers.processes import end
 from websocket import create_connection
 
 PROGRAMS = ("firefox", "firefox-esr")
@@ -43,8 +44,7 @@ def firefox(profile):
         finally:
             connection.close()
     finally:
-        process.terminate()
-        process.wait(timeout=SECONDS)
+        end(process)
 
 
 def _address(process):
