@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +22,36 @@ with suppress(ImportError):  # the tests of the core run without it
     import matplotlib
 
     matplotlib.use("Agg")  # here only: a variable would reach the kernels of notebooks too
+
+TESTS = Path(__file__).parent
+LONG = [  # they take the most time, the longest first
+    "notebooks/test_running.py",
+    "browser/test_explorables.py",
+    "browser/test_lecture.py",
+    "browser/test_accessibility.py",
+    "experiments/test_run.py",
+    "cli/test_training.py",
+    "test_wheel.py",
+    "course/test_notebooks.py",
+    "browser/test_widgets.py",
+    "browser/test_predictions.py",
+    "training/test_training.py",
+    "training/test_benchmark_training.py",
+    "training/test_distributed.py",
+]
+
+
+def pytest_configure(config):
+    """Let pytest-xdist hand out the files in the order of ``pytest_collection_modifyitems``."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Where processes share the tests, begin with long files: else one runs while others wait."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        places = {TESTS / name: place for place, name in enumerate(LONG)}
+        counts = Counter(item.path for item in items)
+        items.sort(key=lambda item: (places.get(item.path, len(LONG)), -counts[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)

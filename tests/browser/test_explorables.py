@@ -82,13 +82,21 @@ return {
 """
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The page of each explorable, by name."""
+    folder = tmp_path_factory.mktemp("pages")
+    paths = {name: folder / f"{name}.html" for name in MADE}
+    for name, path in paths.items():
+        MADE[name]().save_html(path, "A figure")
+    return paths
+
+
 @pytest.fixture(params=list(MADE))
-def figure(request, shared_browser, tmp_path):
-    """Show the page of an explorable in the browser; its console is empty at the end."""
-    path = tmp_path / f"{request.param}.html"
-    MADE[request.param]().save_html(path, "A figure")
-    shared_browser.get(path.as_uri())
+def figure(request, shared_browser, pages):
+    """A browser to ``show`` the page of an explorable in; its console is empty at the end."""
     shared_browser.name_of_figure = request.param
+    shared_browser.page_of_figure = pages[request.param].as_uri()
     yield shared_browser
     assert shared_browser.get_log("browser") == []
 
@@ -99,7 +107,7 @@ def show(browser, width, scheme="light", *, touch=False):
     browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.refresh()
+    browser.get(browser.page_of_figure)
 
 
 def controls(browser):
