@@ -5,6 +5,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "recallkit"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*SOURCES, *TESTS]}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OPEN_TO_NOTEBOOKS = [
     f"recallkit.{name}"
     for name in ["plots", "course", "findings", "experiments", "related", "data"]
 ]
+
+
+@cache
+def _tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _name(path: Path) -> str:
@@ -43,8 +48,8 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
 def test_imports_are_absolute():
     relative = [
         f"{_name(path)}:{node.lineno}"
-        for path, tree in TREES.items()
-        for node in ast.walk(tree)
+        for path in [*SOURCES, *TESTS]
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not relative
@@ -60,7 +65,7 @@ def test_the_package_uses_no_tool_of_tests(forbidden):
     used = [
         f"{_name(path)}:{line}"
         for path in SOURCES
-        for module, _, line in _imports(TREES[path])
+        for module, _, line in _imports(_tree(path))
         if module.split(".")[0] == forbidden
     ]
     assert not used
@@ -71,7 +76,7 @@ def test_the_package_does_not_import_its_own_front_door():
     hidden = [
         f"{_name(path)}:{line}: {name or module}"
         for path in SOURCES
-        for module, name, line in _imports(TREES[path])
+        for module, name, line in _imports(_tree(path))
         if module == "recallkit" and name != "__version__"
         if not name or not _is_module(f"recallkit.{name}")
     ]
@@ -125,17 +130,17 @@ def _private_uses(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 
 def _borrowed(path: Path, private: set[str]) -> list[str]:
     """Lines of a file that use a name which is private to a module of the package elsewhere."""
-    foreign = private - _defined(TREES[path])
+    foreign = private - _defined(_tree(path))
     return [
         f"{_name(path)}:{line}: {name}"
-        for name, line, of_a_module in _private_uses(TREES[path])
+        for name, line, of_a_module in _private_uses(_tree(path))
         if _is_private(name) and (of_a_module or name in foreign)
     ]
 
 
 def test_nobody_uses_the_private_names_of_another_module():
-    private = set().union(*(_defined(TREES[path]) for path in SOURCES))
-    borrowed = [line for path in TREES for line in _borrowed(path, private)]
+    private = set().union(*(_defined(_tree(path)) for path in SOURCES))
+    borrowed = [line for path in [*SOURCES, *TESTS] for line in _borrowed(path, private)]
     assert not borrowed, "\n".join(borrowed)
 
 

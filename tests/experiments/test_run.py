@@ -4,13 +4,12 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.processes import command, interrupt, wait_until
 from helpers.trees import write_images
 
 from recallkit import cli, data
@@ -382,9 +381,9 @@ def test_plot_says_what_was_not_run(tmp_path, capsys):
 
 
 def test_bad_names_end_with_a_remedy(sweep):
-    for command in ("ablate", "plot"):
+    for name in ("ablate", "plot"):
         with pytest.raises(SystemExit, match=r"no sweep 'size'; there are batch-size"):
-            cli.main([command, "size"])
+            cli.main([name, "size"])
     with pytest.raises(SystemExit, match="--jobs must be a whole number between 1"):
         cli.main(["ablate", "toy.toml", "--jobs", "0"])
 
@@ -413,15 +412,10 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     write_images(tmp_path / "images")
     endless = OWN.replace("images = 96", "images = 16000000")
     (tmp_path / "own.toml").write_text(endless.replace("ions = 2", "ions = 500000"))
-    command = [sys.executable, "-m", "recallkit", "ablate", "own.toml"]
-    process = subprocess.Popen(
-        [*command, "--device", "cpu"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
     config = tmp_path / "runs" / "ablations" / "own"
-    while not list(config.glob("*/metrics.jsonl")) and process.poll() is None:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=120)[1]
+    with command("ablate", "own.toml", "--device", "cpu") as process:
+        wait_until(lambda: list(config.glob("*/metrics.jsonl")), process)
+        said = interrupt(process)[1]
     assert process.returncode == 1
     assert "0 of 2 runs are stored; the same command goes on" in said.splitlines()[-1]
     assert list(config.glob("*/state.pt"))
@@ -431,11 +425,10 @@ def test_a_real_sweep_is_interrupted_and_goes_on(tmp_path):
     assert [path.as_posix() for path in stored] == ["sweeps/own.json"]  # the sweep, and no run
 
     (tmp_path / "own.toml").write_text(OWN)
-    done = subprocess.run(
-        [*command, "--device", "cpu"], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert "one seed" in done.stdout
+    with command("ablate", "own.toml", "--device", "cpu") as process:
+        shown, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "one seed" in shown
     assert len(list(tmp_path.glob("user/ablations/own/*.json"))) == 1
     [tuning] = tmp_path.glob("user/ablations/own/tuning/*.json")
     assert json.loads(tuning.read_text())["test"] == {}
