@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -160,10 +160,25 @@ def read_runs(*folders: Path) -> list[StoredRun]:
     """Read stored runs as they are; see :func:`load_results` for folders and errors."""
     runs: list[StoredRun] = []
     for folder in folders or (embedded("results"), results_folder()):
-        new = list(_read_folder(folder, strict=bool(folders)))
+        is_project, strict = folder == embedded("results"), bool(folders)
+        read = _read_project(_state(folder), strict) if is_project else _read_folder(folder, strict)
+        new = list(read)
         replaced = {(run.about["stage"], run.config) for run in new}
         runs = [r for r in runs if (r.about["stage"], r.config) not in replaced] + new
     return runs
+
+
+def _state(folder: Path) -> tuple[tuple[Path, int, int], ...]:
+    """Name all stored runs of a folder, when each was written last, and its bytes."""
+    paths = [path for pattern in PLACES for path in sorted(folder.glob(pattern))]
+    states = [path.stat() for path in paths]
+    return tuple((p, s.st_mtime_ns, s.st_size) for p, s in zip(paths, states, strict=True))
+
+
+@lru_cache(maxsize=2)
+def _read_project(state: tuple[tuple[Path, int, int], ...], strict: bool) -> tuple[StoredRun, ...]:
+    """Read the runs that come with the project, hundreds: again only in another state of them."""
+    return tuple(_read_folder(embedded("results"), strict))
 
 
 def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:

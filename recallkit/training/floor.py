@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -60,5 +61,10 @@ def training_floor(config: Config, class_sizes: Mapping[int, int]) -> Floor:
     is_open = config.simix and config.query_in_database and config.loss != "smooth-ap"
     if config.loss in BASELINE_LOSSES or is_open or not class_sizes:
         return NO_FLOOR
-    positives = count_positives(class_sizes, config.per_class, config.simix)
+    return _floor(config, tuple(class_sizes.items()))
+
+
+@lru_cache(maxsize=10_000)  # tables of stored runs ask for hundreds, again and again
+def _floor(config: Config, class_sizes: tuple[tuple[int, int], ...]) -> Floor:
+    positives = count_positives(dict(class_sizes), config.per_class, config.simix)
     return batch_floor(make_loss(config, torch.empty(0)), positives)

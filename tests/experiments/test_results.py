@@ -9,7 +9,13 @@ from helpers.made_up_runs import made_up_result
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.experiments import load_histories, load_results, project_results, run_key
+from recallkit.experiments import (
+    load_histories,
+    load_results,
+    project_results,
+    results,
+    run_key,
+)
 from recallkit.files import embedded, read_json, write_json
 from recallkit.training import train
 
@@ -97,6 +103,25 @@ def test_the_users_runs_lie_over_the_projects(user_results):
     assert same["R@1"].tolist() == [0.8]
     assert final["file"] in set(runs["file"])
     assert len(load_results(embedded("results"))) == len(project)
+
+
+def test_the_projects_runs_are_read_again_only_when_a_file_has_changed(tmp_path, monkeypatch):
+    reads = []
+
+    def reading(path):
+        reads.append(path)
+        return read_json(path)
+
+    monkeypatch.setattr(results, "embedded", lambda name: tmp_path)
+    monkeypatch.setattr(results, "read_json", reading)
+    store(tmp_path, made_up_result(BASE, 0.5, 0.25))
+    for _ in range(2):
+        assert load_results(tmp_path)["R@1"].tolist() == [0.25]
+    assert len(reads) == 1
+    store(tmp_path, made_up_result(BASE, 0.5, 0.125))
+    assert load_results(tmp_path)["R@1"].tolist() == [0.125]
+    store(tmp_path, made_up_result(BASE, 0.5, 0.125), made_up_result(replace(BASE, seed=1), 0, 1))
+    assert load_results(tmp_path)["R@1"].tolist() == [0.125, 1]
 
 
 def test_the_project_s_runs_are_under_their_keys():
