@@ -90,6 +90,15 @@ def toy_splits() -> Splits:
     return Splits(*(make_images(classes, 4, generator) for classes in splits))
 
 
+@pytest.fixture
+def two_queries(monkeypatch):
+    """Draw two queries instead of eight: most of the time of a small training goes into them."""
+    from recallkit import plots
+
+    draw = plots.random_queries
+    monkeypatch.setattr(plots, "random_queries", lambda images, count: draw(images, min(count, 2)))
+
+
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
     """The folder of the book, built by the command."""

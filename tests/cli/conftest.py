@@ -24,7 +24,7 @@ def small_preset(monkeypatch):
 
 
 @pytest.fixture
-def toy(monkeypatch, toy_splits, small_preset):
+def toy(monkeypatch, toy_splits, small_preset, two_queries):
     """Put the toy data under the name of the default data set."""
     from recallkit import data
 
@@ -33,7 +33,7 @@ def toy(monkeypatch, toy_splits, small_preset):
 
 
 @pytest.fixture
-def image_folder(tmp_path, small_preset):
+def image_folder(tmp_path, small_preset, two_queries):
     """Write twelve classes of three small images."""
     generator = torch.Generator().manual_seed(0)
     for c in range(12):

@@ -16,6 +16,7 @@ SHORT = ["--epochs", "2", "--milestones", "1", "--evaluations", "1"]
 PRESET = {"cub": "cub-vit-b16", "inshop": None}  # the paper has no schedule for In-Shop
 
 
+@pytest.mark.usefixtures("two_queries")
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_and_measured_by_its_own_protocol(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -31,6 +32,7 @@ def test_trained_and_measured_by_its_own_protocol(name, tmp_path, monkeypatch, c
     assert "trained in" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("two_queries")
 def test_landmarks_by_recall_at_k_and_beside_it_by_smooth_ap(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for c in range(8):
