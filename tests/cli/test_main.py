@@ -1,9 +1,11 @@
 """The command as a whole: the list of subcommands, errors, pipes, terminals."""
 
 import inspect
+import io
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import get_args, get_origin, get_type_hints
 
@@ -155,12 +157,23 @@ def test_a_closed_pipe_ends_the_command_quietly(arguments):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_without_unicode(encoding, monkeypatch):
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    for arguments in (["train", "--help"], ["compare"]):
-        done = run(*arguments, encoding=encoding)
-        assert done.returncode == 0
-        assert "?" not in done.stdout
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["compare"]])
+def test_a_terminal_without_unicode(encoding, arguments, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with suppress(SystemExit):  # of --help
+        cli.main(arguments)
+    stream.flush()
+    text = stream.buffer.getvalue().decode(encoding)
+    assert text.count("\n") > 10
+    assert "?" not in text
+
+
+def test_a_process_on_a_terminal_without_unicode(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("train", "--help", encoding="ascii")
+    assert done.returncode == 0
+    assert "?" not in done.stdout
 
 
 def test_what_an_encoding_lacks_has_a_plain_form():
