@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from recallkit.ranks.cells import Cells, cells_that_pay, in_cache, sigmoid_sums, weighted_slopes
 from recallkit.ranks.precision import products_in
 
 BLOCK_BYTES = 5 * 2**20  # three blocks of this size live at once; larger gained nothing on a CPU
@@ -56,15 +57,14 @@ class _BlocksRanks(torch.autograd.Function):
     def forward(ctx, queries, gallery, positives, left_out, temperature, precision, skip):
         ctx.save_for_backward(queries, gallery, positives, left_out)
         ctx.temperature, ctx.precision, ctx.skip = temperature, precision, skip
+        ctx.kept = []  # of each block: its cells, where they pay, and Σ_z σ' (q, P)
         ranks = torch.zeros_like(positives, dtype=queries.dtype)
         with products_in(precision, queries.device.type):
             for rows in block_rows(queries, gallery):
                 block, own = _block(queries, gallery, positives, left_out, temperature, rows)
                 alive = _alive(block, own, positives[rows], skip)
-                step = torch.empty_like(alive.segments)
-                for p in range(positives.shape[1]):
-                    torch.sub(alive.segments, own[alive.row, p, None], out=step).sigmoid_()
-                    ranks[rows, p].index_add_(0, alive.row, step.sum(dim=1))
+                cells = _cells(alive, block, own, positives[rows])
+                ctx.kept.append((cells, _add_sigmoids(ranks[rows], alive, own, cells)))
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
         return ranks.add_(0.5).masked_fill_(positives < 0, torch.inf)
 
@@ -77,11 +77,13 @@ class _BlocksRanks(torch.autograd.Function):
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
         with products_in(ctx.precision, queries.device.type):
-            for rows in block_rows(queries, gallery):
+            for rows, kept in zip(block_rows(queries, gallery), ctx.kept, strict=True):
                 block, own = _block(queries, gallery, positives, left_out, ctx.temperature, rows)
                 alive = _alive(block, own, positives[rows], ctx.skip)
-                weights = _block_gradient(alive, block, own, positives[rows], grad_ranks[rows])
-                weights = weights[:, : len(gallery)]
+                slopes, back = _slopes(alive, own, grad_ranks[rows], *kept)
+                weights = _placed(slopes, alive, block)[:, : len(gallery)]
+                # Padding has gradient 0: adding it at item 0 changes nothing.
+                weights.scatter_add_(1, positives[rows].clamp(min=0), -back)
                 if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
                 if grad_gallery is not None:
@@ -159,10 +161,14 @@ def _alive(block: Tensor, own: Tensor, positives: Tensor, skip: bool) -> _Alive:
 
 def _nearness(block: Tensor, own: Tensor, positives: Tensor) -> Tensor:
     """Mark the segments that matter: (q, N / SEGMENT) bool."""
-    limit = math.log(block.shape[1] / torch.finfo(block.dtype).eps)
     farthest = own.masked_fill(positives < 0, torch.inf).amin(dim=1, keepdim=True)  # (q, 1)
     nearest = block.unflatten(1, (-1, SEGMENT)).amax(dim=2)  # (q, N / SEGMENT)
-    return nearest > farthest - limit
+    return nearest > farthest - _limit(block)
+
+
+def _limit(block: Tensor) -> float:
+    """c: sigmoids of all items of a block at −c together are below the resolution of its type."""
+    return math.log(block.shape[1] / torch.finfo(block.dtype).eps)
 
 
 def share_alive(
@@ -185,20 +191,47 @@ def share_alive(
     return alive / total
 
 
-def _block_gradient(
-    alive: _Alive, block: Tensor, own: Tensor, positives: Tensor, grad_ranks: Tensor
-) -> Tensor:
-    """Derivative with respect to the similarities of a block (q, ≥ N), from dL/dr over τ (q, P)."""
-    weights, slope = torch.zeros_like(alive.segments), torch.empty_like(alive.segments)
-    back = torch.zeros_like(grad_ranks)  # (q, P): what each positive gets from its own rank
-    for p in range(own.shape[1]):
-        torch.sub(alive.segments, own[alive.row, p, None], out=slope).sigmoid_()
-        grad = grad_ranks[alive.row, p, None]
-        torch.ops.aten.sigmoid_backward(grad, slope, grad_input=slope)
-        back[:, p].index_add_(0, alive.row, slope.sum(dim=1))
-        weights += slope
-    if alive.place is not None:  # the similarities are no longer needed; their memory is reused
-        block.zero_().view(-1, SEGMENT).index_copy_(0, alive.place, weights)
-        weights = block
-    # Padding has gradient 0: adding it at item 0 changes nothing.
-    return weights.scatter_add_(1, positives.clamp(min=0), -back)
+def _cells(alive: _Alive, block: Tensor, own: Tensor, positives: Tensor) -> Cells | None:
+    return cells_that_pay(alive.segments, own, positives, _limit(block), block.shape[1])
+
+
+def _add_sigmoids(ranks: Tensor, alive: _Alive, own: Tensor, cells: Cells | None) -> Tensor | None:
+    """Add Σ_z σ to ranks (q, P), and return Σ_z σ' if cells give it along the way."""
+    if cells is not None:
+        sums, slopes = sigmoid_sums(cells, alive.segments, alive.row, own)
+        ranks += sums
+        return slopes
+    for items, row in in_cache(alive.segments, alive.row):
+        step = torch.empty_like(items)
+        for p, centre in enumerate(own[row].unbind(1)):
+            torch.sub(items, centre[:, None], out=step).sigmoid_()
+            ranks[:, p].index_add_(0, row, step.sum(dim=1))
+    return None
+
+
+def _slopes(
+    alive: _Alive, own: Tensor, grad_ranks: Tensor, cells: Cells | None, sums: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Compute w of the segments (L, W), and g · Σ_z σ' (q, P), from g = dL/dr over τ."""
+    if cells is not None:
+        weights = weighted_slopes(cells, alive.segments, alive.row, own, grad_ranks)
+        return weights, grad_ranks * sums
+    back = torch.zeros_like(grad_ranks)
+    for items, row in in_cache(alive.segments, alive.row):
+        weights, slope = torch.zeros_like(items), torch.empty_like(items)
+        pairs = zip(own[row].unbind(1), grad_ranks[row].unbind(1), strict=True)
+        for p, (centre, grad) in enumerate(pairs):
+            torch.sub(items, centre[:, None], out=slope).sigmoid_()
+            torch.ops.aten.sigmoid_backward(grad[:, None], slope, grad_input=slope)
+            back[:, p].index_add_(0, row, slope.sum(dim=1))
+            weights += slope
+        items.copy_(weights)  # the similarities are no longer needed
+    return alive.segments, back
+
+
+def _placed(segments: Tensor, alive: _Alive, block: Tensor) -> Tensor:
+    """Put segments where they come from, into the memory of the block (q, ≥ N); elsewhere 0."""
+    if alive.place is None:
+        return segments
+    block.zero_().view(-1, SEGMENT).index_copy_(0, alive.place, segments)
+    return block
