@@ -304,11 +304,14 @@ def ranking_task(
     positives = find_positives(*labels)  # (Q, P)
     if gallery is None:
         gallery, itself = queries, torch.arange(len(queries), device=queries.device)
-    if itself is not None:
+    elif itself is not None:
         positives = positives.masked_fill(positives == itself[:, None], -1)
-    kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
+    left_out = None if query_in_database else itself
+    ranked = (positives >= 0).any(dim=1)  # (Q,)
+    if ranked.all():
+        return RankingTask(queries, gallery, positives, left_out)
+    kept = ranked.nonzero().squeeze(1)  # (Q',)
     if len(kept) == 0:
         raise ValueError(NO_POSITIVE)
-    chosen = queries if len(kept) == len(queries) else queries[kept]
-    left_out = None if itself is None or query_in_database else itself[kept]
-    return RankingTask(chosen, gallery, positives[kept], left_out)
+    left_out = None if left_out is None else left_out[kept]
+    return RankingTask(queries[kept], gallery, positives[kept], left_out)

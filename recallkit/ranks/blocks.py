@@ -1,14 +1,16 @@
 """Ranks at any batch size: blocks of the similarity matrix, made twice and never kept.
 
 A block is a few queries against the whole gallery. The forward pass makes each block once and
-keeps only its ranks. The backward pass makes it again. With g = dL/dr and σ' = σ(1 − σ), the
+keeps only its ranks, and the last block. The backward pass begins with the last block and makes the
+others again. With g = dL/dr and σ' = σ(1 − σ), the
 derivative of the loss with respect to the similarities is
 
     w[q,z] = Σ_p g[q,p] · σ'((s[q,z] − s[q,p]) / τ) / τ,
     dS[q,z] = w[q,z],   and for each positive   dS[q,p] −= g[q,p] · Σ_z σ'(…) / τ,
 
 and then dQ = dS · G, dG = dSᵀ · Q. These are four products of Q·N·D in all: two to make the blocks,
-two for the gradients. A method that does not keep the similarities needs at least these four.
+two for the gradients. A method that does not keep the similarities needs at least these four. A
+batch that fits a block needs three.
 
 Most items are so much less similar than every positive that their sigmoids are 0. Each row of a
 block is cut into segments, and a segment in which all items are that far is skipped: see
@@ -18,6 +20,7 @@ block is cut into segments, and a segment in which all items are that far is ski
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +29,7 @@ from torch.autograd.function import once_differentiable
 from recallkit.ranks.cells import Cells, cells_that_pay, in_cache, sigmoid_sums, weighted_slopes
 from recallkit.ranks.precision import products_in
 
-BLOCK_BYTES = 5 * 2**20  # three blocks of this size live at once; larger gained nothing on a CPU
+BLOCK_BYTES = 5 * 2**20  # one or two live at once; larger gained nothing on a CPU
 CUDA_BLOCK_BYTES = 128 * 2**20  # enough rows to fill a large GPU
 SEGMENT = 64  # items tested together: testing shorter segments costs as much as it saves
 WORTH_SKIPPING = 0.4  # share of segments that matter: above it, copying them costs what it saves
@@ -43,7 +46,8 @@ def blocks_ranks(
 ) -> Tensor:
     """Compute relaxed ranks block by block; see :func:`.relaxed_ranks`.
 
-    Memory besides inputs and their gradients: O(Q·P) and three blocks. Differentiable once.
+    Memory besides inputs and their gradients: O(Q·P) and two blocks; one is kept from the forward
+    to the backward pass. Differentiable once.
 
     With ``skip``, segments whose items are all far behind every positive are left out, in blocks
     where that saves time. The result is the same up to rounding. Without it nothing is left out, to
@@ -57,30 +61,30 @@ class _BlocksRanks(torch.autograd.Function):
     def forward(ctx, queries, gallery, positives, left_out, temperature, precision, skip):
         ctx.save_for_backward(queries, gallery, positives, left_out)
         ctx.temperature, ctx.precision, ctx.skip = temperature, precision, skip
-        ctx.kept = []  # of each block: its cells, where they pay, and Σ_z σ' (q, P)
+        ctx.sums = []  # of each block: its cells, where they pay, and Σ_z σ' (q, P)
         ranks = torch.zeros_like(positives, dtype=queries.dtype)
         with products_in(precision, queries.device.type):
             for rows in block_rows(queries, gallery):
                 block, own = _block(queries, gallery, positives, left_out, temperature, rows)
                 alive = _alive(block, own, positives[rows], skip)
                 cells = _cells(alive, block, own, positives[rows])
-                ctx.kept.append((cells, _add_sigmoids(ranks[rows], alive, own, cells)))
+                ctx.sums.append((cells, _add_sigmoids(ranks[rows], alive, own, cells)))
+        ctx.last = block, own, alive
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
         return ranks.add_(0.5).masked_fill_(positives < 0, torch.inf)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_ranks):
-        queries, gallery, positives, left_out = ctx.saved_tensors
+        queries, gallery, positives, _ = ctx.saved_tensors
         grad_ranks = grad_ranks.masked_fill(positives < 0, 0) / ctx.temperature
         wants_queries, wants_gallery = ctx.needs_input_grad[:2]
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
         with products_in(ctx.precision, queries.device.type):
-            for rows, kept in zip(block_rows(queries, gallery), ctx.kept, strict=True):
-                block, own = _block(queries, gallery, positives, left_out, ctx.temperature, rows)
-                alive = _alive(block, own, positives[rows], ctx.skip)
-                slopes, back = _slopes(alive, own, grad_ranks[rows], *kept)
+            for rows, sums in reversed([*zip(block_rows(queries, gallery), ctx.sums, strict=True)]):
+                block, own, alive = _taken(ctx) or _made_again(ctx, rows)
+                slopes, back = _slopes(alive, own, grad_ranks[rows], *sums)
                 weights = _placed(slopes, alive, block)[:, : len(gallery)]
                 # Padding has gradient 0: adding it at item 0 changes nothing.
                 weights.scatter_add_(1, positives[rows].clamp(min=0), -back)
@@ -139,6 +143,21 @@ class _Alive:
     segments: Tensor
     row: Tensor
     place: Tensor | None
+
+
+_Made = tuple[Tensor, Tensor, _Alive]  # a block (q, ≥ N), its positives (q, P), what matters in it
+
+
+def _taken(ctx: Any) -> _Made | None:
+    """Take the last block of the forward pass, once: the backward pass writes into it."""
+    last, ctx.last = ctx.last, None
+    return last
+
+
+def _made_again(ctx: Any, rows: slice) -> _Made:
+    queries, gallery, positives, left_out = ctx.saved_tensors
+    block, own = _block(queries, gallery, positives, left_out, ctx.temperature, rows)
+    return block, own, _alive(block, own, positives[rows], ctx.skip)
 
 
 def _alive(block: Tensor, own: Tensor, positives: Tensor, skip: bool) -> _Alive:
