@@ -7,6 +7,7 @@ similarities, forward and backward, and two for the gradients. See :mod:`recallk
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from shutil import which
 from statistics import median
 from typing import Any
 
@@ -24,6 +25,8 @@ from recallkit.tables import text_table
 from recallkit.training.environment import environment
 
 REPEATS = 5
+CROWDS = (50, 200)  # images a class
+STATES = {0.3: "tight", 1.0: "", None: "far from convergence"}  # noise → its words in the table
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Case:
         dim: D.
         per_class: images a class; P is one fewer.
         simix: add virtual examples first; 4,000 become 10,000.
+        noise: length of the noise around a class's centre of length 1: 0.3 is tight, 1 half way in
+            a training; None is noise alone, as far from convergence as can be.
         device: "cpu" or "cuda".
         threads: number of CPU threads.
     """
@@ -45,6 +50,7 @@ class Case:
     dim: int = 512
     per_class: int = 4
     simix: bool = False
+    noise: float | None = 1.0
     device: str = "cpu"
     threads: int = 2
 
@@ -78,26 +84,70 @@ def loop_over_queries(embeddings: Tensor, labels: Tensor) -> Tensor:
     return torch.stack(losses).mean()
 
 
+def naive_loss(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Compute RS@k from the whole B×B matrix, one positive at a time, with autograd.
+
+    Args:
+        embeddings: (B, D).
+        labels: (B,), the same number of images, at least two, of each class.
+
+    Returns:
+        A scalar, as :func:`loop_over_queries`.
+    """
+    size = int((labels == labels[0]).sum())
+    return _naive(embeddings, labels, size - 1)
+
+
+def _naive(embeddings: Tensor, labels: Tensor, width: int) -> Tensor:
+    similarity = embeddings @ embeddings.T / 0.01  # (B, B)
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    alike = ((labels[:, None] == labels) & ~itself).byte()
+    competing = similarity.masked_fill(itself, -torch.inf)
+    own = similarity.gather(1, alike.topk(width, dim=1).indices)  # (B, P)
+    sums = [torch.sigmoid(competing - s[:, None]).sum(dim=1) for s in own.unbind(dim=1)]
+    ranks = 0.5 + torch.stack(sums, dim=1)  # (B, P)
+    k = torch.tensor(PAPERS_KS, dtype=ranks.dtype, device=ranks.device)
+    count = torch.sigmoid(k - ranks[:, :, None]).sum(dim=1)  # (B, K)
+    return 1 - (torch.minimum(count, k) / k.clamp(max=width)).mean()
+
+
+def compiled_naive_loss(backend: str = "inductor") -> Loss:
+    """Compile :func:`naive_loss`; ``backend`` is that of ``torch.compile``."""
+    compiled = torch.compile(_naive, backend=backend, dynamic=False)
+    return lambda embeddings, labels: compiled(
+        embeddings, labels, int((labels == labels[0]).sum()) - 1
+    )
+
+
 def _pml_smooth_ap() -> Loss:
     from pytorch_metric_learning.losses import SmoothAPLoss as OtherSmoothAPLoss
 
     return OtherSmoothAPLoss(temperature=0.01)
 
 
+COMPILED = "naive, compiled"
 METHODS: dict[str, Callable[[], Loss]] = {
+    "auto": RecallAtKLoss,
     "dense": lambda: RecallAtKLoss(engine="dense"),
     "blocks": lambda: RecallAtKLoss(engine="blocks"),
     "fused": lambda: RecallAtKLoss(engine="fused"),
     "SmoothAP, blocks": lambda: SmoothAPLoss(engine="blocks"),
+    "naive": lambda: naive_loss,
+    COMPILED: compiled_naive_loss,
     "loop over queries": lambda: loop_over_queries,
     "SmoothAP of pytorch-metric-learning": _pml_smooth_ap,
 }
 
 
 def available(method: str, device: str) -> bool:
-    """Tell whether a method can run here: "fused" needs CUDA, other libraries are optional."""
+    """Tell whether a method can run here.
+
+    "fused" needs CUDA, compiled code a compiler on the CPU; other libraries are optional.
+    """
     if method == "fused":
         return device == "cuda"
+    if method == COMPILED:
+        return device == "cuda" or which("c++") is not None
     return "pytorch-metric" not in method or find_spec("pytorch_metric_learning") is not None
 
 
@@ -125,8 +175,8 @@ def measure(case: Case) -> dict[str, Any]:
     torch.set_num_threads(case.threads)
     embeddings, labels = class_batch(case)
     loss = METHODS[case.method]()
-    small = slice(0, 4 * case.per_class)
-    seconds_of_step(loss, embeddings[small], labels[small])  # libraries allocate at a first call
+    first = slice(0, None if case.method == COMPILED else 4 * case.per_class)
+    seconds_of_step(loss, embeddings[first], labels[first])  # allocates libraries, compiles
     before = start_of_peak(case.device)
     warm_up = seconds_of_step(loss, embeddings, labels)
     highest = peak(case.device) - before
@@ -147,12 +197,14 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def class_batch(case: Case) -> tuple[Tensor, Tensor]:
-    """Draw unit vectors around class centres, as a network gives them half way in its training."""
+    """Draw unit vectors around class centres: (B, D) embeddings and (B,) labels of a case."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(case.batch_size) // case.per_class
     centres = torch.randn(int(labels[-1]) + 1, case.dim, generator=generator)
     noise = torch.randn(case.batch_size, case.dim, generator=generator)
-    embeddings = normalize(centres[labels] + noise, dim=1)
+    if case.noise is not None:
+        noise = centres[labels] + case.noise * noise
+    embeddings = normalize(noise, dim=1)
     if case.simix:
         embeddings, labels = SimilarityMixup(generator)(embeddings, labels)
     return embeddings.to(case.device), labels.to(case.device)
@@ -175,6 +227,7 @@ def bench_ranks(
     limit_s: float = 120,
     limit_gb: float = 16,
     simix_batch: int | None = 4000,
+    crowded_batch: int | None = 4000,
 ) -> dict[str, Any]:
     """Measure every method at every batch size; skip sizes above one that failed.
 
@@ -187,6 +240,8 @@ def bench_ranks(
         limit_gb: memory a case may take on the CPU.
         simix_batch: also measure this batch with its virtual examples, and a plain batch of the
             same size with as many positives a query ("blocks" and "fused").
+        crowded_batch: also measure this batch with 50 and 200 images a class, in tight clusters and
+            far from convergence ("blocks" and "fused").
 
     Returns:
         The result to store: the cases with their measurements, and the environment.
@@ -204,6 +259,15 @@ def bench_ranks(
             if method in ("blocks", "fused") and available(method, device)
             for size in _mixed_and_plain(simix_batch)
         ]
+    if crowded_batch is not None:
+        cases += [
+            Case(method, crowded_batch, 512, many, noise=noise, device=device, threads=threads)
+            for method in methods
+            if method in ("blocks", "fused") and available(method, device)
+            for many in CROWDS
+            for noise in STATES
+            if noise != 1
+        ]
     measured: list[dict[str, Any]] = []
     for case in tqdm(cases, desc="benchmark", unit="case"):
         failed = [m for m in measured if _as_hard(case, m) and "failed" in m]
@@ -216,9 +280,8 @@ def bench_ranks(
 
 def _as_hard(case: Case, other: dict[str, Any]) -> bool:
     """Tell whether a case needs at least as much as another one of its method."""
-    alike = (case.method, case.simix, case.per_class) == tuple(
-        other[name] for name in ("method", "simix", "per_class")
-    )
+    kind = ("method", "simix", "per_class", "noise")
+    alike = all(getattr(case, name) == other[name] for name in kind)
     return alike and case.batch_size >= other["batch_size"]
 
 
@@ -244,6 +307,8 @@ def _row(case: dict[str, Any], times: Sequence[str]) -> list[str]:
         batch += f" → {round(mixed * case['batch_size']):,}"
     elif case["per_class"] != 4:
         batch += f", {case['per_class']} a class"
+    if words := STATES[case.get("noise", 1.0)]:
+        batch += f", {words}"
     if "failed" in case:
         return [case["method"], batch, case["failed"], *[""] * len(times)]
     measured = [f"{case[name]:.3g}" for name in times]

@@ -51,7 +51,7 @@ def _ranks(options: BenchOptions) -> Report:
     from recallkit import plots
 
     measured = ranks.bench_ranks(
-        options.batch_sizes or (250, 500, 1000, 2000, 4000, 8000, 16000, 32768),
+        options.batch_sizes or (64, 400, 1000, 2000, 4000, 8000, 16000, 32768),
         options.methods or tuple(ranks.METHODS),
         options.device,
         options.threads,

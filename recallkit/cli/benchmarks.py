@@ -43,7 +43,7 @@ def bench(
 
     Args:
         what: the benchmark.
-        batch_sizes: in images, in ascending order. The defaults: 250 to 32,768 for ranks, 256 to
+        batch_sizes: in images, in ascending order. The defaults: 64 to 32,768 for ranks, 256 to
             16,384 for step, 512 to 4,096 for skipping.
         methods: for ranks: which methods. The default: all that can run here.
         run: for skipping: a run folder. The default: the latest finished run below runs/.

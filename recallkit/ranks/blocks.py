@@ -26,7 +26,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from recallkit.ranks.cells import Cells, cells_that_pay, in_cache, sigmoid_sums, weighted_slopes
+from recallkit.ranks.cells import (
+    CACHED_ITEMS,
+    Cells,
+    cells_that_pay,
+    in_cache,
+    sigmoid_sums,
+    weighted_slopes,
+)
 from recallkit.ranks.precision import products_in
 
 BLOCK_BYTES = 5 * 2**20  # one or two live at once; larger gained nothing on a CPU
@@ -168,7 +175,7 @@ def _alive(block: Tensor, own: Tensor, positives: Tensor, skip: bool) -> _Alive:
     rank, and so are their slopes. For N = 4,000 and float32, c = 24.
     """
     rows = torch.arange(len(block), device=block.device)
-    if not skip:
+    if not skip or block.numel() * own.shape[1] <= CACHED_ITEMS:  # little to be saved
         return _Alive(block, rows, None)
     near = _nearness(block, own, positives)
     place = near.flatten().nonzero().squeeze(1)  # (L,)
@@ -221,11 +228,22 @@ def _add_sigmoids(ranks: Tensor, alive: _Alive, own: Tensor, cells: Cells | None
         ranks += sums
         return slopes
     for items, row in in_cache(alive.segments, alive.row):
-        step = torch.empty_like(items)
-        for p, centre in enumerate(own[row].unbind(1)):
-            torch.sub(items, centre[:, None], out=step).sigmoid_()
-            ranks[:, p].index_add_(0, row, step.sum(dim=1))
+        for some in _columns(items, own):
+            step = torch.sub(items[:, None], own[row, some, None]).sigmoid_()  # (L, p, W)
+            _add_rows(ranks[:, some], row, step.sum(dim=2))
     return None
+
+
+def _add_rows(total: Tensor, row: Tensor, values: Tensor) -> None:
+    """Add values (L, p) to the rows (L,) of a table: not by the slow ``index_add_``."""
+    total.scatter_add_(0, row[:, None].expand_as(values), values)
+
+
+def _columns(items: Tensor, own: Tensor) -> Iterator[slice]:
+    """Yield some positives at a time: one, or more where there are few items (L, W)."""
+    count = max(1, CACHED_ITEMS // items.numel())
+    for start in range(0, own.shape[1], count):
+        yield slice(start, start + count)
 
 
 def _slopes(
@@ -237,13 +255,13 @@ def _slopes(
         return weights, grad_ranks * sums
     back = torch.zeros_like(grad_ranks)
     for items, row in in_cache(alive.segments, alive.row):
-        weights, slope = torch.zeros_like(items), torch.empty_like(items)
-        pairs = zip(own[row].unbind(1), grad_ranks[row].unbind(1), strict=True)
-        for p, (centre, grad) in enumerate(pairs):
-            torch.sub(items, centre[:, None], out=slope).sigmoid_()
-            torch.ops.aten.sigmoid_backward(grad[:, None], slope, grad_input=slope)
-            back[:, p].index_add_(0, row, slope.sum(dim=1))
-            weights += slope
+        weights = torch.zeros_like(items)
+        for some in _columns(items, own):
+            slope = torch.sub(items[:, None], own[row, some, None]).sigmoid_()  # (L, p, W)
+            grad = grad_ranks[row, some, None]
+            torch.ops.aten.sigmoid_backward(grad, slope, grad_input=slope)
+            _add_rows(back[:, some], row, slope.sum(dim=2))
+            weights += slope[:, 0] if slope.shape[1] == 1 else slope.sum(dim=1)
         items.copy_(weights)  # the similarities are no longer needed
     return alive.segments, back
 

@@ -33,7 +33,7 @@ LARGEST = 2**20  # of a similarity over τ: beyond it, neighbouring cells are no
 # Measured on a CPU, forward and backward, in units of one sigmoid for an item and a positive:
 COST_OF_A_MOMENT = 1.5  # of an item: K of them to make, K to evaluate
 COST_OF_A_PRODUCT = 1 / 30  # of a number of a matrix that translates, for σ, σ' and back
-_ITEMS = 2**17  # items of :func:`in_cache`: half a megabyte in float32
+CACHED_ITEMS = 2**17  # items of :func:`in_cache`: half a megabyte in float32
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def in_cache(items: Tensor, row: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
     What is made of them then stays in the cache of a CPU, and needs little memory.
     """
-    count = len(items) if items.is_cuda else max(1, _ITEMS // items.shape[1])
+    count = len(items) if items.is_cuda else max(1, CACHED_ITEMS // items.shape[1])
     return zip(items.split(count), row.split(count), strict=True)
 
 

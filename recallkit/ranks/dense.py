@@ -19,15 +19,10 @@ def dense_ranks(
     Memory O(Q·N·P). Differentiable any number of times.
     """
     with products_in(precision, queries.device.type):
-        similarity = queries @ gallery.T  # (Q, N)
-    item = positives.clamp(min=0)  # padding points at item 0 and is overwritten below
-    own = similarity.gather(1, item)  # (Q, P)
-    steps = torch.sigmoid((similarity[:, None, :] - own[:, :, None]) / temperature)  # (Q, P, N)
-
-    competes = torch.ones_like(steps, dtype=torch.bool)
-    competes.scatter_(2, item[:, :, None], False)  # z ≠ p
+        similarity = (queries / temperature) @ gallery.T  # (Q, N), over τ
+    own = similarity.gather(1, positives.clamp(min=0))  # (Q, P); padding is overwritten below
     if left_out is not None:
-        absent = left_out[:, None, None].expand(-1, positives.shape[1], 1)
-        competes.scatter_(2, absent, False)
-    ranks = 1 + torch.where(competes, steps, 0).sum(dim=2)  # (Q, P)
-    return ranks.masked_fill(positives < 0, torch.inf)
+        similarity = similarity.scatter(1, left_out[:, None], -torch.inf)  # σ(−∞) = 0
+    steps = torch.sigmoid(similarity[:, None, :] - own[:, :, None])  # (Q, P, N)
+    # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
+    return (0.5 + steps.sum(dim=2)).masked_fill(positives < 0, torch.inf)

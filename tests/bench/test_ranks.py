@@ -11,10 +11,15 @@ from recallkit.bench.cases import NOT_TRIED, run_case
 from recallkit.bench.ranks import Case, bench_ranks, measure, products, ranks_table
 
 
-def test_the_loop_is_the_loss():
+@pytest.mark.parametrize(
+    "other",
+    [bench.loop_over_queries, bench.naive_loss, bench.compiled_naive_loss("eager")],
+    ids=["loop", "naive", "compiled"],
+)
+def test_other_methods_compute_the_loss(other):
     embeddings, labels = bench.class_batch(Case("dense", 24, dim=8))
     leaves = [embeddings.double().requires_grad_() for _ in range(2)]
-    values = [bench.loop_over_queries(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
+    values = [other(leaves[0], labels), RecallAtKLoss()(leaves[1], labels)]
     sum(values).backward()
     torch.testing.assert_close(values[0], values[1])
     torch.testing.assert_close(leaves[0].grad, leaves[1].grad)
@@ -33,7 +38,10 @@ def test_products_are_four(monkeypatch):
     assert counted.get_total_flops() == 4 * 2 * 60 * 60 * 16
 
 
-@pytest.mark.parametrize("method", [m for m in bench.METHODS if bench.available(m, "cpu")])
+QUICK = [m for m in bench.METHODS if bench.available(m, "cpu") and m != bench.COMPILED]
+
+
+@pytest.mark.parametrize("method", QUICK)
 def test_every_method_can_be_measured(method):
     case = Case(method, 16, dim=8, threads=torch.get_num_threads())
     measured = measure(case)
@@ -78,10 +86,12 @@ def test_larger_batches_of_what_failed_are_not_tried(monkeypatch):
         *(("blocks", size, 4, False) for size in (100, 200, 400)),
         ("blocks", 400, 4, True),
         ("blocks", 1000, 10, False),
+        *(("blocks", 4000, many, False) for many in (50, 50, 200, 200)),
     ]
     table = ranks_table(cases)
     assert "400 → 1,000" in table
     assert "1,000, 10 a class" in table
+    assert "4,000, 200 a class, far from convergence" in table
     assert "more than 9 GB" in table
     assert "× products" in table
     without = [{k: v for k, v in case.items() if k != "ratio"} for case in cases]
@@ -94,6 +104,14 @@ def test_the_command_stores_numbers_and_figure(monkeypatch, tmp_path, capsys):
     cli.main(["bench", "ranks", *options, "--out", str(tmp_path)])
     assert "| blocks |" in capsys.readouterr().out
     stored = json.loads((tmp_path / "ranks-cpu.json").read_text())
-    assert len(stored["cases"]) == 4
+    assert len(stored["cases"]) == 8
     assert stored["device"]
     assert (tmp_path / "ranks-cpu.png").stat().st_size > 5000
+
+
+def test_noise_moves_a_class_apart():
+    def own(noise):
+        embeddings, labels = bench.class_batch(Case("dense", 40, dim=64, noise=noise))
+        return (embeddings @ embeddings.T)[labels[:, None] == labels].mean()
+
+    assert own(0.3) > own(1.0) > own(None)
