@@ -30,7 +30,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     for i, method in enumerate(methods):
         own = [case for case in done if case["method"] == method]
-        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i], "label": method}
+        style = {"label": method, **_line(i)}
         batch = [case["batch_size"] for case in own]
         axes[0].plot(batch, [case["forward_s"] + case["backward_s"] for case in own], **style)
         axes[1].plot(batch, [max(case["peak_mb"], 0.1) for case in own], **style)
@@ -44,6 +44,13 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
         *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
     )
     return fig, axes
+
+
+def _line(i: int) -> dict[str, Any]:
+    """Choose the look of line i: after the last colour, colours return with other dashes."""
+    again = i // len(CYCLE)
+    dashes, marker = LINES[(i + again) % len(LINES)], MARKERS[(i + again) % len(MARKERS)]
+    return {"color": CYCLE[i % len(CYCLE)], "linestyle": dashes, "marker": marker}
 
 
 def _draw_products(ax: "Axes", done: Sequence[dict[str, Any]]) -> None:

@@ -64,3 +64,13 @@ def test_segments_are_tested_only_for_skipping(skip):
         ranks_and_gradient(embeddings, find_positives(labels), skip)
     assert "sigmoid_backward" in operations.names
     assert ("nonzero" in operations.names) == skip
+
+
+def test_a_graph_can_be_walked_twice(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 40_000)  # several blocks, the last one kept
+    embeddings, labels = clustered(128)
+    leaf = embeddings.requires_grad_()
+    ranks = blocks.blocks_ranks(leaf, leaf, find_positives(labels), None, 0.01, "float32")
+    value = torch.sigmoid(4 - ranks).sum()
+    first, second = (torch.autograd.grad(value, leaf, retain_graph=True)[0] for _ in range(2))
+    torch.testing.assert_close(first, second)
