@@ -250,7 +250,7 @@ def _slopes(
     alive: _Alive, own: Tensor, grad_ranks: Tensor, cells: Cells | None, sums: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Compute w of the segments (L, W), and g · Σ_z σ' (q, P), from g = dL/dr over τ."""
-    if cells is not None:
+    if cells is not None and sums is not None:
         weights = weighted_slopes(cells, alive.segments, alive.row, own, grad_ranks)
         return weights, grad_ranks * sums
     back = torch.zeros_like(grad_ranks)

@@ -196,8 +196,10 @@ def _add_moments(
 def _evaluate(tables: Tensor, index: Tensor, offset: Tensor) -> Tensor:
     """Evaluate the polynomials of the cells: tables (K, cells), one coefficient a row."""
     value = tables[-1].index_select(0, index)
+    coefficient = torch.empty_like(value)  # one buffer for all: fresh memory costs page faults
     for table in reversed(tables[:-1]):
-        torch.addcmul(table.index_select(0, index), value, offset, out=value)
+        torch.index_select(table, 0, index, out=coefficient)
+        torch.addcmul(coefficient, value, offset, out=value)
     return value
 
 
