@@ -86,7 +86,7 @@ def _skipping(options: BenchOptions) -> Report:
 
 
 def _search(options: BenchOptions) -> Report:
-    rows = [{"k": k, **search.bench_search(k=k)} for k in (10, 1000)]
+    rows = [{**case, **search.bench_search(**case)} for case in search.CASES]
     measured = {"rows": rows, **environment(torch.device("cpu"))}
     return Report(measured, search.search_table(rows))
 

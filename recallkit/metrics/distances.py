@@ -71,6 +71,14 @@ def measure(queries: Tensor, gallery: Tensor, distance: str) -> Tensor:
     return divided(products, queries, gallery) if distance == "cosine" else products
 
 
+def measure_candidates(queries: Tensor, candidates: Tensor, distance: str) -> Tensor:
+    """Measure each query and items of its own, (Q, D), (Q, C, D) → (Q, C) float64, as all pairs."""
+    products = torch.einsum("qd,qcd->qc", queries, candidates)
+    if distance == "l2":
+        return _minus_distance_to_own(queries, candidates, products)
+    return divided(products, queries, candidates) if distance == "cosine" else products
+
+
 def divided(products: Tensor, queries: Tensor, gallery: Tensor) -> Tensor:
     """Divide dot products (Q, M), in place, by the lengths of queries (Q, D) and gallery (…, M, D).
 
@@ -92,6 +100,16 @@ def _minus_distance(queries: Tensor, gallery: Tensor) -> Tensor:
     near = (squares < _NEAR * sums).nonzero()  # (M, 2)
     for row, column in (pair.T for pair in near.split(_pairs_at_once(queries.shape[1]))):
         squares[row, column] = (queries[row] - gallery[column]).square().sum(dim=1)
+    return squares.sqrt_().neg_()
+
+
+def _minus_distance_to_own(queries: Tensor, candidates: Tensor, products: Tensor) -> Tensor:
+    """Compute −|q − g| as :func:`_minus_distance` does, of candidates (Q, C, D)."""
+    sums = queries.square().sum(dim=1, keepdim=True) + candidates.square().sum(dim=2)  # (Q, C)
+    squares = sums - 2 * products
+    near = (squares < _NEAR * sums).nonzero()  # (M, 2)
+    for row, column in (pair.T for pair in near.split(_pairs_at_once(queries.shape[1]))):
+        squares[row, column] = (queries[row] - candidates[row, column]).square().sum(dim=1)
     return squares.sqrt_().neg_()
 
 

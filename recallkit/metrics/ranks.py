@@ -1,7 +1,8 @@
 """Ranks by counting: the hard counterpart of the relaxed rank in ``recallkit.ranks``.
 
 The rank of a positive is one more than the number of gallery items that come before it, so only
-the few positives are sorted. There are two ways to count, with the same result:
+the few positives are sorted. Where float32 products tell enough, as nearly always,
+:mod:`.rough_ranks` counts. Here float64 counts, in one of two ways with the same result:
 
     in lists    the items as near as the farthest positive are listed, and each is placed between
                 two of the sorted positives: about 60 ns for each listed item
@@ -19,11 +20,14 @@ from recallkit.metrics.ranking_keys import (
     checked_operands,
     keys_where,
     ranking_keys,
+    row_blocks,
+    similarities_of,
     similarity_blocks,
 )
+from recallkit.metrics.rough import RoughGallery
+from recallkit.metrics.rough_ranks import LISTED_ITEM_COST, MOST_ROWS, Positives, number_before
 
-LISTED_ITEM_COST = 64  # in comparisons of one item with one positive
-
+PAIR_COST = 16  # of a pair measured alone in float64, in float64 products of a matrix
 _EXACT = 2**24  # float32 counts exactly up to this number
 
 
@@ -90,24 +94,41 @@ def counted_ranks(
 
     Memory: about 30 bytes for each of the Q·P entries, and what ``similarity_blocks`` takes.
     """
-    ranks = queries.new_ones(positives.shape, dtype=torch.float64)
     if positives.shape[1] == 0:
-        return ranks
-    padding, places = positives < 0, positives.clamp(min=0)
-    values = queries.new_empty(positives.shape, dtype=torch.float32)
+        return queries.new_ones(positives.shape, dtype=torch.float64)
+    values = similarities_of(queries, gallery, positives.clamp(min=0), distance)
+    values.masked_fill_(positives < 0, torch.inf)
+    known = Positives(queries, values, positives.clamp(min=0), left_out, groups)
+    before = _counted(known, gallery, title, distance)
+    if distractors is not None:  # of equal similarity, the gallery's index is lower
+        ahead = Positives(queries, values, torch.full_like(positives, -1))
+        before += _counted(ahead, distractors, "distractors", distance)
+    return (before + 1.0).double().masked_fill_(positives < 0, torch.inf)
+
+
+def _counted(known: Positives, gallery: Tensor, title: str, distance: str) -> Tensor:
+    """Count the gallery items before each positive, (Q, P) int64."""
+    if known.values.shape[1] * PAIR_COST > len(gallery):
+        return _counted_in_float64(known, gallery, title, distance)
+    before = torch.zeros_like(known.places)
+    rough = RoughGallery.of(gallery, distance, known.queries)
+    for rows in row_blocks(len(before), MOST_ROWS, title):
+        some = known.some(rows)
+        counted = number_before(some, rough)
+        if counted is None:
+            counted = _counted_in_float64(some, gallery, title, distance)
+        before[rows] = counted
+    return before
+
+
+def _counted_in_float64(known: Positives, gallery: Tensor, title: str, distance: str) -> Tensor:
+    """Do the same with all products in float64."""
+    before = torch.zeros_like(known.places)
     for rows, similarities in similarity_blocks(
-        queries, gallery, left_out, title, distance, groups
+        known.queries, gallery, known.left_out, title, distance, known.groups
     ):
-        values[rows] = similarities.gather(1, places[rows])  # (rows, N) → (rows, P)
-        values[rows] = values[rows].masked_fill_(padding[rows], torch.inf)
-        ranks[rows] += _number_before(similarities, values[rows], places[rows])
-    if distractors is not None:
-        ahead = torch.full_like(places, -1)  # of equal similarity, the gallery's index is lower
-        for rows, similarities in similarity_blocks(
-            queries, distractors, None, "distractors", distance
-        ):
-            ranks[rows] += _number_before(similarities, values[rows], ahead[rows])
-    return ranks.masked_fill_(padding, torch.inf)
+        before[rows] = _number_before(similarities, known.values[rows], known.places[rows])
+    return before
 
 
 def _number_before(similarities: Tensor, values: Tensor, places: Tensor) -> Tensor:

@@ -4,5 +4,6 @@ from recallkit.bench.search import bench_search, search_table
 
 
 def test_search_has_a_row_for_each_k():
-    row = {"k": 5, **bench_search(size=500, dim=8, k=5, queries=20, repeats=1)}
-    assert "k = 5" in search_table([row])
+    case = {"size": 500, "dim": 8, "k": 5}
+    row = {**case, **bench_search(**case, queries=20, repeats=1)}
+    assert "500 × 8, k = 5" in search_table([row])

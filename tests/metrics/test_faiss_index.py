@@ -129,7 +129,7 @@ def test_a_larger_k_is_refused_on_a_gpu_before_the_gallery_is_copied(gpu):
 
 
 def test_queries_that_a_gpu_settles_are_not_searched_again(gpu, monkeypatch):
-    monkeypatch.setattr(neighbours, "search_by_torch", None)
+    monkeypatch.setattr(neighbours, "search_in_float64", None)
     gallery = unit_vectors(400, 32)
     similarities, indices = search(gallery[:50], gallery, 5, "faiss")
     assert len(gpu) == 1
