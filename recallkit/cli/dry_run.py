@@ -6,8 +6,8 @@ from recallkit.config import Config
 from recallkit.experiments.duration import duration
 from recallkit.experiments.plan import Stored, make_plan, most_steps_beyond
 from recallkit.experiments.sweeps import Sweep
-from recallkit.findings.words import as_time, say_threads
 from recallkit.training.environment import choose_device, environment
+from recallkit.words import as_time, say_threads
 
 START_SECONDS = 5  # until the first step of a run: imports, data, network; seen on two cores
 

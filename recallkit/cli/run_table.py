@@ -8,10 +8,9 @@ from typing import Any
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.files import read_json
-from recallkit.findings.words import as_text
+from recallkit.run_files import read_config, read_last_metrics
 from recallkit.tables import text_table
-from recallkit.training import read_config
-from recallkit.training.run_folder import read_last_metrics
+from recallkit.words import as_text
 
 HEADER = ("run", "state", "step", "loss", "floor", "R@1 val", "R@1 test", "seconds")
 WIDTH = 100  # characters that a line may have

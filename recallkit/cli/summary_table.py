@@ -8,8 +8,8 @@ import pandas as pd
 from recallkit.experiments import Sweep
 from recallkit.experiments.statistics import NOT_RUN, ONE_SEED
 from recallkit.findings.page_tables import percent_of
-from recallkit.findings.words import as_text, in_words
 from recallkit.tables import text_table
+from recallkit.words import as_text, in_words
 
 
 def summary_table(sweep: Sweep, summary: pd.DataFrame) -> str:

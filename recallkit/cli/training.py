@@ -14,6 +14,7 @@ from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
 from recallkit.files import file_name
 from recallkit.ranges import Range, SettingError
+from recallkit.run_files import read_config
 from recallkit.tables import text_table
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _train(
         if resume is None and preset == FOLDER_PRESET:
             what += " (a head on pretrained features; --preset NAME for others)"
         print(f"{what}, run folder {folder}", flush=True)
-    from recallkit.training import read_config, train
+    from recallkit.training import train
     from recallkit.training.run_folder import reading_of_run
 
     options["reading"] = reading_of_run(resume, options.pop("workers"), options.pop("on_bad_image"))

@@ -19,8 +19,8 @@ from recallkit.experiments.plan import Plan, Run, Stored, make_plan
 from recallkit.experiments.results import load_results
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import embedded, results_folder
+from recallkit.run_files import read_last_metrics
 from recallkit.training import Stopped
-from recallkit.training.run_folder import read_last_metrics
 
 WAIT_SECONDS = 5.0  # until we read again what others have stored
 

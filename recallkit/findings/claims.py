@@ -32,8 +32,8 @@ from recallkit.experiments.sweeps import Setting
 from recallkit.findings.gains import trained_on
 from recallkit.findings.page_tables import NOTHING, in_points, percent, with_source
 from recallkit.findings.published import STATUSES, Published, load_published
-from recallkit.findings.words import as_text, in_words
 from recallkit.tables import text_table
+from recallkit.words import as_text, in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

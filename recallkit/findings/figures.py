@@ -17,7 +17,7 @@ from recallkit.experiments.sweeps import Sweep, sorted_values
 from recallkit.files import write_atomically
 from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
 from recallkit.findings.notes import footnotes
-from recallkit.findings.words import as_text, changes_in_words, in_words
+from recallkit.words import as_text, changes_in_words, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from itertools import compress
 import pandas as pd
 
 from recallkit.experiments.sweeps import Sweep
-from recallkit.findings.words import in_words
 from recallkit.loss_floor import NEARLY_SOLVED
+from recallkit.words import in_words
 
 CANNOT_TELL = (
     "its runs end at the loss of a perfect ranking: it cannot tell what the setting does where "

@@ -21,8 +21,8 @@ from recallkit.experiments.sweep_tables import sweep_changes, sweep_summary, wit
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import read_json
 from recallkit.findings.notes import footnotes
-from recallkit.findings.words import as_text, changes_in_words, in_words, say_threads
 from recallkit.tables import text_table
+from recallkit.words import as_text, changes_in_words, in_words, say_threads
 
 ROWS: dict[str, Row] = {
     "raw pixels": "pixels",

@@ -33,7 +33,7 @@ from recallkit.findings.figures import (
     save_png,
 )
 from recallkit.findings.relatives import relatives
-from recallkit.findings.words import say_threads
+from recallkit.words import say_threads
 
 Block = Callable[[Path], str]  # from a folder of results to Markdown
 Stored = dict[str, Any]  # what a file of measurements holds

@@ -35,7 +35,8 @@ from recallkit.gallery.run_data import (
     paths_of_data,
 )
 from recallkit.gallery.searching import rows_of_file
-from recallkit.training.run_folder import DataSplit, read_config
+from recallkit.run_files import read_config
+from recallkit.training.run_folder import DataSplit
 
 if TYPE_CHECKING:
     from recallkit.gallery.run import TrainedRun

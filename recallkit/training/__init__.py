@@ -13,7 +13,7 @@ from recallkit.training.build import (
 from recallkit.training.environment import choose_device, peak_memory
 from recallkit.training.frozen_features import feature_splits, plain_features
 from recallkit.training.loop import train
-from recallkit.training.run_folder import load_run, read_config
+from recallkit.training.run_folder import load_run
 from recallkit.training.session import AMONG_TRAINING
 from recallkit.training.stopping import Stopped
 from recallkit.training.trainer import Diverged, Training
@@ -36,6 +36,5 @@ __all__ = [
     "make_train_transform",
     "peak_memory",
     "plain_features",
-    "read_config",
     "train",
 ]

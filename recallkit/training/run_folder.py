@@ -15,15 +15,14 @@ figures/              learning curve and retrievals
 """
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from recallkit.config import Config, config_from
+from recallkit.config import Config
 from recallkit.data.catalogue import is_known, load, own_source
 from recallkit.data.folder import list_images, read_splits
 from recallkit.data.image_set import Splits
@@ -32,12 +31,12 @@ from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
-    read_json,
     remove_unfinished,
     write_atomically,
     write_json,
 )
 from recallkit.networks import RetrievalNetwork
+from recallkit.run_files import read_config
 from recallkit.training.build import make_network
 from recallkit.training.checkpoint import LAST, PREVIOUS
 from recallkit.training.environment import choose_device
@@ -212,21 +211,6 @@ def reading_of_run(
     return Reading(workers, on_bad_image or ("raise" if data is None else data.on_bad_image))
 
 
-def read_config(folder: Path) -> Config:
-    """Read the settings of the run in ``folder``.
-
-    Raises:
-        RecallkitError: if it is not a run folder, or its settings are not of this version.
-    """
-    if not (folder / "config.json").is_file():
-        raise RecallkitError(f"{folder} is not a run: it has no config.json. Train one first.")
-    values = read_json(folder / "config.json")
-    try:
-        return config_from(values)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
-
-
 def write_weights(folder: Path, network: torch.nn.Module, name: Weights = "weights") -> None:
     """Write the weights of ``network`` into the run folder.
 
@@ -277,15 +261,3 @@ def append_metrics(folder: Path, line: Line) -> None:
             file.write(json.dumps(line) + "\n")
     except OSError as error:
         raise cannot_write(path, error) from error
-
-
-def read_last_metrics(folder: Path) -> dict[str, Any]:
-    """Return the last whole line of the run's ``metrics.jsonl``; {} if there is none.
-
-    A run on its way may be writing another one.
-    """
-    log = folder / "metrics.jsonl"
-    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
-        with suppress(ValueError):
-            return json.loads(text)
-    return {}

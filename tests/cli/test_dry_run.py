@@ -8,9 +8,9 @@ from recallkit import cli
 from recallkit.cli.dry_run import describe_plan
 from recallkit.experiments import SWEEPS, Sweep
 from recallkit.experiments.sweeps import grid
-from recallkit.findings.words import as_time
 from recallkit.training import Training
 from recallkit.training.environment import environment
+from recallkit.words import as_time
 
 SWEEP = Sweep(
     "toy", "Which size?", "emoji", grid(batch_size=(64, 128)), note="A note.",

@@ -12,7 +12,7 @@ from PIL import Image
 from recallkit import cli, plots
 from recallkit.cli.outputs import print_result, warning_without
 from recallkit.config import Config
-from recallkit.training.run_folder import read_config
+from recallkit.run_files import read_config
 
 
 def file_name(name):

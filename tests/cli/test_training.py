@@ -14,7 +14,7 @@ from recallkit.cli.training import defaults_of, preset_in
 from recallkit.config import PRESETS
 from recallkit.files import file_name
 from recallkit.ranges import SettingError
-from recallkit.training.run_folder import read_config
+from recallkit.run_files import read_config
 
 
 def test_train_prints_a_table_and_draws_two_figures(toy, capsys, tmp_path):

@@ -8,7 +8,8 @@ from helpers.trees import TRAINED, make_tree, picture
 
 from recallkit import cli, metrics, plots
 from recallkit.evaluation.embedding import embed
-from recallkit.training import load_run, read_config
+from recallkit.run_files import read_config
+from recallkit.training import load_run
 
 SMALL = ["--network", "small", "--no-pretrained", "--image-size", "16", "--embedding-dim", "8"]
 SMALL += ["--batch-size", "6", "--device", "cpu"]

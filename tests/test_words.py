@@ -1,6 +1,6 @@
 """Settings and times in words."""
 
-from recallkit.findings.words import as_time, in_words
+from recallkit.words import as_time, in_words
 
 
 def test_settings_in_words():

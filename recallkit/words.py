@@ -1,10 +1,11 @@
 """Settings, times and threads in words, as tables, figures and commands show them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from recallkit.experiments.sweeps import Setting
+Setting = Mapping[str, Any]
 
 _WORDS = {
     "batch_size": "batch {}",

@@ -1,0 +1,37 @@
+"""Files of a run folder that tell of its settings and how far it is, read without torch."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from recallkit.config import Config, config_from
+from recallkit.errors import RecallkitError
+from recallkit.files import read_json
+
+
+def read_config(folder: Path) -> Config:
+    """Read the settings of the run in ``folder``.
+
+    Raises:
+        RecallkitError: if it is not a run folder, or its settings are not of this version.
+    """
+    if not (folder / "config.json").is_file():
+        raise RecallkitError(f"{folder} is not a run: it has no config.json. Train one first.")
+    values = read_json(folder / "config.json")
+    try:
+        return config_from(values)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
+
+
+def read_last_metrics(folder: Path) -> dict[str, Any]:
+    """Return the last whole line of the run's ``metrics.jsonl``; {} if there is none.
+
+    A run on its way may be writing another one.
+    """
+    log = folder / "metrics.jsonl"
+    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
+        with suppress(ValueError):
+            return json.loads(text)
+    return {}
