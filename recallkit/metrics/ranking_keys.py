@@ -129,7 +129,7 @@ def similarity_blocks(
         queries: (Q, D).
         gallery: (N, D).
         left_out: (Q,) int64, for each query the gallery index that is left out: its similarity
-            becomes −inf. None: no item is left out.
+            becomes −inf. −1, or None: no item is left out.
         title: of the progress bar, which appears after two seconds.
         distance: one of :data:`.DISTANCES`.
         groups: (Q,) and (N,) int64, of queries and gallery: a query's own group is left out. None:
@@ -145,7 +145,8 @@ def similarity_blocks(
     for rows in row_blocks(len(queries), at_once, title):
         similarities = _measured(queries[rows], gallery, buffer, distance)
         if left_out is not None:
-            similarities.scatter_(1, left_out[rows, None], -torch.inf)
+            [here] = (left_out[rows] >= 0).nonzero(as_tuple=True)
+            similarities[here, left_out[rows][here]] = -torch.inf
         if groups is not None:
             similarities.masked_fill_(groups[0][rows, None] == groups[1], -torch.inf)
         few = rows_within_budget(size * _BYTES_A_PAIR, device)

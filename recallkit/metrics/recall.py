@@ -5,20 +5,15 @@ For a query q and its positive p, over the gallery without the query itself:
     rank[q,p] = 1 + number of z that come before p in the order of the gallery
 
 This is the hard counterpart of the relaxed rank in ``recallkit.ranks``, where each comparison is
-a sigmoid. With the ranks r₁ < r₂ < … < r_R of a query's R positives:
-
-    R@k   = 1 if r₁ ≤ k, else 0         (the benchmarks' definition: *any* positive in the top k)
-    P@1   = 1 if r₁ = 1, else 0
-    mAP@R = 1/R · Σ_{i: r_i ≤ R} i / r_i    (Musgrave et al., 2020: precision where relevant)
-    mAP   = 1/R · Σ_i i / r_i
-
+a sigmoid. R@k, P@k, MRR, mAP, NDCG and others are small functions of these ranks, see
+:mod:`.formulas`,
 and each metric is the mean over the queries that have a positive. The mean over classes takes the
 mean of each class first, so that a class of many images does not count more than one of few:
 
     1/C · Σ_c 1/|Q_c| · Σ_{q ∈ Q_c} m(q)      Q_c: the queries of class c that have a positive
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,7 +23,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from recallkit.checks import check_indices, check_ks
+from recallkit.labels import plain_labels
 from recallkit.metrics.distances import Distance
+from recallkit.metrics.formulas import Metric, metrics_by_name, usual_metrics
 from recallkit.metrics.task import RetrievalTask, labels_on, number_of_equals, retrieval_task
 
 TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with all temporaries
@@ -58,6 +55,29 @@ class Retrieval:
     searched: int
     of_queries: dict[str, Tensor]
 
+    def per_class(self, query_labels: Any) -> dict[Any, dict[str, float]]:
+        """Average the values of each class.
+
+        Args:
+            query_labels: (Q,), as they were given.
+
+        Returns:
+            Class → name → mean over its queries that count, classes in the order of their first
+            such query.
+        """
+        labels = plain_labels(query_labels, "query_labels").tolist()
+        if len(labels) != self.queries:
+            raise ValueError(
+                f"query_labels must be those of the {self.queries} queries, not {len(labels)}"
+            )
+        rows: dict[Any, list[int]] = {}
+        for row in (~next(iter(self.of_queries.values())).isnan()).nonzero().flatten().tolist():
+            rows.setdefault(labels[row], []).append(row)
+        return {
+            label: {name: values[some].mean().item() for name, values in self.of_queries.items()}
+            for label, some in rows.items()
+        }
+
 
 def retrieval_metrics(
     queries: Any,
@@ -68,8 +88,10 @@ def retrieval_metrics(
     distance: Distance = "dot",
     groups: Any = None,
     gallery_groups: Any = None,
+    itself: Any = None,
+    metrics: Sequence[str] | None = None,
 ) -> dict[str, float]:
-    """Compute R@k, P@1, mAP@R and mAP of embeddings, from the ranks of all positives.
+    """Compute R@k, P@1, mAP@R and mAP of embeddings, or the metrics asked for, from one ranking.
 
     The order of the gallery is that of ``search``, ties included.
 
@@ -90,19 +112,34 @@ def retrieval_metrics(
             positives. To leave out only images of the same class *and* camera, as Market-1501
             does, number these pairs. None: no group is left out.
         gallery_groups: (N,); with ``groups`` and ``gallery``, and only then.
+        itself: (Q,) integers, with ``gallery``: the gallery index of each query that stands in the
+            gallery, −1 for one that does not. It is left out of its query's ranking. None: no
+            query stands there.
+        metrics: their names, as in ``("R@1", "P@10", "MRR", "NDCG@10", "mAP@10", "R-precision")``;
+            see :mod:`.formulas`. None: R@k for ``ks``, P@1, mAP@R and mAP.
 
     Returns:
         ``{"R@1": …, "R@10": …, "R@100": …, "P@1": …, "mAP@R": …, "mAP": …}``, from 0 to 1, means
         over the queries that have a positive. Each k comes once, in ascending order. R@k is 1 for
-        a k of at least the number of items that are searched.
+        a k of at least the number of items that are searched. With ``metrics`` these names.
         :func:`measure_retrieval` tells how many queries that were, too.
 
     Raises:
         ValueError: no query has a positive; shapes that disagree; an empty or non-finite input;
-            labels that are missing, floats, or integers beside text; a k below 1.
+            labels that are missing, floats, or integers beside text; a k below 1; the name of no
+            metric.
     """
     return measure_retrieval(
-        queries, query_labels, gallery, gallery_labels, ks, distance, groups, gallery_groups
+        queries,
+        query_labels,
+        gallery,
+        gallery_labels,
+        ks,
+        distance,
+        groups,
+        gallery_groups,
+        itself,
+        metrics,
     ).metrics
 
 
@@ -116,6 +153,8 @@ def measure_retrieval(
     distance: Distance = "dot",
     groups: Any = None,
     gallery_groups: Any = None,
+    itself: Any = None,
+    metrics: Sequence[str] | None = None,
 ) -> Retrieval:
     """Compute the same as :func:`retrieval_metrics`, and tell over how many queries.
 
@@ -124,16 +163,18 @@ def measure_retrieval(
     Returns:
         The means over queries and over classes, the counts, and the values of each query.
     """
-    ks = sorted(set(check_ks(ks)))
+    chosen = metrics_by_name(
+        usual_metrics(sorted(set(check_ks(ks)))) if metrics is None else metrics
+    )
     task = retrieval_task(
-        queries, gallery, distance, query_labels, gallery_labels, groups, gallery_groups
+        queries, gallery, distance, query_labels, gallery_labels, groups, gallery_groups, itself
     )
     number = task.number_of_positives()
     _check_any_positive(number, task.groups is not None)
-    order, values = [], []
+    order, values, width = [], [], int(number.max())
     for rows, title in _taken_together(task.size_of_class(), number, task.queries.shape[1]):
         order.append(rows)
-        values += _values_of_queries(task.ranks(rows, title), number[rows], ks, int(number.max()))
+        values += _values_of_queries(task.ranks(rows, title), number[rows], chosen, width)
     back = torch.cat(order).argsort()  # so that the means are summed in the order of the queries
     ordered = {name: torch.cat([v[name] for v in values])[back] for name in values[0]}
     return _summary(ordered, number > 0, task)
@@ -178,7 +219,7 @@ def _summary(values: dict[str, Tensor], counts: Tensor, task: RetrievalTask) -> 
 
 
 def _values_of_queries(
-    ranks: Tensor, number: Tensor, ks: Sequence[int], width: int
+    ranks: Tensor, number: Tensor, metrics: Mapping[str, Metric], width: int
 ) -> list[dict[str, Tensor]]:
     """Compute the metrics of each query, a few at a time, their ranks (Q, P) padded to one width.
 
@@ -187,7 +228,7 @@ def _values_of_queries(
     """
     rows, ranks = max(1, TABLE // width), ranks.sort(dim=1).values
     return [
-        _per_query(pad(some, (0, width - some.shape[1]), value=torch.inf), number_of_some, ks)
+        _per_query(pad(some, (0, width - some.shape[1]), value=torch.inf), number_of_some, metrics)
         for some, number_of_some in zip(ranks.split(rows), number.split(rows), strict=True)
     ]
 
@@ -229,10 +270,11 @@ def metrics_of_neighbours(
     ranks = _ranks_among_neighbours(neighbours, *labels)
     number = number_of_equals(*labels) - int(alone)
     _check_any_positive(number)
-    values = _per_query(ranks[number > 0], number[number > 0], ks)
-    del values["mAP"]  # needs the ranks of all positives
+    metrics = metrics_by_name(usual_metrics(ks))
+    del metrics["mAP"]  # needs the ranks of all positives
     if number.max() > neighbours.shape[1]:
-        del values["mAP@R"]
+        del metrics["mAP@R"]
+    values = _per_query(ranks[number > 0], number[number > 0], metrics)
     return {name: of_queries.mean().item() for name, of_queries in values.items()}
 
 
@@ -266,35 +308,15 @@ def _ranks_among_neighbours(
     return places.where(relevant, torch.inf).sort(dim=1).values
 
 
-def _per_query(ranks: Tensor, number: Tensor, ks: Sequence[int]) -> dict[str, Tensor]:
+def _per_query(ranks: Tensor, number: Tensor, metrics: Mapping[str, Metric]) -> dict[str, Tensor]:
     """Compute the metrics of each query, (Q,) float64.
 
     Args:
         ranks: (Q, M) float64, those of the known positives, ascending, padded with inf.
         number: (Q,) how many positives each query has in all, at least 1.
-        ks: the k of R@k.
+        metrics: name → metric.
     """
-    return {f"R@{k}": _recall_at_k(ranks, k) for k in ks} | {
-        "P@1": _recall_at_k(ranks, 1),
-        "mAP@R": _average_precision_at_r(ranks, number),
-        "mAP": _average_precision(ranks, number),
-    }
-
-
-def _recall_at_k(ranks: Tensor, k: int) -> Tensor:
-    """Return 1 where any positive is in the top k, else 0, (Q, M) → (Q,)."""
-    return (ranks <= k).any(dim=1).double()
-
-
-def _average_precision(ranks: Tensor, number: Tensor) -> Tensor:
-    """Compute 1/R · Σ_i i / r_i of ascending ranks, (Q, M) → (Q,)."""
-    i = torch.arange(1, ranks.shape[1] + 1, device=ranks.device)
-    return (i / ranks).sum(dim=1) / number
-
-
-def _average_precision_at_r(ranks: Tensor, number: Tensor) -> Tensor:
-    """Compute the same over the ranks up to R, (Q, M) → (Q,)."""
-    return _average_precision(ranks.masked_fill(ranks > number[:, None], torch.inf), number)
+    return {name: metric(ranks, number) for name, metric in metrics.items()}
 
 
 def _check_any_positive(number: Tensor, groups: bool = False) -> None:

@@ -1,12 +1,13 @@
 """Queries, what each is searched among, and which of it are its positives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from recallkit.checks import check_labels
+from recallkit.checks import check_indices, check_labels
 from recallkit.labels import canonical_labels
 from recallkit.metrics.distances import Distance
 from recallkit.metrics.ranking_keys import checked_operands
@@ -20,11 +21,12 @@ class RetrievalTask:
 
     Attributes:
         queries: (Q, D).
-        gallery: (N, D): the queries themselves where ``alone``.
+        gallery: (N, D): the queries themselves, all against all.
         distance: see :func:`.search`.
         labels: (Q,) and (N,).
         groups: (Q,) and (N,), or None.
-        alone: whether all are searched among all, each query left out of its own ranking.
+        itself: (Q,) int64, the gallery index of each query, which is left out of its ranking; −1
+            for a query that is not in the gallery. None: no query is. All against all it is 0, 1, …
     """
 
     queries: Tensor
@@ -32,11 +34,11 @@ class RetrievalTask:
     distance: Distance
     labels: tuple[Tensor, Tensor]
     groups: tuple[Tensor, Tensor] | None
-    alone: bool
+    itself: Tensor | None
 
     def size_of_class(self) -> Tensor:
         """Count the gallery items of each query's class, itself not, (Q,) int64."""
-        return number_of_equals(*self.labels) - int(self.alone)
+        return number_of_equals(*self.labels) - self._is_own(self.labels)
 
     def number_of_positives(self) -> Tensor:
         """Count the positives of each query, (Q,): of its class, but not of its group."""
@@ -44,14 +46,25 @@ class RetrievalTask:
             return self.size_of_class()
         pairs = [torch.stack(pair, dim=1) for pair in zip(self.labels, self.groups, strict=True)]
         _, numbers = torch.cat(pairs).unique(dim=0, return_inverse=True)
-        query_pairs, gallery_pairs = numbers.split([len(pair) for pair in pairs])
-        return number_of_equals(*self.labels) - number_of_equals(query_pairs, gallery_pairs)
+        of_pairs = numbers.split([len(pair) for pair in pairs])
+        number = number_of_equals(*self.labels) - number_of_equals(*of_pairs)
+        return number - self._is_own(self.labels) + self._is_own(of_pairs)
+
+    def _is_own(self, numbers: Sequence[Tensor]) -> Tensor:
+        """Tell for which queries the item that is itself has their number, (Q,) int64, 0 or 1."""
+        if self.itself is None:
+            return torch.zeros_like(numbers[0])
+        own = numbers[1][self.itself.clamp(min=0)] == numbers[0]
+        return (own & (self.itself >= 0)).long()
 
     def searched(self) -> int:
         """Return how many items the query is searched among that has most."""
-        if self.groups is None:
-            return len(self.gallery) - int(self.alone)
-        return len(self.gallery) - int(number_of_equals(*self.groups).min())
+        left_out = torch.zeros_like(self.labels[0])
+        if self.groups is not None:
+            left_out = number_of_equals(*self.groups) - self._is_own(self.groups)
+        if self.itself is not None:
+            left_out = left_out + (self.itself >= 0)
+        return len(self.gallery) - int(left_out.min())
 
     def ranks(self, rows: Tensor, title: str) -> Tensor:
         """Count the ranks of the positives of some queries, (rows, P) float64, inf at padding."""
@@ -60,7 +73,7 @@ class RetrievalTask:
             self.queries[rows],
             self._positives(rows, groups),
             self.gallery,
-            rows if self.alone else None,
+            None if self.itself is None else self.itself[rows],
             title=title,
             distance=self.distance,
             groups=groups,
@@ -69,8 +82,10 @@ class RetrievalTask:
     def _positives(self, rows: Tensor, groups: tuple[Tensor, Tensor] | None) -> Tensor:
         """Make the table of positives of some queries, (rows, P) int64, −1 at padding."""
         table = find_positives(self.labels[0][rows], self.labels[1])
-        if self.alone:  # each row holds its query once
-            table = table[table != rows[:, None]].view(len(rows), -1)
+        if self.itself is not None:
+            own = (table == self.itself[rows, None]) & (table >= 0)
+            always = own.any(dim=1).all()  # as all against all: then no column is left for it
+            table = table[~own].view(len(rows), -1) if always else table.masked_fill(own, -1)
         if groups is not None:
             table[groups[1][table.clamp(min=0)] == groups[0][:, None]] = -1
         return table
@@ -84,6 +99,7 @@ def retrieval_task(
     gallery_labels: Any,
     groups: Any,
     gallery_groups: Any,
+    itself: Any = None,
 ) -> RetrievalTask:
     """Check the arguments of :func:`retrieval_metrics`."""
     alone = gallery is None
@@ -91,6 +107,8 @@ def retrieval_task(
         raise ValueError("gallery and gallery_labels must be given together, or neither")
     if (gallery_groups is None) != (alone or groups is None):
         raise ValueError("gallery_groups must be given with gallery and groups, and only then")
+    if alone and itself is not None:
+        raise ValueError("itself needs a gallery: without one each query is left out already")
     queries, gallery = checked_operands(queries, gallery, distance)
     sides = (len(queries), len(gallery))
     labels = labels_on(
@@ -98,7 +116,12 @@ def retrieval_task(
     )
     if groups is not None:
         groups = labels_on(queries.device, sides, groups=groups, gallery_groups=gallery_groups)
-    return RetrievalTask(queries, gallery, distance, labels, groups, alone)
+    own = torch.arange(len(queries)) if alone else itself
+    if own is not None:
+        own = torch.as_tensor(own)
+        check_indices(own, (len(queries),), len(gallery), "itself", lowest=-1)
+        own = own.to(queries.device)
+    return RetrievalTask(queries, gallery, distance, labels, groups, own)
 
 
 def labels_on(device: torch.device, sizes: tuple[int, int], **labels: Any) -> tuple[Tensor, Tensor]:
