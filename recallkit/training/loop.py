@@ -30,6 +30,7 @@ from recallkit.files import write_json
 from recallkit.ranges import SettingError
 from recallkit.training.checkpoint import remove_states
 from recallkit.training.claim import claimed
+from recallkit.training.data_card import measured_on_card
 from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import choose_device, environment, peak_memory
 from recallkit.training.frozen_features import feature_splits, without_unreadable
@@ -85,7 +86,8 @@ def train(
             at each evaluation. Default 300: a crash costs five minutes at most.
         baselines: also evaluate the test images by their pixels, by the untrained network and, if
             the backbone is pretrained or frozen, by its features. Sweeps compare trained networks
-            and do not.
+            and do not. What the data card of the data set has measured on exactly these images, and
+            this untrained network, is taken from there.
         on_test: called once at the end, in the first process, with the test images and their
             embeddings (N, D) by the trained network, so that nobody has to embed them again.
 
@@ -234,7 +236,7 @@ def _features(
 def _evaluate_baselines(
     training: Training, images: ImageSet, inputs: ImageSet, shown: bool
 ) -> dict[str, dict[str, float]]:
-    """Return metrics on the test images without any training.
+    """Return metrics on the test images without any training: measured, or from the data card.
 
     Args:
         training: before its first step.
@@ -242,17 +244,22 @@ def _evaluate_baselines(
         inputs: what the trained part of the network takes: these images, or their features.
         shown: announce each evaluation.
     """
-    config, network, metrics = training.config, training.trained, {}
-    announce("evaluating test images: pixels", shown)
-    metrics["pixels"] = evaluate_pixels(images, config.image_size)
+    config, network = training.config, training.trained
+    metrics = measured_on_card(config.dataset, images, config.image_size, network)
+    if metrics:
+        announce(f"test images: {' and '.join(metrics)} from the data card", shown)
+    if "pixels" not in metrics:
+        announce("evaluating test images: pixels", shown)
+        metrics["pixels"] = evaluate_pixels(images, config.image_size)
     if config.frozen or config.pretrained or config.weights:
         announce("evaluating test images: features", shown)
         if not config.frozen:  # computed once for both rows
             inputs = embed_features(training.network, images, config.image_size)
             network = training.network.head
         metrics["features"] = evaluate_features(inputs)
-    announce("evaluating test images: untrained network", shown)
-    metrics["untrained"] = evaluate(network, inputs, config.image_size)
+    if "untrained" not in metrics:
+        announce("evaluating test images: untrained network", shown)
+        metrics["untrained"] = evaluate(network, inputs, config.image_size)
     return metrics
 
 
