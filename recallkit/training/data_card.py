@@ -27,8 +27,9 @@ def digest_of_images(images: ImageSet, image_size: int) -> str:
         searches, of which no card holds measurements.
     """
     pixels, protocol = images.images, images.protocol
-    is_plain = isinstance(pixels, Tensor) and pixels.dtype == torch.uint8
-    if not is_plain or images.groups is not None or protocol.searches:
+    if not isinstance(pixels, Tensor) or pixels.dtype != torch.uint8:
+        return ""
+    if images.groups is not None or protocol.searches:
         return ""
     grey = pixels.shape[1] == 3 and pixels.stride(1) == 0  # one channel seen three times
     channels = 1 if grey else pixels.shape[1]

@@ -247,7 +247,8 @@ def _evaluate_baselines(
     config, network = training.config, training.trained
     metrics = measured_on_card(config.dataset, images, config.image_size, network)
     if metrics:
-        announce(f"test images: {' and '.join(metrics)} from the data card", shown)
+        rows = " and ".join(metrics)
+        announce(f"evaluating test images: {rows} from the data card", shown)
     if "pixels" not in metrics:
         announce("evaluating test images: pixels", shown)
         metrics["pixels"] = evaluate_pixels(images, config.image_size)

@@ -96,4 +96,4 @@ def test_a_training_takes_its_baselines_from_the_card(tmp_path, monkeypatch, cap
     result = train(config, tmp_path / "run", splits=splits, device="cpu")
     assert {name: result["test"][name] for name in card} == card
     assert "R@1" in result["test"]["trained"]
-    assert "test images: pixels and untrained from the data card" in capsys.readouterr().err
+    assert "images: pixels and untrained from the data card" in capsys.readouterr().err
