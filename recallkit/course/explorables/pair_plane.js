@@ -15,8 +15,8 @@ const WORDS = {
   title: "A positive and a negative in the plane of their similarities",
   point: "positive and negative",
   point_sign: "the pair",
-  negative: "similarity of the negative, s_n",
-  positive: "similarity of the positive, s_p",
+  negative: "similarity of the negative, sₙ",
+  positive: "similarity of the positive, sₚ",
   margin: "margin m (circle)",
   gamma: "scale γ (circle)",
   triplet_margin: "margin (triplet)",
@@ -90,7 +90,7 @@ function paintArrows({ pen, state }, { x, y }, pushes, largest) {
   for (const name in KINDS) {
     const [up, back] = pushes[name].map((push) => (push / largest[name]) * LONGEST);
     const shift = ASIDE[name] * Math.SQRT1_2;
-    const from = [left + shift, top + shift];
+    const from = [left + shift, top - shift];
     if (Math.hypot(up, back) > 4) pen.arrow(from, [from[0] - back, from[1] - up], KINDS[name]);
   }
   pen.circle(left, top, 9, "rk-ink rk-fill rk-rim");
