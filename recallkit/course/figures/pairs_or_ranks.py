@@ -33,7 +33,7 @@ def plot_pair_plane(
         shown = push / push.norm(dim=2).max()
         ax.quiver(grid, grid, shown[..., 1], shown[..., 0], zorder=2, **style)
         ax.set(title=title, xlabel="similarity of the negative", xlim=(low, high), ylim=(low, high))
-        ax.set_aspect("equal")
+        ax.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
     axes[0].set_ylabel("similarity of the positive")
     return fig, axes
 
