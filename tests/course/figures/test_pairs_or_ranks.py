@@ -23,8 +23,8 @@ def test_a_plane_has_the_negative_along_its_columns_and_one_longest_arrow():
     assert [ax.get_title() for ax in axes] == ["a", "b"]
     for ax in axes:
         [arrows] = ax.collections
-        assert arrows.U == pytest.approx(-0.8)
-        assert arrows.V == pytest.approx(0.6)
+        assert arrows.U.tolist() == pytest.approx(25 * [-0.8])
+        assert arrows.V.tolist() == pytest.approx(25 * [0.6])
         assert ax.lines[0].get_xdata().tolist() == line[:, 1].tolist()
         assert ax.lines[0].get_ydata().tolist() == line[:, 0].tolist()
 
