@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         rank_pull,
     )
     from recallkit.course.measurements import stored_gradients, stored_measurement
+    from recallkit.course.pair_plane import circle_boundary, pushes_in_plane
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.solved_batch import (
@@ -44,6 +45,7 @@ __all__ = [
     "StepMemory",
     "against_preset",
     "arc_losses",
+    "circle_boundary",
     "expected_error",
     "explorables",
     "figures",
@@ -62,6 +64,7 @@ __all__ = [
     "positive_ranks",
     "profile",
     "pull",
+    "pushes_in_plane",
     "query_losses",
     "random_alphas",
     "random_start",
@@ -88,6 +91,7 @@ _NAMES = {
         "rank_pull",
     ],
     "recallkit.course.measurements": ["stored_gradients", "stored_measurement"],
+    "recallkit.course.pair_plane": ["circle_boundary", "pushes_in_plane"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.solved_batch": [

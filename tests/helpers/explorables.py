@@ -51,6 +51,7 @@ MADE = {
     "arc": explorables.Arc,
     "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
     "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
+    "pair_plane": explorables.PairPlane,
     "playground": explorables.Playground,
     "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[1, 10, 30]),
     "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),

@@ -1,4 +1,4 @@
-"""One form in all ten notebooks: heads, prompts, takeaways, feet, tables, figures with texts."""
+"""One form in all notebooks: heads, prompts, takeaways, feet, tables, figures with texts."""
 
 import re
 from itertools import pairwise

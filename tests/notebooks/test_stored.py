@@ -26,6 +26,7 @@ COURSE = (
     "07_temperatures_and_k",
     "08_benchmarks",
     "09_your_images",
+    "10_pairs_or_ranks",
 )
 FOLDER = embedded("notebooks")
 PATHS = find_notebooks()
@@ -42,7 +43,7 @@ def prose(notebook):
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-def test_all_ten_are_there():
+def test_all_are_there():
     assert tuple(path.stem for path in PATHS) == COURSE
 
 

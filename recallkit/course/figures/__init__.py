@@ -32,6 +32,7 @@ from recallkit.course.figures.large_batch import (
 )
 from recallkit.course.figures.other_ranks import plot_rank_answers, plot_rank_bound
 from recallkit.course.figures.page import search_page
+from recallkit.course.figures.pairs_or_ranks import plot_pair_plane, plot_push_shares
 from recallkit.course.figures.queries import plot_query_gradients, plot_rivals
 from recallkit.course.figures.ranking import (
     plot_images_on_line,
@@ -84,12 +85,14 @@ __all__ = [
     "plot_mixing",
     "plot_moved_item",
     "plot_neighbours_by_embedding",
+    "plot_pair_plane",
     "plot_paired_seeds",
     "plot_pairs",
     "plot_parent_pulls",
     "plot_paths",
     "plot_precision_recall",
     "plot_protocols",
+    "plot_push_shares",
     "plot_query_gradients",
     "plot_rank_answers",
     "plot_rank_bound",

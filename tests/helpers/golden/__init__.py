@@ -6,7 +6,7 @@ must return. The cases are computed when they are needed, so they cannot lag beh
 
 from functools import cache
 
-from helpers.golden import descent, geometry, losses, metrics, ranks, recall, solved, toys
+from helpers.golden import circle, descent, geometry, losses, metrics, ranks, recall, solved, toys
 
 GOLDEN = {  # module → function → what yields its cases
     "sigmoid.js": {
@@ -49,6 +49,7 @@ GOLDEN = {  # module → function → what yields its cases
         "contrastiveLoss": losses.contrastive,
         "ntXentLoss": losses.nt_xent,
     },
+    "circle_pair.js": {"circlePair": circle.one_pair, "circleBoundary": circle.boundary},
     "losses.js": {"lossOf": losses.loss_of},
     "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
     "vectors.js": {
