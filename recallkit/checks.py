@@ -15,6 +15,7 @@ __all__ = [
     "check_labels",
     "check_same_dimension",
     "check_temperature",
+    "check_tensor",
     "check_tolerance",
     "largest_number",
 ]
@@ -26,16 +27,25 @@ class NotFiniteError(ValueError):
     """Embeddings hold NaN or infinity."""
 
 
+def check_tensor(value: object, name: str) -> None:
+    """Refuse what is not a tensor, such as an array or a list.
+
+    Raises:
+        ValueError: naming the argument ``name`` and the remedy.
+    """
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"{name} must be a tensor, not {type(value).__name__}: torch.as_tensor({name})"
+        )
+
+
 def check_embeddings(embeddings: Tensor, name: str = "embeddings") -> None:
     """Refuse what is not a non-empty (N, D) floating point tensor of finite numbers.
 
     Raises:
         ValueError: naming the argument ``name`` and the remedy.
     """
-    if not isinstance(embeddings, Tensor):
-        raise ValueError(
-            f"{name} must be a tensor, not {type(embeddings).__name__}: torch.as_tensor({name})"
-        )
+    check_tensor(embeddings, name)
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise ValueError(
             f"{name} must be a non-empty (N, D) tensor, not of shape {tuple(embeddings.shape)}"
@@ -161,6 +171,7 @@ def check_indices(
     Raises:
         ValueError: another shape or type, or an index out of range.
     """
+    check_tensor(indices, name)
     wanted = ", ".join("any" if size is None else str(size) for size in shape)
     fits = indices.ndim == len(shape) and all(
         actual >= 1 if size is None else actual == size

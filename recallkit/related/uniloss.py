@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from recallkit.checks import check_temperature
+from recallkit.checks import check_temperature, check_tensor
 from recallkit.loss_inputs import Gallery, as_gallery
 from recallkit.related.pairs import all_pairs
 
@@ -55,6 +55,9 @@ def interpolate(values: Tensor, comparisons: Tensor, anchors: Tensor) -> Tensor:
     Raises:
         ValueError: for shapes that do not fit each other, no anchor, or no comparison.
     """
+    given = {"values": values, "comparisons": comparisons, "anchors": anchors}
+    for name, tensor in given.items():
+        check_tensor(tensor, name)
     if comparisons.ndim != 1 or not len(comparisons) or not comparisons.is_floating_point():
         raise ValueError(
             f"comparisons must be a non-empty floating tensor (C,), "
@@ -327,6 +330,7 @@ def differences_of(scores: Tensor, positive: Tensor, negative: Tensor) -> tuple[
 
 def _checked_negative(scores: Tensor, positive: Tensor, negative: Tensor | None) -> Tensor:
     """Refuse scores that cannot be ranked; return the mask of the negatives."""
+    check_tensor(scores, "scores")
     if scores.ndim != 2 or 0 in scores.shape or not scores.is_floating_point():
         raise ValueError(
             f"scores must be a non-empty floating tensor (R, N), "
@@ -336,6 +340,7 @@ def _checked_negative(scores: Tensor, positive: Tensor, negative: Tensor | None)
         raise ValueError("scores must be finite")
     masks = {"positive": positive} | ({} if negative is None else {"negative": negative})
     for name, mask in masks.items():
+        check_tensor(mask, name)
         if mask.dtype != torch.bool or mask.shape != scores.shape:
             raise ValueError(f"{name} must be bool of shape {tuple(scores.shape)}, as the scores")
     if negative is not None and (positive & negative).any():

@@ -280,16 +280,18 @@ def test_a_notebook_without_what_a_reader_does_not_need():
             new_code_cell('live.controls["a"].value = 1\nlive.controls["b"].value = 2'),
             new_code_cell("# NBVAL_CHECK_OUTPUT\nprint(1)", outputs=[table]),
             new_code_cell("def check_it(answer):\n    pass"),
+            new_code_cell("assert verdict()", metadata={"tags": ["hide-input"]}),
             solution,
             new_markdown_cell("%pip is explained"),
         ]
     )
-    printed, check, solved, text = notebook_pages.prepare(notebook).cells
+    printed, check, proof, solved, text = notebook_pages.prepare(notebook).cells
     assert printed.source == "print(1)"
     before, rows, after = printed.outputs
     assert (before.text, after.text) == ("before\n", "after\n")
     assert rows.data == {"text/markdown": "| a |\n| - |\n| 1 |\n"}
-    assert check.metadata["tags"] == ["hide-input"]
+    assert check.metadata["tags"] == proof.metadata["tags"] == ["hide-input"]
+    assert proof.metadata["mystnb"]["code_prompt_show"] == "The check"
     assert solved.metadata["tags"] == ["hide-cell"]
     assert text.source == "%pip is explained"
 

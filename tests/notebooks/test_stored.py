@@ -124,8 +124,9 @@ def test_a_dated_sentence_stands_beside_an_assertion(path):
     cells = read(path).cells
     for place, cell in enumerate(cells):
         if cell.cell_type == "markdown" and re.search(DATED, cell.source):
-            following = next(c for c in cells[place:] if c.cell_type == "code")
-            assert "assert " in following.source, cell.id
+            before = next(c for c in cells[place::-1] if c.cell_type == "code")
+            after = next(c for c in cells[place:] if c.cell_type == "code")
+            assert any("assert " in code.source for code in (before, after)), cell.id
 
 
 @each

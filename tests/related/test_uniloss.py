@@ -405,6 +405,8 @@ def test_what_is_no_metric_is_refused(metric, message):
 @pytest.mark.parametrize(
     ("scores", "positive", "negative", "message"),
     [
+        ([[1.0, 0.0]], torch.ones(1, 2) > 0, None, "scores must be a tensor, not list"),
+        (torch.ones(1, 2), [[True, False]], None, "positive must be a tensor, not list"),
         (torch.ones(3), torch.ones(3) > 0, None, r"scores must be .* \(R, N\)"),
         (torch.full((1, 2), torch.inf), torch.ones(1, 2) > 0, None, "scores must be finite"),
         (torch.ones(1, 2), torch.ones(1, 2), None, r"positive must be bool of shape \(1, 2\)"),

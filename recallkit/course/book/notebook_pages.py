@@ -64,16 +64,21 @@ def _is_for_a_kernel(cell: "NotebookNode") -> bool:
 
 
 def _fold(cell: "NotebookNode") -> None:
-    """Fold a solution with its output, and the code of a check."""
-    if "remove-input" in cell.metadata.get("tags", []):
+    """Fold a solution with its output, and the code of a check.
+
+    A check is also what has the tag "hide-input": assertions on the verdicts of stored runs. They
+    would tell the answer before the reader has predicted it.
+    """
+    tags = cell.metadata.get("tags", [])
+    if "remove-input" in tags:
         return
     if cell.metadata.get("jupyter", {}).get("source_hidden"):
         tag, prompt = "hide-cell", "Solution"
-    elif cell.source.startswith("def check_"):
+    elif cell.source.startswith("def check_") or "hide-input" in tags:
         tag, prompt = "hide-input", "The check"
     else:
         return
-    cell.metadata["tags"] = [*cell.metadata.get("tags", []), tag]
+    cell.metadata["tags"] = [*dict.fromkeys([*tags, tag])]
     cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
 
 

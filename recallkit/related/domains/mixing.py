@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recallkit.checks import check_tensor
+
 
 class DomainMixture(NamedTuple):
     """A batch between two domains.
@@ -35,7 +37,7 @@ def draw_share(
     that a mixture is nearer to. The rounding is that of the released code.
 
     Args:
-        generator: the source of λ; None: a new one, differently seeded each time.
+        generator: the source of λ, numpy's; None: a new one, differently seeded each time.
         concentration: a, above 0. 2, as in DM-ADA, prefers even mixtures; 1 is uniform.
         clearance: c, 0 to ½. 0.1 in DM-ADA; 0.3 in the release's gradient reversal.
 
@@ -89,6 +91,7 @@ def mixed_labels(labels: Tensor, classes: int, share: float) -> Tensor:
     Raises:
         ValueError: for labels out of range, or a share that is not from 0 to 1.
     """
+    check_tensor(labels, "labels")
     if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
         raise ValueError(
             f"labels must be integers (B,), not {labels.dtype} of shape {tuple(labels.shape)}"

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recallkit.checks import check_tensor
 from recallkit.related.domains.mixing import domain_mixup, draw_share, mix, mixed_labels
 from recallkit.related.domains.networks import (
     SIDE,
@@ -109,7 +110,8 @@ class DomainMixup(nn.Module):
         seed: decides the first weights, the shares λ and the noise.
 
     Raises:
-        ValueError: for less than two classes.
+        ValueError: for less than two classes; on call for images that are not finite numbers in
+            0 … 1.
 
     Example:
         >>> model = DomainMixup(10, DomainMixupSettings(width=8, generator_width=8))
@@ -182,11 +184,13 @@ class DomainMixup(nn.Module):
         """
         self._check(source, "source")
         self._check(target, "target")
+        check_tensor(labels, "labels")
         if len(source) < 2:
             raise ValueError("source must have at least 2 images: batch norms compare them")
         share = draw_share(self.rng, self.settings.concentration, self.settings.clearance)
         pixels = domain_mixup(2 * source - 1, 2 * target - 1, labels, self.classes, share)
         images = OfDomains(2 * source - 1, 2 * target - 1, pixels.values)
+        labels = labels.long()
         codes = self._codes(source, target, share)
         generated = self._generated(codes, labels, share)
         self._set_learning_rate()
@@ -218,7 +222,7 @@ class DomainMixup(nn.Module):
     ) -> dict[str, Tensor]:
         fakes = self._judged(batch.detach() for batch in generated)
         terms = discriminator_terms(self._judged(images), fakes, labels, share)
-        self._apply("discriminator", [(self.discriminator, total(terms))])
+        self._update("discriminator", [(self.discriminator, total(terms))])
         return terms
 
     def _update_others(
@@ -232,10 +236,10 @@ class DomainMixup(nn.Module):
         of_encoder = encoder_terms(codes, logits, judged, labels, weights)
         of_generator = generator_terms(judged, labels)
         losses = [(self.generator, total(of_generator)), (self.encoder, total(of_encoder))]
-        self._apply("others", [*losses, (self.classifier, of_encoder["class"])])
+        self._update("others", [*losses, (self.classifier, of_encoder["class"])])
         return {"generator": of_generator, "encoder": of_encoder}
 
-    def _apply(self, optimiser: str, losses: Sequence[tuple[nn.Module, Tensor]]) -> None:
+    def _update(self, optimiser: str, losses: Sequence[tuple[nn.Module, Tensor]]) -> None:
         """Give each network the gradient of its own loss alone, and update them together."""
         for network, loss in losses:
             parameters = [*network.parameters()]
@@ -252,9 +256,15 @@ class DomainMixup(nn.Module):
                 group["lr"] = learning_rate
 
     def _check(self, images: Tensor, name: str) -> None:
+        check_tensor(images, name)
         shape = (self.settings.channels, SIDE, SIDE)
         if images.ndim != 4 or images.shape[1:] != shape or not images.is_floating_point():
             raise ValueError(
                 f"{name} must be floating images (B, {', '.join(map(str, shape))}) in 0 … 1, "
                 f"not {images.dtype} of shape {tuple(images.shape)}"
+            )
+        if images.numel() and not (images.min() >= 0 and images.max() <= 1):  # also for NaN
+            raise ValueError(
+                f"{name} must lie between 0 and 1, not from {images.min():.3g} to "
+                f"{images.max():.3g}: divide bytes by 255"
             )

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recallkit.checks import check_embeddings
 from recallkit.related.domains.mixing import mix
 
 
@@ -109,8 +110,11 @@ class DomainAdversary(nn.Module):
                 target.
 
         Raises:
-            ValueError: for a share or label that is not from 0 to 1, or shapes that differ.
+            ValueError: for a share or label that is not from 0 to 1, features that are not (B, D)
+                of finite numbers, shapes that differ, or a classifier with another output.
         """
+        check_embeddings(source, "source")
+        check_embeddings(target, "target")
         loss = self._loss(source, 1.0, strength) + self._loss(target, 0.0, strength)
         if share is None:
             return loss
@@ -119,4 +123,10 @@ class DomainAdversary(nn.Module):
         return loss + self.mixed_weight * mixed
 
     def _loss(self, features: Tensor, label: float, strength: float) -> Tensor:
-        return domain_loss(self.classifier(reverse_gradient(features, strength)), label)
+        logits = self.classifier(reverse_gradient(features, strength))
+        if logits.numel() != len(features):
+            raise ValueError(
+                f"classifier must return one logit a row, of shape ({len(features)},), "
+                f"not {tuple(logits.shape)}"
+            )
+        return domain_loss(logits, label)

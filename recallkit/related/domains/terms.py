@@ -35,8 +35,7 @@ def mixture_triplet(embeddings: OfDomains[Tensor], share: float) -> Tensor:
         mean of [‖t − t_near‖ − ‖t − t_far‖ + |2λ − 1|]₊
 
     Near is the source for λ > ½, else the target. The more even the mixture, the smaller the
-    margin. torch adds 1e-6 to each coordinate of a
-    difference before the norm.
+    margin. torch adds 1e-6 to each coordinate of a difference before the norm.
     """
     source, target, mixed = embeddings
     near, far = (source, target) if share > 0.5 else (target, source)

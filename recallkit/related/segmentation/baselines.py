@@ -32,8 +32,10 @@ class InverseFrequencyCrossEntropy(nn.Module):
     def __init__(self, frequencies: Any = None, ignore_index: int = IGNORE_INDEX) -> None:
         super().__init__()
         given = None if frequencies is None else torch.as_tensor(frequencies)
-        if given is not None and not (given.ndim == 1 and bool((given > 0).all())):
-            raise ValueError(f"frequencies must be numbers above 0, one a class, not {frequencies}")
+        if given is not None and not (given.ndim == 1 and _are_above_0(given)):
+            raise ValueError(
+                f"frequencies must be finite numbers above 0, one a class, not {frequencies}"
+            )
         self.register_buffer("frequencies", given)
         self.ignore_index = ignore_index
 
@@ -48,6 +50,10 @@ class InverseFrequencyCrossEntropy(nn.Module):
                 f"not {len(frequencies)}"
             )
         return F.cross_entropy(pixels, classes, 1 / frequencies.to(pixels))
+
+
+def _are_above_0(numbers: Tensor) -> bool:
+    return bool(((numbers > 0) & numbers.isfinite()).all())
 
 
 class FocalLoss(nn.Module):

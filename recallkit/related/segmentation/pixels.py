@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from recallkit.checks import NotFiniteError
+from recallkit.checks import NotFiniteError, check_tensor
 
 IGNORE_INDEX = 255
 """The label of pixels without a class, as in PASCAL VOC and Cityscapes."""
@@ -46,6 +46,8 @@ def labelled_pixels(logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[
 
 
 def _check_maps(logits: Tensor, labels: Tensor) -> None:
+    check_tensor(logits, "logits")
+    check_tensor(labels, "labels")
     if logits.ndim != 4 or 0 in logits.shape or not logits.is_floating_point():
         raise ValueError(
             f"logits must be a non-empty floating (B, C, H, W) tensor, "

@@ -101,6 +101,7 @@ pixels, classes = torch.zeros(2, 3), torch.tensor([0, 1])
         ((pixels, pixels, classes, 1, 0.3), "labels must lie between 0 and 0"),
         ((pixels, pixels, classes - 1, 2, 0.3), "labels must lie between 0 and 1"),
         ((pixels, pixels, classes.float(), 2, 0.3), "labels must be integers"),
+        ((pixels, pixels, classes.tolist(), 2, 0.3), "labels must be a tensor, not list"),
         ((pixels, pixels, classes, 2, 1.1), "share must lie between 0 and 1"),
         ((pixels, pixels, classes, 2, float("nan")), "share must lie between 0 and 1"),
     ],

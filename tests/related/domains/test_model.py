@@ -134,6 +134,24 @@ def test_the_first_weights_are_those_of_the_release():
             assert module.weight.std().item() == pytest.approx(expected[type(module)], rel=0.1)
 
 
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int32])
+def test_labels_of_any_integer_type(kind):
+    source, labels, target = make_batch()
+    expected = DomainMixup(3, SMALL).step(source, labels, target)
+    assert DomainMixup(3, SMALL).step(source, labels.to(kind), target) == expected
+
+
+def test_it_moves_as_a_whole_and_still_learns():
+    """``.to`` takes all four networks along, and the optimisers keep their parameters."""
+    model = DomainMixup(3, SMALL).to(torch.float64)
+    source, labels, target = make_batch()
+    before = [weights.clone() for weights in model.parameters()]
+    model.step(source.double(), labels, target.double())
+    changed = [not old.equal(new) for old, new in zip(before, model.parameters(), strict=True)]
+    assert all(weights.dtype == torch.float64 for weights in model.parameters())
+    assert sum(changed) > len(changed) / 2
+
+
 def test_shapes_of_what_it_makes():
     model = DomainMixup(3, SMALL)
     images = make_batch()[0]
@@ -153,6 +171,10 @@ source, labels, target = make_batch()
     [
         ((source[..., :28], labels, target), "source must be floating images"),
         ((source, labels, (255 * target).byte()), "target must be floating images"),
+        ((source, labels, 255 * target), "target must lie between 0 and 1, .*by 255"),
+        ((source / 0, labels, target), "source must lie between 0 and 1"),
+        ((source.numpy(), labels, target), "source must be a tensor, not ndarray"),
+        ((source, labels.tolist(), target), "labels must be a tensor, not list"),
         ((source, labels, target[:3]), "source and target must be of the same shape"),
         ((source[:1], labels[:1], target[:1]), "source must have at least 2 images"),
         ((source, labels + 1, target), "labels must lie between 0 and 2"),

@@ -121,3 +121,12 @@ def test_bad_input_is_named():
         DomainAdversary(classifier)(source, target, share=1.5)
     with pytest.raises(ValueError, match="share must lie between 0 and 1"):
         DomainAdversary(classifier)(source, target, share=0.5, mixed_label=2.0)
+    with pytest.raises(ValueError, match="target must be finite"):
+        DomainAdversary(classifier)(source, target / 0)
+
+
+def test_a_classifier_of_two_logits_is_refused():
+    """Each of the two would be taken for a logit of the source."""
+    _, source, target = adversary()
+    with pytest.raises(ValueError, match="classifier must return one logit a row"):
+        DomainAdversary(nn.Linear(3, 2).double())(source, target)

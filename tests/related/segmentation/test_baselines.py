@@ -79,9 +79,11 @@ def test_ignored_logits_do_not_matter(loss):
     assert (gradient[ignored] == 0).all()
 
 
-@pytest.mark.parametrize("frequencies", [[1, 0], [1, -1.0], [1, torch.nan], [[1, 2]]])
+@pytest.mark.parametrize(
+    "frequencies", [[1, 0], [1, -1.0], [1, torch.nan], [1, torch.inf], [[1, 2]]]
+)
 def test_wrong_frequencies_are_refused(frequencies):
-    with pytest.raises(ValueError, match="frequencies must be numbers above 0"):
+    with pytest.raises(ValueError, match="frequencies must be finite numbers above 0"):
         InverseFrequencyCrossEntropy(frequencies)
 
 

@@ -53,6 +53,8 @@ def test_one_pixel_and_every_layout(loss, memory_format):
     ("given", "classes", "message"),
     [
         (logits, torch.full_like(labels, IGNORED), "labels must not all be ignore_index 255"),
+        (logits.numpy(), labels, "logits must be a tensor, not ndarray"),
+        (logits, labels.tolist(), "labels must be a tensor, not list"),
         (logits[0], labels, "logits must be a non-empty floating"),
         (logits[:0], labels[:0], "logits must be a non-empty floating"),
         (logits.long(), labels, "logits must be a non-empty floating"),
