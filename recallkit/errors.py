@@ -12,7 +12,7 @@ EXTRAS = {
     ),
     "course": (
         *("jupyterlab", "ipywidgets", "anywidget", "IPython", "ipykernel", "nbclient", "nbformat"),
-        *("pytorch_metric_learning", "faiss", "sklearn"),
+        *("pytorch_metric_learning", "faiss", "sklearn", "joblib"),
     ),
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),

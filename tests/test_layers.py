@@ -18,7 +18,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OPEN_TO_NOTEBOOKS = [
     f"recallkit.{name}"
-    for name in ["plots", "course", "findings", "experiments", "related", "data"]
+    for name in ["plots", "course", "findings", "studies", "experiments", "related", "data"]
 ]
 
 

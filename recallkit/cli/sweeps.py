@@ -20,6 +20,11 @@ Seeds = Annotated[tuple[int, ...], Range(0, 2**63 - 1)]
 SWEEP_NAMES = sorted(path.stem for path in (PACKAGE / "experiments" / "sweeps").glob("*.toml"))
 """The sweeps of the project, read from a folder so that --help loads no torch."""
 
+STUDY_NAMES = sorted(
+    path.stem.replace("_", "-") for path in (PACKAGE / "studies" / "declared").glob("[!_]*.py")
+)
+"""The studies of the project, likewise."""
+
 
 def list_runs(folder: Positional[Path] = RUNS) -> None:
     """Show the runs of a folder side by side.
@@ -40,8 +45,9 @@ def list_runs(folder: Positional[Path] = RUNS) -> None:
 
 
 def _naming_sweeps(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Put the names of the sweeps into the docstring of a subcommand."""
-    function.__doc__ = (function.__doc__ or "").replace("SWEEPS", ", ".join(SWEEP_NAMES))
+    """Put the names of the sweeps and studies into the docstring of a subcommand."""
+    text = (function.__doc__ or "").replace("SWEEPS", ", ".join(SWEEP_NAMES))
+    function.__doc__ = text.replace("STUDIES", ", ".join(STUDY_NAMES))
     return function
 
 
@@ -68,7 +74,8 @@ def ablate(
     several machines too, can share a sweep: no run is trained twice.
 
     The sweeps: SWEEPS. Or name a .toml or .json file that declares your own; --new writes an
-    example of one. Once it has run, its name finds it.
+    example of one. Once it has run, its name finds it. The studies, by the same protocol in short
+    trainings of their own: STUDIES.
 
     Examples:
       recallkit ablate batch-size --dry-run
@@ -108,6 +115,12 @@ def ablate(
         return
     if name is None:
         raise RecallkitError(f"name a sweep: one of {', '.join(SWEEP_NAMES)}, or a file of yours")
+    if name in STUDY_NAMES:
+        from recallkit.cli.studies import ablate_study, find_study, refuse_flags
+
+        refuse_flags(name, images=images, seeds=seeds, executor=executor, slurm=slurm)
+        folder, seconds = results or results_to_write(project), budget and 60 * budget
+        return ablate_study(find_study(name), folder, jobs or 1, seconds, dry_run)
     declared = experiments.find_sweep(name)
     sweep = experiments.scaled(declared, images, seeds)
     options = experiments.SweepOptions(
@@ -149,7 +162,7 @@ def plot(
     its floor; batch-gain, what a batch adds to one of 512, against batch over classes.
 
     The sweeps: SWEEPS. Or name one of yours that has run, or a .toml or .json file that declares
-    it.
+    it. The studies: STUDIES.
 
     Examples:
       recallkit plot batch-size
@@ -175,17 +188,22 @@ def plot(
     from recallkit.cli.summary_table import summary_table
 
     known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
-    _check_names(names, [*known, *findings.TOGETHER])
+    _check_names(names, [*known, *STUDY_NAMES, *findings.TOGETHER])
     folders = () if results is None else (results,)
     runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
         stored = [name for name, sweep in known.items() if len(experiments.sweep_runs(sweep, runs))]
-        names = (*stored, *findings.TOGETHER)
+        names = (*stored, *STUDY_NAMES, *findings.TOGETHER)
     for name in names:
         if name in findings.TOGETHER:
             files += findings.draw_together(name, runs, folder)
-    chosen = [experiments.find_sweep(n) for n in names if n not in findings.TOGETHER]
+        elif name in STUDY_NAMES:
+            from recallkit.cli.studies import plot_study
+
+            files += plot_study(name, folder)
+    others = (*STUDY_NAMES, *findings.TOGETHER)
+    chosen = [experiments.find_sweep(name) for name in names if name not in others]
     sweeps = {_stem(s, images): experiments.scaled(s, images, seeds) for s in chosen}
     tables = {stem: experiments.sweep_summary(sweep, runs) for stem, sweep in sweeps.items()}
     for stem, sweep in sweeps.items():

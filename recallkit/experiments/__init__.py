@@ -4,6 +4,7 @@ from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.experiments"):
     from recallkit.experiments.jobs import SweepOptions
+    from recallkit.experiments.plan import EXTENSIONS, extended
     from recallkit.experiments.results import (
         load_histories,
         load_results,
@@ -11,7 +12,14 @@ with needs_extra("recallkit.experiments"):
         run_key,
     )
     from recallkit.experiments.run import ablate, known_results
-    from recallkit.experiments.statistics import compare, holm, interval, summarise
+    from recallkit.experiments.statistics import (
+        Comparison,
+        compare,
+        correct,
+        holm,
+        interval,
+        summarise,
+    )
     from recallkit.experiments.sweep_files import (
         SWEEPS,
         find_sweep,
@@ -30,16 +38,21 @@ with needs_extra("recallkit.experiments"):
         verdict,
         with_values,
     )
-    from recallkit.experiments.sweeps import Sweep, scaled
+    from recallkit.experiments.sweeps import TUNING_SEED, Sweep, scaled
 
 __all__ = [
+    "EXTENSIONS",
     "SWEEPS",
+    "TUNING_SEED",
+    "Comparison",
     "Sweep",
     "SweepOptions",
     "ablate",
     "compare",
     "comparisons",
     "contrasts",
+    "correct",
+    "extended",
     "find_sweep",
     "holm",
     "interval",

@@ -106,7 +106,7 @@ def _tune_one(
         return replace(state, done=done, due=due)
     scores = [stored[run.stage, run.key] for run in runs]
     best = scores.index(max(scores))
-    wider = _extended(values, best)
+    wider = extended(values, best)
     if steps and wider != values:
         return _tune_one(state, name, wider, stored, steps - 1)
     edges = (name,) if len(values) > 1 and best in (0, len(values) - 1) else ()
@@ -116,8 +116,13 @@ def _tune_one(
     )
 
 
-def _extended(values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
-    """Add a candidate, by the ratio of the last two, on the side where the best is outermost."""
+def extended(values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
+    """Add a candidate, by the ratio of the last two, on the side where the best is outermost.
+
+    Args:
+        values: candidates, ascending. Those that are not positive floats stay as they are.
+        best: the place of the best of them.
+    """
     if len(values) < 2 or not all(isinstance(value, float) and value > 0 for value in values):
         return values
     if best == 0:
@@ -170,6 +175,6 @@ def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
 
     A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
     """
-    widened = sum(_extended(values, 0) != values for values in sweep.tuned.values())
+    widened = sum(extended(values, 0) != values for values in sweep.tuned.values())
     waiting = [tuning.config for tuning in plan.tunings if tuning.due]
     return waiting * EXTENSIONS * widened

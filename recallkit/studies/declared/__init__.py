@@ -1,0 +1,1 @@
+"""The studies of the project, one a file, each as ``STUDY``."""
