@@ -26,7 +26,9 @@ from recallkit.checks import check_indices, check_ks
 from recallkit.labels import plain_labels
 from recallkit.metrics.distances import Distance
 from recallkit.metrics.formulas import Metric, metrics_by_name, usual_metrics
-from recallkit.metrics.task import RetrievalTask, labels_on, number_of_equals, retrieval_task
+from recallkit.metrics.relevance import Relevance
+from recallkit.metrics.task import RetrievalTask, number_of_equals
+from recallkit.metrics.task_arguments import labels_on, retrieval_task
 
 TABLE = 2**22  # entries of a table of queries and positives: below 300 MB with all temporaries
 
@@ -40,7 +42,8 @@ class Retrieval:
         class_metrics: the same names → mean over the classes that count.
         queries: Q, how many queries were given.
         counted: how many of them have a positive, and so count.
-        classes: how many classes have a query that counts.
+        classes: how many classes have a query that counts; 0 where relevance tells the positives,
+            and then there are no ``class_metrics``.
         searched: how many items a query is searched among, at most: the gallery without the query
             and, with groups, without the query's group.
         of_queries: name → (Q,) float64 on the CPU, the value of each query; NaN where it does not
@@ -81,7 +84,7 @@ class Retrieval:
 
 def retrieval_metrics(
     queries: Any,
-    query_labels: Any,
+    query_labels: Any = None,
     gallery: Any = None,
     gallery_labels: Any = None,
     ks: Sequence[int] = (1, 10, 100),
@@ -90,6 +93,7 @@ def retrieval_metrics(
     gallery_groups: Any = None,
     itself: Any = None,
     metrics: Sequence[str] | None = None,
+    relevance: Relevance | None = None,
 ) -> dict[str, float]:
     """Compute R@k, P@1, mAP@R and mAP of embeddings, or the metrics asked for, from one ranking.
 
@@ -101,7 +105,8 @@ def retrieval_metrics(
 
     Args:
         queries: (Q, D) floating point, unit vectors or not: a tensor, an array, lists of numbers.
-        query_labels: (Q,) integers or text, of any kind that :func:`.canonical_labels` takes.
+        query_labels: (Q,) integers or text, of any kind that :func:`.canonical_labels` takes; see
+            ``relevance`` for others.
         gallery: (N, D). None: all against all, each query left out of its own ranking.
         gallery_labels: (N,) of the kind of ``query_labels``; with ``gallery``, and only then.
         ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports.
@@ -115,6 +120,12 @@ def retrieval_metrics(
         itself: (Q,) integers, with ``gallery``: the gallery index of each query that stands in the
             gallery, −1 for one that does not. It is left out of its query's ranking. None: no
             query stands there.
+        relevance: what is a positive, where equal labels do not tell. A function of the labels of
+            some queries and of those of the gallery, which returns (q, N) bool; it is asked a few
+            times for each query, so that no table Q×N is held. Labels may then be of any shape and
+            type: (Q, L) bool of L tags, say, with ``lambda q, g: q.float() @ g.float().T > 0``. Or
+            a table (Q, N) bool, without labels. The query itself and its group are left out of
+            what it tells.
         metrics: their names, as in ``("R@1", "P@10", "MRR", "NDCG@10", "mAP@10", "R-precision")``;
             see :mod:`.formulas`. None: R@k for ``ks``, P@1, mAP@R and mAP.
 
@@ -140,13 +151,14 @@ def retrieval_metrics(
         gallery_groups,
         itself,
         metrics,
+        relevance,
     ).metrics
 
 
 @torch.no_grad()
 def measure_retrieval(
     queries: Any,
-    query_labels: Any,
+    query_labels: Any = None,
     gallery: Any = None,
     gallery_labels: Any = None,
     ks: Sequence[int] = (1, 10, 100),
@@ -155,6 +167,7 @@ def measure_retrieval(
     gallery_groups: Any = None,
     itself: Any = None,
     metrics: Sequence[str] | None = None,
+    relevance: Relevance | None = None,
 ) -> Retrieval:
     """Compute the same as :func:`retrieval_metrics`, and tell over how many queries.
 
@@ -167,12 +180,20 @@ def measure_retrieval(
         usual_metrics(sorted(set(check_ks(ks)))) if metrics is None else metrics
     )
     task = retrieval_task(
-        queries, gallery, distance, query_labels, gallery_labels, groups, gallery_groups, itself
+        queries,
+        gallery,
+        distance,
+        query_labels,
+        gallery_labels,
+        groups,
+        gallery_groups,
+        itself,
+        relevance,
     )
     number = task.number_of_positives()
-    _check_any_positive(number, task.groups is not None)
+    _check_any_positive(number, task.groups is not None, relevance is not None)
     order, values, width = [], [], int(number.max())
-    for rows, title in _taken_together(task.size_of_class(), number, task.queries.shape[1]):
+    for rows, title in _taken_together(task.width(), number, task.queries.shape[1]):
         order.append(rows)
         values += _values_of_queries(task.ranks(rows, title), number[rows], chosen, width)
     back = torch.cat(order).argsort()  # so that the means are summed in the order of the queries
@@ -197,25 +218,33 @@ def _taken_together(sizes: Tensor, number: Tensor, dim: int) -> Iterator[tuple[T
 
 def _summary(values: dict[str, Tensor], counts: Tensor, task: RetrievalTask) -> Retrieval:
     """Average the values of the queries that count, in their order."""
-    _, classes = task.labels[0][counts].unique(return_inverse=True)
-    sizes = classes.bincount()  # (C,)
     of_queries = {
         name: torch.full(counts.shape, torch.nan, dtype=torch.float64).masked_scatter_(
             counts.cpu(), value.cpu()
         )
         for name, value in values.items()
     }
+    of_classes = _class_means(values, counts, task.classes())
     return Retrieval(
         metrics={name: value.mean().item() for name, value in values.items()},
-        class_metrics={
-            name: (classes.bincount(value) / sizes).mean().item() for name, value in values.items()
-        },
+        class_metrics={name: value.mean().item() for name, value in of_classes.items()},
         queries=len(counts),
         counted=int(counts.sum()),
-        classes=len(sizes),
+        classes=len(next(iter(of_classes.values()), ())),
         searched=task.searched(),
         of_queries=of_queries,
     )
+
+
+def _class_means(
+    values: dict[str, Tensor], counts: Tensor, classes: Tensor | None
+) -> dict[str, Tensor]:
+    """Average the values of each class, (C,) for each metric; {} without classes."""
+    if classes is None:
+        return {}
+    _, numbers = classes[counts].unique(return_inverse=True)
+    sizes = numbers.bincount()
+    return {name: numbers.bincount(value) / sizes for name, value in values.items()}
 
 
 def _values_of_queries(
@@ -319,7 +348,9 @@ def _per_query(ranks: Tensor, number: Tensor, metrics: Mapping[str, Metric]) -> 
     return {name: metric(ranks, number) for name, metric in metrics.items()}
 
 
-def _check_any_positive(number: Tensor, groups: bool = False) -> None:
+def _check_any_positive(number: Tensor, groups: bool = False, told: bool = False) -> None:
+    if told and not (number > 0).any():
+        raise ValueError("no query has a positive: relevance must be True for one item at least")
     if not (number > 0).any():
         raise ValueError(
             "no query has a positive: query_labels must share a class with gallery_labels, or, "
