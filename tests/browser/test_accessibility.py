@@ -7,8 +7,8 @@ import pytest
 from helpers.accessibility import contrast, use_scheme, violations
 from helpers.explorables import MADE
 from helpers.lab_pages import READY
+from helpers.waiting import wait
 from nbformat import v4
-from selenium.webdriver.support.ui import WebDriverWait
 
 from recallkit.course.stored_form import KERNEL
 
@@ -74,7 +74,7 @@ def test_explorables_in_jupyterlab(lab, browser):
     browser.execute_async_script(READY)
     assert browser.execute_async_script(RUN_ALL) is True
     count = "return document.querySelectorAll('.rk svg').length"
-    WebDriverWait(browser, 60).until(lambda _: browser.execute_script(count) >= len(MADE))
+    wait(lambda: browser.execute_script(count) >= len(MADE))
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         browser.execute_async_script(THEME, theme)
         assert violations(browser, ".jp-OutputArea-output .rk") == []

@@ -5,8 +5,8 @@ import time
 import pytest
 from helpers.books import show_answers
 from helpers.controls import CONTROLS, at_its_end, press, touch
+from helpers.waiting import wait
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +56,7 @@ def test_figures_on_a_phone_are_as_large_as_on_a_desktop(book, phone):
     for page in ("01_relaxed_ranking", "08_benchmarks", "guide/claims"):
         phone.get(url(book, f"{page}.html"))
         show_answers(phone, page, True)
-        WebDriverWait(phone, 20).until(lambda browser: len(browser.execute_script(FIGURES)) > 4)
+        wait(lambda: len(phone.execute_script(FIGURES)) > 4)
         scales, reached = zip(*phone.execute_script(FIGURES), strict=True)
         assert min(scales) >= 1
         assert all(reached)
@@ -66,7 +66,7 @@ def test_the_search_finds_a_word(book, browser):
     browser.get(url(book, "search.html") + "?q=SiMix")
     found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.href).join()"
     for page in ("05_simix.html", "guide/results.html", "api/recallkit.html"):
-        WebDriverWait(browser, 20).until(lambda _, page=page: page in browser.execute_script(found))
+        wait(lambda page=page: page in browser.execute_script(found))
     assert problems(browser) == []
 
 
@@ -80,9 +80,8 @@ def test_the_first_page_in_both_schemes(scheme, book, browser, artefacts):
     level = sum(map(int, browser.execute_script(background).strip("rgba()").split(",")[:3])) / 3
     assert level > 240 if scheme == "light" else level < 40
     loaded = "return [...document.images].map(i => i.complete && i.naturalWidth > 0)"
-    images = browser.execute_script(loaded)
-    assert len(images) > 10
-    assert all(images)
+    assert len(browser.execute_script(loaded)) > 10
+    wait(lambda: all(browser.execute_script(loaded)))
 
 
 def test_solutions_are_folded_and_open_with_a_key(book, browser):
@@ -91,8 +90,10 @@ def test_solutions_are_folded_and_open_with_a_key(book, browser):
     assert len(summaries) == 4
     code = browser.find_elements("css selector", ".tag_hide-cell details .highlight")[0]
     assert not code.is_displayed()
-    summaries[0].send_keys("\n")
-    assert code.is_displayed()
+    summaries[0].send_keys(Keys.ENTER)
+    wait(code.is_displayed)
+    summaries[0].send_keys(Keys.ENTER)  # no script of the page opens or closes it, too
+    wait(lambda: not code.is_displayed())
 
 
 def test_formulas_are_drawn(book, browser):
@@ -119,7 +120,7 @@ def test_every_control_of_every_explorable_answers_keys_and_fingers(book, phone)
     for page in sorted(book.glob("[0-9]*.html")):
         phone.get(page.as_uri())
         show_answers(phone, page.stem, True)
-        WebDriverWait(phone, 20).until(lambda browser: len(_scores(browser)) == 2)
+        wait(lambda: len(_scores(phone)) == 2)
         for figure in phone.find_elements("css selector", ".rk-live:has(svg)"):
             silent = [control.accessible_name for control in _silent_controls(phone, figure)]
             assert silent == [], page.name

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from helpers.explorables import POSITIVES, SIMILARITY
 from helpers.lab_pages import HARMLESS, READY
+from helpers.waiting import wait
 from nbformat import v4
 from nbformat.sign import NotebookNotary
 
@@ -63,14 +64,8 @@ def notebook(lab, browser):
     assert [message for message in severe if not HARMLESS.search(message)] == []
 
 
-def wait(browser, condition):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, 60, poll_frequency=0.1).until(lambda _: condition())
-
-
 def shown(browser, selector):
-    return wait(browser, lambda: browser.find_elements("css selector", f"{FIGURE} {selector}"))
+    return wait(lambda: browser.find_elements("css selector", f"{FIGURE} {selector}"))
 
 
 def values(browser):
@@ -83,7 +78,8 @@ def test_the_page_and_python_see_the_same(notebook, artefacts):
     assert similarity == SIMILARITY.tolist()
     assert difference <= 1e-12
     drag(notebook, handle, 40)
-    wait(notebook, lambda: values(notebook)[0] != similarity)
+    wait(lambda: values(notebook)[0] != similarity)
+    wait(lambda: values(notebook)[0][2] == float(handle.get_attribute("aria-valuenow")))
     moved, difference, k, moved_recall = values(notebook)
     assert moved[:2] + moved[3:] == similarity[:2] + similarity[3:]
     assert moved[2] == float(handle.get_attribute("aria-valuenow")) > 0.7
@@ -91,8 +87,8 @@ def test_the_page_and_python_see_the_same(notebook, artefacts):
     assert k == 2
     assert moved_recall > recall
     notebook.execute_async_script(PRINTED, "line.k = 4")
-    wait(notebook, lambda: "Recall@4" in shown(notebook, "[role=status]")[0].text)
-    wait(notebook, lambda: values(notebook)[3] > moved_recall)
+    wait(lambda: "Recall@4" in shown(notebook, "[role=status]")[0].text)
+    wait(lambda: values(notebook)[3] > moved_recall)
     notebook.save_screenshot(str(artefacts / "explorable-lab.png"))
 
 
@@ -136,9 +132,9 @@ def test_a_trusted_notebook_lives_before_any_cell_is_run(lab, browser):
     NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(stored)
     browser.get(lab(path.name))
     browser.execute_async_script(READY)
-    wait(browser, lambda: len(browser.find_elements("css selector", FIGURE)) == places == 2)
+    wait(lambda: len(browser.find_elements("css selector", FIGURE)) == places == 2)
     status = shown(browser, "[role=status]")[1]
     before = status.text
     shown(browser, "[role=slider][aria-label='positive b']")[0].send_keys(Keys.END)
-    assert status.text != before
+    wait(lambda: status.text != before)
     assert "Error displaying widget" not in browser.find_element("tag name", "body").text

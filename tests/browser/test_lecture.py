@@ -2,6 +2,7 @@
 
 import pytest
 from helpers.books import show_answers
+from helpers.waiting import comes, wait
 from selenium.webdriver.common.keys import Keys
 
 from recallkit.course.book import lecture_page
@@ -100,14 +101,22 @@ def state(browser):
 def press(browser, *keys):
     for key in keys:
         browser.switch_to.active_element.send_keys(key)
-    return state(browser)
+
+
+def place(browser):
+    return state(browser)["hash"]
+
+
+def unfolded(browser):
+    return state(browser)["code"]
 
 
 def to_step_with(browser, selector):
     """Move on until a step shows such an element; return the element."""
     shown = f"return [...document.querySelectorAll({selector!r})].find((e) => e.checkVisibility())"
     press(browser, Keys.HOME)
-    for _ in range(60):
+    for step in range(1, 60):
+        comes(browser, place, f"#lecture-{step}")
         if found := browser.execute_script(shown):
             return found
         press(browser, Keys.ARROW_RIGHT)
@@ -159,57 +168,59 @@ def test_keys_move_between_steps(opened):
         Keys.HOME: 1,
     }
     for key, step in moves.items():
-        assert press(browser, key)["hash"] == f"#lecture-{step}"
-    assert press(browser, Keys.ARROW_LEFT)["hash"] == "#lecture-1"
-    assert press(browser, Keys.END, Keys.ARROW_RIGHT)["hash"] == f"#lecture-{last}"
-    assert press(browser, Keys.SHIFT + Keys.SPACE)["hash"] == f"#lecture-{last - 1}"
+        press(browser, key)
+        comes(browser, place, f"#lecture-{step}")
+    press(browser, Keys.ARROW_LEFT, Keys.ARROW_RIGHT)  # before the first there is none
+    comes(browser, place, "#lecture-2")
+    press(browser, Keys.END, Keys.ARROW_RIGHT, Keys.SHIFT + Keys.SPACE)
+    comes(browser, place, f"#lecture-{last - 1}")
 
 
 def test_escape_leaves_at_the_same_place_and_the_link_begins(opened):
     browser = opened("01_relaxed_ranking")
     show_answers(browser, "01_relaxed_ranking", True)
     to_step_with(browser, "#from-ranks-to-recall-k > h2")
-    left = press(browser, Keys.ESCAPE)
-    assert not left["on"]
-    assert left["hash"] == "#from-ranks-to-recall-k"
+    press(browser, Keys.ESCAPE)
+    comes(browser, place, "#from-ranks-to-recall-k")
+    assert not state(browser)["on"]
     top = "return document.querySelector('#from-ranks-to-recall-k').getBoundingClientRect().top"
-    assert -80 < browser.execute_script(top) < 200
+    wait(lambda: -80 < browser.execute_script(top) < 200)
     assert browser.execute_script(UNSEEN) == 0
     browser.find_element("css selector", ".lecture-link a").send_keys(Keys.ENTER)
-    assert state(browser)["count"].startswith("1 / ")
+    wait(lambda: (state(browser)["count"] or "").startswith("1 / "))
     browser.back()
-    assert not state(browser)["on"]
+    wait(lambda: not state(browser)["on"])
 
 
 def test_a_page_that_is_told_to_open_leads_to_the_lecture(book, shared_browser):
-    from selenium.webdriver.support.ui import WebDriverWait
-
     shared_browser.get(lecture_page(book, "02_gradients").as_uri())
     end = "/02_gradients.html#lecture-1"
-    WebDriverWait(shared_browser, 20).until(lambda browser: browser.current_url.endswith(end))
+    wait(lambda: shared_browser.current_url.endswith(end))
 
 
 def test_code_is_folded_and_a_key_unfolds_that_of_the_step(opened):
     browser = opened("01_relaxed_ranking", "#lecture-3")
-    assert not state(browser)["code"]
-    assert press(browser, "c")["code"]
-    assert not press(browser, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)["code"]
+    comes(browser, unfolded, False)
+    press(browser, "c")
+    comes(browser, unfolded, True)
+    press(browser, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    comes(browser, unfolded, False)
     browser.find_elements("css selector", "[data-lecture-block=now] .lecture-code")[0].click()
-    assert state(browser)["code"]
-    assert not press(browser, "c")["code"]
+    comes(browser, unfolded, True)
+    press(browser, "c")
+    comes(browser, unfolded, False)
 
 
 def test_a_key_in_a_control_belongs_to_it_until_escape(opened):
     browser = opened("01_relaxed_ranking")
     handle = to_step_with(browser, ".rk [role=slider]")
-    at = state(browser)["hash"]
+    at = int(place(browser).removeprefix("#lecture-"))
     handle.click()
     before = handle.get_attribute("aria-valuetext")
-    assert press(browser, Keys.ARROW_RIGHT)["hash"] == at
-    assert handle.get_attribute("aria-valuetext") != before
-    assert press(browser, Keys.END, Keys.HOME)["hash"] == at
-    assert press(browser, Keys.ESCAPE)["on"]
-    assert press(browser, Keys.ARROW_RIGHT)["hash"] != at
+    press(browser, Keys.ARROW_RIGHT)
+    wait(lambda: handle.get_attribute("aria-valuetext") != before)
+    press(browser, Keys.END, Keys.HOME, Keys.ESCAPE, Keys.ARROW_RIGHT)
+    comes(browser, place, f"#lecture-{at + 1}")  # the last key alone has moved on
 
 
 @pytest.mark.parametrize("size", SCREENS.values(), ids=SCREENS)
@@ -234,8 +245,8 @@ def test_a_handle_follows_the_mouse_on_an_enlarged_step(size, opened):
             "clickCount": 1,
         }
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-    now, _ = browser.execute_script(MIDDLE, handle)
-    assert now - x == pytest.approx(60, abs=12)  # its grid
+    moved = pytest.approx(60, abs=12)  # its grid
+    comes(browser, lambda browser: browser.execute_script(MIDDLE, handle)[0] - x, moved)
 
 
 def test_a_swipe_moves_between_steps_and_a_touch_of_a_control_does_not(opened):
@@ -247,34 +258,40 @@ def test_a_swipe_moves_between_steps_and_a_touch_of_a_control_does_not(opened):
         for kind, points in (("touchStart", [start]), ("touchMove", [end]), ("touchEnd", [])):
             touched = {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
             browser.execute_cdp_cmd("Input.dispatchTouchEvent", touched)
-        return state(browser)["hash"]
 
-    assert swipe((800, 600), (500, 610)) == "#lecture-2"
-    assert swipe((500, 600), (800, 590)) == "#lecture-1"
-    assert swipe((600, 300), (620, 600)) == "#lecture-1"
+    swipe((800, 600), (500, 610))
+    comes(browser, place, "#lecture-2")
+    swipe((500, 600), (800, 590))
+    comes(browser, place, "#lecture-1")
+    swipe((600, 300), (620, 600))  # down: no step
+    swipe((800, 600), (500, 610))
+    comes(browser, place, "#lecture-2")
     handle = to_step_with(browser, ".rk [role=slider]")
     box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", handle)
-    place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    at = state(browser)["hash"]
-    assert swipe(place, (place[0] + 200, place[1])) == at
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    at, value = place(browser), handle.get_attribute("aria-valuenow")
+    swipe((x, y), (x + 200, y))
+    wait(lambda: handle.get_attribute("aria-valuenow") != value)
+    assert place(browser) == at
 
 
 def test_takeaways_are_notes_in_a_window(opened, artefacts):
     browser = opened("01_relaxed_ranking")
     to_step_with(browser, "img")
     press(browser, "s")
-    assert len(browser.window_handles) == 2
+    wait(lambda: len(browser.window_handles) == 2)
     page, notes = browser.window_handles
     browser.switch_to.window(notes)
-    text = browser.execute_script("return document.body.innerText")
+    body = "return document.body.innerText"
+    wait(lambda: "since the start" in browser.execute_script(body))
+    text = browser.execute_script(body)
     assert "What the figure says. The smaller τ" in text
     assert "Next: The sum of sigmoids" in text
-    assert "since the start" in text
     browser.save_screenshot(str(artefacts / "lecture-notes.png"))
     browser.find_element("tag name", "body").send_keys(Keys.ARROW_RIGHT)
-    assert "Relax the step" not in browser.execute_script("return document.body.innerText")
+    wait(lambda: "Relax the step" not in browser.execute_script(body))
     browser.switch_to.window(page)
-    assert "The sum of sigmoids" in state(browser)["text"]
+    wait(lambda: "The sum of sigmoids" in state(browser)["text"])
 
 
 def test_takeaways_are_notes_in_the_page_where_no_window_may_open(opened):
@@ -283,10 +300,10 @@ def test_takeaways_are_notes_in_the_page_where_no_window_may_open(opened):
     assert "What the figure says" not in state(browser)["text"]
     browser.execute_script("window.open = () => null")
     press(browser, "s")
-    panel = browser.find_element("css selector", "aside.lecture-notes")
-    assert "What the figure says" in panel.text
+    [panel] = wait(lambda: browser.find_elements("css selector", "aside.lecture-notes"))
+    wait(lambda: "What the figure says" in panel.text)
     press(browser, "n")
-    assert not panel.is_displayed()
+    wait(lambda: not panel.is_displayed())
 
 
 def test_what_is_revealed_comes_into_the_steps(opened):
@@ -300,7 +317,7 @@ def test_what_is_revealed_comes_into_the_steps(opened):
     browser.execute_script("arguments[0].hidden = false", hidden)
     browser.execute_async_script("setTimeout(arguments[0], 50)")
     press(browser, Keys.ARROW_RIGHT)  # it begins a step
-    assert hidden.is_displayed()
+    wait(hidden.is_displayed)
 
 
 def test_an_answer_is_hidden_until_the_prediction_is_committed(opened):
@@ -311,10 +328,12 @@ def test_an_answer_is_hidden_until_the_prediction_is_committed(opened):
     assert "it changes in 7 of 1000 steps" not in at["text"]
     choice = form.find_elements("css selector", "input[type=radio]")[1]
     choice.send_keys(Keys.SPACE)
-    assert press(browser, Keys.ENTER)["hash"] == at["hash"]
-    assert not form.is_displayed()
-    shown = state(browser)["text"] + press(browser, Keys.ARROW_RIGHT)["text"]
-    assert "it changes in 7 of 1000 steps" in shown
+    press(browser, Keys.ENTER)
+    wait(lambda: not form.is_displayed())
+    assert place(browser) == at["hash"]
+    if "it changes in 7 of 1000 steps" not in state(browser)["text"]:
+        press(browser, Keys.ARROW_RIGHT)
+    wait(lambda: "it changes in 7 of 1000 steps" in state(browser)["text"])
     show_answers(browser, "01_relaxed_ranking", False)
 
 

@@ -5,9 +5,9 @@ import re
 import nbformat
 import pytest
 from helpers.lab_pages import HARMLESS, READY
+from helpers.waiting import comes, wait
 from nbformat.sign import NotebookNotary
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from recallkit.course.explorables.predictions import ANSWER
 from recallkit.course.notebooks import find_notebooks
@@ -44,11 +44,7 @@ def open_page(browser, book, name, reset=True):
     if reset:
         browser.execute_script("localStorage.clear()")
         browser.refresh()
-    wait(browser, lambda: browser.find_elements("css selector", FORMS))
-
-
-def wait(browser, condition):
-    return WebDriverWait(browser, 60, poll_frequency=0.1).until(lambda _: condition())
+    wait(lambda: browser.find_elements("css selector", FORMS))
 
 
 def all_of(browser, selector):
@@ -56,7 +52,18 @@ def all_of(browser, selector):
 
 
 def score(browser):
-    return all_of(browser, ".rk-predict[role=group] [role=status]")[-1].text
+    """The score; nothing before the page has put it there."""
+    shown = all_of(browser, ".rk-predict[role=group] [role=status]")
+    return shown[-1].text if shown else ""
+
+
+def in_sight(browser):
+    return browser.execute_script(IN_SIGHT)
+
+
+def shows(browser, text):
+    """Wait until the text is in what has the focus, where a keyboard or a screen reader goes on."""
+    wait(lambda: text in browser.switch_to.active_element.text)
 
 
 def errors(browser):
@@ -83,11 +90,11 @@ def test_no_answer_is_in_sight_before_it_was_predicted(name, book, shared_browse
     folded = shared_browser.execute_script(FOLDED_TEXTS)
     assert sum(text.startswith("What the ") for text in folded) == takeaways(stored)
     all_of(shared_browser, ".rk-predict[role=group] button")[0].click()  # show all answers
+    wait(lambda: not all_of(shared_browser, ".rk-folded"))
     answers = [c for c in stored.cells if ANSWER in c.metadata.get("tags", []) and c.get("outputs")]
     hidden_by_solutions = len(all_of(shared_browser, r".tag_predict\/answer.tag_hide-cell"))
     shown = shared_browser.execute_script(IN_SIGHT)
     assert shown >= len(answers) - hidden_by_solutions > 0
-    assert all_of(shared_browser, ".rk-folded") == []
     assert errors(shared_browser) == []
 
 
@@ -99,40 +106,39 @@ def takeaways(notebook):
 
 def test_committed_by_keys_judged_counted_and_kept(book, browser):
     open_page(browser, book, "00_quickstart")
-    assert score(browser).startswith("Predictions made: 0 of 6.")
+    wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
     wrong, number, right = all_of(browser, FORMS)[:3]
     commit_choice(browser, wrong, 0)
-    assert not wrong.is_displayed()
-    result = browser.switch_to.active_element  # where a keyboard or a screen reader goes on
-    assert "You predicted: all six, so R@1 is 1 ✗ Not so." in result.text
-    assert "50° is only 10° from 60°" in result.text
+    wait(lambda: not wrong.is_displayed())
+    shows(browser, "You predicted: all six, so R@1 is 1 ✗ Not so.")
+    shows(browser, "50° is only 10° from 60°")
     number.find_element("css selector", "input").send_keys("30 %", Keys.ENTER)
-    assert "You predicted: 30 % ✓ Near." in browser.switch_to.active_element.text
+    shows(browser, "You predicted: 30 % ✓ Near.")
     commit_choice(browser, right, 1)
-    assert "✓\nRight. It keeps much" in browser.switch_to.active_element.text
-    assert score(browser) == "Predictions made: 3 of 6. Right or near: 2; not: 1."
-    assert browser.execute_script(IN_SIGHT) == 3
-    browser.refresh()
-    assert score(browser) == "Predictions made: 3 of 6. Right or near: 2; not: 1."
-    assert browser.execute_script(IN_SIGHT) == 3
+    shows(browser, "✓\nRight. It keeps much")
+    for _ in range(2):
+        comes(browser, score, "Predictions made: 3 of 6. Right or near: 2; not: 1.")
+        comes(browser, in_sight, 3)
+        browser.refresh()
+    comes(browser, score, "Predictions made: 3 of 6. Right or near: 2; not: 1.")
     all_of(browser, ".rk-predict[role=group] button")[-1].send_keys(Keys.ENTER)  # start over
-    assert score(browser).startswith("Predictions made: 0 of 6.")
-    assert browser.execute_script(IN_SIGHT) == 0
-    browser.refresh()
-    assert browser.execute_script(IN_SIGHT) == 0
+    for _ in range(2):
+        wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
+        comes(browser, in_sight, 0)
+        browser.refresh()
 
 
 def test_a_text_is_judged_by_its_author_and_a_look_is_no_prediction(book, browser):
     open_page(browser, book, "02_gradients")
     text = all_of(browser, FORMS)[1]
     text.find_element("css selector", "input[type=text]").send_keys("the coldest", Keys.ENTER)
-    assert score(browser).endswith("Not judged yet: 1.")
+    wait(lambda: score(browser).endswith("Not judged yet: 1."))
     yes = all_of(browser, ".rk-judge .rk-button")[0]
     yes.send_keys(Keys.ENTER)
-    assert score(browser) == "Predictions made: 1 of 7. Right or near: 1; not: 0."
+    comes(browser, score, "Predictions made: 1 of 7. Right or near: 1; not: 0.")
     look = all_of(browser, FORMS)[2].find_elements("css selector", "button")[1]
     look.send_keys(Keys.ENTER)
-    assert "You looked without a prediction." in browser.switch_to.active_element.text
+    shows(browser, "You looked without a prediction.")
     assert score(browser) == "Predictions made: 1 of 7. Right or near: 1; not: 0."
 
 
@@ -143,7 +149,7 @@ def test_nothing_is_committed_that_was_not_chosen(book, browser):
     assert not commit.is_enabled()
     number.find_element("css selector", "input").send_keys("many", Keys.ENTER)
     assert not commit.is_enabled()
-    assert score(browser).startswith("Predictions made: 0 of 6.")
+    wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
 
 
 def test_without_scripts_all_can_be_read(book, browser):
@@ -157,7 +163,7 @@ def test_without_scripts_all_can_be_read(book, browser):
     assert all_of(browser, "form .rk-commit") == []
     note = next(d for d in all_of(browser, "details") if "After your prediction" in d.text)
     note.find_element("css selector", "summary").send_keys(Keys.ENTER)
-    assert "50° is only 10° from 60°" in note.text
+    wait(lambda: "50° is only 10° from 60°" in note.text)
 
 
 def test_where_storage_is_refused_the_forms_still_work(book, browser):
@@ -165,7 +171,7 @@ def test_where_storage_is_refused_the_forms_still_work(book, browser):
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
     open_page(browser, book, "00_quickstart", reset=False)
     commit_choice(browser, all_of(browser, FORMS)[0], 2)
-    assert score(browser).startswith("Predictions made: 1 of 6. Right or near: 1")
+    wait(lambda: score(browser).startswith("Predictions made: 1 of 6. Right or near: 1"))
 
 
 @pytest.mark.parametrize("name", ["01_relaxed_ranking", "02_gradients"])
@@ -174,7 +180,9 @@ def test_on_a_phone_and_in_the_dark(name, book, browser, artefacts):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", DARK)
     open_page(browser, book, name)
-    commit_choice(browser, all_of(browser, FORMS)[0], 1)
+    form = all_of(browser, FORMS)[0]
+    commit_choice(browser, form, 1)
+    wait(lambda: not form.is_displayed())
     browser.save_screenshot(str(artefacts / f"predict-phone-{name}.png"))
     found = browser.execute_script(SIZES)
     assert found["page"] <= 390
@@ -200,7 +208,7 @@ def trusted(lab, browser):
     NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(notebook)
     browser.get(lab(path.name))
     browser.execute_async_script(READY)
-    wait(browser, lambda: len(all_of(browser, FORMS)) == 6)
+    wait(lambda: len(all_of(browser, FORMS)) == 6)
     yield browser
     assert errors(browser) == []
 
@@ -212,23 +220,22 @@ def test_in_jupyterlab_before_any_cell_is_run(trusted, lab, artefacts):
     assert len(hidden) == len(answers)
     assert not any(cell["seen"] for cell in hidden)
     commit_choice(trusted, all_of(trusted, FORMS)[0], 2)
-    assert "✓\nRight. Only 50° and 60°" in trusted.switch_to.active_element.text
-    assert len(trusted.execute_script(LAB_HIDDEN)) == len(answers) - 1
+    shows(trusted, "✓\nRight. Only 50° and 60°")
+    comes(trusted, lambda browser: len(browser.execute_script(LAB_HIDDEN)), len(answers) - 1)
     assert len(all_of(trusted, ".jp-Notebook .jp-mod-editMode")) == 0
     number = all_of(trusted, FORMS)[1].find_element("css selector", "input")
     number.click()
     number.send_keys("30", Keys.ENTER)  # letters and keys reach the form, and not the notebook
+    comes(trusted, score, "Predictions made: 2 of 6. Right or near: 2; not: 0.")
     assert len(all_of(trusted, ".jp-Notebook .jp-Cell")) == len(stored.cells)
     trusted.save_screenshot(str(artefacts / "predict-lab.png"))
-    assert score(trusted) == "Predictions made: 2 of 6. Right or near: 2; not: 0."
     trusted.refresh()
     trusted.execute_async_script(READY)
-    wait(trusted, lambda: all_of(trusted, FORMS))
-    wait(trusted, lambda: score(trusted) == "Predictions made: 2 of 6. Right or near: 2; not: 0.")
+    comes(trusted, score, "Predictions made: 2 of 6. Right or near: 2; not: 0.")
 
 
 def test_in_jupyterlab_an_untrusted_notebook_hides_nothing(lab, browser):
     browser.get(lab("03_two_definitions.ipynb"))
     browser.execute_async_script(READY)
-    wait(browser, lambda: all_of(browser, ".jp-CodeCell .jp-RenderedImage, .jp-CodeCell img"))
+    wait(lambda: all_of(browser, ".jp-CodeCell .jp-RenderedImage, .jp-CodeCell img"))
     assert all_of(browser, ".rk-folded, .rk-predict") == []
