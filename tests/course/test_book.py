@@ -272,7 +272,8 @@ def test_comments_go_and_names_of_files_become_titles():
 
 
 def test_a_notebook_without_what_a_reader_does_not_need():
-    solution = new_code_cell("# Solution\n1", metadata={"jupyter": {"source_hidden": True}})
+    hidden = {"jupyter": {"source_hidden": True}}
+    solution = new_code_cell("# Solution\n1", metadata=hidden)
     table = new_output("stream", name="stdout", text="before\n| a |\n| - |\n| 1 |\nafter\n")
     notebook = new_notebook(
         cells=[
@@ -280,7 +281,7 @@ def test_a_notebook_without_what_a_reader_does_not_need():
             new_code_cell('live.controls["a"].value = 1\nlive.controls["b"].value = 2'),
             new_code_cell("# NBVAL_CHECK_OUTPUT\nprint(1)", outputs=[table]),
             new_code_cell("def check_it(answer):\n    pass"),
-            new_code_cell("assert verdict()", metadata={"tags": ["hide-input"]}),
+            new_code_cell("assert verdict()", metadata={"tags": ["hide-input"], **hidden}),
             solution,
             new_markdown_cell("%pip is explained"),
         ]

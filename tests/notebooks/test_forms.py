@@ -170,3 +170,12 @@ def test_accumulation_is_called_exact_only_with_its_condition():
     assert len(cells) == 1
     assert "BatchNorm" in cells[0]
     assert not any("Not run yet" in str(c) for n in NOTEBOOKS.values() for c in n.cells)
+
+
+def test_what_the_book_folds_because_it_tells_an_answer_is_collapsed_in_jupyterlab_too():
+    folded = [
+        cell for notebook in NOTEBOOKS.values() for cell in code_cells(notebook)
+        if "hide-input" in cell.metadata.get("tags", [])
+    ]  # fmt: skip
+    assert len(folded) >= 11
+    assert [c.id for c in folded if not c.metadata.get("jupyter", {}).get("source_hidden")] == []

@@ -114,7 +114,8 @@ def test_there_are_exercises_with_checks_and_folded_solutions(path):
     checks = [cell for cell in code_cells(notebook) if "def check_" in cell.source]
     assert len(checks) == len(exercises)
     solutions = sum("<details>" in text for text in prose(notebook))
-    hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
+    hidden = [c for c in code_cells(notebook) if c.source.startswith("# Solution")]
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in hidden)
     assert solutions + len(hidden) >= len(exercises)
     assert sum("not yet" in cell.source for cell in code_cells(notebook)) >= 2
 

@@ -72,10 +72,10 @@ def _fold(cell: "NotebookNode") -> None:
     tags = cell.metadata.get("tags", [])
     if "remove-input" in tags:
         return
-    if cell.metadata.get("jupyter", {}).get("source_hidden"):
-        tag, prompt = "hide-cell", "Solution"
-    elif cell.source.startswith("def check_") or "hide-input" in tags:
+    if cell.source.startswith("def check_") or "hide-input" in tags:
         tag, prompt = "hide-input", "The check"
+    elif cell.metadata.get("jupyter", {}).get("source_hidden"):
+        tag, prompt = "hide-cell", "Solution"
     else:
         return
     cell.metadata["tags"] = [*dict.fromkeys([*tags, tag])]
