@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from recallkit.bench.memory import StepMemory, memory_trace, peak_bytes
     from recallkit.constants import PAPERS_KS
     from recallkit.course import explorables, figures, other_ranks, pair_gradients, widgets
+    from recallkit.course.assignments.checking import check, problems
     from recallkit.course.circle import on_circle
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
     from recallkit.course.loss_surface import (
@@ -45,6 +46,7 @@ __all__ = [
     "StepMemory",
     "against_preset",
     "arc_losses",
+    "check",
     "circle_boundary",
     "expected_error",
     "explorables",
@@ -62,6 +64,7 @@ __all__ = [
     "peak_bytes",
     "perfect_rankings",
     "positive_ranks",
+    "problems",
     "profile",
     "pull",
     "pushes_in_plane",
@@ -81,6 +84,7 @@ __all__ = [
 _NAMES = {
     "recallkit.bench.memory": ["StepMemory", "memory_trace", "peak_bytes"],
     "recallkit.constants": ["PAPERS_KS"],
+    "recallkit.course.assignments.checking": ["check", "problems"],
     "recallkit.course.circle": ["on_circle"],
     "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
     "recallkit.course.loss_surface": [

@@ -106,21 +106,6 @@ def test_the_first_code_cell_is_the_same_everywhere(path):
 
 
 @each
-def test_there_are_exercises_with_checks_and_folded_solutions(path):
-    notebook = read(path)
-    exercises = re.findall(r"^#+ Exercise (\d)", "\n".join(prose(notebook)), re.MULTILINE)
-    assert exercises == [str(number) for number in range(1, len(exercises) + 1)]
-    assert 2 <= len(exercises) <= 4
-    checks = [cell for cell in code_cells(notebook) if "def check_" in cell.source]
-    assert len(checks) == len(exercises)
-    solutions = sum("<details>" in text for text in prose(notebook))
-    hidden = [c for c in code_cells(notebook) if c.source.startswith("# Solution")]
-    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in hidden)
-    assert solutions + len(hidden) >= len(exercises)
-    assert sum("not yet" in cell.source for cell in code_cells(notebook)) >= 2
-
-
-@each
 def test_a_dated_sentence_stands_beside_an_assertion(path):
     cells = read(path).cells
     for place, cell in enumerate(cells):
