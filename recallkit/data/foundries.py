@@ -21,7 +21,7 @@ __all__ = ["load_between_foundries"]
 _SHRINK = 2  # 64 pixels to 32
 
 
-def load_between_foundries(source: str = "noto", target: str = "twemoji") -> DomainPair:
+def load_between_foundries(source: str = "openmoji", target: str = "twemoji") -> DomainPair:
     """Make the pair: the emoji of one foundry, labelled by category, to those of another.
 
     The emoji are split as for retrieval: about 600 for training, 100 for validation and 700 for the
@@ -29,8 +29,8 @@ def load_between_foundries(source: str = "noto", target: str = "twemoji") -> Dom
     different sizes: the largest has about a fifth of the test images.
 
     Args:
-        source: a foundry, as in ``sources`` of :func:`.load_emoji`.
-        target: another.
+        source: a foundry, as in ``sources`` of :func:`.load_emoji`. openmoji draws outlines.
+        target: another. twemoji draws flat shapes without outlines, so little is alike.
 
     Returns:
         The pair, with images (N, 3, 32, 32) uint8 and labels 0 to 7.

@@ -72,6 +72,7 @@ def adapt(
     learning_rate: float = 1e-3,
     seed: int = 0,
     updates: int = UPDATES,
+    progress: bool = False,
 ) -> Adapted:
     """Train a small network on the images and labels of a source, and on images of a target.
 
@@ -88,6 +89,7 @@ def adapt(
         learning_rate: of Adam.
         seed: decides weights, batches, shares and noise.
         updates: number of batches, at least 6.
+        progress: show a bar.
 
     Raises:
         ValueError: for another method, or too few updates.
@@ -99,7 +101,8 @@ def adapt(
     rng = np.random.default_rng(seed)
     network, step = _start(method, len(pair.test.class_names), learning_rate, seed, rng)
     adapted, every = Adapted(network), updates // EVALUATIONS
-    for update in trange(updates, desc=method, unit=" updates", delay=2, leave=False):
+    bar = {"desc": method, "unit": " updates", "delay": 2, "leave": False}
+    for update in trange(updates, disable=not progress, **bar):
         terms = step(*_draw_batch(pair, rng), update / updates)
         if (update + 1) % every == 0:
             measured = {name: accuracy(network, part) for name, part in _parts(pair).items()}
