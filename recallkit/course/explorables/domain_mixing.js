@@ -52,7 +52,7 @@ function layOut(width, narrow) {
 function computed({ source, target, share, clearance }) {
   const kept = keepClear(share, clearance);
   const of = (label) => mixtureLoss(source, target, kept, label);
-  return { kept, soft: of(kept), cast: of(0), drawn: of(share).logit };
+  return { kept, soft: of(kept), cast: of(0), drawn: mixtureLoss(source, target, share, share).logit };
 }
 
 /** The two images and their mixture on the line of the logit; where the features go is an arrow. */
@@ -91,7 +91,7 @@ function paintLosses({ pen, say }, { x, y, area }, now) {
 function paintLabel({ pen, say }, { left, right }, top, name, [own, other]) {
   const edge = left + own * (right - left);
   pen.text(left, top, say(name), "rk-small");
-  pen.block(left, top + 7, edge - left, 22, `${name === "of_class" ? "rk-grey" : "rk-blue"} rk-fill`);
+  pen.block(left, top + 7, edge - left, 22, `${name === "of_class" ? "rk-ink" : "rk-blue"} rk-fill`);
   pen.block(edge, top + 7, right - edge, 22, "rk-red rk-fill");
   const part = (at, word, value, kind) => pen.text(at, top + 23, `${say(word)} ${fixed(value, 2)}`, `rk-inside rk-small ${kind}`);
   if (own > 0.25) part(left + 6, "of_source", own, "");
@@ -100,17 +100,17 @@ function paintLabel({ pen, say }, { left, right }, top, name, [own, other]) {
 
 function paintWithin({ pen, state, say }, { left, right }, top) {
   const x = linear([0, 1], [left + 10, right - 10]);
-  const line = top + 26;
-  pen.text(left, top, say("within"), "rk-small");
+  const line = top + 30;
+  pen.text(left, top - 8, say("within"), "rk-small");
   pen.line(x(0), line, x(1), line, "rk-axis");
   for (const tick of [0, 0.5, 1]) pen.text(x(tick), line + 30, String(tick), "rk-tick rk-middle");
-  pen.line(x(SIMILAR.z), line, x(SIMILAR.x), line, "rk-grey rk-line");
+  pen.line(x(SIMILAR.z), line, x(SIMILAR.x), line, "rk-ink rk-line");
   for (const letter of ["z", "x"]) {
-    pen.circle(x(SIMILAR[letter]), line, 11, "rk-grey rk-fill rk-rim");
+    pen.circle(x(SIMILAR[letter]), line, 11, "rk-ink rk-fill rk-rim");
     pen.text(x(SIMILAR[letter]), line + 4.5, letter, "rk-inside rk-middle");
   }
   const { similarity } = virtualExample([SIMILAR.x], [SIMILAR.z], [1], state.share);
-  pen.diamond(x(similarity), line, 9, "rk-grey rk-open");
+  pen.diamond(x(similarity), line, 9, "rk-ink rk-open");
   pen.text(x(similarity), line - 15, fixed(similarity, 2), "rk-small rk-middle");
 }
 
