@@ -2,7 +2,7 @@
 
 ``load`` gives any data set by its name. The embedded ones are the packages ``emoji`` and
 ``glyphs``; ``benchmarks`` reads those of the literature; ``folder`` reads a folder of the user's.
-``scenes`` and ``digits`` make small sets for segmentation and for two domains.
+``scenes`` makes a small set for segmentation; ``digits`` and ``foundries`` make pairs of domains.
 """
 
 from recallkit.errors import needs_extra
@@ -15,6 +15,7 @@ with needs_extra("recallkit.data"):
     from recallkit.data.domain_pair import DomainPair
     from recallkit.data.emoji import load_emoji
     from recallkit.data.folder import load_folder
+    from recallkit.data.foundries import load_between_foundries
     from recallkit.data.glyphs import load_distorted_glyphs, load_glyphs
     from recallkit.data.image_files import ImageFiles, fit_image, read_image
     from recallkit.data.image_set import Images, ImageSet, Protocol, Splits
@@ -43,6 +44,7 @@ __all__ = [
     "fit_image",
     "load",
     "load_benchmark",
+    "load_between_foundries",
     "load_distorted_glyphs",
     "load_emoji",
     "load_folder",

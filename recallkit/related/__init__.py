@@ -1,6 +1,6 @@
 """The paper's relatives: other systems that change a loss so that it agrees with a metric.
 
-Each stands in a file or package of its own, and needs torch only.
+Each stands in a file or package of its own, and needs torch and numpy only.
 
 One question to all of them, and to RS@k: what does the loss weight, by what, and does the gradient
 pass through the weight?

@@ -153,7 +153,8 @@ class ClassCircleLoss(nn.Module):
 
     The positive of an image is the vector of its class, and the vectors of all other classes are
     its negatives; the loss is the mean over the batch. With α = 1 it is AM-softmax: cross-entropy
-    of γ s with the margin 1 − 2 m taken from the similarity to the right class.
+    of γ s with the margin 1 − 2 m taken from the similarity to the right class. Embeddings that are
+    clearly not of unit length cause a warning, once.
 
     Args:
         weights: (K, D) floating, the first values of the vectors, one for each class. They become
@@ -191,6 +192,7 @@ class ClassCircleLoss(nn.Module):
         if len(numbers.unique()) < len(numbers):
             raise ValueError("classes must hold each label once")
         self.weights = nn.Parameter(weights.detach().clone())
+        self.check_lengths = UnitLengthCheck()
 
     def forward(self, embeddings: Tensor, labels: Any) -> Tensor:
         """Compute the loss of a batch.
@@ -209,6 +211,7 @@ class ClassCircleLoss(nn.Module):
                 f"not {embeddings.shape[1]}"
             )
         own = self._own_vectors(embeddings, labels)  # (B, K)
+        self.check_lengths(embeddings, embeddings)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with products_in("float32", embeddings.device.type):
             vectors = nn.functional.normalize(self.weights.to(dtype), dim=1)

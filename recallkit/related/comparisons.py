@@ -3,8 +3,9 @@
 A ranking has P positives and N negatives, and P·N comparisons, each +1 (the positive comes before
 the negative, which is right) or −1. All comparisons of R rankings stand in a table (R, P, N), which
 holds 0 where a ranking has fewer. Each metric here takes A such tables, (A, R, P, N), and returns
-(A,): the mean over the rankings. A ranking without any comparison counts 1: nothing in it can be
-wrong. The order of positives among themselves does not matter to any of them.
+the mean over the rankings, (A,): float32 for integers, such as those of :func:`.draw_anchors`. A
+ranking without any comparison counts 1: nothing in it can be wrong. The order of positives among
+themselves does not matter to any of them.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recallkit.checks import check_ks
+from recallkit.checks import check_ks, check_tensor
 from recallkit.constants import PAPERS_KS
 
 
@@ -29,11 +30,15 @@ def average_precision(comparisons: Tensor) -> Tensor:
     comparisons can be anchors of an interpolation, for example random ones.
 
     Args:
-        comparisons: (A, R, P, N) floating: +1, −1, and 0 at padding.
+        comparisons: (A, R, P, N) numbers: +1, −1, and 0 at padding.
 
     Returns:
         (A,) between 0 and 1.
+
+    Raises:
+        ValueError: for what is no tensor of numbers (A, R, P, N).
     """
+    comparisons = _floating(comparisons)
     before, order = negatives_before(comparisons)
     place = _places(before)
     precision = (place / (place + before)).flip(-1).cummax(dim=-1).values  # 0 at padding
@@ -53,13 +58,16 @@ def recall_at_k(comparisons: Tensor, ks: Sequence[int] = PAPERS_KS) -> Tensor:
     that contain a cycle need no rule.
 
     Args:
-        comparisons: (A, R, P, N) floating: +1, −1, and 0 at padding.
+        comparisons: (A, R, P, N) numbers: +1, −1, and 0 at padding.
         ks: the cut-offs, each at least 1; the paper's of RS@k.
 
     Returns:
         (A,) between 0 and 1.
+
+    Raises:
+        ValueError: for what is no tensor of numbers (A, R, P, N), or a k below 1.
     """
-    before, _ = negatives_before(comparisons)
+    before, _ = negatives_before(_floating(comparisons))
     k = torch.tensor(check_ks(ks), dtype=before.dtype, device=before.device)  # (K,)
     found = ((_places(before) + before)[..., None] <= k).sum(dim=-2)  # (A, R, K)
     positives = before.isfinite().sum(dim=-1, keepdim=True)  # (A, R, 1)
@@ -74,11 +82,15 @@ def accuracy(comparisons: Tensor) -> Tensor:
     negatives, this is the accuracy of a classifier.
 
     Args:
-        comparisons: (A, R, P, N) floating: +1, −1, and 0 at padding.
+        comparisons: (A, R, P, N) numbers: +1, −1, and 0 at padding.
 
     Returns:
         (A,) between 0 and 1.
+
+    Raises:
+        ValueError: for what is no tensor of numbers (A, R, P, N).
     """
+    comparisons = _floating(comparisons)
     right = (comparisons >= 0).flatten(2).all(dim=2)  # (A, R)
     return right.to(comparisons.dtype).mean(dim=1)
 
@@ -96,6 +108,17 @@ def negatives_before(comparisons: Tensor) -> tuple[Tensor, Tensor]:
     wrong = (comparisons < 0).sum(dim=-1).to(comparisons.dtype)
     absent = (comparisons == 0).all(dim=-1)
     return wrong.masked_fill(absent, torch.inf).sort(dim=-1, stable=True)
+
+
+def _floating(comparisons: Tensor) -> Tensor:
+    """Return comparisons as floating point numbers; refuse what are none."""
+    check_tensor(comparisons, "comparisons")
+    if comparisons.ndim != 4 or comparisons.is_complex() or comparisons.dtype == torch.bool:
+        raise ValueError(
+            f"comparisons must be numbers (A, R, P, N), +1, −1, or 0 at padding, "
+            f"not {comparisons.dtype} of shape {tuple(comparisons.shape)}"
+        )
+    return comparisons if comparisons.is_floating_point() else comparisons.float()
 
 
 def _places(before: Tensor) -> Tensor:

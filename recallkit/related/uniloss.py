@@ -127,7 +127,7 @@ def draw_anchors(
     A comparison of 0, a tie, counts as wrong.
 
     Args:
-        comparisons: (C,) floating, b; above 0 is right.
+        comparisons: (C,) numbers, b; above 0 is right.
         real: (C,) bool, False at padding, where all anchors are 0. At least one is True.
         count: of each of three kinds; 16 in the released code, so 49 anchors in all.
         generator: the source of the random numbers; its device may differ. None: the default
@@ -135,7 +135,12 @@ def draw_anchors(
 
     Returns:
         (1 + 3 · count, C) int8: +1, −1, and 0 at padding.
+
+    Raises:
+        ValueError: for comparisons that are no numbers (C,), a mask of another form, or a count
+            below 1.
     """
+    _check_anchors_of(comparisons, real, count)
     draw = partial(_draw, count=count, generator=generator, device=comparisons.device)
     truth = real.to(torch.int8)
     places, wrong = (x.nonzero().squeeze(1) for x in (real, real & (comparisons <= 0)))
@@ -154,6 +159,23 @@ def draw_anchors(
     return torch.cat(
         [truth[None], _with_flips(truth, draw(places)), _with_flips(start, draw(mended)), random]
     )
+
+
+def _check_anchors_of(comparisons: Tensor, real: Tensor, count: int) -> None:
+    check_tensor(comparisons, "comparisons")
+    check_tensor(real, "real")
+    if comparisons.ndim != 1 or comparisons.is_complex() or comparisons.dtype == torch.bool:
+        raise ValueError(
+            f"comparisons must be numbers (C,), not {comparisons.dtype} of shape "
+            f"{tuple(comparisons.shape)}"
+        )
+    if real.dtype != torch.bool or real.shape != comparisons.shape or not real.any():
+        raise ValueError(
+            f"real must be bool of shape {tuple(comparisons.shape)} with at least one True, "
+            f"not {real.dtype} of shape {tuple(real.shape)}"
+        )
+    if count < 1:
+        raise ValueError(f"count must be at least 1, not {count}")
 
 
 def _draw(

@@ -3,6 +3,7 @@
 from recallkit.errors import needs_extra
 
 with needs_extra("recallkit.studies"):
+    from recallkit.studies.domain_training import Adapted, accuracy, adapt
     from recallkit.studies.figures import draw_study
     from recallkit.studies.names import STUDY_NAMES, find_study
     from recallkit.studies.results import (
@@ -17,10 +18,13 @@ with needs_extra("recallkit.studies"):
 
 __all__ = [
     "STUDY_NAMES",
+    "Adapted",
     "Outcome",
     "Plan",
     "Run",
     "Study",
+    "accuracy",
+    "adapt",
     "current_plan",
     "draw_study",
     "final_table",

@@ -50,6 +50,7 @@ MADE = {
     "solved": explorables.SolvedBatch,
     "arc": explorables.Arc,
     "memory": lambda: explorables.Memory.of(StepMemory(9.8e7, 8.91e7, 2e3), 24e9),
+    "domain_mixing": explorables.DomainMixing,
     "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
     "pair_plane": explorables.PairPlane,
     "playground": explorables.Playground,

@@ -357,6 +357,14 @@ def test_lengths_that_are_no_cosines_are_warned_of_once():
     loss(10 * unit(1), LABELS)
 
 
+def test_such_lengths_are_warned_of_with_vectors_of_classes_too():
+    loss, labels = ClassCircleLoss(5 * torch.eye(3)), torch.arange(3)
+    loss(torch.eye(3), labels)  # the vectors of the classes may be of any length
+    with pytest.warns(RuntimeWarning, match="lengths up to 10, not 1.*margins made for cosines"):
+        loss(10 * torch.eye(3), labels)
+    loss(10 * torch.eye(3), labels)
+
+
 def test_a_loss_shows_its_settings_and_can_be_stored():
     loss = CircleLoss(0.25, 128, "pairs")
     assert repr(loss) == "CircleLoss(margin=0.25, gamma=128.0, reduce='pairs', weighted=True)"

@@ -131,3 +131,26 @@ def test_recall_at_1_of_a_batch_is_that_of_the_search(seed):
 def test_cut_offs_are_checked():
     with pytest.raises(ValueError, match="ks must be whole numbers"):
         recall_at_k(torch.ones(1, 1, 1, 1), (0,))
+
+
+METRICS = (average_precision, accuracy, recall_at_k)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64])
+def test_integers_are_measured_as_the_same_floating_numbers(metric, dtype):
+    signs = 2 * torch.randint(2, (7, 3, 2, 4), generator=torch.Generator().manual_seed(0)) - 1
+    signs[:, 0, 1] = 0  # padding
+    measured = metric(signs.to(dtype))
+    assert measured.dtype == torch.float32
+    assert torch.equal(measured, metric(signs.float()))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_is_no_table_of_comparisons_is_refused_by_name(metric):
+    with pytest.raises(ValueError, match="comparisons must be a tensor, not list"):
+        metric([[1, -1]])
+    with pytest.raises(ValueError, match=r"comparisons must be numbers \(A, R, P, N\).*\(2, 3\)"):
+        metric(torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"comparisons must be numbers.*torch\.bool"):
+        metric(torch.ones(1, 1, 2, 3).bool())

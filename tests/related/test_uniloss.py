@@ -192,6 +192,34 @@ def test_random_anchors_are_fair_and_flips_reach_every_place():
     assert ((near > 0).float().mean(dim=0) - torch.tensor([0.5, 0.5, 1, 1])).abs().max() < 0.05
 
 
+@pytest.mark.parametrize(
+    ("comparisons", "real", "count", "message"),
+    [
+        ([1.0], torch.ones(1).bool(), 2, "comparisons must be a tensor, not list"),
+        (torch.ones(2, 2), torch.ones(2, 2).bool(), 2, r"comparisons must be numbers \(C,\)"),
+        (
+            torch.ones(3).bool(),
+            torch.ones(3).bool(),
+            2,
+            r"comparisons must be numbers.*torch\.bool",
+        ),
+        (torch.ones(3), torch.ones(3), 2, r"real must be bool of shape \(3,\).*float32"),
+        (torch.ones(3), torch.ones(2).bool(), 2, r"real must be bool of shape \(3,\)"),
+        (torch.ones(3), torch.zeros(3).bool(), 2, "with at least one True"),
+        (torch.ones(3), torch.ones(3).bool(), 0, "count must be at least 1, not 0"),
+    ],
+)
+def test_anchors_of_what_does_not_fit_are_refused_by_name(comparisons, real, count, message):
+    with pytest.raises(ValueError, match=message):
+        draw_anchors(comparisons, real, count)
+
+
+def test_binary_comparisons_may_be_integers():
+    signs, real = torch.tensor([1, -1, -1, 1]), torch.tensor([True, True, True, False])
+    drawn = [draw_anchors(signs.to(t), real, 4, seeded()) for t in (torch.int8, torch.float32)]
+    assert torch.equal(*drawn)
+
+
 METRICS = {"ap": average_precision, "accuracy": accuracy, "recall": partial(recall_at_k, ks=(1, 2))}
 
 

@@ -7,6 +7,7 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.batch_size import ThreeViews
     from recallkit.course.explorables.benchmarks import Playground
     from recallkit.course.explorables.definitions import Arc
+    from recallkit.course.explorables.domains import DomainMixing
     from recallkit.course.explorables.gallery import Neighbours, Replay
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
     from recallkit.course.explorables.large_batch import Memory
@@ -19,6 +20,7 @@ with needs_extra("recallkit.course.explorables", "course"):
 __all__ = [
     "Arc",
     "Descent",
+    "DomainMixing",
     "Explorable",
     "Line",
     "Memory",

@@ -16,6 +16,12 @@ from recallkit.course.figures.definitions import (
     plot_loss_by_k,
     plot_paired_seeds,
 )
+from recallkit.course.figures.domains import (
+    plot_domain_losses,
+    plot_image_rows,
+    plot_mixtures,
+    plot_two_domains,
+)
 from recallkit.course.figures.gradients import (
     plot_against_rank,
     plot_circles,
@@ -69,8 +75,10 @@ __all__ = [
     "plot_class_use",
     "plot_classes",
     "plot_competition",
+    "plot_domain_losses",
     "plot_gallery",
     "plot_heard",
+    "plot_image_rows",
     "plot_image_search_by_embedding",
     "plot_images_on_line",
     "plot_item_pulls",
@@ -83,6 +91,7 @@ __all__ = [
     "plot_memory_against_batch",
     "plot_memory_traces",
     "plot_mixing",
+    "plot_mixtures",
     "plot_moved_item",
     "plot_neighbours_by_embedding",
     "plot_pair_plane",
@@ -106,6 +115,7 @@ __all__ = [
     "plot_steps",
     "plot_surfaces",
     "plot_three_views",
+    "plot_two_domains",
     "plot_virtual_sphere",
     "search_page",
 ]

@@ -73,7 +73,7 @@ def mix(source: Tensor, target: Tensor, share: float) -> Tensor:
             f"source and target must be of the same shape to be mixed, "
             f"not {tuple(source.shape)} and {tuple(target.shape)}"
         )
-    return _checked(share) * source + (1 - share) * target
+    return check_share(share) * source + (1 - share) * target
 
 
 def mixed_labels(labels: Tensor, classes: int, share: float) -> Tensor:
@@ -101,7 +101,7 @@ def mixed_labels(labels: Tensor, classes: int, share: float) -> Tensor:
             f"labels must lie between 0 and {classes - 1}, not from {labels.min()} "
             f"to {labels.max()}"
         )
-    result = _checked(share) * F.one_hot(labels.long(), classes + 1).float()
+    result = check_share(share) * F.one_hot(labels.long(), classes + 1).float()
     result[:, classes] = 1 - share
     return result
 
@@ -141,7 +141,8 @@ def domain_mixup(
     return DomainMixture(mix(source, target, share), soft, share)
 
 
-def _checked(share: float) -> float:
+def check_share(share: float) -> float:
+    """Return a share λ, or refuse what is not from 0 to 1."""
     if not 0 <= share <= 1:
         raise ValueError(f"share must lie between 0 and 1, not {share}")
     return share

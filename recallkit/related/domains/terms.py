@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recallkit.related.domains.mixing import check_share
 from recallkit.related.domains.networks import Code, Judgement
 from recallkit.related.domains.reversal import domain_loss
 
@@ -36,7 +37,15 @@ def mixture_triplet(embeddings: OfDomains[Tensor], share: float) -> Tensor:
 
     Near is the source for λ > ½, else the target. The more even the mixture, the smaller the
     margin. torch adds 1e-6 to each coordinate of a difference before the norm.
+
+    Args:
+        embeddings: t, (B, D) of source, target and mixtures.
+        share: λ of the mixtures.
+
+    Raises:
+        ValueError: if ``share`` is not from 0 to 1.
     """
+    check_share(share)
     source, target, mixed = embeddings
     near, far = (source, target) if share > 0.5 else (target, source)
     distances = F.pairwise_distance(mixed, near) - F.pairwise_distance(mixed, far)  # (B,)

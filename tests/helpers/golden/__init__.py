@@ -6,7 +6,18 @@ must return. The cases are computed when they are needed, so they cannot lag beh
 
 from functools import cache
 
-from helpers.golden import circle, descent, geometry, losses, metrics, ranks, recall, solved, toys
+from helpers.golden import (
+    circle,
+    descent,
+    domains,
+    geometry,
+    losses,
+    metrics,
+    ranks,
+    recall,
+    solved,
+    toys,
+)
 
 GOLDEN = {  # module → function → what yields its cases
     "sigmoid.js": {
@@ -50,6 +61,12 @@ GOLDEN = {  # module → function → what yields its cases
         "ntXentLoss": losses.nt_xent,
     },
     "circle_pair.js": {"circlePair": circle.one_pair, "circleBoundary": circle.boundary},
+    "domain_mixing.js": {
+        "keepClear": domains.clear,
+        "mixedLabel": domains.labels,
+        "domainLoss": domains.losses,
+        "mixtureLoss": domains.mixtures,
+    },
     "losses.js": {"lossOf": losses.loss_of},
     "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
     "vectors.js": {

@@ -80,6 +80,13 @@ def test_mixtures_are_nearer_to_the_domain_of_the_larger_share(share):
     assert loss.item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("share", [2, -0.1, math.nan])
+def test_a_share_that_is_none_is_refused(share):
+    embeddings = OfDomains(*torch.ones(3, 2, 4))
+    with pytest.raises(ValueError, match="share must lie between 0 and 1"):
+        mixture_triplet(embeddings, share)
+
+
 @pytest.mark.parametrize("share", [0.29, 0.6])
 def test_terms_of_the_discriminator(share):
     real, made = judgements(1), judgements(2)
