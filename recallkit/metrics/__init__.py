@@ -1,4 +1,4 @@
-"""Exact search and the metrics of retrieval."""
+"""Exact search, the metrics of retrieval, and those of segmentation."""
 
 from recallkit.metrics.arrays import as_embeddings
 from recallkit.metrics.distances import DISTANCES, Distance
@@ -11,14 +11,23 @@ from recallkit.metrics.recall import (
     retrieval_metrics,
 )
 from recallkit.metrics.revisited import revisited_metrics, revisited_of_embeddings
+from recallkit.metrics.segmentation import (
+    SegmentationMetrics,
+    boundary,
+    confusion,
+    segmentation_metrics,
+)
 from recallkit.metrics.whitening import Whitening, fit_whitening
 
 __all__ = [
     "DISTANCES",
     "Distance",
     "Retrieval",
+    "SegmentationMetrics",
     "Whitening",
     "as_embeddings",
+    "boundary",
+    "confusion",
     "fit_whitening",
     "measure_retrieval",
     "metrics_of_neighbours",
@@ -27,4 +36,5 @@ __all__ = [
     "revisited_metrics",
     "revisited_of_embeddings",
     "search",
+    "segmentation_metrics",
 ]

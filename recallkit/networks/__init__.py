@@ -2,7 +2,7 @@
 
 Start at ``build_network``. A backbone turns images (B, 3, H, W) into a map of features
 (B, C, h, w) or into tokens (B, T, C); a pooling turns those into one vector (B, C); the head turns
-the vector into a unit vector (B, D).
+the vector into a unit vector (B, D). ``UNet`` gives each pixel scores of classes instead.
 """
 
 from recallkit.networks.building import build_network
@@ -22,6 +22,7 @@ from recallkit.networks.pooling import (
     TokenPooling,
     TokensAsMap,
 )
+from recallkit.networks.unet import UNet
 
 __all__ = [
     "AverageMaxPooling",
@@ -35,6 +36,7 @@ __all__ = [
     "SmallConvNet",
     "TokenPooling",
     "TokensAsMap",
+    "UNet",
     "build_network",
     "freeze_batch_norm",
 ]
