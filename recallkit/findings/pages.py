@@ -17,6 +17,7 @@ import pandas as pd
 from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
+from recallkit.bench.roofline import roofline_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
@@ -83,6 +84,18 @@ def benchmarks(*names: str, results: Path) -> str:
     return "\n\n".join(filter(None, parts)) or tables.NOTHING
 
 
+def roofline(results: Path) -> str:
+    """Tabulate the limits of GPUs beside what was measured on one of them."""
+
+    def table(stored: Stored) -> str:
+        return roofline_table(stored["cases"], stored["device"])
+
+    def source(stored: Stored) -> str:
+        return f"Limits from data sheets; measured: {_machine(stored)}."
+
+    return _measured(results / "bench" / "ranks-cuda.json", table, source) or tables.NOTHING
+
+
 def near_duplicates(results: Path) -> str:
     """Tabulate the share of drawings whose changed copy is found, a column for each threshold."""
 
@@ -136,6 +149,7 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
         "batch-cost": lambda results: benchmarks("ranks", results=results),
+        "roofline": roofline,
         "step-cost": lambda results: benchmarks("step", results=results),
         "precision": lambda results: benchmarks("precision", "skipping", results=results),
     },
