@@ -1,4 +1,4 @@
-"""What is said under a table: how was ranked, over how many queries, and what may surprise."""
+"""Remarks under a table: the ranking, the number of queries, and what may surprise."""
 
 from collections.abc import Sequence
 
