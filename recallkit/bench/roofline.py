@@ -12,9 +12,9 @@ A product of float32 is made of three in TF32. A sigmoid takes an exponential an
 which the special function units compute, and about six other instructions, a slope five. Each
 resource can work while the others do, so the slowest one decides: its time is the limit.
 
-Sources: NVIDIA H100 Tensor Core GPU Architecture (dense rates; 132 multiprocessors at 1.98 GHz),
-NVIDIA H200 data sheet; CUDA C++ Programming Guide, throughput of instructions, capability 9.0: 16
-special functions and 128 float32 instructions a clock and multiprocessor.
+Sources: NVIDIA H100 Tensor Core GPU Architecture (dense operations a second; 132 multiprocessors at
+1.98 GHz), NVIDIA H200 data sheet; CUDA C++ Programming Guide, throughput of instructions of
+capability 9.0: 16 special functions and 128 float32 instructions a clock and multiprocessor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _BYTES = {"forward": 0, "backward": 12}  # of memory, times B²
 
 @dataclass(frozen=True)
 class Gpu:
-    """The rates of a GPU by its data sheet.
+    """The speeds of a GPU by its data sheet.
 
     Attributes:
         name: of the GPU.

@@ -13,7 +13,7 @@ IGNORE_INDEX = 255
 
 @dataclass(frozen=True)
 class SegmentationMetrics:
-    """How well each class is found, over all pixels of all images; shares from 0 to 1.
+    """Measures of each class, over all pixels of all images; shares from 0 to 1.
 
     Attributes:
         recall: (C,) float64, TP / (TP + FN).

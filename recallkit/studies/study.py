@@ -11,7 +11,7 @@ Stage = Literal["tuning", "final"]
 
 
 class Outcome(NamedTuple):
-    """What a run of a study has measured.
+    """The measurements of a run of a study.
 
     Attributes:
         choice: what the tuning judges by; higher is better. It comes from validation data alone.
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
     @property
     def stage(self) -> Stage:
-        """Whether it tunes; such a run has a seed that no final run has."""
+        """Tell whether it tunes; such a run has a seed that no final run has."""
         return "tuning" if self.seed == TUNING_SEED else "final"
 
 
@@ -119,7 +119,7 @@ def _score(choice: float) -> float:
 
 
 class Plan(NamedTuple):
-    """What a study has and needs.
+    """The parts of a study, and its needs.
 
     Attributes:
         tunings: by method.

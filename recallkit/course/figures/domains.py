@@ -99,7 +99,7 @@ def plot_domain_losses(
 def plot_two_domains(
     placed: Mapping[str, tuple[Tensor, Tensor, Tensor]], titles: Mapping[str, str]
 ) -> "tuple[Figure, Any]":
-    """Where networks put the images of two domains: digits as signs, domains as colours.
+    """The places of images of two domains in embeddings: digits as signs, domains as colours.
 
     Args:
         placed: name → places (N, 2), labels (N,), and (N,) bool, True for the source.

@@ -110,7 +110,7 @@ def check_fooled_list(answer: Answer, seed: int) -> list[str]:
 
 
 def _not_fooled(similarity: Tensor, temperature: float) -> list[str]:
-    """What is wrong with a list that should mislead the relaxed rank of its first item."""
+    """Describe the fault of a list that should mislead the relaxed rank of its first item."""
     if similarity.abs().max() > 1:
         return ["with a similarity outside −1 to 1"]
     if len(similarity.unique()) < len(similarity):
