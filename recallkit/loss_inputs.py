@@ -1,4 +1,4 @@
-"""What a loss is given: in the words of another library, or with lengths that cannot be meant.
+"""Inputs of a loss: names of another library, and lengths that cannot be meant.
 
 pytorch-metric-learning calls a loss with (embeddings, labels, indices_tuple, ref_emb, ref_labels).
 There ``ref_emb`` is what is called gallery here. ``indices_tuple`` lists the pairs or triplets that

@@ -1,4 +1,4 @@
-"""For pytorch-metric-learning: what asks a loss for more than a call.
+"""Helpers for pytorch-metric-learning, which asks a loss for more than a call.
 
 The losses of recallkit take its arguments (``ref_emb``, ``ref_labels`` and tuples of all pairs), so
 trainers and ``MultipleLosses`` call them as they are. ``CrossBatchMemory`` has a list of its own

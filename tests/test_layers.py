@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,18 @@ def _name(path: Path) -> str:
 def test_nothing_imports_upwards(capsys):
     status = lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
     assert status == 0, capsys.readouterr().out
+
+
+def test_contributing_shows_the_layers():
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^## The layers$.*?^```$(.*?)^```$", text, re.M | re.S)
+    shown = [set(re.split(r" {2,}", line)[0].split(" | ")) for line in block.strip().splitlines()]
+    [contract] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert shown == [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
+    for name in OPEN_TO_NOTEBOOKS:
+        assert f"`{name}`" in text or f"`{name.removeprefix('recallkit')}`" in text
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str, int]]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers.glossary import replaced_words
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -11,17 +12,6 @@ RESULTS = ROOT / "notebooks" / "guide" / "results.md"
 RELATIVES = RESULTS.with_name("where-this-sits.md")
 PAPER = RESULTS.with_name("claims.md")
 CLAIM = re.compile(r"<!-- claim: (.*?) -->", re.DOTALL)
-
-# Words that the glossary of CONTRIBUTING.md replaces: (pattern, word to take instead).
-REPLACED = [
-    (r"\bsittings?\b", "session"),
-    (r"\blook(s|ed)? at (the )?validation\b", "evaluation"),
-    (r"(?<!data )\bcards?\b", "GPU, or data card"),
-    (r"\bpictures?\b", "image"),
-    (r"(?<!learning )\brates?\b", "learning rate"),
-    (r"\bpeers?\b", "baseline loss"),
-    (r"\banew\b", "again"),
-]
 
 
 def find_pages(root):
@@ -172,9 +162,4 @@ def test_words_are_those_of_the_glossary(page):
         return  # quotes
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"<!-- glossary -->.*?<!-- end of glossary -->", "", text, flags=re.DOTALL)
-    found = [
-        f"{match[0]!r}: say {word}"
-        for pattern, word in REPLACED
-        for match in re.finditer(pattern, text, re.IGNORECASE)
-    ]
-    assert found == []
+    assert replaced_words(text) == []

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from recallkit import __version__
-from recallkit.cli.terminal import leave_quietly, make_readable
+from recallkit.cli.terminal import keep_logs_short, leave_quietly, make_readable
 from recallkit.errors import RecallkitError, did_you_mean, needs_extra
 
 
@@ -130,6 +130,7 @@ def _overview() -> str:
 def _run(name: str, arguments: list[str]) -> None:
     command = COMMANDS[name]
     with needs_extra(f"recallkit {name}", command.extra):
+        keep_logs_short()
         from recallkit.cli.shared import call
 
         function = getattr(import_module(f"recallkit.cli.{command.module}"), command.function)

@@ -53,7 +53,7 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _takes_value(flag: str) -> bool:
-    """Whether the value of a flag of JupyterLab is the next argument.
+    """Tell whether the value of a flag of JupyterLab is the next argument.
 
     Raises:
         RecallkitError: if it has no such flag.

@@ -1,4 +1,4 @@
-"""What ``recallkit ablate --dry-run`` prints."""
+"""The output of ``recallkit ablate --dry-run``."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""From flags to what is searched: which run, which gallery, and how its images are read."""
+"""The run and the gallery that flags name, and how the gallery's images are read."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

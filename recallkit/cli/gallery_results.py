@@ -1,4 +1,4 @@
-"""How the results of ``search``, ``duplicates`` and ``confusions`` are printed: text, JSON, CSV.
+"""Results of ``search``, ``duplicates`` and ``confusions`` as text, JSON and CSV.
 
 Names are printed as they are, except that control characters are escaped: a name cannot end its
 line, or steer the terminal. JSON is in ASCII, so that every name survives every encoding.

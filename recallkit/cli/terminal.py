@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import unicodedata
+from importlib import import_module
 
 PLAIN = {
     **{"±": "+-", "×": "x", "·": "*", "→": "->", "…": "...", "–": "-", "—": "-", "−": "-"},
@@ -34,6 +35,21 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 def _letters(character: str) -> str:
     """Return a character without its accents, or "?" if nothing in ASCII is left of it."""
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
+
+
+def keep_logs_short() -> None:
+    """Let bars write seldom where stderr is a file or a pipe, which keep every state of a bar.
+
+    tqdm writes at most two states a minute then. The variables TQDM_MININTERVAL and
+    TQDM_MAXINTERVAL say otherwise. It reads them when it is imported.
+    """
+    if sys.stderr.isatty():
+        return
+    names = [n for n in ("TQDM_MININTERVAL", "TQDM_MAXINTERVAL") if n not in os.environ]
+    os.environ.update(dict.fromkeys(names, "30"))  # seconds
+    import_module("tqdm")
+    for name in names:
+        del os.environ[name]  # programs that this one starts have other screens
 
 
 def leave_quietly() -> None:

@@ -1,4 +1,4 @@
-"""What the notebooks stand on: figures, explorables, widgets, toys, and the sizes for each machine.
+"""The ground of the notebooks: figures, explorables, widgets, toys, and sizes for each machine.
 
 Notebooks import from here whatever is not public in :mod:`recallkit` itself. Each name is imported
 from its module when it is first used.

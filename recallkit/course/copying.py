@@ -18,7 +18,7 @@ RECORD = ".recallkit-course.json"
 
 @dataclass
 class Copied:
-    """What a copy did, as paths relative to ``folder``.
+    """The result of a copy, as paths relative to ``folder``.
 
     Attributes:
         folder: the user's.

@@ -235,5 +235,5 @@ def of_equal_slope(temperature: float) -> dict[str, Callable[[Tensor], Tensor]]:
 
 
 def _ahead(similarity: Tensor) -> Tensor:
-    """By how much item z is ahead of item p, (…, N) → (…, N p, N z)."""
+    """Measure by how much item z is ahead of item p, (…, N) → (…, N p, N z)."""
     return similarity[..., None, :] - similarity[..., :, None]

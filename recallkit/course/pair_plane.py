@@ -12,7 +12,7 @@ from recallkit.course.pair_gradients import Loss, list_gradient
 
 
 def circle_boundary(margin: float, count: int = 61) -> Tensor:
-    """Where circle loss balances a positive and a negative, α_n (s_n − m) = α_p (s_p − 1 + m).
+    """Find where circle loss balances a pair of each kind, α_n (s_n − m) = α_p (s_p − 1 + m).
 
     It is the part of s_n² + (s_p − 1)² = 2 m² from (s_p, s_n) = (1 − m, −m), where the weight of
     the negative begins, to s_p = 1.

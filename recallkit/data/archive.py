@@ -1,4 +1,4 @@
-"""What the packed files ``emoji.zip`` and ``glyphs.zip`` share: an index, and how they are read.
+"""The common form of ``emoji.zip`` and ``glyphs.zip``: an index, and how they are read.
 
 ``index.json`` names the format, counts the images and lists the classes, split by split; every
 class has a name or code, its split, and a list with an entry for each of its images.

@@ -1,4 +1,4 @@
-"""Which classes the contact sheet of an embedded data set shows."""
+"""The classes that the contact sheet of an embedded data set shows."""
 
 from itertools import accumulate
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which formats of images are opened.
+"""The formats of images that are opened.
 
 The rule: raster formats that Pillow, and the libraries it is linked with, decode within this
 process. A file is what its first bytes say, whatever its name says. Left out are formats

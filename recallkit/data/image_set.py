@@ -1,4 +1,4 @@
-"""What every data set becomes: images with labels, split by class."""
+"""The form of every data set: images with labels, split by class."""
 
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ class Images(typing.Protocol):
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is measured on a set of images.
+    """The measurements on a set of images.
 
     Attributes:
         ks: the k of R@k.

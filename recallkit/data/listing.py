@@ -1,4 +1,4 @@
-"""What a folder of images holds: the images, their classes, and what is left out and why.
+"""The contents of a folder of images: images, classes, and what is left out and why.
 
     FOLDER/CLASS/…/IMAGE         images at any depth below CLASS belong to CLASS
     FOLDER/train/CLASS/…/IMAGE   beside test/ and, if there is one, val/, valid/ or validation/:

@@ -1,4 +1,4 @@
-"""Whether images fit into memory, and a line that says so before they are read."""
+"""A check that images fit into memory, and a line that says so before they are read."""
 
 import os
 import sys

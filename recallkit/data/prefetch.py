@@ -42,7 +42,7 @@ class BadImageError(RecallkitError):
 
 @dataclass
 class Reading:
-    """How image files are read.
+    """The way image files are read.
 
     Attributes:
         workers: number of processes that decode. 0: the process that asks does. The images do not

@@ -1,4 +1,4 @@
-"""Which classes train, validate and test: by a hash of their names.
+"""The classes that train, validate and test, by a hash of their names.
 
     x(name) = SHA-256 of "seed, name", as a number in [0, 1)
     test         x < 1/2

@@ -1,4 +1,4 @@
-"""From uint8 images to network input, a batch at a time on the network's device.
+"""Network input from uint8 images, a batch at a time on the network's device.
 
 Every image of a batch is moved by its own random amounts, drawn from torch's default generator for
 the whole batch at once: the same seed gives the same images, however many workers decode them, and

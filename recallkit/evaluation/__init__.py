@@ -1,4 +1,4 @@
-"""From images and files to numbers: embed, then compute metrics by the protocol of a data set."""
+"""Numbers from images and files: embed, then compute metrics by the protocol of a data set."""
 
 from recallkit.evaluation.embedding import (
     SCALES,

@@ -1,4 +1,4 @@
-"""What files of arrays hold: .npy, .npz, .pt, .safetensors and .h5, described before it is read.
+"""Files of arrays: .npy, .npz, .pt, .safetensors and .h5, described before they are read.
 
 A file that others made is not trusted. Python objects in it are not made: they could run code. A
 size that it declares is compared with its own before memory is taken.

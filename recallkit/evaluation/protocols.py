@@ -50,7 +50,7 @@ class EvaluationData:
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How embeddings are made and compared.
+    """The way embeddings are made and compared.
 
     Attributes:
         ks: the k of R@k (of P@k for landmarks). Empty: those of the data set.

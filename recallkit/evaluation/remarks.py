@@ -1,4 +1,4 @@
-"""What is said under a table: how was ranked, over how many queries, and what may surprise."""
+"""Remarks under a table: the ranking, the number of queries, and what may surprise."""
 
 from collections.abc import Sequence
 
@@ -25,14 +25,15 @@ def counted_line(result: Retrieval, measure: str, gallery: int | None, groups: b
         groups: whether the group of each query was left out.
     """
     among = ", each among all others" if gallery is None else f" in a gallery of {gallery:,}"
-    among += ", the query's own group left out" * groups
+    if groups:
+        among += ", the query's own group left out"
     line = (
         f"Ranked by {measure}{among}; means over {result.counted:,} of "
         f"{result.queries:,} queries, of {result.classes:,} classes"
     )
     if without := result.queries - result.counted:
         line += f"; {without:,} left out, for which there is no other image of their class"
-        line += " in another group" * groups
+        line += " in another group" if groups else ""
     return line + "."
 
 
@@ -52,12 +53,13 @@ def landmark_lines(
     for setting, (positive, _) in SETTINGS.items():
         counted = sum(any(len(judged[kind]) for kind in positive) for judged in judgements)
         without = len(judgements) - counted
-        lines[setting] = (
+        line = (
             f"Ranked by {MEASURES[distance]} in a gallery of {gallery:,}{more}; means over "
             f"{counted} of {len(judgements)} queries"
-            + f"; {without} left out, which have no {' or '.join(positive)} image" * bool(without)
-            + "."
         )
+        if without:
+            line += f"; {without} left out, which have no {' or '.join(positive)} image"
+        lines[setting] = line + "."
     return lines
 
 

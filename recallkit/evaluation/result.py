@@ -1,4 +1,4 @@
-"""The result of an evaluation: rows of metrics, and what is said under their tables."""
+"""The result of an evaluation: rows of metrics, and the lines under their tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Evaluation:
     Attributes:
         rows: row → metric → value, from 0 to 1. Where a protocol has several searches, the name of
             each stands before its metrics, as in "small R@1".
-        lines: name of a search ("" if there is one) → what is said under its table: how was ranked,
+        lines: name of a search ("" if there is one) → the line under its table: the ranking, and
             over how many queries the means are.
         remarks: what was used, and what may surprise.
     """

@@ -1,4 +1,4 @@
-"""What tables hold: .csv, .tsv, .parquet, .json and .jsonl.
+"""Files of tables: .csv, .tsv, .parquet, .json and .jsonl.
 
 The columns of an embedding are found by a rule:
 

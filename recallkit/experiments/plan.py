@@ -55,7 +55,7 @@ class Stored(dict[tuple[str, str], float]):
         return stored
 
     def has(self, run: Run) -> bool:
-        """Whether a run is done, well or badly."""
+        """Tell whether a run is done, well or badly."""
         return (run.stage, run.key) in self
 
 
@@ -136,7 +136,7 @@ def _rounded(value: float) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is known of a sweep at one moment.
+    """The state of a sweep at one moment.
 
     Attributes:
         tunings: one for each compared setting.

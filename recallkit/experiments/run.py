@@ -87,7 +87,7 @@ class _Session:
         return bool(self.running) or (self.waits and not self.is_over())
 
     def is_over(self) -> bool:
-        """Whether no run shall start: time is up, or all failed so far, and the next ones will."""
+        """Tell whether no run shall start: time is up, or all have failed, as the next will."""
         budget = self.options.budget
         is_late = budget is not None and time.monotonic() - self.began >= budget
         return is_late or (bool(self.failed) and not self.finished)

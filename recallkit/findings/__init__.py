@@ -1,4 +1,4 @@
-"""What stored runs say: figures, tables of pages, the paper's claims, published numbers."""
+"""Conclusions from stored runs: figures, tables of pages, the paper's claims, published numbers."""
 
 from recallkit.errors import needs_extra
 

@@ -256,9 +256,9 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
     """
     gains = batch_gains(runs)
-    words = "{trained}, {training classes:,.0f} classes, {images:,} images"
-    rows = gains.to_dict("records")
-    gains["series"] = [words.format_map(row) + ", SiMix" * row["simix"] for row in rows]
+    words = "{trained}, {training classes:,.0f} classes, {images:,} images{mixed}"
+    rows = gains.assign(mixed=gains["simix"].map({True: ", SiMix", False: ""})).to_dict("records")
+    gains["series"] = [words.format_map(row) for row in rows]
     lines = gains.sort_values(["trained", "training classes", "images", "simix"])
     series = {
         str(name): _points(rows, "batch / classes")

@@ -1,4 +1,4 @@
-"""What one setting adds where all else is equal, over all stored sweeps: SiMix, a larger batch.
+"""The gain of one setting, all else equal, over all stored sweeps: SiMix, a larger batch.
 
 Each side of a difference has the learning rate that was tuned for it. Intervals are those of
 Welch's t, each for its difference alone; verdicts are those of :func:`.contrasts`.

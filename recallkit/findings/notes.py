@@ -1,4 +1,4 @@
-"""Which stored runs ended at the loss of a perfect ranking, where a sweep cannot tell.
+"""The stored runs that ended at the loss of a perfect ranking, where a sweep cannot tell.
 
 A training whose batches are solved has hardly any gradient left. Its R@1 on test classes may still
 differ from another's, with a clear verdict. What the setting does to a training that has more to

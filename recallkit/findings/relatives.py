@@ -26,7 +26,7 @@ RELATIVES = {"meaning": "relatives", "pixels": "look-alikes", "either": "either"
 
 
 def relatives(card: str, results: Path) -> str:
-    """Tabulate the counts by meaning and by pixels, and the R@1, of a card's data sets."""
+    """Tabulate the counts by meaning and by pixels, and the R@1, of a data card's data sets."""
     path = results / "duplicates" / "relatives.json"
     if not path.is_file():
         return NOTHING

@@ -1,4 +1,4 @@
-"""Which classes are found well, and which are taken for which other class.
+"""The classes that are found well, and those that are taken for another class.
 
 Both are functions of the nearest other images of each image, which one search gives:
 ``search(embeddings, k=K)``.
@@ -20,7 +20,7 @@ __all__ = ["ClassRecall", "Confusion", "confused_classes", "recall_per_class"]
 
 @dataclass(frozen=True)
 class ClassRecall:
-    """How well the images of a class are found.
+    """The retrieval of the images of a class.
 
     Attributes:
         label: of the class.

@@ -61,7 +61,7 @@ class _Pipeline(nn.Module):
 
 @dataclass(frozen=True)
 class Exported:
-    """How the embeddings of an exported file compare with those of the network.
+    """A comparison of an exported file's embeddings with those of the network.
 
     Attributes:
         random: largest difference of an entry, on random pixels, in batches of 1, 2 and 5.

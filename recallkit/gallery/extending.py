@@ -30,7 +30,7 @@ SAVE_SECONDS = 60.0  # a crash costs no more than this
 
 @dataclass(frozen=True)
 class Embedding:
-    """How images are embedded.
+    """The way images are embedded.
 
     Attributes:
         on_bad_image: "raise": an error names all that cannot be read, when the others are done.
@@ -50,7 +50,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Changes:
-    """What became of the images of an index.
+    """The changes to the images of an index.
 
     Attributes:
         kept: number of images whose embedding was there.

@@ -1,4 +1,4 @@
-"""Which images a folder holds, with classes or without, and which files are meant as queries.
+"""The images of a folder, with classes or without, and the files meant as queries.
 
     FOLDER/IMAGE                 no class
     FOLDER/CLASS/…/IMAGE         CLASS

@@ -48,7 +48,7 @@ FIGURE_SIDE = 96  # pixels of an image in a figure
 
 @dataclass(frozen=True)
 class GalleryPlan:
-    """What will be searched: image files, an index that was read, or images that are no files.
+    """A gallery to search: image files, an index that was read, or images that are no files.
 
     Attributes:
         name: for messages.

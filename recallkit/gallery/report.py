@@ -1,4 +1,4 @@
-"""What a run's embeddings of its test images tell: metrics, classes, confusions, worst cases."""
+"""A report on a run's embeddings of its test images: metrics, classes, confusions, worst cases."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class WorstCase:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What is told of the images of an index.
+    """The report on the images of an index.
 
     Attributes:
         index: of the images, all of which have classes.

@@ -49,12 +49,12 @@ class TrainedRun:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return next(self.network.parameters()).device
 
     @property
     def transform(self) -> TestTransform:
-        """What turns squares (B, 3 or 4, H, W) uint8 into the input of the network."""
+        """The transform of squares (B, 3 or 4, H, W) uint8 into the input of the network."""
         return TestTransform(self.config.image_size)
 
     @cached_property

@@ -64,7 +64,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, eq=False)
 class SearchSite:
-    """What the page searches: all of it without a network connection.
+    """The gallery and the run behind the page, which needs no network connection.
 
     Attributes:
         run: whose network embeds.
@@ -136,7 +136,7 @@ class SearchSite:
 
 
 class _Handler(RequestHandler):
-    """What all answers have in common: who may ask, headers, errors as JSON."""
+    """The common part of all answers: who may ask, headers, errors as JSON."""
 
     site: SearchSite
     hosts: frozenset[str]

@@ -1,4 +1,4 @@
-"""Whether the second pass over each chunk gave what the first gave.
+"""A check that the second pass over each chunk gave what the first gave.
 
 If it did not, the gradient is that of other embeddings than the loss has seen. So the outputs are
 compared. The differences stay on the device until all chunks are done: no chunk waits for it.

@@ -114,18 +114,18 @@ def chosen_embeddings(result: Any, output: str | int | None, count: int) -> Tens
 
 
 def has_rows(leaf: Any) -> bool:
-    """Whether a leaf is cut: a tensor or an array with dimensions, or texts."""
+    """Tell whether a leaf is cut: a tensor or an array with dimensions, or texts."""
     return is_texts(leaf) or (isinstance(leaf, Tensor | np.ndarray) and leaf.ndim > 0)
 
 
 def is_texts(value: Any) -> bool:
-    """Whether ``value`` is a list or tuple of texts, and of nothing else."""
+    """Tell whether ``value`` is a list or tuple of texts, and of nothing else."""
     texts = isinstance(value, list | tuple) and len(value) > 0
     return texts and all(isinstance(item, str) for item in value)
 
 
 def is_container(value: Any) -> bool:
-    """Whether ``value`` is a mapping, a list, a tuple or a dataclass."""
+    """Tell whether ``value`` is a mapping, a list, a tuple or a dataclass."""
     kind = is_dataclass(value) and not isinstance(value, type)
     return kind or isinstance(value, Mapping | list | tuple)
 

@@ -33,7 +33,7 @@ class Part:
 
     @property
     def trained(self) -> bool:
-        """Whether the network has a parameter that requires a gradient."""
+        """Tell whether the network has a parameter that requires a gradient."""
         return any(parameter.requires_grad for parameter in self.network.parameters())
 
     def chunks(self, size: int) -> list["Chunk"]:
@@ -60,7 +60,7 @@ class Chunk:
 
     @property
     def rows(self) -> str:
-        """How the rows are called in an error."""
+        """The name of the rows in an error."""
         return f"rows {self.begin} to {self.begin + self.count - 1} of {self.part.name}"
 
 

@@ -1,4 +1,4 @@
-"""What a forward pass depends on besides its input, so that it can be repeated exactly."""
+"""The state that a forward pass depends on besides its input, to repeat it exactly."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +118,7 @@ class BufferStates:
 
 @dataclass(frozen=True)
 class ForwardState:
-    """What a forward pass of a network depends on besides its input."""
+    """The state that a forward pass of a network depends on besides its input."""
 
     random: RandomState
     buffers: Sequence[SavedBuffer]

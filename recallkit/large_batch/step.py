@@ -52,7 +52,7 @@ FEW_CHUNKS = 32  # with more, keeping the last graph saves less than a hundredth
 
 @dataclass(frozen=True)
 class _FirstPass:
-    """What the pass over all chunks left.
+    """The results of the pass over all chunks.
 
     Attributes:
         outputs: of each chunk; after the loss, None where there is no graph.

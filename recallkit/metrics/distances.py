@@ -1,4 +1,4 @@
-"""How near two embeddings are: three measures, each larger the nearer.
+"""Three measures of how near two embeddings are, each larger the nearer.
 
     dot       q·g             the similarity that networks of unit length are trained with
     cosine    q·g / |q||g|    the same after both have been brought to unit length

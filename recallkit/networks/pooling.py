@@ -1,4 +1,4 @@
-"""From a map of features, or from tokens, to one vector for each image."""
+"""Pooling of a map of features, or of tokens, into one vector for each image."""
 
 from typing import Literal
 

@@ -69,7 +69,7 @@ _SHOWN = 4  # names in a message
 
 
 class _Place(NamedTuple):
-    """Where the entries of a network stand in a file."""
+    """The places of a network's entries in a file."""
 
     wrapper: tuple[str, ...]  # keys of the dictionaries around them
     prefix: str
@@ -214,7 +214,7 @@ def _unreadable(path: Path, error: Exception) -> RecallkitError:
 
 
 def _objects_in(path: Path) -> list[str]:
-    """Return the classes that a file would load besides tensors; none if that cannot be said."""
+    """Return the classes that a file would load besides tensors; none if that cannot be told."""
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
     except Exception:  # it is damaged, or no file of torch's

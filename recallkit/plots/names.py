@@ -116,7 +116,7 @@ def _word_end(text: str, end: int) -> int:
 
 @cache
 def _advance(character: str) -> float:
-    """How far a character moves the next one, in font sizes."""
+    """Measure how far a character moves the next one, in font sizes."""
     from matplotlib.font_manager import get_font
 
     font = get_font(_font_file(character) or _own_font())
@@ -161,5 +161,5 @@ def _other_fonts() -> dict[str, str]:
 
 
 def _is_usable(family: str) -> bool:
-    """Whether a font draws letters: Last Resort has a box for each, the others no Unicode."""
+    """Tell whether a font draws letters: Last Resort has boxes for them, the others no Unicode."""
     return not family.startswith(("Last Resort", "cm", "STIXNonUnicode"))

@@ -34,7 +34,7 @@ FAR = 0.15  # below the best: the least that is far below, and may lie outside t
 
 
 class Gain(NamedTuple):
-    """What one setting adds to another.
+    """The gain of one setting over another.
 
     Attributes:
         x: what the gain is drawn against.

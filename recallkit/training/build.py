@@ -1,4 +1,4 @@
-"""From the settings of a training to its objects: network, loss, optimiser, schedule, transform."""
+"""The objects of a training from its settings: network, loss, optimiser, schedule, transform."""
 
 import math
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""What a data card has measured already: pixels and untrained networks, which no training changes.
+"""Measurements of a data card: pixels and untrained networks, which no training changes.
 
 ``data/results/baselines`` holds these metrics of the test images of an embedded data set, with a
 digest of the images and one of the network's weights. They stand for a measurement only where the
-digests are the same, so that the images and the network are exactly those of the card.
+digests are the same, so that the images and the network are exactly those of the data card.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def digest_of_images(images: ImageSet, image_size: int) -> str:
 
     Returns:
         64 hexadecimal digits; "" for image files, features, groups, and protocols of several
-        searches, of which no card holds measurements.
+        searches, of which no data card holds measurements.
     """
     pixels, protocol = images.images, images.protocol
     if not isinstance(pixels, Tensor) or pixels.dtype != torch.uint8:
@@ -50,13 +50,13 @@ def measured_on_card(
     """Return the metrics of pixels and of the untrained network that the data card holds.
 
     Args:
-        dataset: whose card is asked.
+        dataset: the one whose data card is read.
         images: the test images.
         image_size: side of the square that the network sees, in pixels.
         network: before its first step.
 
     Returns:
-        Row ("pixels", "untrained") → metric → value, without the rows that the card has not
+        Row ("pixels", "untrained") → metric → value, without the rows that the data card has not
         measured of exactly these images and this network.
     """
     card = _card(dataset)

@@ -40,7 +40,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Tell whether this process is the one that writes."""
         return self.rank == 0
 
     def any(self, *flags: bool) -> list[bool]:

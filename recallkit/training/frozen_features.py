@@ -38,7 +38,7 @@ ToInput = Callable[[Tensor, Tensor], Tensor]  # images and their places in the s
 
 
 class DrawnView(nn.Module):
-    """From the places of images in a set to the features of a random view of each.
+    """Features of a random view of each image, from the images' places in a set.
 
     It replaces :class:`.TrainTransform`: the view of an image does not depend on the chunks in
     which a batch passes through the network.

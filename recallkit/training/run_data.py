@@ -1,4 +1,4 @@
-"""What a run knows of its data: where it was, how it was read, and which classes trained.
+"""A run's record of its data: where it was, how it was read, and which classes trained.
 
 The classes of a run are those that are stored in its folder, whatever has become of the images
 since: a class that trained is never tested.
@@ -43,7 +43,7 @@ _SUFFIXES_BEFORE = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run knows of its data.
+    """A run's record of its data.
 
     Attributes:
         dataset: the name of a data set, or the absolute path of a folder or list file.
@@ -170,8 +170,8 @@ def run_parts(images: ImageList, data: RunData, elsewhere: bool) -> tuple[list[s
     Args:
         images: what is there now.
         data: of the run.
-        elsewhere: whether these may be other images than those of the run, and are to be tested:
-            then it is said which classes are not.
+        elsewhere: whether these may be other images than those of the run, and are to be tested.
+            The sentences then name the classes that are not.
 
     Returns:
         "train", "validation", "test", or "" for one that is left out, for each image; and what

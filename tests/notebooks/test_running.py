@@ -14,16 +14,19 @@ from recallkit.files import embedded
 
 PATHS = find_notebooks()
 FOLDER = embedded("notebooks")
+# Only these: the others of the tests take two seconds to load, each time.
+PLUGINS = ["-p", "nbval.plugin", "-p", "pytest_timeout"]  # the timeout of pyproject.toml
 CELL_SECONDS = 300  # generous: only a cell that hangs takes so long
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_runs_under_nbval(path, tmp_path):
     report = tmp_path / "report.xml"
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+    command = [sys.executable, "-m", "pytest", *PLUGINS, "--nbval-lax", "--nbval-current-env"]
     command += [f"--nbval-cell-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "--tb=short"]
     command += [f"--junitxml={report}", str(path)]
     environment = os.environ | {"RECALLKIT_PROFILE": "smoke"}
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     before = _files()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

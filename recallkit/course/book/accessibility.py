@@ -1,4 +1,4 @@
-"""What screen readers need and the theme and Sphinx leave out."""
+"""Additions for screen readers that the theme and Sphinx leave out."""
 
 import re
 from typing import Any

@@ -96,7 +96,7 @@ def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = Tru
 
 
 def is_current(out: Path) -> bool:
-    """Whether the folder ``out`` holds a book made by this version of recallkit."""
+    """Tell whether the folder ``out`` holds a book made by this version of recallkit."""
     mark = out / MARK
     return mark.is_file() and mark.read_text(encoding="utf-8").strip() == __version__
 

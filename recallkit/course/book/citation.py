@@ -1,4 +1,4 @@
-"""How to cite: BibTeX entries from CITATION.cff."""
+"""BibTeX entries from CITATION.cff."""
 
 from collections.abc import Mapping
 from typing import Any

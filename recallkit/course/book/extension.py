@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: formulas as MathML, alt texts, references, equations."""
+"""The book's additions to Sphinx: formulas as MathML, alt texts, references, equations."""
 
 import re
 from pydoc import locate
@@ -95,7 +95,7 @@ def _find_reference(
 
 
 def _is_meant(name: str, target: str) -> bool:
-    """Whether ``target`` is the end of a described object's name, or another name of its own."""
+    """Tell whether ``target`` ends a described object's name, or is another name of it."""
     return f".{name}".endswith(f".{target}") or (
         "." in target and locate(name) is locate(target) is not None
     )

@@ -1,4 +1,4 @@
-"""The first page of the book: one image, one sentence, and a card for each session."""
+"""The first page of the book: one image, one sentence, and a box for each session."""
 
 import re
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def front_page(readme: str, notebooks: Sequence[Path], guide: Sequence[str]) -> 
     """Return the first page, in MyST Markdown.
 
     Args:
-        readme: that of the course. Its table becomes a card for each session; its title goes.
+        readme: that of the course. Its table becomes a box for each session; its title goes.
         notebooks: in their order.
         guide: the names of the guide's pages, in their order.
 

@@ -9,7 +9,7 @@ from recallkit.files import PACKAGE
 
 
 def exists(target: str) -> bool:
-    """Whether a dotted name, or its end, is a module, function, class, member or constant."""
+    """Tell whether a dotted name, or its end, is a module, function, class, member or constant."""
     return any(f".{name}".endswith(f".{target}") for name in all_names())
 
 

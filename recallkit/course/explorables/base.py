@@ -26,7 +26,7 @@ class Explorable(anywidget.AnyWidget):
     """A figure that computes in the page.
 
     It shows its values, and the reader moves them. Each value is a trait: ``figure.k = 3`` moves
-    the picture, and ``figure.k`` is what the reader has set.
+    the drawing, and ``figure.k`` is what the reader has set.
 
     Attributes:
         words: name → text, in place of the English texts of the module; {} keeps all of them.
@@ -55,7 +55,7 @@ class Explorable(anywidget.AnyWidget):
         return bundle(FOLDER / f"{cls.module}.js")
 
     def values(self) -> dict[str, Any]:
-        """Return name → value of all that the picture is drawn from, and of what it computes."""
+        """Return name → value of all that the drawing is made from, and of what it computes."""
         names = [name for name in self.traits(sync=True) if not name.startswith("_")]
         return {name: getattr(self, name) for name in names if name not in OF_WIDGETS}
 

@@ -1,4 +1,4 @@
-"""What the number of a benchmark depends on besides the embeddings."""
+"""Figures of what a benchmark's number depends on besides the embeddings."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def plot_precision_recall(
 
 
 def _draw_areas(ax: "Axes", steps: Sequence[Sequence[float]]) -> None:
-    """For each step of recall, its trapezoid and its rectangle."""
+    """The trapezoid and the rectangle of each step of recall."""
     outline: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "linewidth": 1}
     left = 0.0
     for place, (recall, before, after) in enumerate(steps):

@@ -1,4 +1,4 @@
-"""What each definition of a query's database rewards, item by item."""
+"""Figures of what each definition of a query's database rewards, item by item."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

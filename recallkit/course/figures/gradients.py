@@ -213,7 +213,7 @@ def _label_outside(axes: Any, xlabel: str, ylabel: str) -> None:
 def _grid(
     count: int, columns: int, panel: float | tuple[float, float], **options: Any
 ) -> "tuple[Figure, Any]":
-    """As many rows of ``columns`` panels as needed; panels that stay empty are removed."""
+    """Make as many rows of ``columns`` panels as needed; remove panels that stay empty."""
     columns = min(columns, count)
     rows = -(-count // columns)
     width, height = panel if isinstance(panel, tuple) else (panel, panel)

@@ -53,7 +53,7 @@ def plot_rank_answers(
 def plot_rank_bound(
     bound: Mapping[str, Tensor], error: Mapping[str, Tensor]
 ) -> "tuple[Figure, Axes]":
-    """How far relaxed ranks are from true ones, against the bound of that.
+    """Draw how far relaxed ranks are from true ones, against the bound of that.
 
     Args:
         bound: name of a kind of list → (L,) bounds.

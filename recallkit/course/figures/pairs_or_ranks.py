@@ -41,7 +41,7 @@ def plot_pair_plane(
 def plot_push_shares(
     by_rank: Mapping[str, Tensor], by_similarity: Mapping[str, Tensor], edges: Tensor
 ) -> "tuple[Figure, Any]":
-    """Which negatives of a batch get the push: by their rank, and by their similarity.
+    """Draw which negatives of a batch get the push: by their rank, and by their similarity.
 
     Args:
         by_rank: name → (N,) share of the push on negatives at rank 1, 2, …, N.

@@ -1,4 +1,4 @@
-"""What a batch offers its queries while a network learns: rivals, and gradient."""
+"""Figures of what a batch offers its queries while a network learns: rivals, and gradient."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Whether a benchmark is complete on the disk, and what to do if it is not."""
+"""Checks that a benchmark is complete on the disk, and the remedy if it is not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

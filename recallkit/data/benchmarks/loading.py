@@ -1,4 +1,4 @@
-"""From a benchmark on the disk to the splits that a training takes."""
+"""The splits of a training, from a benchmark on the disk."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which drawings to leave out: copies, and drawings that stand for two emoji.
+"""Drawings to leave out: copies, and drawings that stand for two emoji.
 
 The distance of two drawings is the root mean square of the difference of their pixels, colours
 multiplied by alpha, on the scale 0–255. It is small for a drawing and its slight redraw, and also

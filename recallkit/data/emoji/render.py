@@ -1,4 +1,4 @@
-"""From SVG to pixels, by resvg."""
+"""Pixels from SVG, by resvg."""
 
 import io
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Which glyphs to leave out: wrong ones, copies, and characters that look the same.
+"""Glyphs to leave out: wrong ones, copies, and characters that look the same.
 
 Not every glyph that a typeface claims to have is really there: there are blank slots, placeholders,
 drawings, and shapes of other characters. All thresholds were set by eye, on pairs of images.

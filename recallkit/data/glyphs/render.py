@@ -1,4 +1,4 @@
-"""From a typeface to pixels, by FreeType through Pillow.
+"""Pixels from a typeface, by FreeType through Pillow.
 
 A glyph is drawn four times too large, so that neither hinting nor bitmaps made for small sizes
 affect it. Its ink is centred, and averaged down to 32×32 pixels of 16 grey levels. All glyphs of a

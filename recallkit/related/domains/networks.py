@@ -10,7 +10,7 @@ SIDE = 32  # pixels: the encoder's three convolutions bring 32 down to 1
 
 
 class Code(NamedTuple):
-    """What the encoder says about an image: a Gaussian for each coordinate.
+    """The encoder's output for an image: a Gaussian for each coordinate.
 
     Attributes:
         mean: (B, 2W).
@@ -22,7 +22,7 @@ class Code(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What the discriminator says about an image.
+    """The discriminator's output for an image.
 
     Attributes:
         real: (B,) logits, above 0 for a real image of the source.
