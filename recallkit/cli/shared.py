@@ -120,8 +120,7 @@ def results_to_write(project: bool) -> Path:
 
 def save_figure(fig: "Figure", path: Path) -> None:
     """Write a figure to ``path``, close it, and print where it is."""
-    import matplotlib.pyplot as plt
+    from recallkit import plots
 
-    write_atomically(path, lambda temporary: fig.savefig(temporary, dpi=150))
-    plt.close(fig)
+    plots.write_png(fig, path)
     print(f"drew {path}")
