@@ -227,7 +227,9 @@ def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
     lines = [
-        plots.legible(line) for note in notes for line in textwrap.wrap(note, int(11 * width / size))
+        plots.legible(line)
+        for note in notes
+        for line in textwrap.wrap(note, int(11 * width / size))
     ]
     if lines:
         fig.set_figheight(fig.get_figheight() + 0.017 * size * len(lines))

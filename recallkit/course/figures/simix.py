@@ -8,7 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, PURPLE, VERMILION, batch_axis, panels
+from recallkit.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINES,
+    MARKERS,
+    PURPLE,
+    VERMILION,
+    batch_axis,
+    panels,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
