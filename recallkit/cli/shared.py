@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import tyro
 
 from recallkit.errors import RecallkitError
-from recallkit.files import checkout, results_folder, write_atomically
+from recallkit.files import checkout, results_folder
 from recallkit.ranges import checked, range_of
 
 if TYPE_CHECKING:
