@@ -103,8 +103,8 @@ def loss_of(method: str, generator: torch.Generator) -> ScoreLoss:
     return {
         "cross-entropy": lambda s, t: binary_cross_entropy(s, t.to(s.dtype)),
         "UniLoss on AP": lambda s, t: uniloss.of_scores(s[None], t[None]),
-        "release's sign": partial(released_loss, average_precision, generator),
-        "release's sign, no metric": partial(released_loss, says_nothing, generator),
+        "released gradient": partial(released_loss, average_precision, generator),
+        "released gradient of a constant": partial(released_loss, says_nothing, generator),
     }[method]
 
 
@@ -150,7 +150,7 @@ STUDY = Study(
     question="Does UniLoss rank zeros better than cross-entropy, and what does its sign error do?",
     tuned="learning_rate",
     candidates=dict.fromkeys(
-        ("cross-entropy", "UniLoss on AP", "release's sign", "release's sign, no metric"),
+        ("cross-entropy", "UniLoss on AP", "released gradient", "released gradient of a constant"),
         (0.01, 0.03, 0.1, 0.3),
     ),
     run=run,

@@ -67,14 +67,14 @@ def test_a_metric_that_says_nothing_teaches_only_by_the_released_gradient(batch)
     right = UniLoss(study.says_nothing, generator=seeded())
     nothing = gradient_of(lambda s, t: right.of_scores(s[None], t[None]), scores, targets)
     assert nothing.abs().max() < 1e-6
-    pull = gradient_of(study.loss_of("release's sign, no metric", seeded()), scores, targets)
+    pull = gradient_of(study.loss_of("released gradient of a constant", seeded()), scores, targets)
     assert pull[targets].sum() < -0.1  # a step of descent raises the zeros
     assert pull[~targets].sum() > 0.1
 
 
 def test_the_loss_of_the_release_has_the_released_gradient_through_the_differences(batch):
     scores, targets = batch
-    loss = study.loss_of("release's sign", seeded())
+    loss = study.loss_of("released gradient", seeded())
     gradient = gradient_of(loss, scores, targets)
     torch.testing.assert_close(gradient.sum(), torch.tensor(0.0), atol=1e-6, rtol=0)
     assert gradient.norm() > 1e-3
