@@ -162,7 +162,7 @@ MUTANTS = {  # module → what stands there → a mistake
         ("distance === 0 && counts[i] > 0", "false"),
         ("Number(i === at)", "0"),
         ("n / distances[i]", "n"),
-        ("(n > 0 ?", "(true ? 1 :"),
+        ("(n > 0 ? n", "(true ? 1"),
         ("weight / total", "weight"),
         ("sum + share * values[i]", "sum + values[i]"),
         ("sum - (shares[i]", "sum + (shares[i]"),
