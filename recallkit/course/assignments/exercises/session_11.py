@@ -8,7 +8,7 @@ from recallkit.course.assignments.answers import Answer, as_numbers, compare, de
 from recallkit.course.assignments.drawing import between, generator_of
 from recallkit.related import interpolate
 
-AGAINST = -0.2  # a cosine below it: two gradients that disagree
+AGAINST = 0.0  # a cosine below it: the one gradient climbs where the other descends
 
 
 def check_comparisons_of_batch(answer: Answer, seed: int) -> list[str]:
