@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recallkit.course.assignments.checking import check, problems
     from recallkit.course.circle import on_circle
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
+    from recallkit.course.corners import corner_counts, corners_of
     from recallkit.course.loss_surface import (
         PAPERS_SETTINGS,
         loss_and_pull,
@@ -48,6 +49,8 @@ __all__ = [
     "arc_losses",
     "check",
     "circle_boundary",
+    "corner_counts",
+    "corners_of",
     "expected_error",
     "explorables",
     "figures",
@@ -87,6 +90,7 @@ _NAMES = {
     "recallkit.course.assignments.checking": ["check", "problems"],
     "recallkit.course.circle": ["on_circle"],
     "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
+    "recallkit.course.corners": ["corner_counts", "corners_of"],
     "recallkit.course.loss_surface": [
         "PAPERS_SETTINGS",
         "loss_and_pull",

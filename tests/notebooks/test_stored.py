@@ -27,6 +27,7 @@ COURSE = (
     "08_benchmarks",
     "09_your_images",
     "10_pairs_or_ranks",
+    "11_any_metric",
 )
 FOLDER = embedded("notebooks")
 PATHS = find_notebooks()

@@ -10,6 +10,7 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.domains import DomainMixing
     from recallkit.course.explorables.gallery import Neighbours, Replay
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
+    from recallkit.course.explorables.interpolation import Interpolation
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.pairs_or_ranks import PairPlane
     from recallkit.course.explorables.predictions import Predictions
@@ -22,6 +23,7 @@ __all__ = [
     "Descent",
     "DomainMixing",
     "Explorable",
+    "Interpolation",
     "Line",
     "Memory",
     "Mixing",

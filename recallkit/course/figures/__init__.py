@@ -30,6 +30,7 @@ from recallkit.course.figures.gradients import (
     plot_pairs,
     plot_paths,
 )
+from recallkit.course.figures.interpolation import plot_along
 from recallkit.course.figures.large_batch import (
     plot_kept_graphs,
     plot_memory_against_batch,
@@ -65,6 +66,7 @@ from recallkit.course.figures.temperatures import plot_rank_pull, plot_slices, p
 
 __all__ = [
     "plot_against_rank",
+    "plot_along",
     "plot_arc",
     "plot_arc_losses",
     "plot_best_of",

@@ -8,6 +8,7 @@ from functools import cache
 
 from helpers.golden import (
     circle,
+    corners,
     descent,
     domains,
     geometry,
@@ -66,6 +67,13 @@ GOLDEN = {  # module → function → what yields its cases
         "mixedLabel": domains.labels,
         "domainLoss": domains.losses,
         "mixtureLoss": domains.mixtures,
+    },
+    "interpolation.js": {
+        "comparisonsOf": corners.comparisons,
+        "cornersOf": corners.all_corners,
+        "cornerCounts": corners.counts,
+        "cornerValues": corners.values,
+        "interpolateCorners": corners.interpolated,
     },
     "losses.js": {"lossOf": losses.loss_of},
     "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
