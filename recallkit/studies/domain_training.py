@@ -22,7 +22,7 @@ from recallkit.related import (
 from recallkit.related.domains.networks import CodeClassifier, DomainEncoder
 from recallkit.studies.study import Outcome
 
-WIDTH = 16
+WIDTH = 8
 """Channels of the first convolution; enough for digits, and quick without a GPU."""
 UPDATES, BATCH = 400, 32
 EVALUATIONS = 6  # of a training, evenly spaced
@@ -84,7 +84,7 @@ def adapt(
             loss of :class:`.DomainAdversary` on the codes, with the weight 1 and the schedule
             of its authors. "DANN with mixup" adds mixtures with soft labels to that; "DANN with
             mixup, label cast" calls them all "target", as the released code does. "DM-ADA" is
-            :class:`.DomainMixup` with ``width`` 16.
+            :class:`.DomainMixup` with ``width`` 8.
         pair: the two domains.
         learning_rate: of Adam.
         seed: decides weights, batches, shares and noise.
