@@ -27,6 +27,7 @@ COURSE = (
     "08_benchmarks",
     "09_your_images",
     "10_pairs_or_ranks",
+    "13_mixing_across_domains",
 )
 FOLDER = embedded("notebooks")
 PATHS = find_notebooks()
