@@ -97,24 +97,23 @@ def plot_domain_losses(
 
 
 def plot_two_domains(
-    placed: Mapping[str, tuple[Tensor, Tensor, Tensor]], titles: Mapping[str, str]
+    placed: Mapping[str, tuple[Tensor, Tensor, Tensor]],
 ) -> "tuple[Figure, Any]":
     """Where networks put the images of two domains: digits as signs, domains as colours.
 
     Args:
-        placed: name → places (N, 2), labels (N,), and (N,) bool, True for the source.
-        titles: name → title of its panel.
+        placed: title of a panel → places (N, 2), labels (N,), and (N,) bool, True for the source.
 
     Returns:
         The figure, and its axes.
     """
     fig, [axes] = panels(1, len(placed), (4.3 * len(placed), 4.2))
-    for ax, (name, (places, labels, is_source)) in zip(axes, placed.items(), strict=True):
+    for ax, (title, (places, labels, is_source)) in zip(axes, placed.items(), strict=True):
         for of_source, colour in ((True, BLUE), (False, VERMILION)):
             for digit in labels.unique().tolist():
                 here = places[(labels == digit) & (is_source == of_source)]
                 ax.plot(*here.T.numpy(), ls="", marker=f"${digit}$", color=colour, markersize=6)
-        ax.set_title(titles[name], fontsize=10)
+        ax.set_title(title, fontsize=10)
         ax.set(xticks=[], yticks=[])
     return fig, axes
 
