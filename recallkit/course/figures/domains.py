@@ -89,7 +89,8 @@ def plot_domain_losses(
         here = float(np.interp(at, logits.numpy(), values.numpy()))
         ax.plot(at, here, "D", color="white", markeredgecolor=colour, markersize=8)
         tip = at + 2 * slopes[name]
-        ax.annotate("", (tip, here), (at, here), arrowprops={"color": colour, "width": 1.5})
+        if abs(tip - at) > 0.1:  # a shorter arrow would be all head
+            ax.annotate("", (tip, here), (at, here), arrowprops={"color": colour, "width": 1.5})
     ax.axvline(0, color="0.8", zorder=0)
     ax.set(xlabel="says “target”  ←  logit  →  says “source”", ylabel="loss of the mixture")
     ax.legend(loc="upper center")
