@@ -13,6 +13,7 @@ from helpers.golden import (
     geometry,
     losses,
     metrics,
+    pixels,
     ranks,
     recall,
     solved,
@@ -66,6 +67,10 @@ GOLDEN = {  # module → function → what yields its cases
         "mixedLabel": domains.labels,
         "domainLoss": domains.losses,
         "mixtureLoss": domains.mixtures,
+    "pixels.js": {
+        "drawThings": pixels.things,
+        "classShares": pixels.shares,
+        "pixelWeights": pixels.weights,
     },
     "losses.js": {"lossOf": losses.loss_of},
     "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},
