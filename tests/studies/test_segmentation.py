@@ -1,4 +1,4 @@
-"""The trainings of the study on segmentation: what they draw, what a seed decides, what is measured."""
+"""Trainings of the study on segmentation: what they draw, what a seed decides, what is measured."""
 
 import math
 

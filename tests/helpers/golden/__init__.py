@@ -67,6 +67,7 @@ GOLDEN = {  # module → function → what yields its cases
         "mixedLabel": domains.labels,
         "domainLoss": domains.losses,
         "mixtureLoss": domains.mixtures,
+    },
     "pixels.js": {
         "drawThings": pixels.things,
         "classShares": pixels.shares,
