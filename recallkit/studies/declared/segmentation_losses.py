@@ -26,7 +26,7 @@ def run(method: str, candidate: float, seed: int) -> Outcome:
 
 @cache
 def _scenes() -> SceneSplits:
-    return load_scenes()
+    return load_scenes(train=800, validation=150, test=500, rare_things=1)
 
 
 def _rare_means(metrics: SegmentationMetrics, scenes: Scenes) -> dict[str, float]:
@@ -45,6 +45,6 @@ STUDY = Study(
     ),
     run=run,
     shown=("mean recall", "mean precision", "mean IoU", "boundary IoU"),
-    note="a U-Net of 300,000 weights, 400 updates of 16 scenes; learning rates chosen by the mean "
-    "IoU of validation scenes, whose drawings are by another foundry",
+    note="a small U-Net, 600 updates of 8 scenes; a common class has 18 times the pixels of a rare "
+    "one; learning rates chosen by the mean IoU of scenes drawn by another foundry",
 )
