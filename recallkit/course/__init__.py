@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.measurements import stored_gradients, stored_measurement
     from recallkit.course.pair_plane import circle_boundary, pushes_in_plane
+    from recallkit.course.pixels import pixel_weights
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.solved_batch import (
@@ -63,6 +64,7 @@ __all__ = [
     "partly_solved",
     "peak_bytes",
     "perfect_rankings",
+    "pixel_weights",
     "positive_ranks",
     "problems",
     "profile",
@@ -96,6 +98,7 @@ _NAMES = {
     ],
     "recallkit.course.measurements": ["stored_gradients", "stored_measurement"],
     "recallkit.course.pair_plane": ["circle_boundary", "pushes_in_plane"],
+    "recallkit.course.pixels": ["pixel_weights"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.solved_batch": [

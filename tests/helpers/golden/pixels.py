@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from recallkit.course.pixel_weights import pixel_weights
+from recallkit.course.pixels import pixel_weights
 from recallkit.metrics import segmentation_metrics
 from recallkit.related.segmentation import (
     FocalLoss,

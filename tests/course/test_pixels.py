@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.pixel_maps import make_maps
 
-from recallkit.course.pixel_weights import pixel_weights
+from recallkit.course.pixels import pixel_weights
 from recallkit.related.segmentation import (
     FocalLoss,
     InverseFrequencyCrossEntropy,
