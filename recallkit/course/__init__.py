@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
-    from recallkit.metrics import positive_ranks
+    from recallkit.metrics import positive_ranks, segmentation_metrics
     from recallkit.tables import metrics_table, text_table
     from recallkit.training.build import make_network, make_train_transform
 
@@ -74,6 +74,7 @@ __all__ = [
     "random_alphas",
     "random_start",
     "rank_pull",
+    "segmentation_metrics",
     "stored_gradients",
     "stored_measurement",
     "text_table",
@@ -110,7 +111,7 @@ _NAMES = {
     ],
     "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
-    "recallkit.metrics": ["positive_ranks"],
+    "recallkit.metrics": ["positive_ranks", "segmentation_metrics"],
     "recallkit.tables": ["metrics_table", "text_table"],
     "recallkit.training.build": ["make_network", "make_train_transform"],
 }

@@ -102,7 +102,7 @@ def load_scenes(
         test: number of scenes.
         seed: decides all scenes. A scene does not depend on the number of scenes.
         rare_things: the mean number of rare things in a scene, 0 to 2. With 0.18 a common class has
-            about 100 pixels for each of a rare class, with 1 about 18.
+            about 100 pixels for each of a rare class, with 1 about 17.
 
     Returns:
         The three splits.

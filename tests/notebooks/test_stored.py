@@ -27,6 +27,7 @@ COURSE = (
     "08_benchmarks",
     "09_your_images",
     "10_pairs_or_ranks",
+    "12_recall_of_pixels",
 )
 FOLDER = embedded("notebooks")
 PATHS = find_notebooks()

@@ -1,5 +1,6 @@
 // A predicted mask beside its true one: what is found, and how hard each loss pushes each pixel.
 import { explorable } from "./kit.js";
+import { px } from "./pen.js";
 import { fixed, linear } from "./scales.js";
 import { classShares, drawThings, pixelWeights } from "./maths/pixels.js";
 
@@ -57,6 +58,9 @@ function sharesOf(weights, labels) {
   return NAMES.map((_, c) => weights.reduce((sum, weight, i) => sum + (labels[i] === c ? weight : 0), 0) / total);
 }
 
+/** A square as a part of a path: one mark for all squares of a colour is drawn fast. */
+const squareAt = (x, y, half) => `M${px(x - half)} ${px(y - half)}h${px(2 * half)}v${px(2 * half)}h${px(-2 * half)}Z`;
+
 /** Lines between neighbouring pixels of different classes, as one path. */
 function outline(labels, [left, top], cell) {
   const at = (i, j) => labels[i * SIDE + j];
@@ -88,9 +92,12 @@ function layOut(width, narrow) {
 function paintScene({ pen, say }, { corner, cell }, labels, predicted) {
   const [left, top] = corner;
   pen.text(left, top - 10, say("scene"), "rk-name");
-  predicted.forEach((label, i) => {
-    const [x, y] = [left + cell * (i % SIDE), top + cell * Math.floor(i / SIDE)];
-    if (label) pen.block(x + 0.5, y + 0.5, cell - 1, cell - 1, `${KINDS[label]} rk-fill`);
+  KINDS.slice(1).forEach((kind, c) => {
+    const square = (label, i) => {
+      if (label !== c + 1) return "";
+      return squareAt(left + cell * ((i % SIDE) + 0.5), top + cell * (Math.floor(i / SIDE) + 0.5), cell / 2 - 0.5);
+    };
+    pen.path(predicted.map(square).join(""), `${kind} rk-fill`);
   });
   pen.path(`M${left} ${top}h${SIDE * cell}v${SIDE * cell}h${-SIDE * cell}Z`, "rk-axis");
   pen.path(outline(labels, corner, cell), "rk-ink rk-line");
@@ -118,10 +125,13 @@ function paintWeights({ pen, say }, [left, top], cell, loss, labels, weights) {
   const shares = sharesOf(weights, labels);
   const width = SIDE * cell;
   pen.text(left, top - 8, say(titleOf(loss)), "rk-strong");
-  weights.forEach((weight, i) => {
-    const half = (0.47 * cell * Math.sqrt(Math.max(0, weight) / largest));
-    const [x, y] = [left + cell * ((i % SIDE) + 0.5), top + cell * (Math.floor(i / SIDE) + 0.5)];
-    if (half > 0.2) pen.square(x, y, half, `${KINDS[labels[i]]} rk-fill`);
+  KINDS.forEach((kind, c) => {
+    const square = (weight, i) => {
+      if (labels[i] !== c || !(weight > 0)) return "";
+      const half = 0.47 * cell * Math.sqrt(weight / largest);
+      return squareAt(left + cell * ((i % SIDE) + 0.5), top + cell * (Math.floor(i / SIDE) + 0.5), half);
+    };
+    pen.path(weights.map(square).join(""), `${kind} rk-fill`);
   });
   pen.path(`M${left} ${top}h${width}v${width}h${-width}Z`, "rk-axis");
   pen.path(outline(labels, [left, top], cell), "rk-ink rk-thin");

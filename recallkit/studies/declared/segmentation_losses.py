@@ -45,6 +45,6 @@ STUDY = Study(
     ),
     run=run,
     shown=("mean recall", "mean precision", "mean IoU", "boundary IoU"),
-    note="a small U-Net, 600 updates of 8 scenes; a common class has 18 times the pixels of a rare "
+    note="a small U-Net, 600 updates of 8 scenes; a common class has 17 times the pixels of a rare "
     "one; learning rates chosen by the mean IoU of scenes drawn by another foundry",
 )

@@ -112,14 +112,22 @@ function byStructure(labels, predicted, settings) {
 
 /** (value − mean + C) / (deviation + C), by the window of 3 × 3 around each place. */
 function standardised(map) {
-  const side = Math.sqrt(map.length);
+  const near = windowsOf(Math.sqrt(map.length));
   return map.map((value, i) => {
-    const near = neighbours(Math.floor(i / side), i % side, side);
-    const total = near.reduce((sum, [, weight]) => sum + weight, 0);
-    const mean = near.reduce((sum, [place, weight]) => sum + (weight / total) * map[place], 0);
-    const spread = near.reduce((sum, [place, weight]) => sum + (weight / total) * (map[place] - mean) ** 2, 0);
+    const total = near[i].reduce((sum, [, weight]) => sum + weight, 0);
+    const mean = near[i].reduce((sum, [place, weight]) => sum + (weight / total) * map[place], 0);
+    const spread = near[i].reduce((sum, [place, weight]) => sum + (weight / total) * (map[place] - mean) ** 2, 0);
     return (value - mean + CONSTANT) / (Math.sqrt(spread) + CONSTANT);
   });
+}
+
+let windows = []; // the windows of the last side: they stay while the maps change
+
+function windowsOf(side) {
+  if (windows.length !== side * side) {
+    windows = Array.from({ length: side * side }, (_, i) => neighbours(Math.floor(i / side), i % side, side));
+  }
+  return windows;
 }
 
 /** The places of a window that lie in the map, each with its weight. */
