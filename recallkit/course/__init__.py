@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.measurements import stored_gradients, stored_measurement
     from recallkit.course.pair_plane import circle_boundary, pushes_in_plane
+    from recallkit.course.pixels import pixel_weights
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.solved_batch import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
-    from recallkit.metrics import positive_ranks
+    from recallkit.metrics import positive_ranks, segmentation_metrics
     from recallkit.tables import metrics_table, text_table
     from recallkit.training.build import make_network, make_train_transform
 
@@ -66,6 +67,7 @@ __all__ = [
     "partly_solved",
     "peak_bytes",
     "perfect_rankings",
+    "pixel_weights",
     "positive_ranks",
     "problems",
     "profile",
@@ -75,6 +77,7 @@ __all__ = [
     "random_alphas",
     "random_start",
     "rank_pull",
+    "segmentation_metrics",
     "stored_gradients",
     "stored_measurement",
     "text_table",
@@ -100,6 +103,7 @@ _NAMES = {
     ],
     "recallkit.course.measurements": ["stored_gradients", "stored_measurement"],
     "recallkit.course.pair_plane": ["circle_boundary", "pushes_in_plane"],
+    "recallkit.course.pixels": ["pixel_weights"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.solved_batch": [
@@ -111,7 +115,7 @@ _NAMES = {
     ],
     "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
-    "recallkit.metrics": ["positive_ranks"],
+    "recallkit.metrics": ["positive_ranks", "segmentation_metrics"],
     "recallkit.tables": ["metrics_table", "text_table"],
     "recallkit.training.build": ["make_network", "make_train_transform"],
 }

@@ -28,6 +28,7 @@ COURSE = (
     "09_your_images",
     "10_pairs_or_ranks",
     "11_any_metric",
+    "12_recall_of_pixels",
     "13_mixing_across_domains",
 )
 FOLDER = embedded("notebooks")

@@ -13,6 +13,7 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.interpolation import Interpolation
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.pairs_or_ranks import PairPlane
+    from recallkit.course.explorables.pixels import PixelWeights
     from recallkit.course.explorables.predictions import Predictions
     from recallkit.course.explorables.ranking import Line, Step
     from recallkit.course.explorables.simix import Mixing, SolvedBatch
@@ -30,6 +31,7 @@ __all__ = [
     "Neighbours",
     "PairPlane",
     "Pairs",
+    "PixelWeights",
     "Playground",
     "Predictions",
     "RankedList",
