@@ -15,6 +15,7 @@ COUNTS = {
     "01": 7,
     "04": 6,
     "05": 6,
+    "06": 6,
 }
 KINDS = ("Warm-up", "By hand", "Code", "Derivation", "Experiment", "Open question")
 LABEL = re.compile(rf"\*({'|'.join(KINDS)}) · (easy|medium|hard) · (\d+) minutes\*")
