@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from helpers.glossary import replaced_words
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -163,3 +164,11 @@ def test_words_are_those_of_the_glossary(page):
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"<!-- glossary -->.*?<!-- end of glossary -->", "", text, flags=re.DOTALL)
     assert replaced_words(text) == []
+
+
+def test_figures_of_the_readme_are_sharp_on_a_screen_with_twice_the_dots():
+    shown = re.findall(r'<img src="([^"]+)" width="(\d+)"', README.read_text())
+    assert len(shown) >= 2
+    for name, width in shown:
+        with Image.open(ROOT / name) as image:
+            assert image.width >= 1.5 * int(width), name

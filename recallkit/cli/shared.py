@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import tyro
 
 from recallkit.errors import RecallkitError
-from recallkit.files import checkout, results_folder, write_atomically
+from recallkit.files import checkout, results_folder
 from recallkit.ranges import checked, range_of
 
 if TYPE_CHECKING:
@@ -120,8 +120,7 @@ def results_to_write(project: bool) -> Path:
 
 def save_figure(fig: "Figure", path: Path) -> None:
     """Write a figure to ``path``, close it, and print where it is."""
-    import matplotlib.pyplot as plt
+    from recallkit import plots
 
-    write_atomically(path, lambda temporary: fig.savefig(temporary, dpi=150))
-    plt.close(fig)
+    plots.write_png(fig, path)
     print(f"drew {path}")

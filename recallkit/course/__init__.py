@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recallkit.course.assignments.checking import check, problems
     from recallkit.course.circle import on_circle
     from recallkit.course.class_collapse import arc_losses, within_class_similarity
+    from recallkit.course.corners import corner_counts, corners_of
     from recallkit.course.loss_surface import (
         PAPERS_SETTINGS,
         loss_and_pull,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.measurements import stored_gradients, stored_measurement
     from recallkit.course.pair_plane import circle_boundary, pushes_in_plane
+    from recallkit.course.pixels import pixel_weights
     from recallkit.course.profiles import profile
     from recallkit.course.quick_runs import train_each
     from recallkit.course.solved_batch import (
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     )
     from recallkit.course.stored_sweeps import against_preset
     from recallkit.course.toy_descent import expected_error, three_views
-    from recallkit.metrics import positive_ranks
+    from recallkit.metrics import positive_ranks, segmentation_metrics
     from recallkit.tables import metrics_table, text_table
     from recallkit.training.build import make_network, make_train_transform
 
@@ -48,6 +50,8 @@ __all__ = [
     "arc_losses",
     "check",
     "circle_boundary",
+    "corner_counts",
+    "corners_of",
     "expected_error",
     "explorables",
     "figures",
@@ -63,6 +67,7 @@ __all__ = [
     "partly_solved",
     "peak_bytes",
     "perfect_rankings",
+    "pixel_weights",
     "positive_ranks",
     "problems",
     "profile",
@@ -72,6 +77,7 @@ __all__ = [
     "random_alphas",
     "random_start",
     "rank_pull",
+    "segmentation_metrics",
     "stored_gradients",
     "stored_measurement",
     "text_table",
@@ -87,6 +93,7 @@ _NAMES = {
     "recallkit.course.assignments.checking": ["check", "problems"],
     "recallkit.course.circle": ["on_circle"],
     "recallkit.course.class_collapse": ["arc_losses", "within_class_similarity"],
+    "recallkit.course.corners": ["corner_counts", "corners_of"],
     "recallkit.course.loss_surface": [
         "PAPERS_SETTINGS",
         "loss_and_pull",
@@ -96,6 +103,7 @@ _NAMES = {
     ],
     "recallkit.course.measurements": ["stored_gradients", "stored_measurement"],
     "recallkit.course.pair_plane": ["circle_boundary", "pushes_in_plane"],
+    "recallkit.course.pixels": ["pixel_weights"],
     "recallkit.course.profiles": ["profile"],
     "recallkit.course.quick_runs": ["train_each"],
     "recallkit.course.solved_batch": [
@@ -107,7 +115,7 @@ _NAMES = {
     ],
     "recallkit.course.stored_sweeps": ["against_preset"],
     "recallkit.course.toy_descent": ["expected_error", "three_views"],
-    "recallkit.metrics": ["positive_ranks"],
+    "recallkit.metrics": ["positive_ranks", "segmentation_metrics"],
     "recallkit.tables": ["metrics_table", "text_table"],
     "recallkit.training.build": ["make_network", "make_train_transform"],
 }

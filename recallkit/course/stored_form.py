@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from recallkit.course.stored_widgets import store_widgets
 from recallkit.errors import RecallkitError
 from recallkit.files import write_atomically
+from recallkit.plots import reduced_png
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,7 +36,7 @@ PROGRESS = re.compile(  # a bar, or a line that a training announces
     r"|^reading [\d,]+ images of |^used [\d,]+ images of |^building the network "
     r"|^features of .*: reading|^evaluating test images: "
 )
-THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 320, 30_000
+THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 400, 30_000  # shown 200 to 230 pixels wide
 
 
 def normalise(notebook: "NotebookNode", path: Path) -> None:
@@ -112,7 +113,7 @@ def _small_png(encoded: str) -> str:
     """The same image in at most 256 colours: a third of the bytes, and no library's name."""
     if _opened(encoded).mode == "P":
         return encoded
-    return base64.b64encode(_png(_decoded(encoded))).decode() + "\n"
+    return base64.b64encode(reduced_png(_decoded(encoded))).decode() + "\n"
 
 
 def _opened(encoded: str) -> "Image":
@@ -130,15 +131,6 @@ def _decoded(encoded: str) -> "Image":
     return Image.alpha_composite(white, image).convert("RGB")
 
 
-def _png(image: "Image") -> bytes:
-    from PIL import Image
-
-    reduced = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    file = io.BytesIO()
-    reduced.save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
 def write_thumbnail(notebook: "NotebookNode", path: Path) -> None:
     """Write a small image of the figure in the cell tagged "thumbnail", or of the first figure.
 
@@ -150,7 +142,7 @@ def write_thumbnail(notebook: "NotebookNode", path: Path) -> None:
     if not figures:
         return
     figure, width = _decoded(figures[0]), THUMBNAIL_WIDTH
-    while len(content := _png(_of_width(figure, width))) > THUMBNAIL_BYTES:
+    while len(content := reduced_png(_of_width(figure, width))) > THUMBNAIL_BYTES:
         width = width * 9 // 10
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 

@@ -1,9 +1,10 @@
 """Scenes for segmentation, composed of emoji: their alpha is the true label of each pixel.
 
-Large common things and the ground have about 100 pixels for each pixel of a small rare thing. A
-scene has up to five things, which may cover each other, on a coloured, noisy ground. The things are
-classes of the emoji's training split, so nothing here shows the classes that retrieval is tested
-on. The drawings of training, validation and test scenes are by different foundries.
+A large common thing has about 100 pixels for each pixel of a small rare one, if not asked
+otherwise. A scene has up to five things, which may cover each other, on a coloured, noisy ground.
+The things are classes of the emoji's training split, so nothing here shows the classes that
+retrieval is tested on. The drawings of training, validation and test scenes are by different
+foundries.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,6 @@ FOUNDRIES = {  # whose drawings a split shows; relatives such as noto and noto-v
 
 _COMMON_SIDES, _RARE_SIDES = (28, 45), (8, 13)  # pixels: the first, and the first too large
 _MOST_COMMON, _MOST_RARE = 3, 2  # things of a scene
-_RARE_CHANCE = 0.09  # of each of the two: makes pixels of common and rare classes about 100 : 1
 _OPAQUE = 128  # alpha from which a pixel belongs to the thing
 
 
@@ -88,7 +88,11 @@ class SceneSplits:
 
 
 def load_scenes(
-    train: int = 1000, validation: int = 200, test: int = 1000, seed: int = 0
+    train: int = 1000,
+    validation: int = 200,
+    test: int = 1000,
+    seed: int = 0,
+    rare_things: float = 0.18,
 ) -> SceneSplits:
     """Compose scenes; nothing is downloaded.
 
@@ -97,12 +101,15 @@ def load_scenes(
         validation: number of scenes.
         test: number of scenes.
         seed: decides all scenes. A scene does not depend on the number of scenes.
+        rare_things: the mean number of rare things in a scene, 0 to 2. With 0.18 a common class has
+            about 100 pixels for each of a rare class, with 1 about 17.
 
     Returns:
         The three splits.
 
     Raises:
-        ValueError: if a number is below 1, or ``seed`` below 0.
+        ValueError: if a number of scenes is below 1, ``seed`` below 0, or ``rare_things`` is not
+            from 0 to 2.
         RecallkitError: if the emoji are missing or damaged.
     """
     counts = {"train": train, "validation": validation, "test": test}
@@ -111,13 +118,16 @@ def load_scenes(
             raise ValueError(f"{name} must be at least 1, the number of scenes, not {value}")
     if seed < 0:
         raise ValueError(f"seed must be at least 0, not {seed}")
+    if not 0 <= rare_things <= _MOST_RARE:
+        raise ValueError(f"rare_things must lie between 0 and {_MOST_RARE}, not {rare_things}")
     emoji = load_emoji().train
     splits = {}
     with tqdm(desc="composing", total=sum(counts.values()), delay=2, leave=False) as progress:
         for number, (name, count) in enumerate(counts.items()):
             drawings, drawn = _drawings(emoji, FOUNDRIES[name]), []
             for i in range(count):
-                drawn.append(_draw_scene(np.random.default_rng([seed, number, i]), drawings))
+                rng = np.random.default_rng([seed, number, i])
+                drawn.append(_draw_scene(rng, drawings, rare_things / _MOST_RARE))
                 progress.update()
             splits[name] = _scenes(drawn)
     return SceneSplits(**splits)
@@ -158,11 +168,11 @@ def _drawings(emoji: ImageSet, foundries: Sequence[str]) -> list[list[Image.Imag
 
 
 def _draw_scene(
-    rng: np.random.Generator, drawings: list[list[Image.Image]]
+    rng: np.random.Generator, drawings: list[list[Image.Image]], rare_chance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     ground = draw_texture(rng, SIDE)
     common = rng.integers(0, len(COMMON), rng.integers(1, _MOST_COMMON + 1))
-    rare = len(COMMON) + rng.integers(0, len(RARE), rng.binomial(_MOST_RARE, _RARE_CHANCE))
+    rare = len(COMMON) + rng.integers(0, len(RARE), rng.binomial(_MOST_RARE, rare_chance))
     things = [_draw_thing(rng, drawings, kind, _COMMON_SIDES) for kind in common]
     things += [_draw_thing(rng, drawings, kind, _RARE_SIDES) for kind in rare]
     return compose_scene(ground, things)  # the small over the large: no rare thing is hidden

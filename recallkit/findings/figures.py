@@ -223,15 +223,17 @@ def _slant(ax: "Axes") -> None:
 
 def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     """Write the question above a figure, and the footnotes below."""
-    width = int(fig.get_figwidth() * 11)
+    width, size = int(fig.get_figwidth() * 11), max(7, fig.get_figwidth())
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
     lines = [
-        plots.legible(line) for note in notes for line in textwrap.wrap(note, int(1.6 * width))
+        plots.legible(line)
+        for note in notes
+        for line in textwrap.wrap(note, int(11 * width / size))
     ]
     if lines:
-        fig.set_figheight(fig.get_figheight() + 0.12 * len(lines))
-        style = {"fontsize": 7, "x": 0.02, "ha": "left", "color": "#444444"}
+        fig.set_figheight(fig.get_figheight() + 0.017 * size * len(lines))
+        style = {"fontsize": size, "x": 0.02, "ha": "left", "color": "#444444"}
         fig.supxlabel("\n".join(lines), **style, **plots.name_style(*lines))
 
 
@@ -267,7 +269,7 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     fig, _ = plots.plot_gains(
         series,
         xlabel="images of a batch for each training class",
-        ylabel=f"R@1 less that of batch {REFERENCE:,} (points)",
+        ylabel=f"R@1 minus that of batch {REFERENCE:,} (points)",
         log2=True,
         joined=True,
     )
@@ -308,8 +310,5 @@ def save_figure(fig: "Figure", path: Path, table: pd.DataFrame) -> list[Path]:
 
 def save_png(fig: "Figure", path: Path) -> Path:
     """Write a figure to ``path``, and close it; return the path."""
-    import matplotlib.pyplot as plt
-
-    write_atomically(path, lambda file: fig.savefig(file, dpi=150))
-    plt.close(fig)
+    plots.write_png(fig, path, few_colours=True)
     return path

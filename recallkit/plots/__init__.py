@@ -3,6 +3,7 @@
 from recallkit.plots.cost import plot_engines, plot_step_cost
 from recallkit.plots.differences import Difference, plot_differences
 from recallkit.plots.names import legible, name_style
+from recallkit.plots.png import reduced_png, write_png
 from recallkit.plots.retrieval import (
     plot_image_search,
     plot_learning_curve,
@@ -35,6 +36,8 @@ __all__ = [
     "plot_neighbours",
     "plot_step_cost",
     "random_queries",
+    "reduced_png",
     "series_styles",
     "share_legend",
+    "write_png",
 ]

@@ -1,9 +1,9 @@
 """Figures of cost: ranks and training steps against batch size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recallkit.plots.style import CYCLE, GREY, LINES, MARKERS
+from recallkit.plots.style import CYCLE, GREY, LINES, MARKERS, batch_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     alike = [case for case in cases if not case["simix"] and case["per_class"] == 4]
     done = [case for case in alike if "failed" not in case]
     methods = list(dict.fromkeys(case["method"] for case in done))
+    sizes = {case["batch_size"] for case in done}
     fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     for i, method in enumerate(methods):
         own = [case for case in done if case["method"] == method]
@@ -38,10 +39,10 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     axes[0].set(title="Time", ylabel="seconds, forward and backward")
     axes[1].set(title="Memory", ylabel="MB over the inputs")
     for ax in axes:
-        ax.set(xscale="log", yscale="log", xlabel="batch size B")
-        ax.grid(alpha=0.3)
+        ax.set_yscale("log")
+        batch_axis(ax, sizes, "batch size B")
     fig.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
     )
     return fig, axes
 
@@ -78,37 +79,40 @@ def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
     done = [case for case in cases if "failed" not in case]
     ways = list(dict.fromkeys((case["network"], case["plain"]) for case in done))
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
-    for i, (network, plain) in enumerate(ways):
+    fig, axes = plt.subplots(1, 3, figsize=(9.2, 3.6), layout="constrained")
+    styles = {way: _line(i) for i, way in enumerate(ways)}
+    for network, plain in ways:
         own = [c for c in done if (c["network"], c["plain"]) == (network, plain) and not c["keep"]]
         label = f"{network}, {'plain' if plain else 'in chunks'}"
-        style = {"color": CYCLE[i], "linestyle": LINES[i], "marker": MARKERS[i], "label": label}
+        style = {**styles[network, plain], "label": label}
         sizes = [case["batch_size"] for case in own]
         axes[0].plot(sizes, [max(case["peak_mb"], 0.1) for case in own], **style)
         axes[1].plot(sizes, [case["ms_per_image"] for case in own], **style)
-    _draw_kept(axes[2], [case for case in done if not case["plain"]])
+    in_chunks = {network: style for (network, plain), style in styles.items() if not plain}
+    _draw_kept(axes[2], [case for case in done if not case["plain"]], in_chunks)
     axes[0].set(title="Memory", ylabel="MB over images and weights", yscale="log")
     axes[1].set(title="Time", ylabel="milliseconds an image", ylim=(0, None))
     for ax in axes[:2]:
-        ax.set(xscale="log", xlabel="batch size B")
-    for ax in axes:
-        ax.grid(alpha=0.3)
+        batch_axis(ax, {case["batch_size"] for case in done}, "batch size B")
+    axes[2].grid(alpha=0.3)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig, axes
 
 
-def _draw_kept(ax: "Axes", chunked: Sequence[dict[str, Any]]) -> None:
+def _draw_kept(
+    ax: "Axes", chunked: Sequence[dict[str, Any]], styles: Mapping[str, dict[str, Any]]
+) -> None:
     """Time over that of a plain step, at the batch size for which graphs were kept."""
     sizes = {(case["network"], case["batch_size"]) for case in chunked if case["keep"]}
-    for i, (network, size) in enumerate(sorted(sizes)):
+    for network, size in sorted(sizes):
         own = [c for c in chunked if (c["network"], c["batch_size"]) == (network, size)]
         own = sorted(own, key=lambda case: case["graphs_mb"])
         gigabytes = [case["graphs_mb"] / 1e3 for case in own]
         label = f"{network}, B = {size:,}"
         ratios = [case["ratio"] for case in own]
-        ax.plot(gigabytes, ratios, color=CYCLE[i], marker=MARKERS[i], label=label)
+        ax.plot(gigabytes, ratios, label=label, **styles[network])
     for level in (1, 4 / 3):
         ax.axhline(level, color=GREY, linestyle=":")
     ax.set(title="Kept graphs", xlabel="GB for them", ylabel="time an image, × plain step")
     if sizes:
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=9)

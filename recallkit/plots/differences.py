@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEN, UNSEEN = "a difference is seen", "no difference seen"
+_HOLM = {UNSEEN: f"{UNSEEN}, after Holm's correction"}  # its interval may well leave out 0
 _MARKS: dict[str, dict[str, Any]] = {
     SEEN: {"color": BLUE, "marker": "o"},
     UNSEEN: {"color": BLUE, "marker": "o", "markerfacecolor": "white"},
@@ -62,7 +63,7 @@ def plot_differences(rows: Sequence[Difference], *, title: str) -> "tuple[Figure
             style = {"capsize": 2, "linestyle": "none", "markersize": 5, **_MARKS[word]}
             ax.errorbar(100 * row.change, place, xerr=margin, label=word, **style)
     names = [legible(row.label if isinstance(row, Difference) else row) for row in lines]
-    ax.set_yticks(range(len(lines)), names, fontsize=8, **name_style(*names))
+    ax.set_yticks(range(len(lines)), names, fontsize=9, **name_style(*names))
     for text, row in zip(ax.get_yticklabels(), lines, strict=True):
         text.set_fontweight("normal" if isinstance(row, Difference) else "bold")
     ax.tick_params(axis="y", length=0)
@@ -91,5 +92,6 @@ def _legend(fig: "Figure", ax: "Axes") -> None:
     known = dict(zip(names, handles, strict=True))
     shown = [name for name in _MARKS if name in known]
     if shown:
-        style: dict[str, Any] = {"loc": "outside lower center", "ncols": len(shown), "fontsize": 8}
-        fig.legend([known[name] for name in shown], shown, frameon=False, **style)
+        style: dict[str, Any] = {"loc": "outside lower center", "ncols": len(shown), "fontsize": 9}
+        words = [_HOLM.get(name, name) for name in shown]
+        fig.legend([known[name] for name in shown], words, frameon=False, **style)

@@ -55,7 +55,7 @@ def _draw_floor(ax: "Axes", floor: float) -> None:
     """Draw the loss of a perfect ranking as a dotted line with its name, at the curve's start."""
     ax.axhline(floor, color="black", linestyle=":", linewidth=1)
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    ax.annotate(f"perfect ranking {floor:.3f}", (0.01, floor), (0, 2), fontsize=8, **place)
+    ax.annotate(f"perfect ranking {floor:.3f}", (0.01, floor), (0, 2), fontsize=9, **place)
 
 
 def plot_neighbours(

@@ -1,4 +1,4 @@
-"""The colours of all figures, and the grid of panels they stand in.
+"""The colours of all figures, the grid of panels they stand in, and the axis of batch sizes.
 
 The colours are Okabe and Ito's, which people who are colour-blind can tell apart. Their orange and
 sky blue are darkened, so that each colour has a contrast of at least 3 : 1 to white and to the dark
@@ -6,10 +6,11 @@ theme of JupyterLab (WCAG 2.2, criterion 1.4.11). Whatever a colour says, a line
 a sign says as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -56,3 +57,19 @@ def panels(
     if margins is not None:
         fig.subplots_adjust(**margins)
     return fig, axes
+
+
+def batch_axis(ax: "Axes", sizes: Collection[int], xlabel: str = "batch size") -> None:
+    """Put batch sizes on a horizontal axis, where twice as many is the same way everywhere.
+
+    Args:
+        ax: whose axis it is.
+        sizes: that get a tick; of more than six, every second one.
+        xlabel: what they are called.
+    """
+    shown = sorted(sizes) if len(sizes) <= 6 else sorted(sizes)[::2]
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(shown, [f"{size:,}" for size in shown])
+    ax.minorticks_off()
+    ax.set_xlabel(xlabel)
+    ax.grid(alpha=0.3)

@@ -17,6 +17,7 @@ from recallkit.plots.style import (
     LINES,
     MARKERS,
     VERMILION,
+    batch_axis,
     scale_colours,
 )
 
@@ -163,7 +164,7 @@ def plot_gains(
     """
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(10.5, 4.8), layout="constrained")
+    fig, ax = plt.subplots(figsize=(8.5, 6), layout="constrained")
     for (name, gains), style in zip(series.items(), series_styles(series).values(), strict=True):
         gains = sorted(gains)
         heights = [100 * gain.change for gain in gains]
@@ -183,7 +184,8 @@ def plot_gains(
     updates = [gain.updates for gains in series.values() for gain in gains]
     for count in (100, 1000, 10_000) if updates and min(updates) < max(updates) else ():
         ax.scatter([], [], _area(count), color="white", edgecolor=GREY, label=f"{count:,} updates")
-    show_names(fig.legend(loc="outside right center") if series else None)
+    below: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "fontsize": 9}
+    show_names(fig.legend(columnspacing=1, **below) if series else None)
     return fig, ax
 
 
@@ -269,20 +271,13 @@ def _draw_means(
 def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, float]:
     """Name the values below the axis; return where each stands."""
     if log2:
-        _batch_axis(ax, values)
+        batch_axis(ax, values)
         ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
         return {value: float(value) for value in values}
     shown = [fitted(str(value), LONGEST, size=10) for value in values]
     ax.set_xticks(range(len(values)), shown, **name_style(*shown))
     ax.set_xlim(-0.5, len(values) - 0.5)
     return {value: float(place) for place, value in enumerate(values)}
-
-
-def _batch_axis(ax: "Axes", shown: Sequence[int]) -> None:
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(shown, [f"{size:,}" for size in shown])
-    ax.minorticks_off()
-    ax.grid(alpha=0.3)
 
 
 def _say_not_run(

@@ -14,6 +14,14 @@ with needs_extra("recallkit.studies"):
         study_summary,
     )
     from recallkit.studies.running import current_plan, run_study
+    from recallkit.studies.segmentation import (
+        Segmenter,
+        measure_segmenter,
+        pixel_losses,
+        predict_pixels,
+        scene_inputs,
+        train_segmenter,
+    )
     from recallkit.studies.study import Outcome, Plan, Run, Study
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Run",
+    "Segmenter",
     "Study",
     "accuracy",
     "adapt",
@@ -31,7 +40,12 @@ __all__ = [
     "find_study",
     "load_studies",
     "load_study_histories",
+    "measure_segmenter",
+    "pixel_losses",
+    "predict_pixels",
     "run_study",
+    "scene_inputs",
     "study_changes",
     "study_summary",
+    "train_segmenter",
 ]

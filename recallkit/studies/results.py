@@ -95,7 +95,8 @@ def final_table(study: Study, runs: pd.DataFrame) -> pd.DataFrame:
     wanted = set(final_runs(_tuned(study, runs), study.seeds))
     own = runs[(runs["study"] == study.name) & (runs["stage"] == "final")]
     names = zip(own["method"], own["candidate"], own["seed"], strict=True)
-    return own[[Run(*name) in wanted for name in names]]
+    kept = [Run(*name) in wanted for name in names]
+    return own[pd.Series(kept, own.index, dtype=bool)]  # also if there is no run
 
 
 def _tuned(study: Study, runs: pd.DataFrame) -> dict[str, Tuning]:

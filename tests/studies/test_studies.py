@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -217,3 +218,11 @@ def test_the_table_of_the_command_shows_means_with_intervals(stored):
     values = studies.load_studies(stored).query("stage == 'final' and method == 'one'")["recall"]
     assert f"{100 * values.mean():.1f}" in text
     assert isinstance(studies.study_summary(STUDY, studies.load_studies(stored)), pd.DataFrame)
+
+
+def test_a_study_without_a_run_has_an_empty_summary_and_a_figure_that_says_so(tmp_path):
+    runs = studies.load_studies(tmp_path)
+    assert studies.study_summary(STUDY, runs).empty
+    fig = studies.draw_study(STUDY, runs)
+    assert {text.get_text() for ax in fig.axes for text in ax.texts} == {"not run"}
+    plt.close(fig)

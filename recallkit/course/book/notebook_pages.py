@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.course.explorables.base import OF_WIDGETS
 from recallkit.course.explorables.page import fragment
-from recallkit.course.explorables.predictions import ANSWER, QUESTION, SCORE
+from recallkit.course.explorables.predictions import ANSWER, QUESTION, QUIZ, SCORE
 from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def prepare(notebook: "NotebookNode") -> "NotebookNode":
             _fold(cell)
             cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
             cell.outputs = [shown for output in cell.outputs for shown in _shown(output, models)]
-        elif set(cell.metadata.get("tags", [])) & {QUESTION, ANSWER, SCORE}:
+        elif set(cell.metadata.get("tags", [])) & {QUESTION, ANSWER, SCORE, QUIZ}:
             cell.source = _marked(cell)
     return notebook
 

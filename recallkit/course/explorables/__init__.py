@@ -10,8 +10,10 @@ with needs_extra("recallkit.course.explorables", "course"):
     from recallkit.course.explorables.domains import DomainMixing
     from recallkit.course.explorables.gallery import Neighbours, Replay
     from recallkit.course.explorables.gradients import Descent, Pairs, RankedList
+    from recallkit.course.explorables.interpolation import Interpolation
     from recallkit.course.explorables.large_batch import Memory
     from recallkit.course.explorables.pairs_or_ranks import PairPlane
+    from recallkit.course.explorables.pixels import PixelWeights
     from recallkit.course.explorables.predictions import Predictions
     from recallkit.course.explorables.ranking import Line, Step
     from recallkit.course.explorables.simix import Mixing, SolvedBatch
@@ -22,12 +24,14 @@ __all__ = [
     "Descent",
     "DomainMixing",
     "Explorable",
+    "Interpolation",
     "Line",
     "Memory",
     "Mixing",
     "Neighbours",
     "PairPlane",
     "Pairs",
+    "PixelWeights",
     "Playground",
     "Predictions",
     "RankedList",

@@ -1,4 +1,4 @@
-// Predict, commit, reveal: forms under the questions of a page, answers folded until then, a score.
+// Predict, commit, reveal: forms under the questions of a page, answers folded until then, a score; and a quiz.
 import { bookOf } from "./predict/book.js";
 import { equip } from "./predict/equip.js";
 import { keptIn } from "./predict/kept.js";
@@ -13,6 +13,7 @@ const WORDS = {
   elsewhere: "Answer each question before you read on.",
   score: "Predictions made: {made} of {all}. Right or near: {right}; not: {wrong}.",
   open: "Not judged yet: {open}.",
+  quiz: "Quiz: {made} of {all} answered. Right: {right}.",
   all: "Show all answers",
   fold: "Fold the answers again",
   again: "Start over",
@@ -21,6 +22,10 @@ const WORDS = {
   look: "See without a prediction",
   looked: "You looked without a prediction.",
   predicted: "You predicted:",
+  quizYours: "Your answer",
+  quizLook: "See without an answer",
+  quizLooked: "You looked without an answer.",
+  quizAnswered: "You answered:",
   chosen: "✓",
   near: "✓ Near.",
   far: "✗ Not near.",

@@ -2,8 +2,8 @@
 
 from recallkit.course.explorables.base import Explorable
 
-QUESTION, ANSWER, SCORE = "predict", "predict/answer", "predict/score"
-"""Tags of cells that hold a question, what answers the last question above, and the score."""
+QUESTION, ANSWER, SCORE, QUIZ = "predict", "predict/answer", "predict/score", "quiz"
+"""Tags of cells: a question, what answers the last question above, the score, a quiz question."""
 
 
 class Predictions(Explorable):
@@ -29,6 +29,10 @@ class Predictions(Explorable):
     A note that begins with bold words belongs to a right choice. A fold with the sentence
     "Near: 25 to 45." makes the form ask for a number, and judges it. Otherwise it asks for a line
     of text, which the reader judges himself. What he commits is kept in his browser.
+
+    A cell tagged "quiz" holds a question of the same form, with the bold words "Question 1" in
+    place of "Predict". It always has choices, and no cell answers it: each note on a wrong choice
+    says what is wrong with it. Its score stands beside that of the predictions.
     """
 
     module = "predictions"

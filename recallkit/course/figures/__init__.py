@@ -30,6 +30,7 @@ from recallkit.course.figures.gradients import (
     plot_pairs,
     plot_paths,
 )
+from recallkit.course.figures.interpolation import plot_along
 from recallkit.course.figures.large_batch import (
     plot_kept_graphs,
     plot_memory_against_batch,
@@ -39,6 +40,11 @@ from recallkit.course.figures.large_batch import (
 from recallkit.course.figures.other_ranks import plot_rank_answers, plot_rank_bound
 from recallkit.course.figures.page import search_page
 from recallkit.course.figures.pairs_or_ranks import plot_pair_plane, plot_push_shares
+from recallkit.course.figures.pixels import (
+    plot_class_curves,
+    plot_pixel_weights,
+    plot_scenes,
+)
 from recallkit.course.figures.queries import plot_query_gradients, plot_rivals
 from recallkit.course.figures.ranking import (
     plot_images_on_line,
@@ -65,11 +71,13 @@ from recallkit.course.figures.temperatures import plot_rank_pull, plot_slices, p
 
 __all__ = [
     "plot_against_rank",
+    "plot_along",
     "plot_arc",
     "plot_arc_losses",
     "plot_best_of",
     "plot_chords",
     "plot_circles",
+    "plot_class_curves",
     "plot_class_recalls",
     "plot_class_sizes",
     "plot_class_use",
@@ -99,6 +107,7 @@ __all__ = [
     "plot_pairs",
     "plot_parent_pulls",
     "plot_paths",
+    "plot_pixel_weights",
     "plot_precision_recall",
     "plot_protocols",
     "plot_push_shares",
@@ -108,6 +117,7 @@ __all__ = [
     "plot_rank_pull",
     "plot_recall_curves",
     "plot_rivals",
+    "plot_scenes",
     "plot_seconds",
     "plot_slices",
     "plot_solved_batch",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, CYCLE, LINES, MARKERS, VERMILION, panels
+from recallkit.plots.style import BLUE, CYCLE, LINES, MARKERS, VERMILION, batch_axis, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,8 @@ def plot_three_views(
     for i, (ax, (title, errors)) in enumerate(zip(axes, views.items(), strict=True)):
         ax.plot(batch_sizes, errors, color=CYCLE[i], linestyle=LINES[i], marker=MARKERS[i])
         ax.set_title(title, fontsize=10)
-        ax.set(xlabel="batch size", yscale="log", ylim=(1e-3, 1.2))
-        _batch_axis(ax, batch_sizes)
+        batch_axis(ax, batch_sizes)
+        ax.set(yscale="log", ylim=(1e-3, 1.2))
         ax.minorticks_off()
     axes[0].set_ylabel("squared error of the guess")
     axes[0].set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
@@ -53,15 +53,7 @@ def plot_competition(
     fig, [[ax]] = panels(1, 1, (6, 3.4))
     ax.plot(batch_sizes, recall, color=BLUE, marker="o", label="R@1 within the batch")
     ax.plot(batch_sizes, loss, color=VERMILION, marker="s", linestyle="--", label="RS@k loss")
-    ax.set(xlabel="batch size", ylim=(0, 1), title="The same images, in batches of any size")
-    _batch_axis(ax, batch_sizes)
+    batch_axis(ax, batch_sizes)
+    ax.set(ylim=(0, 1), title="The same images, in batches of any size")
     ax.legend(loc="lower left")
     return fig, ax
-
-
-def _batch_axis(ax: "Axes", batch_sizes: Sequence[int]) -> None:
-    """Make the horizontal axis logarithmic, with at most six batch sizes as ticks."""
-    ax.set_xscale("log", base=2)
-    shown = batch_sizes if len(batch_sizes) <= 6 else batch_sizes[::2]
-    ax.set_xticks(shown, [f"{size:,}" for size in shown])
-    ax.grid(alpha=0.3)

@@ -30,7 +30,7 @@ def plot_recall_curves(
         percent = [100 * value for value in values]
         ax.plot(ks, percent, color=colour, linestyle=line, marker=marker, markersize=4, label=name)
     ax.set_xscale("log", base=2)
-    ax.set_xticks(ks, [f"{k:,}" for k in ks], fontsize=8)
+    ax.set_xticks(ks, [f"{k:,}" for k in ks], fontsize=9)
     ax.set(xlabel="k", ylabel="recall (%)", ylim=(0, 103), title=title)
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
@@ -80,7 +80,7 @@ def plot_precision_recall(
         _draw_areas(ax, steps)
         ax.set(title=name, xlabel="recall", xlim=(0, 1), ylim=(0, 1.05))
     axes[0].set_ylabel("precision")
-    axes[-1].legend(fontsize=8, loc="upper right")
+    axes[-1].legend(fontsize=9, loc="upper right")
     return fig, axes
 
 

@@ -52,7 +52,7 @@ def plot_class_sizes(sizes: Mapping[str, Sequence[int]]) -> "tuple[Figure, Axes]
         style: dict[str, Any] = {"color": CYCLE[i], "hatch": hatch, "edgecolor": "white"}
         label = line_label(f"{name}: {len(of_split)} classes")
         bars = ax.bar(places, counts, width, label=label, **style)
-        ax.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=7)
+        ax.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=9)
     ax.set_xticks(range(len(across)), [str(size) for size in across])
     ax.set(xlabel="images in a class", ylabel="classes", title="How large the classes are")
     show_names(ax.legend())
@@ -79,6 +79,6 @@ def plot_class_use(
         style: dict[str, Any] = {"color": CYCLE[i], "marker": MARKERS[i], "linestyle": "none"}
         ax.plot(beside, counts, label=line_label(name), **style)
     ax.set(xlabel="class", ylabel="images", title="Which images a training sees")
-    ax.set_xticks(places, [str(place) for place in places], fontsize=8)
+    ax.set_xticks(places, [str(place) for place in places], fontsize=9)
     show_names(ax.legend())
     return fig, ax

@@ -177,8 +177,8 @@ def plot_item_pulls(
         ax.bar(range(len(pulls)), heights, color=colours, hatch=hatches, edgecolor="white")
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set_title(title, fontsize=10)
-        ax.set_xticks(range(len(pulls)), names, fontsize=8)
-        ax.set_xlabel("similarity; + positive", fontsize=8)
+        ax.set_xticks(range(len(pulls)), names, fontsize=9)
+        ax.set_xlabel("similarity; + positive", fontsize=9)
     axes[0].set_ylabel("pull: −dL/ds")
     return fig, axes
 
@@ -207,5 +207,5 @@ def plot_paired_seeds(
         ax.set_xlim(-0.4, 1.4)
         ax.set_title(title, fontsize=10)
     seeds = axes[0].get_legend_handles_labels()
-    fig.legend(*seeds, loc="outside lower center", ncols=len(seeds[0]), fontsize=8)
+    fig.legend(*seeds, loc="outside lower center", ncols=len(seeds[0]), fontsize=9)
     return fig, axes

@@ -89,7 +89,8 @@ def plot_domain_losses(
         here = float(np.interp(at, logits.numpy(), values.numpy()))
         ax.plot(at, here, "D", color="white", markeredgecolor=colour, markersize=8)
         tip = at + 2 * slopes[name]
-        ax.annotate("", (tip, here), (at, here), arrowprops={"color": colour, "width": 1.5})
+        if abs(tip - at) > 0.1:  # a shorter arrow would be all head
+            ax.annotate("", (tip, here), (at, here), arrowprops={"color": colour, "width": 1.5})
     ax.axvline(0, color="0.8", zorder=0)
     ax.set(xlabel="says “target”  ←  logit  →  says “source”", ylabel="loss of the mixture")
     ax.legend(loc="upper center")
@@ -97,24 +98,23 @@ def plot_domain_losses(
 
 
 def plot_two_domains(
-    placed: Mapping[str, tuple[Tensor, Tensor, Tensor]], titles: Mapping[str, str]
+    placed: Mapping[str, tuple[Tensor, Tensor, Tensor]],
 ) -> "tuple[Figure, Any]":
     """The places of images of two domains in embeddings: digits as signs, domains as colours.
 
     Args:
-        placed: name → places (N, 2), labels (N,), and (N,) bool, True for the source.
-        titles: name → title of its panel.
+        placed: title of a panel → places (N, 2), labels (N,), and (N,) bool, True for the source.
 
     Returns:
         The figure, and its axes.
     """
     fig, [axes] = panels(1, len(placed), (4.3 * len(placed), 4.2))
-    for ax, (name, (places, labels, is_source)) in zip(axes, placed.items(), strict=True):
+    for ax, (title, (places, labels, is_source)) in zip(axes, placed.items(), strict=True):
         for of_source, colour in ((True, BLUE), (False, VERMILION)):
             for digit in labels.unique().tolist():
                 here = places[(labels == digit) & (is_source == of_source)]
                 ax.plot(*here.T.numpy(), ls="", marker=f"${digit}$", color=colour, markersize=6)
-        ax.set_title(titles[name], fontsize=10)
+        ax.set_title(title, fontsize=10)
         ax.set(xticks=[], yticks=[])
     return fig, axes
 

@@ -36,7 +36,7 @@ def plot_pairs(gradients: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure
         shown = _draw_pairs(ax, gradient, labels)
         ax.set_title(name, fontsize=9)
     bar = fig.colorbar(shown, ax=list(axes), ticks=[-1, 0, 1], shrink=0.8)
-    bar.ax.set_yticklabels(["− apart", "0", "+ together"], fontsize=8)
+    bar.ax.set_yticklabels(["− apart", "0", "+ together"], fontsize=9)
     axes[0].set(xlabel="in the gallery", ylabel="as query")
     return fig, axes
 
@@ -90,7 +90,7 @@ def plot_lists(
     _label_outside(axes, "rank of the item", ylabel)
     axes[0].plot([], [], "o", color=BLUE, label="positive")
     axes[0].plot([], [], "s", color=VERMILION, label="other class")
-    axes[0].legend(fontsize=7)
+    axes[0].legend(fontsize=9)
     return fig, axes
 
 
@@ -137,7 +137,7 @@ def plot_heard(
         style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 3}
         ax.plot(difference, slope, label=name, **style)
     ax.set(xlabel="s(z) − s(p)", ylabel=ylabel)
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=9)
     return fig, ax
 
 
@@ -179,7 +179,7 @@ def _draw_pairs(ax: "Axes", gradient: Tensor, labels: Tensor) -> "AxesImage":
     image = ax.imshow(push.numpy(), cmap=colours, vmin=-1, vmax=1)
     for row, column in (push.abs() > SIGNED_FROM).nonzero().tolist():
         sign = "+" if push[row, column] > 0 else "−"
-        ax.text(column, row, sign, ha="center", va="center", fontsize=7)
+        ax.text(column, row, sign, ha="center", va="center", fontsize=9)
     for edge in (labels.diff().nonzero().squeeze(1) + 0.5).tolist():
         ax.axhline(edge, color=GREY, linewidth=0.7)
         ax.axvline(edge, color=GREY, linewidth=0.7)
@@ -205,8 +205,8 @@ def _label_outside(axes: Any, xlabel: str, ylabel: str) -> None:
     """Name the axes once: on the left column and the lowest row."""
     for ax in axes:
         place = ax.get_subplotspec()
-        ax.set_xlabel(xlabel if place.is_last_row() else "", fontsize=8)
-        ax.set_ylabel(ylabel if place.is_first_col() else "", fontsize=8)
+        ax.set_xlabel(xlabel if place.is_last_row() else "", fontsize=9)
+        ax.set_ylabel(ylabel if place.is_first_col() else "", fontsize=9)
         ax.tick_params(labelsize=7)
 
 

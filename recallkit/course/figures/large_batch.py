@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recallkit.bench.memory import StepMemory
-from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION, panels
+from recallkit.plots.style import BLUE, CYCLE, GREY, LINES, MARKERS, VERMILION, batch_axis, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def plot_memory_against_batch(
     ):
         sizes, megabytes = batch_sizes[: len(values)], [value / 1e6 for value in values]
         ax.plot(sizes, megabytes, color=colour, linestyle=line, marker=marker, label=name)
-    _batch_axis(ax, batch_sizes)
+    batch_axis(ax, batch_sizes, "batch size (images)")
     _size_axis(ax)
     ax.set_ylabel("peak (MB)")
     ax.grid(alpha=0.3)
@@ -113,7 +113,7 @@ def plot_step_memory(
         if batch_size is not None:
             _mark_batch(ax, memory, chunk_size, batch_size)
     axes[0].set_ylabel("peak of a step (GB)")
-    axes[0].legend(fontsize=8, loc="upper left")
+    axes[0].legend(fontsize=9, loc="upper left")
     return fig, axes
 
 
@@ -124,7 +124,7 @@ def _draw_step_memory(ax: "Axes", memory: StepMemory, chunk_size: int, gpu_memor
     ax.plot(BATCH_SIZES, chunked, color=VERMILION, linestyle=LINES[1], label="three steps")
     level = gpu_memory / 1e9
     ax.axhline(level, color=GREY, linestyle=":", label=f"a GPU with {level:g} GB")
-    _batch_axis(ax, BATCH_SIZES[::3])
+    batch_axis(ax, BATCH_SIZES[::3], "batch size (images)")
     _size_axis(ax)
     ax.set_title(f"chunks of {chunk_size}")
     ax.grid(alpha=0.3)
@@ -139,12 +139,6 @@ def _mark_batch(ax: "Axes", memory: StepMemory, chunk_size: int, batch_size: int
         f"three steps {chunked:,.1f} GB",
         fontsize=10,
     )
-
-
-def _batch_axis(ax: "Axes", ticks: Sequence[int]) -> None:
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(ticks, [f"{size:,}" for size in ticks])
-    ax.set_xlabel("batch size (images)")
 
 
 def _size_axis(ax: "Axes") -> None:

@@ -33,7 +33,7 @@ def plot_rank_answers(
     Returns:
         The figure, and its axes (2, columns): ranks, slopes.
     """
-    fig, axes = panels(2, len(groups), (10, 4.8), sharex=True, sharey="row")
+    fig, axes = panels(2, len(groups), (9.2, 4.8), sharex=True, sharey="row")
     for (upper, lower), (title, methods) in zip(axes.T, groups.items(), strict=True):
         upper.plot(place, true_rank, color=GREY, linewidth=3, alpha=0.5, label="true rank")
         for style, (name, (rank, slope)) in zip(STYLES, methods.items(), strict=False):
@@ -41,10 +41,10 @@ def plot_rank_answers(
                 upper.plot(place, rank, label=name, **style)
             lower.plot(place, -slope, label=name, **style)
         upper.set_title(title, fontsize=10)
-        upper.legend(fontsize=8, loc="lower right")
+        upper.legend(fontsize=9, loc="lower right")
         lower.set(xlabel="similarity of the moved item", xticks=[0, 0.5, 1])
         if all(rank is None for rank, _ in methods.values()):
-            lower.legend(fontsize=8, loc="upper right")
+            lower.legend(fontsize=9, loc="upper right")
     axes[0, 0].set(ylabel="its rank", ylim=(float(true_rank.max()) + 0.5, 0.5))
     axes[1, 0].set(ylabel="places won\nper unit of similarity")
     return fig, axes
@@ -69,5 +69,5 @@ def plot_rank_bound(
     low, high = ax.get_xlim()
     ax.axline((0, 0), slope=1, color=GREY, label="error = bound")
     ax.set(xlim=(max(0, low), high), xlabel="bound: Σ σ(−|Δ| / τ₂)", ylabel="error: |r̃ − r|")
-    ax.legend(fontsize=8, loc="upper left")
+    ax.legend(fontsize=9, loc="upper left")
     return fig, ax

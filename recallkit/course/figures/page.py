@@ -17,7 +17,8 @@ from recallkit.plots.style import BLUE, VERMILION
 # A notebook that is not trusted drops the style sheet, disables boxes, and keeps inline styles. So
 # the page is laid out inline, and the box is hidden where nothing could make it work.
 _STYLE = """
-.searches .tick { display: inline !important; }
+.searches .tick { display: inline-block !important; min-height: 24px; line-height: 24px; }
+.searches .misses { width: 24px; height: 24px; margin: 0 6px 0 0; vertical-align: middle; }
 .searches .misses:checked ~ .found { display: none !important; }
 """
 _PAGE = "font: 14px/1.4 sans-serif; max-width: 60em"

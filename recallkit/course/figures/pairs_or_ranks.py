@@ -60,7 +60,7 @@ def plot_push_shares(
     axes[0].xaxis.set_major_formatter("{x:.0f}")
     axes[0].set(xlabel="… up to this rank", ylabel="share of the push on negatives …")
     axes[1].set(xlabel="… up to this similarity")
-    axes[1].legend(fontsize=8)
+    axes[1].legend(fontsize=9)
     for ax in axes:
         ax.grid(alpha=0.3)
     return fig, axes

@@ -40,7 +40,7 @@ def plot_steps(temperatures: Sequence[float], reach: float = 0.5) -> "tuple[Figu
     axes[1].locator_params(axis="y", nbins=4)  # each tick takes a slider 2 ms
     for ax in axes:
         ax.set(xlabel="s(z) − s(p)", xticks=[-reach, 0, reach])
-        ax.legend(fontsize=8, loc="upper left")
+        ax.legend(fontsize=9, loc="upper left")
     return fig, axes
 
 
@@ -65,7 +65,7 @@ def plot_moved_item(
         ax.plot(others, torch.full_like(others, 0.6), "|", color=VERMILION, markersize=10)
         ax.set(title=f"τ₂ = {tau:g}", xlabel="similarity of the moved item")
     axes[0].set(ylabel="its rank", ylim=(len(others) + 1.5, 0.3))
-    axes[0].legend(fontsize=8, loc="center left")
+    axes[0].legend(fontsize=9, loc="center left")
     return fig, axes
 
 
@@ -118,7 +118,7 @@ def _draw_items(
         # Above and below in turn, so that texts do not meet.
         height, edge = (0.35, "bottom") if i % 2 == 0 else (-0.35, "top")
         ax.vlines(place, 0, height, color="black", linewidth=1, zorder=0)
-        ax.text(place, height, text, ha="center", va=edge, fontsize=8)
+        ax.text(place, height, text, ha="center", va=edge, fontsize=9)
     ax.set(xlim=(-0.1, 1.05), ylim=(-1.7, 1.7), xticks=[0, 0.5, 1], yticks=[])
     ax.set_xlabel("similarity to the query")
     _legend_below(ax)
@@ -139,7 +139,7 @@ def _draw_membership(
             (float(ranks[i]), float(count[i])),
             (7, 5),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=9,
         )
     ax.set(xlabel="rank", ylabel="counts as found", ylim=(-0.15, 1.25), xlim=(0.4, items + 0.9))
     ax.locator_params(axis="x", nbins=5, integer=True)
@@ -151,7 +151,7 @@ def _legend_below(ax: "Axes") -> None:
     """Draw the legend beside the name of the axis: markers may be anywhere inside the panel."""
     place: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.01, -0.13)}
     place["frameon"] = False
-    ax.legend(fontsize=8, ncols=2, **place)
+    ax.legend(fontsize=9, ncols=2, **place)
 
 
 def plot_limits(
@@ -176,7 +176,7 @@ def plot_limits(
     axes[1].set(ylabel="length of the gradient", yscale="log")
     for ax in axes:
         ax.set(xlabel="rank temperature τ₂", xscale="log")
-    axes[0].legend(fontsize=8)
+    axes[0].legend(fontsize=9)
     return fig, axes
 
 
@@ -204,9 +204,9 @@ def plot_images_on_line(
             _place_image(ax, images[item], at, colour)
             if row:
                 below = (at[0], at[1] - 0.14)
-                ax.annotate(captions[item], below, ha="center", va="top", fontsize=7)
+                ax.annotate(captions[item], below, ha="center", va="top", fontsize=9)
     _place_image(ax, query, (1.0, 1.0), VERMILION)
-    ax.annotate("query", (1.0, 0.88), ha="center", va="top", fontsize=8)
+    ax.annotate("query", (1.0, 0.88), ha="center", va="top", fontsize=9)
     low = min(float(similarity.min()), 0.0)
     ax.set(xlim=(low - 0.08, 1.08), ylim=(-0.5, 1.6), yticks=[0.0, 1.0])
     ax.set_yticklabels(["other\nclasses", "its\nclass"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _GAP = 0.08  # of white around an image, as a share of its side
 _LEFT, _RIGHT, _TOP, _BOTTOM = 1.35, 0.1, 0.45, 0.1  # inches around the images, for names
 _BELOW = 0.35  # room for a name under an image, as a share of its side
-ROW_NAME, COLUMN_NAME, IMAGE_NAME = 8.0, 8.0, 7.0  # sizes of letters, in points
+ROW_NAME, COLUMN_NAME, IMAGE_NAME = 8.5, 8.5, 8.5  # sizes of letters, in points
 
 
 def plot_classes(images: ImageSet, classes: Sequence[int], most: int = 8) -> "tuple[Figure, Axes]":

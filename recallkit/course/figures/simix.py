@@ -8,7 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recallkit.plots.style import BLUE, GREEN, GREY, LINES, MARKERS, PURPLE, VERMILION, panels
+from recallkit.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LINES,
+    MARKERS,
+    PURPLE,
+    VERMILION,
+    batch_axis,
+    panels,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -269,9 +279,8 @@ def plot_seconds(
     for (name, values), colour, line, marker in zip(
         seconds.items(), colours, LINES, MARKERS, strict=False
     ):
-        ax.loglog(batch_sizes, values, color=colour, ls=line, marker=marker, label=name)
-    ax.set(xlabel="images in a batch", ylabel="seconds")
-    ax.set_xticks(batch_sizes, [str(size) for size in batch_sizes])
-    ax.minorticks_off()
+        ax.plot(batch_sizes, values, color=colour, ls=line, marker=marker, label=name)
+    batch_axis(ax, batch_sizes, "images in a batch")
+    ax.set(ylabel="seconds", yscale="log")
     ax.legend(fontsize=9)
     return fig, ax

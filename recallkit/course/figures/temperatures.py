@@ -34,7 +34,7 @@ def plot_rank_pull(
         ax.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("fall of the loss for a place")
-    axes[-1].legend(fontsize=8, loc="lower left")
+    axes[-1].legend(fontsize=9, loc="lower left")
     return fig, axes
 
 
@@ -63,7 +63,7 @@ def plot_slices(
         height = ax.get_xaxis_transform()  # x in data, y in shares of the axis
         ax.plot(negatives, 0 * negatives + 0.02, "|", color=GREY, transform=height)
         ax.set(xlabel="similarity of the positive (ticks: negatives)")
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=9)
     return fig, axes
 
 

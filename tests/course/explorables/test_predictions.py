@@ -50,3 +50,24 @@ def test_the_module_needs_nothing_else():
     assert len(text) < 40_000
     assert "import " not in text.partition("export default")[0].replace("!important", "")
     assert set(Predictions().values()) == {"words"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "ids", "quiz_ids"),
+    [
+        (["predict"], ["a"], []),
+        (["predict/answer", "predict"], ["a"], []),
+        (["quiz"], [], ["a"]),
+        (["predict/answer"], [], []),
+    ],
+)
+def test_a_question_is_of_the_quiz_or_a_prediction(parts, tags, ids, quiz_ids):
+    parts.context.eval(
+        """exported.noted = (tags) => {
+          const found = { ids: [], quizIds: [], questions: [] };
+          exported.noteQuestion(found, "a", tags, {});
+          return found;
+        }"""
+    )
+    questions = [{"id": "a", "quiz": bool(quiz_ids)}] if ids + quiz_ids else []
+    assert parts("noted", tags) == {"ids": ids, "quizIds": quiz_ids, "questions": questions}

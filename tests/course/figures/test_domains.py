@@ -55,8 +55,8 @@ def test_an_arrow_goes_up_the_slope_of_each_label():
 def test_a_domain_is_a_colour_and_a_class_a_sign():
     places = torch.arange(8.0).view(4, 2)
     labels, is_source = torch.tensor([3, 7, 3, 7]), torch.tensor([True, True, False, False])
-    placed = {"a": (places, labels, is_source), "b": (-places, labels, is_source)}
-    fig, axes = figures.plot_two_domains(placed, {"a": "first", "b": "second"})
+    placed = {"first": (places, labels, is_source), "second": (-places, labels, is_source)}
+    fig, axes = figures.plot_two_domains(placed)
     fig.canvas.draw()
     assert [ax.get_title() for ax in axes] == ["first", "second"]
     lines = axes[0].lines

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -106,6 +107,13 @@ def test_without_its_style_sheet_the_page_keeps_its_looks(searched):
     hidden = [*page.all("input"), *page.all("label")]
     assert [tag["style"] for tag in hidden] == ["display: none"] * 2
     assert all("tick" in tag["class"].split() for tag in hidden)
+
+
+def test_the_box_is_large_enough_for_a_finger(searched):
+    text = figures.search_page("Mine", *searched)
+    for kind in (".tick", ".misses"):
+        [rule] = re.findall(rf"^\.searches {kind} {{(.*)}}$", text, re.MULTILINE)
+        assert int(re.findall(r"(?:^|\s)(?:min-)?height: (\d+)px", rule)[0]) >= 24
 
 
 def test_an_image_that_is_not_square_is_not_stretched(searched):

@@ -8,11 +8,13 @@ from functools import cache
 
 from helpers.golden import (
     circle,
+    corners,
     descent,
     domains,
     geometry,
     losses,
     metrics,
+    pixels,
     ranks,
     recall,
     solved,
@@ -66,6 +68,18 @@ GOLDEN = {  # module → function → what yields its cases
         "mixedLabel": domains.labels,
         "domainLoss": domains.losses,
         "mixtureLoss": domains.mixtures,
+    },
+    "interpolation.js": {
+        "comparisonsOf": corners.comparisons,
+        "cornersOf": corners.all_corners,
+        "cornerCounts": corners.counts,
+        "cornerValues": corners.values,
+        "interpolateCorners": corners.interpolated,
+    },
+    "pixels.js": {
+        "drawThings": pixels.things,
+        "classShares": pixels.shares,
+        "pixelWeights": pixels.weights,
     },
     "losses.js": {"lossOf": losses.loss_of},
     "pushes.js": {"numberHeard": losses.number_heard, "sharesOfPush": losses.shares},

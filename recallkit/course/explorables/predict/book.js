@@ -1,5 +1,5 @@
 // Questions and answers of a page of the book: markdown between the marks of its cell, and code cells.
-import { partsOf } from "./parts.js";
+import { noteQuestion, partsOf } from "./parts.js";
 
 /** The page; null where it has no marks. */
 export function bookOf() {
@@ -10,13 +10,12 @@ export function bookOf() {
 }
 
 function surveyPage(root) {
-  const found = { ids: [], questions: [], answers: [], foot: null };
+  const found = { ids: [], quizIds: [], questions: [], answers: [], foot: null };
   for (const { id, tags, blocks } of cellsOf(root)) {
     const { answer, question } = partsOf(blocks);
     const owner = found.ids.at(-1);
     if (tags.includes("predict/answer")) found.answers.push(...answer.map((element) => ({ element, owner })));
-    if (tags.includes("predict")) found.ids.push(id);
-    if (tags.includes("predict") && question) found.questions.push({ id, ...question });
+    noteQuestion(found, id, tags, question);
     if (tags.includes("predict/score")) found.foot = blocks.at(-1);
   }
   return found;

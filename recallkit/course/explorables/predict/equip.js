@@ -5,9 +5,9 @@ import { panelOf } from "./panel.js";
 /**
  * Equip a page, now and whenever it changes; return the function that undoes it.
  *
- * host: {survey, watch} of lab.js or book.js. survey(root) returns {ids, questions, answers, foot}: the
- * ids of all questions, the questions in the page, the elements to fold with the id of their question,
- * and the block above the score.
+ * host: {survey, watch} of lab.js or book.js. survey(root) returns {ids, quizIds, questions, answers, foot}:
+ * the ids of all predictions and of all questions of the quiz, the questions in the page, the elements to
+ * fold with the id of their question, and the block above the score.
  */
 export function equip(host, root, { kept, say, head }) {
   const forms = new Map();
@@ -18,7 +18,7 @@ export function equip(host, root, { kept, say, head }) {
     for (const question of found.questions) formUnder(question, forms, { kept, say }).show(answers[question.id]);
     for (const { element, owner } of found.answers) fold(element, !all && !answers[owner], say);
     if (found.foot && foot.element.previousElementSibling !== found.foot) found.foot.after(foot.element);
-    for (const panel of [head, foot]) panel.show(found.ids);
+    for (const panel of [head, foot]) panel.show(found);
   };
   let frame = 0;
   const unwatch = host.watch(root, () => {

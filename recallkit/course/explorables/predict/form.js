@@ -3,6 +3,7 @@ import { tag } from "../tag.js";
 import { keepKeys } from "./keys.js";
 import { contents, numberIn } from "./parts.js";
 
+const QUIZ = { yours: "quizYours", look: "quizLook", looked: "quizLooked", predicted: "quizAnswered" };
 let forms = 0;
 
 function radios({ choices }) {
@@ -28,7 +29,8 @@ function verdictOn({ choices, near }, guess) {
 }
 
 /** The form of a question. answer({guess, verdict}) keeps what the reader commits; show(given) draws. */
-export function formOf(question, say, answer) {
+export function formOf(question, words, answer) {
+  const say = (name, values) => words((question.quiz && QUIZ[name]) || name, values);
   const entry = (question.choices.length ? radios : line)(question, say);
   const commit = tag("button", { class: "rk-button rk-commit", disabled: "" }, say("commit"));
   const look = tag("button", { type: "button", class: "rk-reset" }, say("look"));

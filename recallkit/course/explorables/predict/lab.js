@@ -1,5 +1,5 @@
 // Questions and answers of a notebook in JupyterLab: cells with tags, some of them not in the page.
-import { partsOf } from "./parts.js";
+import { noteQuestion, partsOf } from "./parts.js";
 
 /** The notebook that the widget stands in; null where the page is no JupyterLab. */
 export function labOf(model, el) {
@@ -10,12 +10,12 @@ export function labOf(model, el) {
 }
 
 function surveyCells({ cells }, root) {
-  const found = { ids: [], questions: [], answers: [], foot: null };
+  const found = { ids: [], quizIds: [], questions: [], answers: [], foot: null };
   for (let i = 0; i < cells.length; i += 1) {
     const cell = cells.get(i);
     const tags = cell.getMetadata("tags") ?? [];
     const node = root.querySelector(`[data-windowed-list-index="${i}"]`);
-    if (tags.some((name) => name.startsWith("predict"))) takeCell(found, cell, tags, node);
+    if (tags.some((name) => /^(predict|quiz)/.test(name))) takeCell(found, cell, tags, node);
   }
   return found;
 }
@@ -28,8 +28,7 @@ function takeCell(found, cell, tags, node) {
     const elements = cell.type === "code" ? [node] : answer;
     found.answers.push(...elements.map((element) => ({ element, owner })));
   }
-  if (tags.includes("predict")) found.ids.push(cell.id);
-  if (tags.includes("predict") && question) found.questions.push({ id: cell.id, ...question });
+  noteQuestion(found, cell.id, tags, question);
   if (tags.includes("predict/score")) found.foot = blocks.findLast((block) => !block.matches(".rk-predict")) ?? null;
 }
 

@@ -1,10 +1,11 @@
 // What a cell says: the answer to the question before it, then a question with its choices and notes.
 
 const NEAR = /Near: ([−-]?[\d.,]*\d) to ([−-]?[\d.,]*\d)(?: ([^.;]+?))?\.(?:\s|$)/;
+const PROMPT = /^(Predict|Question \d+)$/; // of a prediction, of a question of the quiz
 const TIED = "ul, ol, details"; // what belongs to a question when it stands right under it
 
 const isHeading = (block) => /^H[1-6]$/.test(block.tagName);
-const asks = (block) => [...block.querySelectorAll("strong")].some((strong) => strong.textContent === "Predict");
+const asks = (block) => [...block.querySelectorAll("strong")].some((strong) => PROMPT.test(strong.textContent));
 
 /** A number as readers write it: 1,460 and −0.3 and 34 %; NaN if there is none. */
 export function numberIn(text) {
@@ -29,6 +30,14 @@ export function partsOf(blocks) {
   const answer = end < 0 ? blocks : blocks.slice(0, end);
   const start = blocks.findIndex(asks);
   return { answer, question: start < 0 ? null : questionOf(blocks.slice(start)) };
+}
+
+/** Note the question of a cell, if its tags say that it has one; `question` is null where it is not in the page. */
+export function noteQuestion(found, id, tags, question) {
+  const quiz = tags.includes("quiz");
+  if (!quiz && !tags.includes("predict")) return;
+  found[quiz ? "quizIds" : "ids"].push(id);
+  if (question) found.questions.push({ id, quiz, ...question });
 }
 
 function questionOf([first, ...rest]) {

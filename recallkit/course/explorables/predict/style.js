@@ -17,7 +17,7 @@ const OWN = `
 .rk-predict :is(input,button,summary,[tabindex]):focus-visible{outline:2px solid var(--rk-ink);outline-offset:2px}
 .rk-predict [role=status]:focus-visible{outline-offset:6px}
 .rk-predict .rk-foot{justify-content:flex-start;gap:.5em 1em;color:var(--rk-ink)}
-.rk-predict .rk-foot>p{flex:1 1 16em;margin:0}
+.rk-predict .rk-foot>[role=status]{flex:1 1 16em}.rk-predict .rk-foot p{margin:0}
 .rk-predict .rk-commit{background:var(--rk-blue);border-color:var(--rk-blue);color:var(--rk-paper);font-weight:650}
 .rk-predict :disabled{opacity:.5;cursor:default}
 .rk-guess p{display:inline}.rk-guess{font-style:italic}
