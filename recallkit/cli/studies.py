@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from recallkit.errors import RecallkitError
+from recallkit.files import embedded, results_folder
 from recallkit.findings import save_figure
 from recallkit.findings.page_tables import percent_of
 from recallkit.studies import (
@@ -42,7 +43,8 @@ def ablate_study(
         print(describe_study(study, current_plan(study, results), load_studies(), jobs))
         return
     run_study(study, results, jobs, budget)
-    print(study_table(study, pd.concat([load_studies(), load_studies(results)])))
+    stored = load_studies(embedded("results"), results_folder(), results)
+    print(study_table(study, stored))
 
 
 def describe_study(study: Study, plan: Plan, runs: pd.DataFrame, jobs: int) -> str:

@@ -226,3 +226,12 @@ def test_a_study_without_a_run_has_an_empty_summary_and_a_figure_that_says_so(tm
     fig = studies.draw_study(STUDY, runs)
     assert {text.get_text() for ax in fig.axes for text in ax.texts} == {"not run"}
     plt.close(fig)
+
+
+def test_runs_in_the_readers_own_folder_count_once(stored, monkeypatch, capsys):
+    from recallkit.cli.studies import ablate_study
+
+    monkeypatch.setenv("RECALLKIT_RESULTS", str(stored))
+    ablate_study(STUDY, stored, jobs=1, budget=None, dry_run=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "| one" in line]
+    assert [line.split("|")[-2].strip() for line in lines] == ["5"]
