@@ -61,7 +61,9 @@ def _misleading_runs(draw: torch.Generator) -> list[dict[str, float]]:
     while True:
         rates = (untied(3, draw) / 10 + 1e-4).tolist()
         rows = zip(2 * rates, untied(6, draw).tolist(), untied(6, draw).tolist(), strict=True)
-        runs = [dict(zip(("learning_rate", "validation", "test"), row, strict=True)) for row in rows]
+        runs = [
+            dict(zip(("learning_rate", "validation", "test"), row, strict=True)) for row in rows
+        ]
         right = _choose_learning_rate(runs)
         lucky, peeked = (max(runs, key=lambda run: run[by]) for by in ("validation", "test"))
         if right not in {lucky["learning_rate"], peeked["learning_rate"]} and not _is_tied(runs):
