@@ -185,14 +185,26 @@ def filled(page: str, text: str, results: Path) -> str:
         ValueError: naming the page and the block that is not there exactly once.
     """
     for name, make in PAGES[page].items():
-        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        if (count := len(re.findall(pattern, text, re.DOTALL))) != 1:
-            raise ValueError(f"{page} must have the block {name!r} once, not {count} times")
-        body = f"\n{make(results)}\n\n"
-        text = re.sub(
-            pattern, lambda marks, body=body: marks[1] + body + marks[2], text, flags=re.S
-        )
+        text = with_block(page, text, name, make(results))
     return text
+
+
+def with_block(page: str, text: str, name: str, content: str) -> str:
+    """Return the text of a page with one block written again.
+
+    Args:
+        page: its name, for messages.
+        text: of the page.
+        name: of the block, which stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+        content: in Markdown.
+
+    Raises:
+        ValueError: naming the page and the block that is not there exactly once.
+    """
+    pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+    if (count := len(re.findall(pattern, text, re.DOTALL))) != 1:
+        raise ValueError(f"{page} must have the block {name!r} once, not {count} times")
+    return re.sub(pattern, lambda marks: f"{marks[1]}\n{content}\n\n{marks[2]}", text, flags=re.S)
 
 
 SHOWN: Mapping[str, Callable[[pd.DataFrame], Any]] = {
