@@ -223,7 +223,7 @@ def _slant(ax: "Axes") -> None:
 
 def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     """Write the question above a figure, and the footnotes below."""
-    width, size = int(fig.get_figwidth() * 11), max(7, fig.get_figwidth())
+    width, size = int(fig.get_figwidth() * 11), max(8, fig.get_figwidth())
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
     lines = [
