@@ -132,9 +132,14 @@ def compared_runs(sweep: str | Sweep, runs: pd.DataFrame) -> tuple[list[str], pd
 def reference_of(sweep: Sweep, values: Setting) -> dict[str, Any]:
     """Return what a setting is compared with: the preset's, at the same SiMix and length.
 
-    That holds as far as the sweep varies these two, ``simix`` and ``images``.
+    That holds as far as the sweep varies these two, ``simix`` and ``images``. Where the preset's
+    value of a setting is not compared, that of the first declared setting takes its place.
     """
-    preset = sweep.values({})
+    compared = [sweep.values(setting) for setting in sweep.compared]
+    preset = {
+        name: value if any(one[name] == value for one in compared) else compared[0][name]
+        for name, value in sweep.values({}).items()
+    }
     same = {name: value for name, value in values.items() if name in ("simix", "images")}
     return preset | same if preset | same != dict(values) else preset
 

@@ -149,6 +149,12 @@ def test_a_setting_is_compared_with_the_presets_at_the_same_simix(values, refere
     assert reference_of(SWEEPS["batch-size"], values) == reference
 
 
+def test_a_preset_that_is_not_compared_gives_way_to_the_first_declared():
+    long = {"images": 400_000, "batch_size": 2048}
+    reference = {"images": 400_000, "batch_size": 512}
+    assert reference_of(SWEEPS["emoji-lengths"], long) == reference
+
+
 def test_baselines_come_from_runs_or_from_a_measurement(tmp_path):
     write_json(tmp_path / "baselines" / "glyphs.json", {"test": {"pixels": COUNTS}})
     [pixels] = rows_of(page_tables.baselines("glyphs", tmp_path))
