@@ -7,8 +7,8 @@ from recallkit.course.assignments.answers import Answer, as_numbers, compare, de
 from recallkit.course.assignments.drawing import between, generator_of
 from recallkit.metrics import boundary
 
-SIDE = 64  # pixels of the masks
-LEAST_IOU, MOST_BOUNDARY_IOU = 0.9, 0.3
+SIDE = 30  # pixels of the masks
+LEAST_IOU, MOST_BOUNDARY_IOU = 0.8, 0.3
 
 
 def check_always_ground(answer: Answer, seed: int) -> list[str]:
@@ -74,8 +74,8 @@ def check_lost_boundary(answer: Answer, seed: int) -> list[str]:
     draw = generator_of(seed)
     wrong: list[str] = []
     for _ in range(3):
-        height, width = between(44, 56, draw), between(44, 56, draw)
-        top, left = between(2, 62 - height, draw), between(2, 62 - width, draw)
+        height, width = between(20, 26, draw), between(20, 26, draw)
+        top, left = between(2, 28 - height, draw), between(2, 28 - width, draw)
         mask = torch.zeros(SIDE, SIDE, dtype=torch.int64)
         mask[top : top + height, left : left + width] = 1
         who = f"for a mask of {height} rows and {width} columns it"
