@@ -1,4 +1,4 @@
-"""How hard a loss of segmentation pushes each pixel, compared with cross-entropy."""
+"""The push of a loss of segmentation on each pixel, compared with cross-entropy."""
 
 from collections.abc import Callable
 

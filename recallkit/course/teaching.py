@@ -1,4 +1,4 @@
-"""How long a session takes, counted in its notebook: ``python -m recallkit.course.teaching``.
+"""The length of a session in minutes, counted in its notebook: ``python -m recallkit.course.teaching``.
 
 The command writes the counts into the page for teachers, and the minutes into the heads of the
 notebooks and the tables of the course. A test proves that they are what the notebooks give.
@@ -47,7 +47,7 @@ PAGE = "guide/teaching.md"
 
 @dataclass
 class Section:
-    """What stands under one heading.
+    """The part of a notebook under one heading.
 
     Attributes:
         title: of the heading; "" for what stands before the first one.
@@ -90,7 +90,7 @@ def _is_of_exercise(cell: "NotebookNode") -> bool:
 
 
 def _is_read(cell: "NotebookNode") -> bool:
-    """Whether a code cell is read: it is not folded, and no part of an exercise."""
+    """Tell whether a code cell is read: it is not folded, and no part of an exercise."""
     folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
     is_step = "exercise/needs" in _tags(cell) or not _is_of_exercise(cell)
     return is_step and not folded and not {"hide-input", "remove-input"} & {*_tags(cell)}

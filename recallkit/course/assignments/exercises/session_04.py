@@ -42,7 +42,7 @@ def check_largest_chunk(answer: Answer, seed: int) -> list[str]:
 
 
 def _not_largest(answer: Answer, case: dict[str, int]) -> list[str]:
-    """What is wrong with the chunk size that an answer returns."""
+    """The faults of the chunk size that an answer returns."""
     chunk, who = answer.numbers((), **case).item(), f"for {describe(case)}"
     if chunk != int(chunk) or not 0 <= chunk <= case["batch_size"]:
         return [f"{who}: {chunk:g} is no whole number from 0 to the batch size"]
@@ -119,7 +119,7 @@ def _not_blind(angles: Tensor, chunks: int) -> list[str]:
 
 
 def _lead_of_own_class(angles: Tensor) -> Tensor:
-    """How much more similar than the best negative the one positive of each image is."""
+    """The lead of the one positive of each image over its best negative."""
     similarity = (angles[:, None] - angles).deg2rad().cos()
     labels = torch.arange(len(angles)) // 2
     same = labels[:, None] == labels

@@ -139,7 +139,7 @@ def check_alpha_range(answer: Answer, seed: int) -> list[str]:
 
 
 def _not_a_range(answer: Answer, case: dict[str, float]) -> list[str]:
-    """What is wrong with the two α: their order, or the lengths there."""
+    """The faults of the two α: their order, or the lengths there."""
     low, high = answer.numbers((2,), **case).tolist()
     if not 0 <= low < high <= 1:
         return ["the two α must lie from 0 to 1, the smaller one first"]

@@ -85,7 +85,7 @@ def check_lost_boundary(answer: Answer, seed: int) -> list[str]:
 
 
 def _not_lost(mask: Tensor, predicted: Tensor) -> list[str]:
-    """What is wrong with a mask that should have a good IoU and a bad boundary IoU."""
+    """The faults of a mask that should have a good IoU and a bad boundary IoU."""
     if not ((predicted == 0) | (predicted == 1)).all():
         return ["other numbers than 0 and 1"]
     given = predicted == 1

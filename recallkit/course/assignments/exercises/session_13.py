@@ -90,7 +90,7 @@ def check_hidden_mistakes(answer: Answer, seed: int) -> list[str]:
 
 
 def _not_hidden(features: Tensor, number: int, mistakes: int) -> list[str]:
-    """What is wrong with two domains that should look alike and hide mistakes."""
+    """The faults of two domains that should look alike and hide mistakes."""
     source, target = features
     if not torch.equal(source.sort().values, target.sort().values):
         return ["a domain classifier can tell the two rows apart: are they the same numbers?"]
