@@ -1,4 +1,4 @@
-"""The length of a session in minutes, counted in its notebook: ``python -m recallkit.course.teaching``.
+"""The minutes of a session, counted in its notebook: ``python -m recallkit.course.teaching``.
 
 The command writes the counts into the page for teachers, and the minutes into the heads of the
 notebooks and the tables of the course. A test proves that they are what the notebooks give.

@@ -15,7 +15,7 @@ LEARNING_RATES = (0.003, 0.01, 0.03)
 
 def run(method: str, candidate: float, seed: int) -> Outcome:
     """Train with one loss, learning rate and seed; chosen by the mean IoU of validation scenes."""
-    scenes = _scenes()
+    scenes = study_scenes()
     loss = pixel_losses(scenes.train.labels)[method]
     trained = train_segmenter(loss, scenes.train, scenes.validation, candidate, seed=seed)
     validation = measure_segmenter(trained.network, scenes.validation)
@@ -25,7 +25,7 @@ def run(method: str, candidate: float, seed: int) -> Outcome:
 
 
 @cache
-def _scenes() -> SceneSplits:
+def study_scenes() -> SceneSplits:
     return load_scenes(train=800, validation=150, test=500, rare_things=1)
 
 
