@@ -100,7 +100,9 @@ def test_predicting_leaves_the_mode_of_the_network(scenes):
 
 def test_the_study_chooses_on_validation_scenes_and_reports_test_scenes(scenes, monkeypatch):
     study = find_study("segmentation-losses")
-    monkeypatch.setattr("recallkit.studies.declared.segmentation_losses.study_scenes", lambda: scenes)
+    monkeypatch.setattr(
+        "recallkit.studies.declared.segmentation_losses.study_scenes", lambda: scenes
+    )
     short = train_segmenter
     monkeypatch.setattr(
         "recallkit.studies.declared.segmentation_losses.train_segmenter",

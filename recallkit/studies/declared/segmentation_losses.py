@@ -26,6 +26,7 @@ def run(method: str, candidate: float, seed: int) -> Outcome:
 
 @cache
 def study_scenes() -> SceneSplits:
+    """The scenes of all runs of the study, made once in a process."""
     return load_scenes(train=800, validation=150, test=500, rare_things=1)
 
 
