@@ -47,7 +47,7 @@ def _name_classes(fig: "Figure", names: Sequence[str]) -> None:
     from matplotlib.patches import Patch
 
     marks = [Patch(color=colour, label=name) for colour, name in zip(_CLASSES, names, strict=False)]
-    fig.legend(handles=marks, loc="outside lower center", ncols=min(5, len(names)), fontsize=8)
+    fig.legend(handles=marks, loc="outside lower center", ncols=min(5, len(names)), fontsize=9)
 
 
 def plot_pixel_weights(
@@ -63,7 +63,7 @@ def plot_pixel_weights(
         names: of the classes.
     """
     columns = 2 + len(weights)
-    fig, [axes] = panels(1, columns, (1.5 * columns, 2.4))
+    fig, [axes] = panels(1, columns, (1.3 * columns, 2.2))
     maps = {"labels": labels, "prediction": predicted}
     for ax, (title, classes) in zip(axes[:2], maps.items(), strict=True):
         ax.imshow(classes.numpy(), **_class_colours(len(names)))
@@ -104,5 +104,5 @@ def plot_class_curves(history: pd.DataFrame, share: str, names: Sequence[str]) -
     for ax in axes[:, 0]:
         ax.set_ylabel(f"{share} (%)")
     lines, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(lines, labels, loc="outside lower center", ncols=len(methods), fontsize=8)
+    fig.legend(lines, labels, loc="outside lower center", ncols=len(methods), fontsize=9)
     return fig
