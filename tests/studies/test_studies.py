@@ -194,8 +194,8 @@ def test_the_studies_of_the_project_are_declared_under_their_names(name, capsys)
     assert study.name == name
     main(["ablate", name, "--dry-run"])
     assert study.question in capsys.readouterr().out
-    assert main(["ablate", name, "--images", "10"]) == 1
-    assert "--images does not go with" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=f"--images does not go with {name}"):
+        main(["ablate", name, "--images", "10"])
 
 
 @pytest.mark.parametrize("name", studies.STUDY_NAMES)
