@@ -31,7 +31,7 @@ def draw_study(study: Study, runs: pd.DataFrame) -> "Figure":
                 continue
             seeds = 100 * finals.loc[finals["method"] == method, metric]
             ax.plot(seeds, [place] * len(seeds), "|", color=GREY, markersize=8)
-            mean, margin = summary.loc[method, [metric, f"{metric} ±"]]
+            mean, margin = (float(summary[name][method]) for name in (metric, f"{metric} ±"))
             style = {"fmt": "o", "color": BLUE, "capsize": 3}
             ax.errorbar(100 * mean, place, xerr=100 * margin if margin == margin else 0, **style)
         _finish(ax, metric, methods)

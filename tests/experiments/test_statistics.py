@@ -160,7 +160,8 @@ def test_the_comparisons_of_a_sweep_are_with_the_presets_and_of_simix():
         (256, False, 256, True),
     }  # fmt: skip
     apart = replace(SWEEP, compared=grid(batch_size=(64, 256)))
-    assert comparisons(apart) == []  # the preset's batch size is not among them
+    # the preset's batch size is not among them: the first declared takes its place
+    assert comparisons(apart) == [({"batch_size": 64}, {"batch_size": 256})]
 
 
 def test_a_sweep_has_one_correction(tmp_path):

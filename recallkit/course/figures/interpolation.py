@@ -36,7 +36,7 @@ def plot_along(
             ax.xaxis.set_major_formatter("{x:.0f}")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel(value)
-    axes[-1].legend(fontsize=8)
+    axes[-1].legend(fontsize=9)
     return fig, axes
 
 

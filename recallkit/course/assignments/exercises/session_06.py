@@ -61,9 +61,8 @@ def _misleading_runs(draw: torch.Generator) -> list[dict[str, float]]:
     while True:
         rates = (untied(3, draw) / 10 + 1e-4).tolist()
         rows = zip(2 * rates, untied(6, draw).tolist(), untied(6, draw).tolist(), strict=True)
-        runs = [
-            dict(zip(("learning_rate", "validation", "test"), row, strict=True)) for row in rows
-        ]
+        names: list[str] = ["learning_rate", "validation", "test"]
+        runs = [dict(zip(names, row, strict=True)) for row in rows]
         right = _choose_learning_rate(runs)
         lucky, peeked = (max(runs, key=lambda run: run[by]) for by in ("validation", "test"))
         if right not in {lucky["learning_rate"], peeked["learning_rate"]} and not _is_tied(runs):
@@ -95,7 +94,7 @@ def check_same_noise(answer: Answer, seed: int) -> list[str]:
     draw = generator_of(seed)
     wrong: list[str] = []
     for batch_size, other in ((32, 64), (4, 512), (256, 8), (64, between(65, 500, draw))):
-        case = {"learning_rate": between(1, 50, draw) / 100}
+        case: dict[str, Any] = {"learning_rate": between(1, 50, draw) / 100}
         case |= {"batch_size": batch_size, "other_size": other}
         rate = answer.numbers((), **case).item()
         wrong += [f"for {describe(case)}: {fault}" for fault in _other_noise(rate, **case)]

@@ -110,9 +110,9 @@ function byStructure(labels, predicted, settings) {
   });
 }
 
-/** (value − mean + C) / (deviation + C), by the window of 3 × 3 around each place. */
+/** (value − mean + C) / (deviation + C), by the patch of 3 × 3 around each place. */
 function standardised(map) {
-  const near = windowsOf(Math.sqrt(map.length));
+  const near = patchesOf(Math.sqrt(map.length));
   return map.map((value, i) => {
     const total = near[i].reduce((sum, [, weight]) => sum + weight, 0);
     const mean = near[i].reduce((sum, [place, weight]) => sum + (weight / total) * map[place], 0);
@@ -121,16 +121,16 @@ function standardised(map) {
   });
 }
 
-let windows = []; // the windows of the last side: they stay while the maps change
+let patches = []; // the patches of the last side: they stay while the maps change
 
-function windowsOf(side) {
-  if (windows.length !== side * side) {
-    windows = Array.from({ length: side * side }, (_, i) => neighbours(Math.floor(i / side), i % side, side));
+function patchesOf(side) {
+  if (patches.length !== side * side) {
+    patches = Array.from({ length: side * side }, (_, i) => neighbours(Math.floor(i / side), i % side, side));
   }
-  return windows;
+  return patches;
 }
 
-/** The places of a window that lie in the map, each with its weight. */
+/** The places of a patch that lie in the map, each with its weight. */
 function neighbours(row, column, side) {
   const found = [];
   for (let i = -1; i <= 1; i += 1) {
