@@ -86,7 +86,7 @@ _WITH_EXTRAS = {
 _MODULES = {name: module for module, names in (_CORE | _WITH_EXTRAS).items() for name in names}
 
 _PACKAGES = ("bench", "course", "data", "evaluation", "experiments", "findings", "gallery")
-_PACKAGES += ("metrics", "networks", "plots", "ranks", "related", "training")
+_PACKAGES += ("metrics", "networks", "plots", "ranks", "related", "studies", "training")
 
 
 def __getattr__(name: str) -> Any:
