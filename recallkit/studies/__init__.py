@@ -12,6 +12,7 @@ with needs_extra("recallkit.studies"):
         load_study_histories,
         study_changes,
         study_summary,
+        study_verdicts,
     )
     from recallkit.studies.running import current_plan, run_study
     from recallkit.studies.segmentation import (
@@ -47,5 +48,6 @@ __all__ = [
     "scene_inputs",
     "study_changes",
     "study_summary",
+    "study_verdicts",
     "train_segmenter",
 ]

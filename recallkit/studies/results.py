@@ -8,6 +8,7 @@ import pandas as pd
 from recallkit.errors import RecallkitError
 from recallkit.experiments import Comparison, compare, correct, interval
 from recallkit.files import embedded, file_name, read_json, results_folder
+from recallkit.studies.names import find_study
 from recallkit.studies.study import Outcome, Run, Study, Tuning, final_runs, tune
 
 _ABOUT = ("study", "stage", "method", "candidate", "seed")
@@ -156,3 +157,26 @@ def study_changes(
     others = [method for method in values if method != reference]
     changes = [compare(values[reference], values[method]) for method in others]
     return dict(zip(others, correct(changes), strict=True))
+
+
+def study_verdicts(
+    name: str, metric: str, reference: str, runs: pd.DataFrame | None = None
+) -> dict[str, str]:
+    """Say what a metric does from one method of a study to each of the others.
+
+    Args:
+        name: of the study.
+        metric: one of the study's.
+        reference: the method with which all others are compared.
+        runs: of :func:`load_studies`. None: all that are stored.
+
+    Returns:
+        By method "rises", "falls" or "no difference seen", see :func:`study_changes`.
+
+    Raises:
+        RecallkitError: if there is no such study.
+        ValueError: if there is no such metric or method.
+    """
+    runs = load_studies() if runs is None else runs
+    changes = study_changes(find_study(name), runs, metric, reference)
+    return {method: change.verdict for method, change in changes.items()}

@@ -210,6 +210,18 @@ def test_stored_runs_of_the_project_are_complete(name):
     assert not own["commit"].str.endswith("dirty").any()
 
 
+def test_verdicts_are_those_of_the_changes():
+    study, runs = studies.find_study("segmentation-losses"), studies.load_studies()
+    changes = studies.study_changes(study, runs, "mean recall", "focal")
+    found = studies.study_verdicts(study.name, "mean recall", "focal")
+    assert found == {method: change.verdict for method, change in changes.items()}
+    assert len(set(found.values())) > 1
+    none = studies.study_verdicts(study.name, "mean recall", "focal", runs[:0])
+    assert set(none.values()) == {"not run"}
+    with pytest.raises(RecallkitError, match="segmentation-losses"):
+        studies.study_verdicts("segmentation-loses", "mean recall", "focal")
+
+
 def test_the_table_of_the_command_shows_means_with_intervals(stored):
     from recallkit.cli.studies import study_table
 
