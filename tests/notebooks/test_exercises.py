@@ -10,7 +10,6 @@ from recallkit.course.notebooks import find_notebooks
 
 COUNTS = {
     "00": 2, "02": 3, "03": 3,
-    "08": 3, "09": 2, "10": 3,
 }  # fmt: skip
 ORDER = ["exercise", "exercise/start", "exercise/check", "exercise/solution", "exercise/solution"]
 NOTEBOOKS = {path.stem[:2]: nbformat.read(path, as_version=4) for path in find_notebooks()}

@@ -127,12 +127,14 @@ def describe(inputs: Mapping[str, Any]) -> str:
 
 
 def show(value: Any) -> str:
-    """Show a value in one line; a large tensor by its shape."""
+    """Show a value in one line; a large tensor by its shape, a long list by its length."""
     if isinstance(value, Tensor):
         if value.numel() > SHOWN_NUMBERS:
             return f"(a tensor of shape {tuple(value.shape)})"
         return show(value.detach().tolist())
     if isinstance(value, (list, tuple)):
+        if len(value) > SHOWN_NUMBERS:
+            return f"(a list of length {len(value)})"
         return "[" + ", ".join(map(show, value)) + "]"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)
 

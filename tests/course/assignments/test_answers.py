@@ -85,6 +85,7 @@ def test_no_more_than_three_inputs_are_named():
 
 def test_a_large_input_is_named_by_its_shape():
     assert show(torch.zeros(7, 8)) == "(a tensor of shape (7, 8))"
+    assert show(["a"] * 41) == "(a list of length 41)"
     assert show([torch.tensor([0.25, 1.0]), 3]) == "[[0.25, 1], 3]"
 
 
