@@ -9,7 +9,7 @@ import pytest
 from recallkit.course.notebooks import find_notebooks
 
 COUNTS = {
-    "02": 3, "03": 3,
+    "03": 3,
 }  # fmt: skip
 ORDER = ["exercise", "exercise/start", "exercise/check", "exercise/solution", "exercise/solution"]
 NOTEBOOKS = {path.stem[:2]: nbformat.read(path, as_version=4) for path in find_notebooks()}
