@@ -61,12 +61,15 @@ def check_recall_at_k(answer: Answer, seed: int) -> list[str]:
     cases = [{**_points([3, 1, 2], draw), "k": k} for k in (1, 2, 9)]
     rule = "An image that is alone in its class has nothing to find: it is no query."
     wrong += compare(answer, _recall_at_k, cases, rule)
-    cases = [{**_points([3, 1, 2], draw, copied=True), "k": k} for k in (1, 2)]
+    cases = [{**_far_points(draw), "k": 1}]
+    rule = "A query is not in its own list, even if all others are more than 90° away."
+    wrong += compare(answer, _recall_at_k, cases, rule)
+    cases = [{**case, "k": 1} for case in _orders(_copied_points(draw))]
     rule = "Two images are the same, under two labels. Is each query left out by its place?"
     return wrong + compare(answer, _recall_at_k, cases, rule)
 
 
-def _points(sizes: Sequence[int], draw: torch.Generator, copied: bool = False) -> dict[str, Any]:
+def _points(sizes: Sequence[int], draw: torch.Generator, copied: bool = False) -> dict[str, Tensor]:
     """Points on the circle with labels, in any order, and no rank that a tie could change.
 
     With ``copied`` the one image that is alone in its class is the copy of another image.
@@ -83,16 +86,41 @@ def _points(sizes: Sequence[int], draw: torch.Generator, copied: bool = False) -
             return {"embeddings": points, "labels": labels[order]}
 
 
-def _is_blurred(points: Tensor, labels: Tensor) -> bool:
+def _far_points(draw: torch.Generator) -> dict[str, Tensor]:
+    """Points of which one has only dissimilar others, and one of another class first."""
+    while True:
+        case = _points([3, 2], draw)
+        if any(best < others.max() < 0 for best, others in _lists(**case)):
+            return case
+
+
+def _copied_points(draw: torch.Generator) -> dict[str, Tensor]:
+    """Points with the copy of one under a label of its own, which keeps this one from its class."""
+    while True:
+        case = _points([3, 1, 2], draw, copied=True)
+        points, labels = case["embeddings"], case["labels"]
+        kept = (labels == labels[:, None]).sum(dim=1) > 1
+        if _recall_at_k(points, labels, 1) < _recall_at_k(points[kept], labels[kept], 1):
+            return case
+
+
+def _orders(case: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The same images in several orders: a copy comes before its original, and after it."""
+    both = [case, {name: one.flip(0) for name, one in case.items()}]
+    steps = range(len(case["labels"]))
+    return [{name: one.roll(by, 0) for name, one in way.items()} for by in steps for way in both]
+
+
+def _is_blurred(embeddings: Tensor, labels: Tensor) -> bool:
     """Tell whether the best positive of a query ties with an image of another class."""
-    return any((best - others).abs().min() < 1e-6 for best, others in _lists(points, labels))
+    return any((best - others).abs().min() < 1e-6 for best, others in _lists(embeddings, labels))
 
 
-def _lists(points: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+def _lists(embeddings: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
     """For each query: the similarity of its best positive, and those of the other classes."""
     lists = []
     for query, label in enumerate(labels.tolist()):
-        similarity = (points * points[query]).sum(dim=1)
+        similarity = (embeddings * embeddings[query]).sum(dim=1)
         own = labels == label
         others = similarity[~own]
         own[query] = False
@@ -135,13 +163,28 @@ def check_flattering_classes(answer: Answer, seed: int) -> list[str]:
 
 
 def _unflattered(classes: int, count: int, draw: torch.Generator) -> dict[str, Any]:
-    """Points in pairs, of which neither the first nor the last classes are the easiest."""
+    """Points in pairs, of which neither the first, the last nor the best classes are enough."""
     while True:
         case = {**_points([2] * classes, draw), "count": count}
-        labels = case["labels"].unique().tolist()
-        lists = [labels[:count], labels[-count:], list(dict.fromkeys(case["labels"].tolist()))]
+        names = case["labels"].unique()
+        best = names[_hits(case).argsort(descending=True, stable=True)].tolist()
+        lists = [names.tolist(), names.tolist()[::-1], best]
+        lists.append([*dict.fromkeys(case["labels"].tolist())])
         if all(_not_flattering(some[:count], **case) for some in lists):
             return case
+
+
+def _hits(case: dict[str, Any]) -> Tensor:
+    """The right searches of each class in the whole gallery, the smallest label first."""
+    right = _are_right(case["embeddings"], case["labels"])
+    places = case["labels"].unique(return_inverse=True)[1]
+    return torch.bincount(places, weights=right.double())
+
+
+def _are_right(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Tell of each query whether its nearest other has its label."""
+    similarity = (embeddings @ embeddings.T).fill_diagonal_(-2)
+    return labels[similarity.argmax(dim=1)] == labels
 
 
 def _not_flattering(chosen: list[float], embeddings: Tensor, labels: Tensor, count: int) -> str:
@@ -155,8 +198,8 @@ def _not_flattering(chosen: list[float], embeddings: Tensor, labels: Tensor, cou
 
 
 def _recall_among(chosen: Sequence[float], embeddings: Tensor, labels: Tensor) -> float:
-    kept = torch.tensor([label in chosen for label in labels.tolist()])
-    return _recall_at_k(embeddings[kept], labels[kept], 1)
+    kept = torch.isin(labels, torch.tensor([int(one) for one in chosen]))
+    return _are_right(embeddings[kept], labels[kept]).double().mean().item()
 
 
 def check_recall_across(answer: Answer, seed: int) -> list[str]:
@@ -173,17 +216,19 @@ def check_recall_across(answer: Answer, seed: int) -> list[str]:
 def _drawings(sizes: Sequence[int], draw: torch.Generator, alike: bool = False) -> dict[str, Any]:
     """Points with sources, of which a plain R@1 and the R@1 across sources differ.
 
-    Without ``alike`` each has a positive of another source; with it some have none.
+    Without ``alike`` each has a positive of another source; with it some have none, and some of
+    the others find one.
     """
     while True:
-        case = _points(sizes, draw)
+        case: dict[str, Any] = {**_points(sizes, draw)}
         points, labels = case["embeddings"], case["labels"]
         source = torch.randint(0, len(FOUNDRIES), labels.shape, generator=draw)
         case["sources"] = [FOUNDRIES[number] for number in source.tolist()]
         queries = ((labels == labels[:, None]) & (source != source[:, None])).any(dim=1)
-        fitting = queries.any() and bool(queries.all()) != alike and not _has_ties(points)
-        if fitting and _recall_at_k(points, labels, 1) != _recall_across(**case):
-            return case
+        if queries.any() and bool(queries.all()) != alike and not _has_ties(points):
+            plain, across = _recall_at_k(points, labels, 1), _recall_across(**case)
+            if plain != across > 0:
+                return case
 
 
 def _has_ties(points: Tensor) -> bool:

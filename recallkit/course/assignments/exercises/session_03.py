@@ -67,7 +67,7 @@ def check_ported_recall(answer: Answer, seed: int) -> list[str]:
     wrong = compare(answer, _recall, cases, "Do positives compete with each other?")
     cases = [{**one, "k": k} for one in lists for k in (1, 9)]
     wrong += compare(answer, _recall, cases, "How many positives could be among the first k?")
-    tied = torch.tensor([0.9] * between(8, 10, draw) + [0.1], dtype=torch.float64)
+    tied = torch.tensor([0.9] * between(9, 11, draw) + [0.1], dtype=torch.float64)
     cases = [{"s": tied, "positive": tied > 0.5, "k": between(7, 8, draw)}]
     wrong += compare(answer, _recall, cases, "Can more than k be among the first k?")
     case = {**_list_of(4, 1, draw), "k": between(1, 3, draw)}
@@ -154,7 +154,7 @@ def check_preferred_batch(answer: Answer, seed: int) -> list[str]:
     draw = generator_of(seed)
     wrong: list[str] = []
     for classes in (4, between(5, 8, draw), between(9, 12, draw)):
-        case = {"classes": classes, "wrong": between(classes // 4, classes // 2, draw)}
+        case = {"classes": classes, "wrong": between((classes + 2) // 3, classes // 2, draw)}
         angles = answer.numbers((4 * classes,), **case)
         fault = _not_preferred(angles, case["wrong"])
         wrong += [f"for {describe(case)}: {fault}"] if fault else []
