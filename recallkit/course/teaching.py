@@ -33,9 +33,6 @@ CELL_MINUTES = 1
 QUESTION_MINUTES = 1
 """To think before one answers: a prediction, or a question of the quiz."""
 
-EXERCISE_MINUTES = 10
-"""For an exercise that names no minutes."""
-
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 NO_WORDS = re.compile(r"```.*?```|\$\$.*?\$\$|\$[^$\n]+\$|<[^>]+>|\]\([^)]*\)", re.DOTALL)
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -71,7 +68,11 @@ class Section:
 
 
 def sections_of(notebook: "NotebookNode") -> list[Section]:
-    """Count the sections of a notebook, from what its cells hold."""
+    """Count the sections of a notebook, from what its cells hold.
+
+    Raises:
+        ValueError: naming the cell of an exercise that names no minutes.
+    """
     sections = [Section("")]
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -114,7 +115,9 @@ def _count_exercise(cell: "NotebookNode", sections: list[Section]) -> None:
     if sections[-1].title != "Exercises":
         sections.append(Section("Exercises"))
     named = NAMED.search(cell.source)
-    sections[-1].exercises.append(int(named[1]) if named else EXERCISE_MINUTES)
+    if named is None:
+        raise ValueError(f"the exercise in cell {cell.id} names no minutes")
+    sections[-1].exercises.append(int(named[1]))
 
 
 def words_of(text: str) -> int:

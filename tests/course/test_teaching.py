@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from recallkit.course import teaching
-from recallkit.course.teaching import EXERCISE_MINUTES, sections_of, words_of
+from recallkit.course.teaching import sections_of, words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "notebooks" / "guide" / "teaching.md").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_sections_hold_what_stands_under_their_heading():
             cell("## Exercise 1: a\n\n*Code · easy · 7 minutes*\n\nDo it.", "exercise"),
             cell("Not counted", "exercise/hint"),
             cell("x = 0", "exercise/start", code=True),
-            cell("## Exercise 2: b\n\nDo it.", "exercise"),
+            cell("## Exercise 2: b\n\n*By hand · hard · 12 minutes*\n\nDo it.", "exercise"),
             cell("## Quiz\n\n**Question 1**: what?", "quiz"),
             cell("## The answer\n\nYes.\n\n### Further reading\n\n- Not counted"),
         ]
@@ -59,12 +59,18 @@ def test_sections_hold_what_stands_under_their_heading():
     assert found == [
         ("", 7, 1, 0, []),
         ("First", 2, 1, 1, []),
-        ("Exercises", 0, 0, 0, [7, EXERCISE_MINUTES]),
+        ("Exercises", 0, 0, 0, [7, 12]),
         ("Quiz", 2, 0, 1, []),
         ("The answer", 1, 0, 0, []),
     ]
     first = sections_of(notebook)[1]
     assert first.minutes == pytest.approx(2 / 200 + 1 + 1)
+
+
+def test_an_exercise_without_minutes_is_named():
+    exercise = cell("## Exercise 1: a\n\nDo it.", "exercise")
+    with pytest.raises(ValueError, match=f"{exercise.id} names no minutes"):
+        sections_of(new_notebook(cells=[exercise]))
 
 
 def test_the_files_say_what_is_counted():

@@ -12,7 +12,7 @@ from recallkit.course.assignments.answers import as_numbers, show
 from recallkit.course.notebooks import find_notebooks
 
 COUNTS = {
-    "01": 7, "04": 6, "05": 6, "06": 6, "07": 6,
+    "00": 6, "01": 7, "02": 7, "03": 7, "04": 6, "05": 6, "06": 6, "07": 6,
     "08": 7, "09": 7, "10": 7,
     "11": 6, "12": 6, "13": 6,
 }  # fmt: skip
