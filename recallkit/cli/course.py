@@ -192,7 +192,7 @@ def _notebooks_to_write() -> Path:
     return folder
 
 
-def book(out: Path = Path("book")) -> None:
+def book(out: Path = Path("book"), language: str = "en") -> None:
     """Make a website of the course, for reading without Python.
 
     It has the stored notebooks, the guide and a reference of all public names. No notebook is
@@ -203,11 +203,15 @@ def book(out: Path = Path("book")) -> None:
     Examples:
       recallkit book
       recallkit book --out public
+      recallkit book --language de --out buch
 
     Args:
         out: the folder of the website.
+        language: its code: "en", or one with catalogues in notebooks/locale. What is not translated
+            yet stays English. "en-XA" and "ar-XB" are no languages: they show what nobody could
+            translate, and how a page looks that is written from the right.
     """
     from recallkit.course.book import build_book
 
-    first_page = build_book(out.expanduser())
+    first_page = build_book(out.expanduser(), language=language)
     print(f"the book is in {first_page.parent}. Open {first_page} in a browser.")

@@ -1,0 +1,68 @@
+"""What Sphinx, the theme and the pages need to know of the language of the book."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from recallkit.course.book.words import sphinx_words, theme_words
+from recallkit.course.translation import CATALOGUES, ENGLISH, Language
+
+MARKS = re.compile(r"[*_`]")
+
+
+class EnglishSlugs:
+    """The anchors of headings: those of the English ones, to which all links lead.
+
+    A function from the text of a heading to its anchor, of a form that Sphinx can store.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.english = {MARKS.sub("", t): MARKS.sub("", m) for m, t in language.texts.items()}
+        self.language = language
+
+    def __call__(self, title: str) -> str:
+        """Return the anchor of a heading."""
+        from myst_parser.slugs import github_slugify
+
+        return github_slugify(self.english.get(title) or self.language.plain(title))
+
+
+def language_settings(language: Language, folder: Path) -> dict[str, Any]:
+    """Return the settings of Sphinx for a language.
+
+    Args:
+        language: of the book.
+        folder: where to write a catalogue with what Sphinx and the theme say.
+    """
+    if language.code == ENGLISH:
+        return {}
+    code = language.code.replace("-", "_")
+    _write_words_of_sphinx(folder / CATALOGUES.format(code=code).partition("/")[2], language)
+    return {
+        "language": code,
+        "locale_dirs": [str(folder)],
+        "myst_heading_slug_func": EnglishSlugs(language),
+        "recallkit_language": language,
+    }
+
+
+def _write_words_of_sphinx(folder: Path, language: Language) -> None:
+    from babel.messages.catalog import Catalog
+    from babel.messages.pofile import write_po
+
+    catalogue = Catalog()
+    for message in [*sphinx_words(), *theme_words()]:
+        if (said := language(message)) != message:
+            catalogue.add(message, said)
+    folder.mkdir(parents=True)
+    with (folder / "sphinx.po").open("wb") as file:
+        write_po(file, catalogue)
+
+
+def set_direction(pages: Path, language: Language) -> None:
+    """Say in each page of a folder that it is written from the right, if its language is."""
+    if language.direction == "ltr":
+        return
+    for path in pages.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("<html class", '<html dir="rtl" class', 1), encoding="utf-8")
