@@ -16,7 +16,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from tqdm import tqdm
 
 from recallkit import __version__
-from recallkit.course.book.language import language_settings, set_direction
+from recallkit.course.book.language import finish_pages, language_settings
 from recallkit.course.book.lecture import write_openers
 from recallkit.course.book.sources import write_sources
 from recallkit.course.notebooks import find_notebooks
@@ -87,8 +87,8 @@ def build_book(
 
     Raises:
         RecallkitError: if ``out`` is a file or holds anything else, or a link or reference leads
-            nowhere, or a page has another problem; the message lists them; or there are no catalogues
-            of the language.
+            nowhere, or a page has another problem; the message lists them. Also if there are no
+            catalogues of the language.
     """
     _check_free(out)
     notebooks = embedded("notebooks") if notebooks is None else notebooks
@@ -102,7 +102,7 @@ def build_book(
             _reduce_colours(image)
         chapters = [path.stem for path in find_notebooks(folder=notebooks)]
         write_openers(place / "pages", chapters, spoken)
-        set_direction(place / "pages", spoken)
+        finish_pages(place / "pages", spoken)
         (place / "pages" / MARK).write_text(f"{__version__}\n", encoding="utf-8")
         _put_in_place(out, place / "pages")
     return out / "index.html"

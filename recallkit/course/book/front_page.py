@@ -69,7 +69,8 @@ def front_page(readme: str, notebooks: Sequence[Path], guide: Sequence[str], say
     """Return the first page, in MyST Markdown.
 
     Args:
-        readme: that of the course, translated. Its table becomes a box for each session; its title goes.
+        readme: that of the course, translated. Its table becomes a box for each session; its
+            title goes.
         notebooks: in their order.
         guide: the names of the guide's pages, in their order.
         say: message → text, for what the page itself says.

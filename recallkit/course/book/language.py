@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from recallkit.course.book.words import sphinx_words, theme_words
+from recallkit.course.book.words import FIXED, sphinx_words, theme_words
 from recallkit.course.translation import CATALOGUES, ENGLISH, Language
 
 MARKS = re.compile(r"[*_`]")
+FIXED_TEXT = re.compile(rf'(?<=aria-label=")(?:{"|".join(FIXED)})|(?<=>)(?:{"|".join(FIXED)})(?=<)')
 
 
 class EnglishSlugs:
@@ -59,10 +60,14 @@ def _write_words_of_sphinx(folder: Path, language: Language) -> None:
         write_po(file, catalogue)
 
 
-def set_direction(pages: Path, language: Language) -> None:
-    """Say in each page of a folder that it is written from the right, if its language is."""
-    if language.direction == "ltr":
+def finish_pages(pages: Path, language: Language) -> None:
+    """Translate in each page what is English whatever the language, and say where lines begin."""
+    if language.code == ENGLISH:
         return
     for path in pages.rglob("*.html"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace("<html class", '<html dir="rtl" class', 1), encoding="utf-8")
+        path.write_text(_finished(path.read_text(encoding="utf-8"), language), encoding="utf-8")
+
+
+def _finished(page: str, language: Language) -> str:
+    said = FIXED_TEXT.sub(lambda found: language(found[0]), page)
+    return said.replace("<html class", f'<html dir="{language.direction}" class', 1)

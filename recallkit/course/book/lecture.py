@@ -1,8 +1,8 @@
 """Lecture mode: chapters as steps on a screen, by a script and a style on their own pages.
 
 ``static/lecture.js`` does it when the URL's hash is ``#lecture``. Here is what it finds in a page:
-the link that begins it, and its words in the language of the book. Takeaways, notes for the speaker,
-have a class already.
+the link that begins it, and its words in the language of the book. Takeaways, the notes for the
+speaker, have a class already.
 """
 
 import json

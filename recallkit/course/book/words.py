@@ -38,6 +38,23 @@ OWN = [
 """All of the above."""
 
 
+FIXED = [
+    "Auto light/dark, in dark mode",
+    "Auto light/dark, in light mode",
+    "Contents",
+    "Dark mode",
+    "Expand",
+    "Light mode",
+    "Menu",
+    "Toggle Light / Dark / Auto color theme",
+    "Toggle hidden content",
+    "Toggle navigation of ",
+    "Toggle site navigation sidebar",
+    "Toggle table of contents sidebar",
+]
+"""What the theme and myst-nb say in English, whatever the language of the book is."""
+
+
 def lecture_words() -> dict[str, str]:
     """Return name → text of what the script of lectures says."""
     script = files("recallkit.course.book") / "static" / "lecture.js"

@@ -32,7 +32,7 @@ class Language:
         return pseudo(message, self.code) if self.is_pseudo else self.texts.get(message, message)
 
     def plain(self, text: str) -> str:
-        """Return the English that a text of a pseudo-language stands for; other texts as they are."""
+        """Return the English behind a text of a pseudo-language; other texts as they are."""
         return plain(text, self.code) if self.is_pseudo else text
 
     @property

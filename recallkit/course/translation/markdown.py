@@ -34,9 +34,12 @@ def translate_markdown(text: str, say: Say) -> str:
         The text; translated blocks are one line each.
     """
     lines = text.split("\n")
-    for (start, end), tokens in reversed(_blocks(text)):
-        lines[start:end] = _translated(lines[start:end], tokens, say)
-    return "\n".join(lines)
+    said: list[str] = []
+    last = 0
+    for (start, end), tokens in _blocks(text):
+        said += [*lines[last:start], *_translated(lines[start:end], tokens, say)]
+        last = end
+    return "\n".join([*said, *lines[last:]])
 
 
 def has_words(text: str) -> bool:
