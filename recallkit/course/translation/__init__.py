@@ -9,28 +9,32 @@ from recallkit.course.translation.explorable_words import translated_words, word
 from recallkit.course.translation.languages import (
     CATALOGUES,
     ENGLISH,
+    VARIABLE,
     Language,
     find_language,
     languages_in,
+    readers_language,
     texts_in,
 )
 from recallkit.course.translation.markdown import Say, has_words, translate_markdown
-from recallkit.course.translation.notebooks import translate_notebook, write_translated
+from recallkit.course.translation.notebooks import course_in, translate_notebook
 from recallkit.course.translation.pseudo import pseudo
 
 __all__ = [
     "CATALOGUES",
     "ENGLISH",
+    "VARIABLE",
     "Language",
     "Say",
+    "course_in",
     "find_language",
     "has_words",
     "languages_in",
     "pseudo",
+    "readers_language",
     "texts_in",
     "translate_markdown",
     "translate_notebook",
     "translated_words",
     "words_of_module",
-    "write_translated",
 ]

@@ -1,12 +1,18 @@
 """Languages of the course: a folder of catalogues each, beside the notebooks."""
 
+import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from recallkit.course.translation.pseudo import ALPHABETS, plain, pseudo
 from recallkit.errors import RecallkitError, did_you_mean
+from recallkit.files import embedded
 
 ENGLISH = "en"
+VARIABLE = "RECALLKIT_LANGUAGE"
+"""The environment variable that says in which language explorables begin."""
+
 CATALOGUES = "locale/{code}/LC_MESSAGES"
 """Where the catalogues of a language lie below the folder of the notebooks."""
 
@@ -67,6 +73,20 @@ def find_language(code: str, notebooks: Path) -> Language:
     return Language(code, texts)
 
 
+def readers_language() -> Language:
+    """Return the language in ``$RECALLKIT_LANGUAGE``; English where it is not set.
+
+    Raises:
+        RecallkitError: if there are no catalogues of it.
+    """
+    return _embedded_language(os.environ.get(VARIABLE) or ENGLISH)
+
+
+@cache
+def _embedded_language(code: str) -> Language:
+    return find_language(code, embedded("notebooks"))
+
+
 def languages_in(notebooks: Path) -> list[str]:
     """List the languages with catalogues beside the notebooks, without English."""
     return sorted(path.parent.name for path in notebooks.glob(CATALOGUES.format(code="*")))
@@ -83,7 +103,7 @@ def texts_in(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         try:
             catalogue = read_po(file, abort_invalid=True)
-        except PoFileError as error:
+        except (PoFileError, ValueError) as error:
             raise RecallkitError(f"{path} is not a catalogue of gettext: {error}") from error
     found = [m for m in catalogue if m.id and m.string and not m.fuzzy]
     return {str(message.id): str(message.string) for message in found}

@@ -1,11 +1,17 @@
 """Notebooks in another language: their texts, and the words of their explorables."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from recallkit.course.stored_widgets import STATE
 from recallkit.course.translation.explorable_words import translated_words
+from recallkit.course.translation.languages import ENGLISH, find_language
 from recallkit.course.translation.markdown import Say, translate_markdown
+from recallkit.files import embedded
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,16 +41,24 @@ def stored_models(notebook: "NotebookNode") -> list[dict[str, Any]]:
     return [state for state in states if "_esm" in state and "words" in state]
 
 
-def write_translated(source: Path, folder: Path, say: Say) -> None:
-    """Write the course in another language: a copy in which notebooks and pages are translated.
+@contextmanager
+def course_in(code: str) -> Iterator[Path]:
+    """Give the folder of the course in a language: the originals, or a translated copy.
 
-    Args:
-        source: the folder of the notebooks, with README.md and ``guide``.
-        folder: where to write. It is made.
-        say: message → text.
+    Raises:
+        RecallkitError: if there are no catalogues of the language.
     """
-    import shutil
+    source = embedded("notebooks")
+    language = find_language(code, source)
+    if code == ENGLISH:
+        yield source
+        return
+    with TemporaryDirectory() as place:
+        _write_translated(source, Path(place) / "notebooks", language)
+        yield Path(place) / "notebooks"
 
+
+def _write_translated(source: Path, folder: Path, say: Say) -> None:
     import nbformat
 
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("locale", ".*", "__pycache__"))
