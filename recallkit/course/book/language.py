@@ -39,7 +39,9 @@ def language_settings(language: Language, folder: Path) -> dict[str, Any]:
         return {}
     code = language.code.replace("-", "_")
     _write_words_of_sphinx(folder / CATALOGUES.format(code=code).partition("/")[2], language)
+    styles = ["book.css", "rtl.css"] if language.direction == "rtl" else ["book.css"]
     return {
+        "html_css_files": styles,
         "language": code,
         "locale_dirs": [str(folder)],
         "myst_heading_slug_func": EnglishSlugs(language),
