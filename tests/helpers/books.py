@@ -80,7 +80,8 @@ def one_chapter(folder):
     nbformat.write(cells, folder / "00_quickstart.ipynb")
     rows = (COURSE / "README.md").read_text(encoding="utf-8").splitlines(keepends=True)
     [row] = [row for row in rows if row.startswith('| <img src="figures/00')]
-    readme = f"# Small\n\n| a | b | c | d | e |\n| - | - | - | - | - |\n{row}\nand [guide](guide/README.md)\n"
+    table = f"| a | b | c | d | e |\n| - | - | - | - | - |\n{row}"
+    readme = f"# Small\n\n{table}\nand [guide](guide/README.md)\n"
     (folder / "README.md").write_text(readme, encoding="utf-8")
     guide = (
         "# The guide\n\n## How to read\n\nSee [how](#how-to-read), or `code`:\n\n```sh\nls\n```\n"
