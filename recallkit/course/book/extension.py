@@ -25,7 +25,7 @@ SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything with Sphinx."""
-    app.add_config_value("recallkit_language", Language(ENGLISH), "env", Language)
+    app.add_config_value("recallkit_language", lambda _: Language(ENGLISH), "env", Language)
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
     app.connect("config-inited", _choose_renderer)
     app.connect("doctree-read", _give_alt_texts)

@@ -2,8 +2,8 @@
 
 Each catalogue of the language gets the messages that the course has now. Translations are kept. One
 whose message has changed is kept as fuzzy: the book shows English until somebody has read it again
-and removed the mark. A name after the code begins a catalogue: that of a session, ``guide``,
-``explorables`` or ``book``.
+and removed the mark. A name after the code begins a catalogue: that of a session, ``front``,
+``guide``, ``explorables`` or ``book``.
 """
 
 import argparse

@@ -45,12 +45,10 @@ def messages_by_catalogue(notebooks: Path) -> dict[str, list[str]]:
         notebooks: the folder of the notebooks.
     """
     found = {path.stem: _of_notebook(path) for path in find_notebooks(folder=notebooks)}
-    pages = [notebooks / "README.md", *sorted((notebooks / "guide").glob("*.md"))]
-    guide = Noted()
-    for path in pages:
-        page_text(path.read_text(encoding="utf-8"), guide)
+    front = _of_pages([notebooks / "README.md"])
+    guide = _of_pages(sorted((notebooks / "guide").glob("*.md")))
     book = Noted([*OWN, *lecture_words().values(), *FIXED, *theme_words(), citation_message()])
-    return {**found, "guide": guide, "explorables": _of_explorables(), "book": book}
+    return {**found, "front": front, "guide": guide, "explorables": _of_explorables(), "book": book}
 
 
 def _of_notebook(path: Path) -> list[str]:
@@ -59,6 +57,13 @@ def _of_notebook(path: Path) -> list[str]:
         model["_esm"] = ""  # its words are in a catalogue of their own
     noted = Noted()
     translate_notebook(notebook, noted)
+    return noted
+
+
+def _of_pages(paths: list[Path]) -> list[str]:
+    noted = Noted()
+    for path in paths:
+        page_text(path.read_text(encoding="utf-8"), noted)
     return noted
 
 

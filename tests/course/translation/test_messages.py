@@ -66,7 +66,7 @@ def test_questions_are_marked_by_the_words_that_the_page_looks_for(code):
 
 
 def test_all_that_readers_see_is_a_message(messages):
-    assert len(messages) == 14 + 3
+    assert len(messages) == 14 + 4
     assert "Commit and see" in messages["explorables"]
     assert "Previous step" in messages["book"]
     assert (
@@ -98,7 +98,7 @@ def test_a_catalogue_is_begun_by_its_name(tmp_path, capsys):
     (tmp_path / "README.md").write_text("Some words.\n")
     renew(tmp_path, "eo", ["guide"])
     assert re.search(r"guide\.po: 2 of 2 messages are left to translate", capsys.readouterr().out)
-    with pytest.raises(RecallkitError, match=r"no catalogue begins with '07': guide, explorables"):
+    with pytest.raises(RecallkitError, match=r"no catalogue begins with '07': front, guide, expl"):
         renew(tmp_path, "eo", ["07"])
     renew(tmp_path, "eo", [])
     assert [path.name for path in tmp_path.rglob("*.po")] == ["guide.po"]
