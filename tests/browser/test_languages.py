@@ -31,7 +31,7 @@ def chapter(tmp_path_factory):
     """A chapter in the pseudo-language that is written from the right."""
     folder = tmp_path_factory.mktemp("pseudo")
     with pytest.MonkeyPatch.context() as patch:
-        modules = [importlib.import_module("recallkit.ranks")]
+        modules = [importlib.import_module("recallkit.labels")]
         patch.setattr(reference, "public_modules", lambda: modules)
         course = one_chapter(folder / "course")
         build_book(folder / "book", notebooks=course, language="ar-XB", progress=False)

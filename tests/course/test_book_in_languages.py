@@ -14,7 +14,7 @@ from recallkit.course.translation import Language, has_words, words_of_module
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
 )
-NAMES = re.compile(r"\b(recallkit(\.ranks)?|Furo)\b")
+NAMES = re.compile(r"\b(recallkit(\.labels)?|Furo)\b")
 FORGOTTEN = re.compile(r"[A-Za-z]{2}")
 
 
@@ -23,7 +23,7 @@ def pseudo_book(tmp_path_factory):
     """A book of one chapter in the pseudo-language that is written from the right."""
     folder = tmp_path_factory.mktemp("pseudo")
     with pytest.MonkeyPatch.context() as patch:
-        modules = [importlib.import_module("recallkit.ranks")]
+        modules = [importlib.import_module("recallkit.labels")]
         patch.setattr(reference, "public_modules", lambda: modules)
         course = one_chapter(folder / "course")
         build_book(folder / "book", notebooks=course, language="ar-XB", progress=False)

@@ -1,4 +1,4 @@
-"""What Sphinx, the theme and the pages need to know of the language of the book."""
+"""The language of the book, for Sphinx, the theme and the finished pages."""
 
 import re
 from pathlib import Path

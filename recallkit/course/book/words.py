@@ -1,4 +1,4 @@
-"""What the book says in its own words, beside notebooks, guide and docstrings."""
+"""The book's own words, beside those of notebooks, guide and docstrings."""
 
 from importlib.resources import files
 from pathlib import Path

@@ -5,20 +5,23 @@ translation stays English. ``python -m recallkit.course.translation de`` renews 
 language from what the course says now.
 """
 
-from recallkit.course.translation.explorable_words import translated_words, words_of_module
-from recallkit.course.translation.languages import (
-    CATALOGUES,
-    ENGLISH,
-    VARIABLE,
-    Language,
-    find_language,
-    languages_in,
-    readers_language,
-    texts_in,
-)
-from recallkit.course.translation.markdown import Say, has_words, translate_markdown
-from recallkit.course.translation.notebooks import course_in, translate_notebook
-from recallkit.course.translation.pseudo import pseudo
+from recallkit.errors import needs_extra
+
+with needs_extra("recallkit.course.translation", "course"):
+    from recallkit.course.translation.explorable_words import translated_words, words_of_module
+    from recallkit.course.translation.languages import (
+        CATALOGUES,
+        ENGLISH,
+        VARIABLE,
+        Language,
+        find_language,
+        languages_in,
+        readers_language,
+        texts_in,
+    )
+    from recallkit.course.translation.markdown import Say, has_words, translate_markdown
+    from recallkit.course.translation.notebooks import course_in, translate_notebook
+    from recallkit.course.translation.pseudo import pseudo
 
 __all__ = [
     "CATALOGUES",

@@ -43,12 +43,12 @@ class Language:
 
     @property
     def is_pseudo(self) -> bool:
-        """Whether it is one of the languages that show forgotten texts."""
+        """True for the languages that show forgotten texts."""
         return self.code in ALPHABETS
 
     @property
     def direction(self) -> str:
-        """How it is written: "ltr" or "rtl", the values of ``dir`` in HTML."""
+        """Direction of its lines: "ltr" or "rtl", the values of ``dir`` in HTML."""
         return "rtl" if self.code.partition("-")[0] in FROM_THE_RIGHT else "ltr"
 
 

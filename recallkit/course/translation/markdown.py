@@ -80,7 +80,7 @@ def _translated(lines: Sequence[str], tokens: Sequence[Token], say: Say) -> list
 
 
 def _place(block: str, content: str, start: int) -> tuple[int, int]:
-    """Where the content of a token stands in its block, whose lines have marks and indents."""
+    """Find the content of a token in its block, whose lines have marks and indents."""
     parts = [re.escape(part).replace(r"\|", r"\\?\|") for part in content.split("\n")]
     found = re.compile(r"[ \t]*\n[ \t>]*".join(parts)).search(block, start)
     if not found:
