@@ -13,6 +13,7 @@ EXTRAS = {
     "course": (
         *("jupyterlab", "ipywidgets", "anywidget", "IPython", "ipykernel", "nbclient", "nbformat"),
         *("pytorch_metric_learning", "faiss", "sklearn", "joblib"),
+        *("babel", "markdown_it", "mdit_py_plugins"),
     ),
     "prepare": ("resvg_py", "fontTools"),
     "files": ("pyarrow", "h5py"),

@@ -180,9 +180,10 @@ def test_the_course_outside_the_checkout(course):
 SOURCES = """
 from pathlib import Path
 from recallkit.course.book.sources import write_sources
+from recallkit.course.translation import find_language
 from recallkit.files import embedded
 
-write_sources(embedded("notebooks"), Path("sources"))
+write_sources(embedded("notebooks"), Path("sources"), find_language("de", embedded("notebooks")))
 """
 
 
@@ -197,6 +198,7 @@ def test_the_wheel_has_all_that_the_book_is_made_of(course):
         "api/recallkit.rst",
     )
     assert {Path("sources") / page for page in pages} <= written
+    assert "Der Kurs" in (course.user / "sources/index.md").read_text(encoding="utf-8")
     assert list(course.site.glob("recallkit/course/book/static/book.css"))
 
 

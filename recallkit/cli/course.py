@@ -15,7 +15,7 @@ from recallkit.errors import RecallkitError, did_you_mean, missing_extra
 from recallkit.files import checkout
 
 COURSE = Path("recallkit-course")
-OWN_FLAGS = ("-h", "--help", "--copy-only", "--no-copy-only")
+OWN_FLAGS = ("-h", "--help", "--copy-only", "--no-copy-only", "--language")
 EDITORS = {  # that are open already → a variable that they set
     "Colab": "COLAB_RELEASE_TAG",
     "JupyterHub": "JUPYTERHUB_USER",
@@ -43,7 +43,7 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     flags: list[str] = []
     rest = iter(arguments[:end])
     for argument in rest:
-        if not argument.startswith("-") or argument in OWN_FLAGS:
+        if not argument.startswith("-") or argument.partition("=")[0] in OWN_FLAGS:
             own.append(argument)
             continue
         flags.append(argument)
@@ -90,7 +90,9 @@ def _check_installed() -> None:
 def lab_command(flags: list[str]) -> Callable[..., None]:
     """Make the subcommand ``lab`` with ``flags`` for JupyterLab."""
 
-    def lab(folder: Positional[Path] = COURSE, copy_only: bool = False) -> None:
+    def lab(
+        folder: Positional[Path] = COURSE, copy_only: bool = False, language: str = "en"
+    ) -> None:
         """Copy the notebooks to a folder, and open JupyterLab.
 
         JupyterLab opens in that folder, and the originals stay as they are. When the folder
@@ -105,17 +107,24 @@ def lab_command(flags: list[str]) -> Callable[..., None]:
           recallkit lab my-course --no-browser --ip 0.0.0.0 --port 9000    (on a server)
           recallkit lab my-course -- --ServerApp.root_dir=/    (what follows -- is JupyterLab's)
           recallkit lab my-course --copy-only    (in Colab, JupyterHub or VS Code)
+          recallkit lab mein-kurs --language de    (what is translated so far: session 01)
 
         Args:
             folder: your folder for the notebooks.
             copy_only: copy the notebooks and start nothing, where JupyterLab or another editor is
                 open already.
+            language: of the copies: "en", or one with catalogues in notebooks/locale. What is not
+                translated yet stays English.
         """
         from recallkit.course.copying import copy_course
+        from recallkit.course.translation import ENGLISH, VARIABLE, course_in
         from recallkit.course.trust import trust_notebooks
 
         folder = folder.expanduser()
-        copied = copy_course(folder)
+        with course_in(language) as source:
+            copied = copy_course(folder, source)
+        if language != ENGLISH:
+            os.environ[VARIABLE] = language
         for line in copied.lines():
             print(line, flush=True)
         ours = [folder / name for name in (*copied.added, *copied.updated)]
@@ -192,7 +201,7 @@ def _notebooks_to_write() -> Path:
     return folder
 
 
-def book(out: Path = Path("book")) -> None:
+def book(out: Path = Path("book"), language: str = "en") -> None:
     """Make a website of the course, for reading without Python.
 
     It has the stored notebooks, the guide and a reference of all public names. No notebook is
@@ -203,11 +212,15 @@ def book(out: Path = Path("book")) -> None:
     Examples:
       recallkit book
       recallkit book --out public
+      recallkit book --language de --out buch
 
     Args:
         out: the folder of the website.
+        language: its code: "en", or one with catalogues in notebooks/locale. What is not translated
+            yet stays English. "en-XA" and "ar-XB" are no languages: they show what nobody could
+            translate, and how a page looks that is written from the right.
     """
     from recallkit.course.book import build_book
 
-    first_page = build_book(out.expanduser())
+    first_page = build_book(out.expanduser(), language=language)
     print(f"the book is in {first_page.parent}. Open {first_page} in a browser.")

@@ -14,6 +14,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import embedded, read_json, write_atomically, write_json
 
 RECORD = ".recallkit-course.json"
+NOT_COPIED = {"__pycache__", "locale"}
 
 
 @dataclass
@@ -77,7 +78,7 @@ def _files(source: Path) -> list[str]:
     """Return the files below ``source`` without hidden ones, as relative paths."""
     paths = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
     visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
-    return sorted(path.as_posix() for path in visible if "__pycache__" not in path.parts)
+    return sorted(path.as_posix() for path in visible if not {*path.parts} & NOT_COPIED)
 
 
 def _copy(original: Path, copy: Path, came: str | None, copied: Copied) -> None:

@@ -32,12 +32,15 @@ from recallkit.course.book import (
     notebook_pages,
     reference,
     sources,
+    words,
 )
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
+from recallkit.course.translation import Language
 from recallkit.files import PACKAGE, embedded
 
 COURSE = embedded("notebooks")
+ENGLISH = Language("en")
 FORMULA = re.compile(r"\$\$.+?\$\$|(?<![\\$])\$[^$\n]+(?:\n[^$\n]+)?\$", re.DOTALL)
 
 
@@ -239,7 +242,7 @@ def test_an_earlier_book_is_replaced_only_by_a_whole_one(small_build, small_cour
     first_page = small_build()
     assert first_page == tmp_path / "out" / "index.html"
     texts = [image["alt"] for image in Page(first_page.with_name("00_quickstart.html")).all("img")]
-    assert texts == [extension.ALT, "one", "two"]
+    assert texts == [words.FIGURE_ALT, "one", "two"]
     (first_page.parent / "old.html").touch()
     page = small_course / "guide" / "README.md"
     page.write_text("# Guide\n\n[gone](gone.md), [lost](#lost) and ![none](none.png)\n")
@@ -282,14 +285,16 @@ def test_a_session_without_a_row_is_named():
     assert [session.file for session in found] == [path.name for path in find_notebooks()]
     assert all((COURSE / session.figure).is_file() for session in found)
     with pytest.raises(RecallkitError, match=r"differ by 10_new\.ipynb"):
-        front_page.front_page(readme, [*find_notebooks(), Path("10_new.ipynb")], [])
+        front_page.front_page(readme, [*find_notebooks(), Path("10_new.ipynb")], [], ENGLISH)
 
 
 def test_comments_go_and_names_of_files_become_titles():
     text = "<!-- claim:\n a -->[a.md](a.md) [b](a.md) `<!-- c -->` [c](../README.md#d)\n"
-    assert sources.page_text(text) == "[](a.md) [b](a.md) `<!-- c -->` [c](../index.md#d)\n"
+    assert (
+        sources.page_text(text, ENGLISH) == "[](a.md) [b](a.md) `<!-- c -->` [c](../index.md#d)\n"
+    )
     fenced = "```md\n<!-- kept -->\n```\n"
-    assert sources.page_text(fenced) == fenced
+    assert sources.page_text(fenced, ENGLISH) == fenced
 
 
 def test_a_notebook_without_what_a_reader_does_not_need():
@@ -307,7 +312,7 @@ def test_a_notebook_without_what_a_reader_does_not_need():
             new_markdown_cell("%pip is explained"),
         ]
     )
-    printed, check, proof, solved, text = notebook_pages.prepare(notebook).cells
+    printed, check, proof, solved, text = notebook_pages.prepare(notebook, ENGLISH).cells
     assert printed.source == "print(1)"
     before, rows, after = printed.outputs
     assert (before.text, after.text) == ("before\n", "after\n")
@@ -329,24 +334,24 @@ def test_an_explorable_with_a_state_is_live():
     assert notebook_pages.live_figure(figure, {}) == ""
     notebook = new_notebook(cells=[new_code_cell("1", outputs=[figure])])
     notebook.metadata["widgets"] = {STATE: {"state": models}}
-    [cell] = notebook_pages.prepare(notebook).cells
+    [cell] = notebook_pages.prepare(notebook, ENGLISH).cells
     assert cell.outputs[0].data == {"text/html": html}
     assert "widgets" not in notebook.metadata  # myst-nb would load scripts from the network
     unrun = new_notebook(cells=[new_code_cell("1", outputs=[figure])])
-    [cell] = notebook_pages.prepare(unrun).cells
-    assert cell.outputs[0].data == {"text/markdown": notebook_pages.NEEDS_A_KERNEL}
+    [cell] = notebook_pages.prepare(unrun, ENGLISH).cells
+    assert cell.outputs[0].data == {"text/markdown": words.NEEDS_A_KERNEL}
 
 
 def test_a_whole_page_in_an_output_becomes_a_part():
     html = "<!DOCTYPE html>\n<html><style>p{}</style><body><main><h1>a</h1></main></body></html>"
     cell = new_code_cell("", outputs=[new_output("display_data", {"text/html": html})])
-    [prepared] = notebook_pages.prepare(new_notebook(cells=[cell])).cells
+    [prepared] = notebook_pages.prepare(new_notebook(cells=[cell]), ENGLISH).cells
     part = "<div><style>p{}</style><div><h2>a</h2></div></div>"
     assert prepared.outputs[0].data["text/html"] == part
 
 
 def test_how_to_cite():
-    page = citation.citation_page()
+    page = citation.citation_page(ENGLISH)
     assert f"version = {{{recallkit.__version__}}}" in page
     assert "author = {Patel, Yash and Tolias, Giorgos and Matas, Jiří}" in page
     assert "author = {{The recallkit developers}}" in page

@@ -1,10 +1,17 @@
 """The book, built once for all tests, without a network."""
 
+import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 
+import nbformat
 from filelock import FileLock
+
+from recallkit.files import embedded
+
+COURSE = embedded("notebooks")
 
 # Show all answers of a chapter, from the next time that it is opened.
 ALL_ANSWERS = r"""
@@ -59,3 +66,58 @@ class Page(HTMLParser):
     def all(self, tag):
         """The attributes of all elements of a kind."""
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def one_chapter(folder):
+    """A course with the cells of session 01 as its only session, and a guide of one page."""
+    cells = nbformat.read(COURSE / "01_relaxed_ranking.ipynb", as_version=4)
+    drawn = [cell for cell in cells.cells if "image/png" in str(cell.get("outputs"))]
+    drawn[0].metadata["tags"] = [*drawn[0].metadata.get("tags", []), "cover"]
+    for cell in cells.cells:
+        cell.source = re.sub(r"\]\(\d\d_\w+\.ipynb", "](00_quickstart.ipynb", cell.source)
+    (folder / "guide").mkdir(parents=True)
+    shutil.copytree(COURSE / "figures", folder / "figures")
+    nbformat.write(cells, folder / "00_quickstart.ipynb")
+    rows = (COURSE / "README.md").read_text(encoding="utf-8").splitlines(keepends=True)
+    [row] = [row for row in rows if row.startswith('| <img src="figures/00')]
+    table = f"| a | b | c | d | e |\n| - | - | - | - | - |\n{row}"
+    readme = f"# Small\n\n{table}\nand [guide](guide/README.md)\n"
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    guide = (
+        "# The guide\n\n## How to read\n\nSee [how](#how-to-read), or `code`:\n\n```sh\nls\n```\n"
+    )
+    (folder / "guide" / "README.md").write_text(guide, encoding="utf-8")
+    return folder
+
+
+class Prose(HTMLParser):
+    """What a page says to its readers: texts and attributes, without code, formulas and outputs."""
+
+    SILENT = ("code", "math", "pre", "script", "style", "svg")
+    ALONE = ("br", "hr", "img", "input", "link", "meta", "wbr")
+
+    def __init__(self, path):
+        super().__init__()
+        self.open, self.texts = [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        """Keep what an element is called, and note whether it is silent."""
+        given = dict(attrs)
+        self._say(*(given.get(name) for name in ("alt", "title", "aria-label", "placeholder")))
+        if tag not in self.ALONE:
+            output = "cell_output" in (given.get("class") or "")
+            self.open.append((tag, output or tag in self.SILENT))
+
+    def handle_endtag(self, tag):
+        """Close the elements up to this one."""
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        """Keep a text."""
+        self._say(data)
+
+    def _say(self, *texts):
+        if not any(silent for _, silent in self.open):
+            self.texts += [" ".join(text.split()) for text in texts if text]

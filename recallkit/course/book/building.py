@@ -16,9 +16,11 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from tqdm import tqdm
 
 from recallkit import __version__
+from recallkit.course.book.language import finish_pages, language_settings
 from recallkit.course.book.lecture import write_openers
 from recallkit.course.book.sources import write_sources
 from recallkit.course.notebooks import find_notebooks
+from recallkit.course.translation import ENGLISH, Language, find_language
 from recallkit.errors import RecallkitError
 from recallkit.files import cannot_write, embedded
 
@@ -36,7 +38,7 @@ SETTINGS: dict[str, Any] = {
     "release": __version__,
     "extensions": ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"],
     # pages
-    "myst_enable_extensions": ["dollarmath", "html_image", "colon_fence"],
+    "myst_enable_extensions": ["attrs_block", "dollarmath", "html_image", "colon_fence"],
     "myst_heading_anchors": 4,
     "nb_execution_mode": "off",
     "nb_render_markdown_format": "gfm",
@@ -65,7 +67,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = True) -> Path:
+def build_book(
+    out: Path,
+    *,
+    notebooks: Path | None = None,
+    language: str = ENGLISH,
+    progress: bool = True,
+) -> Path:
     """Build the book into the folder ``out``, and return its first page.
 
     The pages are made beside ``out`` and replace it at the end. After an error the book that was
@@ -74,22 +82,27 @@ def build_book(out: Path, *, notebooks: Path | None = None, progress: bool = Tru
     Args:
         out: the folder. It may be missing, empty, or an earlier book, which :data:`MARK` shows.
         notebooks: the folder of the notebooks and the guide. None: those that come with recallkit.
+        language: its code. What has no translation in it stays English.
         progress: show a bar that counts pages.
 
     Raises:
         RecallkitError: if ``out`` is a file or holds anything else, or a link or reference leads
-            nowhere, or a page has another problem; the message lists them.
+            nowhere, or a page has another problem; the message lists them. Also if there are no
+            catalogues of the language.
     """
     _check_free(out)
     notebooks = embedded("notebooks") if notebooks is None else notebooks
+    spoken = find_language(language, notebooks)
     with _folder_beside(out) as place:
-        write_sources(notebooks, place / "sources")
-        problems = _run_sphinx(place, progress)
+        write_sources(notebooks, place / "sources", spoken)
+        problems = _run_sphinx(place, spoken, progress)
         if problems:
             raise RecallkitError(_described(problems))
         for image in (place / "pages" / "_images").glob("*.png"):
             _reduce_colours(image)
-        write_openers(place / "pages", [path.stem for path in find_notebooks(folder=notebooks)])
+        chapters = [path.stem for path in find_notebooks(folder=notebooks)]
+        write_openers(place / "pages", chapters, spoken)
+        finish_pages(place / "pages", spoken)
         (place / "pages" / MARK).write_text(f"{__version__}\n", encoding="utf-8")
         _put_in_place(out, place / "pages")
     return out / "index.html"
@@ -142,7 +155,7 @@ def _put_in_place(out: Path, pages: Path) -> None:
         raise cannot_write(out, error) from error
 
 
-def _run_sphinx(place: Path, progress: bool) -> list[str]:
+def _run_sphinx(place: Path, language: Language, progress: bool) -> list[str]:
     """Make ``place/pages`` from ``place/sources``; return the problems."""
     sources = place / "sources"
     warnings = StringIO()
@@ -158,7 +171,7 @@ def _run_sphinx(place: Path, progress: bool) -> list[str]:
             outdir=place / "pages",
             doctreedir=place / "doctrees",
             buildername="html",
-            confoverrides=_settings(static),
+            confoverrides=_settings(static) | language_settings(language, place / "locale"),
             status=None,
             warning=warnings,
             freshenv=True,

@@ -6,10 +6,12 @@ from typing import Any
 import yaml
 
 from recallkit import __version__
+from recallkit.course.book.words import CITE
+from recallkit.course.translation import Say
 from recallkit.files import embedded
 
 PAGE = """\
-# How to cite
+# {title}
 
 {message}
 
@@ -21,16 +23,26 @@ PAGE = """\
 """
 
 
-def citation_page() -> str:
+def citation_message() -> str:
+    """Return the sentence of CITATION.cff that asks for a citation."""
+    return _citation()["message"]
+
+
+def citation_page(say: Say) -> str:
     """Return the page "How to cite", in Markdown, from CITATION.cff beside the notebooks."""
-    file = embedded("notebooks").parent / "CITATION.cff"  # in a checkout, and in a wheel
-    citation = yaml.safe_load(file.read_text(encoding="utf-8"))
+    citation = _citation()
     [paper] = citation["references"]
     return PAGE.format(
-        message=citation["message"],
+        title=say(CITE),
+        message=say(citation["message"]),
         software=bibtex("software", "recallkit", software_fields(citation)),
         paper=bibtex("inproceedings", "patel2022recall", paper_fields(paper)),
     )
+
+
+def _citation() -> Mapping[str, Any]:
+    file = embedded("notebooks").parent / "CITATION.cff"  # in a checkout, and in a wheel
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def software_fields(citation: Mapping[str, Any]) -> dict[str, str]:

@@ -9,15 +9,15 @@ from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from recallkit.course.book import accessibility, lecture
+from recallkit.course.book import accessibility, lecture, words
 from recallkit.course.book.names import exists
+from recallkit.course.translation import ENGLISH, Language
 
 if TYPE_CHECKING:
     from sphinx.domains.python import PythonDomain
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
-ALT = "Figure drawn by the code above it; the text below it says what it shows."
 WITHOUT_SECTIONS = ("attribute", "data", "property")
 COLON = "\ue000"  # stands for a colon that napoleon would take for the end of a type
 SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
@@ -25,6 +25,7 @@ SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything with Sphinx."""
+    app.add_config_value("recallkit_language", lambda _: Language(ENGLISH), "env", Language)
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
     app.connect("config-inited", _choose_renderer)
     app.connect("doctree-read", _give_alt_texts)
@@ -54,12 +55,13 @@ def _block_formula(self: "HTML5Translator", node: nodes.math_block) -> None:
 
 def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:
     """Give each figure of a cell the text in the cell's metadata ``alt``: one, or one a figure."""
+    otherwise = app.config.recallkit_language(words.FIGURE_ALT)
     for cell in document.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             given = cell.get("cell_metadata", {}).get("alt", [])
             texts = [given] if isinstance(given, str) else list(given)
             for number, image in enumerate(cell.findall(nodes.image)):
-                image["alt"] = texts[min(number, len(texts) - 1)] if texts else ALT
+                image["alt"] = texts[min(number, len(texts) - 1)] if texts else otherwise
 
 
 def _keep_intervals_whole(app: Sphinx, document: nodes.document) -> None:

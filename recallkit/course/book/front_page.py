@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from recallkit.course.book import words
+from recallkit.course.translation import Say
 from recallkit.errors import RecallkitError
 
 ROW = re.compile(
@@ -19,24 +21,24 @@ HEAD = """\
 # recallkit
 
 :::{container} book-lead
-Train image retrieval directly for recall@k, and understand why it works.
+LEAD
 :::
 
 :::{figure} cover.png
 :alt: COVER_ALT
-Two queries and their eight nearest images: by their pixels, by an untrained network, and after a
-minute of training. Blue ✓: the same emoji; orange ✗: another. The queries are drawn at random, and
-the network has never seen these emoji.
+COVER_TEXT
 :::
 
 :::{container} book-begin
-[Begin: 00 · Quickstart](00_quickstart.ipynb)
+[BEGIN](00_quickstart.ipynb)
 :::
 """
-COVER_ALT = (
-    "Two queries with their eight nearest images in three rows each: by pixels, by an untrained "
-    "network, by a trained network. Images of the query's emoji have a blue frame."
-)
+IN_HEAD = {
+    "LEAD": words.LEAD,
+    "COVER_ALT": words.COVER_ALT,
+    "COVER_TEXT": words.COVER,
+    "BEGIN": words.BEGIN,
+}
 
 
 class Session(NamedTuple):
@@ -63,13 +65,15 @@ class Session(NamedTuple):
     needs: str
 
 
-def front_page(readme: str, notebooks: Sequence[Path], guide: Sequence[str]) -> str:
+def front_page(readme: str, notebooks: Sequence[Path], guide: Sequence[str], say: Say) -> str:
     """Return the first page, in MyST Markdown.
 
     Args:
-        readme: that of the course. Its table becomes a box for each session; its title goes.
+        readme: that of the course, translated. Its table becomes a box for each session; its
+            title goes.
         notebooks: in their order.
         guide: the names of the guide's pages, in their order.
+        say: message → text, for what the page itself says.
 
     Raises:
         RecallkitError: if the table has no row for a notebook, or a row for none.
@@ -82,8 +86,12 @@ def front_page(readme: str, notebooks: Sequence[Path], guide: Sequence[str]) -> 
             f"the table in README.md of the course and the notebooks differ by {names}"
         )
     text = re.sub(r"\A# .*\n", "", readme)
-    body = TABLE.sub(lambda _: _cards(sessions) + "\n", text, count=1)
-    return "\n".join([HEAD.replace("COVER_ALT", COVER_ALT), body, _contents(sessions, guide)])
+    body = TABLE.sub(lambda _: _cards(sessions, say) + "\n", text, count=1)
+    return "\n".join([_head(say), body, _contents(sessions, guide, say)])
+
+
+def _head(say: Say) -> str:
+    return re.sub("|".join(IN_HEAD), lambda found: say(IN_HEAD[found[0]]), HEAD)
 
 
 def sessions_of(readme: str) -> list[Session]:
@@ -91,12 +99,12 @@ def sessions_of(readme: str) -> list[Session]:
     return [Session(**match.groupdict()) for match in ROW.finditer(readme)]
 
 
-def _cards(sessions: Sequence[Session]) -> str:
-    cards = "\n".join(map(_card, sessions))
+def _cards(sessions: Sequence[Session], say: Say) -> str:
+    cards = "\n".join(_card(session, say) for session in sessions)
     return f"::::{{container}} book-sessions\n{cards}\n::::\n"
 
 
-def _card(session: Session) -> str:
+def _card(session: Session, say: Say) -> str:
     question = session.question[0].upper() + session.question[1:]
     return f"""\
 :::{{container}} book-session
@@ -106,21 +114,21 @@ def _card(session: Session) -> str:
 
 {question}
 
-Live: {session.live}.
+{say(words.LIVE).format(live=session.live)}
 
-{session.minutes} minutes, after {session.needs}.
+{say(words.MINUTES).format(minutes=session.minutes, needs=session.needs)}
 :::
 """
 
 
-def _contents(sessions: Sequence[Session], guide: Sequence[str]) -> str:
+def _contents(sessions: Sequence[Session], guide: Sequence[str], say: Say) -> str:
     course = [f"{session.title} <{Path(session.file).stem}>" for session in sessions]
     parts = {
-        "The course": course,
-        "The guide": [f"guide/{name}" for name in guide],
-        "Reference": ["api/index", "cite"],
+        words.COURSE: course,
+        words.GUIDE: [f"guide/{name}" for name in guide],
+        words.REFERENCE: ["api/index", "cite"],
     }
-    return "\n".join(_toctree(caption, lines) for caption, lines in parts.items())
+    return "\n".join(_toctree(say(caption), lines) for caption, lines in parts.items())
 
 
 def _toctree(caption: str, lines: Sequence[str]) -> str:

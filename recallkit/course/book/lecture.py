@@ -1,35 +1,35 @@
 """Lecture mode: chapters as steps on a screen, by a script and a style on their own pages.
 
 ``static/lecture.js`` does it when the URL's hash is ``#lecture``. Here is what it finds in a page:
-the link that begins it, and takeaways marked as notes for the speaker.
+the link that begins it, and its words in the language of the book. Takeaways, the notes for the
+speaker, have a class already.
 """
 
-import re
+import json
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from recallkit.course.book import words
+from recallkit.course.translation import Language
+
 FOLDER = "lecture"
 """The folder of the book with a page for each chapter that opens it as a lecture."""
 
-TAKEAWAY = re.compile(r"What the (?:figures?|tables?|numbers) says?\.|\d+ \w+ 20\d\d\.")
-LINK = (
-    '<p class="lecture-link" id="lecture"><a href="#lecture" '
-    'title="This page in steps, each as large as the screen">Lecture</a></p>'
-)
+LINK = '<p class="lecture-link" id="lecture"><a href="#lecture" title="{title}">{lecture}</a></p>'
 OPENER = """\
 <!DOCTYPE html>
-<html lang="en">
+<html lang="{code}" dir="{direction}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="0; url={chapter}#lecture">
-<title>Lecture</title>
+<title>{lecture}</title>
 </head>
-<body><main><h1><a href="{chapter}#lecture">Lecture</a></h1></main></body>
+<body><main><h1><a href="{chapter}#lecture">{lecture}</a></h1></main></body>
 </html>
 """
 
@@ -40,7 +40,7 @@ def connect(app: Sphinx) -> None:
     app.connect("html-page-context", _add_script)
 
 
-def write_openers(pages: Path, chapters: list[str]) -> None:
+def write_openers(pages: Path, chapters: list[str], language: Language) -> None:
     """Write a page for each chapter that opens it as a lecture.
 
     A browser that is told to open a file drops what follows ``#``. These pages keep it.
@@ -48,10 +48,16 @@ def write_openers(pages: Path, chapters: list[str]) -> None:
     Args:
         pages: the folder of the book.
         chapters: the names of their pages, without ``.html``.
+        language: of the book.
     """
     (pages / FOLDER).mkdir()
     for chapter in chapters:
-        text = OPENER.format(chapter=f"../{chapter}.html")
+        text = OPENER.format(
+            chapter=f"../{chapter}.html",
+            code=language.code,
+            direction=language.direction,
+            lecture=language(words.LECTURE),
+        )
         lecture_page(pages, chapter).write_text(text, encoding="utf-8")
 
 
@@ -70,20 +76,21 @@ def _is_chapter(app: Sphinx, name: str) -> bool:
 
 
 def _prepare_chapter(app: Sphinx, document: nodes.document) -> None:
-    """Put the link below the title, and mark takeaways."""
+    """Put the link below the title."""
     if not _is_chapter(app, app.env.docname):
         return
-    for paragraph in document.findall(nodes.paragraph):
-        first = next((part for part in paragraph.children if part.astext()), None)
-        if isinstance(first, nodes.strong) and TAKEAWAY.fullmatch(first.astext()):
-            paragraph["classes"].append("takeaway")
+    say = app.config.recallkit_language
+    link = LINK.format(title=say(words.LECTURE_TITLE), lecture=say(words.LECTURE))
     title = next(iter(document.findall(nodes.title)))
-    title.parent.insert(title.parent.index(title) + 1, nodes.raw("", LINK, format="html"))
+    title.parent.insert(title.parent.index(title) + 1, nodes.raw("", link, format="html"))
 
 
 def _add_script(
     app: Sphinx, name: str, template: str, context: dict[str, Any], document: nodes.document | None
 ) -> None:
     if _is_chapter(app, name):
+        say = app.config.recallkit_language
+        spoken = {key: say(text) for key, text in words.lecture_words().items()}
+        app.add_js_file(None, body=f"const lectureWords = {json.dumps(spoken)};")
         app.add_css_file("lecture.css")
         app.add_js_file("lecture.js", loading_method="defer")

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from recallkit.course.book import words
 from recallkit.course.explorables.base import OF_WIDGETS
 from recallkit.course.explorables.page import fragment
 from recallkit.course.explorables.predictions import ANSWER, QUESTION, QUIZ, SCORE
 from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
+from recallkit.course.translation import Say, translate_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -18,26 +20,32 @@ MOVES_SLIDERS = re.compile(r"(?:live\.controls\[.*\n?)+")
 CHECKED_BY_NBVAL = "# NBVAL_CHECK_OUTPUT\n"
 PRINTED_TABLE = re.compile(r"((?:^\|.*\|\n?){2,})", re.MULTILINE)
 WHOLE_PAGE = re.compile(r"<!DOCTYPE html>.*?(<style>.*?</style>).*?<body>(.*)</body>", re.DOTALL)
-NEEDS_A_KERNEL = (
-    "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
-    "The next figure shows what it shows.]"
+TAKEAWAY = re.compile(
+    r"^(?=\*\*(?:What the (?:figures?|tables?|numbers) says?\.|\d+ \w+ 20\d\d\.)\*\*)", re.MULTILINE
 )
 
 
-def prepare(notebook: "NotebookNode") -> "NotebookNode":
+def prepare(notebook: "NotebookNode", say: Say) -> "NotebookNode":
     """Prepare a notebook for the book, in place, and return it.
 
     Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
     Questions and what answers them get marks, which the forms of predictions look for.
     Tables that were printed as Markdown become tables. Explorables with a stored state are live.
+    Takeaways get the class "takeaway". All is translated by ``say``.
     """
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # before it is translated: it is known by its first words
+            cell.source = TAKEAWAY.sub("{.takeaway}\n", cell.source)
+    translate_notebook(notebook, say)
     models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            _fold(cell)
+            _fold(cell, say)
             cell.source = cell.source.removeprefix(CHECKED_BY_NBVAL)
-            cell.outputs = [shown for output in cell.outputs for shown in _shown(output, models)]
+            cell.outputs = [
+                shown for output in cell.outputs for shown in _shown(output, models, say)
+            ]
         elif set(cell.metadata.get("tags", [])) & {QUESTION, ANSWER, SCORE, QUIZ}:
             cell.source = _marked(cell)
     return notebook
@@ -63,7 +71,7 @@ def _is_for_a_kernel(cell: "NotebookNode") -> bool:
     return is_code and bool(INSTALLS.search(source) or MOVES_SLIDERS.fullmatch(source))
 
 
-def _fold(cell: "NotebookNode") -> None:
+def _fold(cell: "NotebookNode", say: Say) -> None:
     """Fold a solution with its output, and the code of a check.
 
     A check is also what has the tag "hide-input": assertions on the verdicts of stored runs. They
@@ -73,16 +81,16 @@ def _fold(cell: "NotebookNode") -> None:
     if "remove-input" in tags:
         return
     if cell.source.startswith("def check_") or "hide-input" in tags:
-        tag, prompt = "hide-input", "The check"
+        tag, prompt = "hide-input", say(words.CHECK)
     elif cell.metadata.get("jupyter", {}).get("source_hidden"):
-        tag, prompt = "hide-cell", "Solution"
+        tag, prompt = "hide-cell", say(words.SOLUTION)
     else:
         return
     cell.metadata["tags"] = [*dict.fromkeys([*tags, tag])]
     cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
 
 
-def _shown(output: "NotebookNode", models: Mapping[str, Any]) -> Iterator["NotebookNode"]:
+def _shown(output: "NotebookNode", models: Mapping[str, Any], say: Say) -> Iterator["NotebookNode"]:
     """The outputs that stand in the book for a stored one."""
     from nbformat.v4 import new_output
 
@@ -97,7 +105,7 @@ def _shown(output: "NotebookNode", models: Mapping[str, Any]) -> Iterator["Noteb
     elif html := live_figure(output, models):
         yield new_output("display_data", {"text/html": html})
     elif output.get("data", {}).get("text/plain") == UNRUN_WIDGET:
-        yield new_output("display_data", {"text/markdown": NEEDS_A_KERNEL})
+        yield new_output("display_data", {"text/markdown": say(words.NEEDS_A_KERNEL)})
     else:
         yield output
 

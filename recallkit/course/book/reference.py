@@ -13,14 +13,16 @@ from typing import Any
 
 from sphinx.pycode import ModuleAnalyzer
 
+from recallkit.course.book import words
+from recallkit.course.translation import Say
 from recallkit.files import PACKAGE
 
 FRONT = "recallkit"
 INTRODUCTION = """\
-Reference
-=========
+{title}
+{line}
 
-All public names, by package. Most programs need :mod:`recallkit` alone.
+{text}
 
 .. toctree::
    :maxdepth: 1
@@ -28,13 +30,15 @@ All public names, by package. Most programs need :mod:`recallkit` alone.
 """
 
 
-def reference_pages() -> dict[str, str]:
+def reference_pages(say: Say) -> dict[str, str]:
     """Return the pages, in reStructuredText, by file name."""
     modules = public_modules()
     described: dict[tuple[str, int], str] = {}
-    pages = {f"api/{module.__name__}.rst": _page(module, described) for module in modules}
+    pages = {f"api/{module.__name__}.rst": _page(module, described, say) for module in modules}
     entries = "".join(f"   {module.__name__}\n" for module in modules)
-    return {"api/index.rst": INTRODUCTION + entries, **pages}
+    title, text = say(words.REFERENCE), say(words.PUBLIC_NAMES)
+    introduction = INTRODUCTION.format(title=title, line="=" * (2 * len(title)), text=text)
+    return {"api/index.rst": introduction + entries, **pages}
 
 
 def public_modules() -> list[ModuleType]:
@@ -59,7 +63,7 @@ def public_names(module: ModuleType) -> list[str]:
     return sorted(getattr(module, "__all__", functions), key=str.lower)
 
 
-def _page(module: ModuleType, described: dict[tuple[str, int], str]) -> str:
+def _page(module: ModuleType, described: dict[tuple[str, int], str], say: Say) -> str:
     """Return the page of a module, and note in ``described`` what stands on it."""
     name = module.__name__
     lines = [name, "=" * len(name), "", f".. automodule:: {name}", "   :no-members:", ""]
@@ -73,7 +77,7 @@ def _page(module: ModuleType, described: dict[tuple[str, int], str]) -> str:
             elsewhere.append(f"- :obj:`{place}.{public}`")
         else:
             lines += [*_directive(f"{name}.{public}", value), ""]
-    also = ["Described elsewhere:", "", *elsewhere, ""] if elsewhere else []
+    also = [say(words.ELSEWHERE), "", *elsewhere, ""] if elsewhere else []
     return "\n".join([*lines[:6], *also, *lines[6:]])
 
 

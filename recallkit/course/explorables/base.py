@@ -8,6 +8,7 @@ import traitlets
 
 from recallkit.course.explorables.bundle import bundle
 from recallkit.course.explorables.page import fragment, page
+from recallkit.course.translation import readers_language, translated_words
 from recallkit.files import write_atomically
 
 FOLDER = Path(__file__).parent
@@ -29,7 +30,8 @@ class Explorable(anywidget.AnyWidget):
     the drawing, and ``figure.k`` is what the reader has set.
 
     Attributes:
-        words: name → text, in place of the English texts of the module; {} keeps all of them.
+        words: name → text, in place of the English texts of the module; {} keeps all of them. The
+            default: those of the language in ``$RECALLKIT_LANGUAGE``, if it is set.
     """
 
     module: ClassVar[str]
@@ -42,6 +44,10 @@ class Explorable(anywidget.AnyWidget):
     """What stands in its place in a stored notebook that is not trusted."""
 
     words = traitlets.Dict().tag(sync=True)
+
+    @traitlets.default("words")
+    def _words_of_reader(self) -> dict[str, str]:
+        return translated_words(self.module_text(), readers_language())
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Give the class its module."""

@@ -8,6 +8,9 @@ import { dressPage } from "./predict/style.js";
 import { dictionary } from "./words.js";
 
 const WORDS = {
+  predict: "Predict", // and the next two: as the texts of notebooks write them
+  question: "Question {number}",
+  range: "Near: {low} to {high}",
   title: "Your predictions",
   hint: "Predict before you see: each answer unfolds when you commit a prediction. They are kept in this browser only.",
   elsewhere: "Answer each question before you read on.",

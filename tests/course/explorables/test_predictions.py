@@ -1,5 +1,7 @@
 """What the forms of predictions read and count, in an interpreter inside this process."""
 
+import re
+
 import pytest
 from helpers.javascript import MATHS, Module
 
@@ -29,11 +31,32 @@ def test_what_is_no_number_is_none(parts, text):
     assert parts("numberIn", text) is None  # NaN in JSON
 
 
-def test_a_note_says_which_numbers_are_near(parts):
-    assert parts("nearIn", "More words. Near: 25 to 45 %.") == {"low": 25, "high": 45, "unit": "%"}
-    assert parts("nearIn", "Near: 0 to 9.5 GB. More.") == {"low": 0, "high": 9.5, "unit": "GB"}
-    assert parts("nearIn", "Near: −1 to 1,000.\n") == {"low": -1, "high": 1000, "unit": ""}
-    assert parts("nearIn", "It is near 25 to 45.") is None
+ENGLISH = {"predict": "Predict", "question": "Question #", "range": "Near: # to #"}
+SPANISH = {"predict": "¿Qué crees?", "question": "Pregunta #", "range": "Cerca: de # a #"}
+
+
+@pytest.mark.parametrize(
+    ("note", "near"),
+    [
+        ("More words. Near: 25 to 45 %.", {"low": 25, "high": 45, "unit": "%"}),
+        ("Near: 0 to 9.5 GB. More.", {"low": 0, "high": 9.5, "unit": "GB"}),
+        ("Near: −1 to 1,000.\n", {"low": -1, "high": 1000, "unit": ""}),
+        ("It is near 25 to 45.", None),
+    ],
+)
+def test_a_note_says_which_numbers_are_near(parts, note, near):
+    assert parts("nearIn", note, parts("marksOf", ENGLISH)) == near
+
+
+def test_questions_and_near_numbers_are_known_in_other_languages(parts):
+    marks = parts("marksOf", SPANISH)
+    assert parts("nearIn", "Cerca: de 25 a 45 %.", marks) == {"low": 25, "high": 45, "unit": "%"}
+    assert parts("nearIn", "Near: 25 to 45 %.", marks) is None
+    asked = [text for text in PROMPTS if re.search(marks["prompt"], text)]
+    assert asked == ["¿Qué crees?", "Pregunta 12"]
+
+
+PROMPTS = ["¿Qué crees?", "Pregunta 12", "Predict", "Qué crees", "Pregunta"]
 
 
 def test_the_score_counts_what_was_predicted():

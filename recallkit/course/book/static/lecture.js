@@ -23,7 +23,8 @@
 
   const root = document.documentElement;
   const article = document.querySelector("article");
-  const say = (name, values = {}) => WORDS[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  const words = typeof lectureWords === "object" ? lectureWords : WORDS; // in the language of the book
+  const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   let blocks = []; // {element, kind: heading, text, figure, code, note or left, cell}, in the order of the page
   let steps = []; // {blocks, notes, title}
   let now = 0;

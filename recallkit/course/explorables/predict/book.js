@@ -9,10 +9,10 @@ export function bookOf() {
   return { name, ready, survey: surveyPage, watch: () => () => {} };
 }
 
-function surveyPage(root) {
+function surveyPage(root, marks) {
   const found = { ids: [], quizIds: [], questions: [], answers: [], foot: null };
   for (const { id, tags, blocks } of cellsOf(root)) {
-    const { answer, question } = partsOf(blocks);
+    const { answer, question } = partsOf(blocks, marks);
     const owner = found.ids.at(-1);
     if (tags.includes("predict/answer")) found.answers.push(...answer.map((element) => ({ element, owner })));
     noteQuestion(found, id, tags, question);

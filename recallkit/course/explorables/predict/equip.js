@@ -1,19 +1,22 @@
 // A page with its forms: they are put under questions, and answers are folded, as cells come and go.
 import { formOf } from "./form.js";
 import { panelOf } from "./panel.js";
+import { marksOf } from "./parts.js";
 
 /**
  * Equip a page, now and whenever it changes; return the function that undoes it.
  *
- * host: {survey, watch} of lab.js or book.js. survey(root) returns {ids, quizIds, questions, answers, foot}:
+ * host: {survey, watch} of lab.js or book.js. survey(root, marks) returns {ids, quizIds, questions, answers, foot}:
  * the ids of all predictions and of all questions of the quiz, the questions in the page, the elements to
  * fold with the id of their question, and the block above the score.
  */
 export function equip(host, root, { kept, say, head }) {
   const forms = new Map();
   const foot = panelOf(kept, say, false);
+  const written = { question: say("question", { number: "#" }), range: say("range", { low: "#", high: "#" }) };
+  const marks = marksOf({ predict: say("predict"), ...written });
   const draw = () => {
-    const found = host.survey(root);
+    const found = host.survey(root, marks);
     const { all, answers } = kept.get();
     for (const question of found.questions) formUnder(question, forms, { kept, say }).show(answers[question.id]);
     for (const { element, owner } of found.answers) fold(element, !all && !answers[owner], say);

@@ -6,23 +6,23 @@ export function labOf(model, el) {
   const context = model.widget_manager?.context;
   if (!context?.model?.cells) return null;
   const ready = () => el.closest(".jp-Notebook");
-  return { name: context.path, ready, survey: (root) => surveyCells(context.model, root), watch: watchCells };
+  return { name: context.path, ready, survey: (root, marks) => surveyCells(context.model, root, marks), watch: watchCells };
 }
 
-function surveyCells({ cells }, root) {
+function surveyCells({ cells }, root, marks) {
   const found = { ids: [], quizIds: [], questions: [], answers: [], foot: null };
   for (let i = 0; i < cells.length; i += 1) {
     const cell = cells.get(i);
     const tags = cell.getMetadata("tags") ?? [];
     const node = root.querySelector(`[data-windowed-list-index="${i}"]`);
-    if (tags.some((name) => /^(predict|quiz)/.test(name))) takeCell(found, cell, tags, node);
+    if (tags.some((name) => /^(predict|quiz)/.test(name))) takeCell(found, { cell, tags, node }, marks);
   }
   return found;
 }
 
-function takeCell(found, cell, tags, node) {
+function takeCell(found, { cell, tags, node }, marks) {
   const blocks = [...(node?.querySelector(".jp-RenderedMarkdown")?.children ?? [])];
-  const { answer, question } = partsOf(blocks.filter((block) => !block.matches(".rk-predict")));
+  const { answer, question } = partsOf(blocks.filter((block) => !block.matches(".rk-predict")), marks);
   const owner = found.ids.at(-1);
   if (tags.includes("predict/answer") && node) {
     const elements = cell.type === "code" ? [node] : answer;

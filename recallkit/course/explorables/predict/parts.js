@@ -1,11 +1,20 @@
 // What a cell says: the answer to the question before it, then a question with its choices and notes.
 
-const NEAR = /Near: ([−-]?[\d.,]*\d) to ([−-]?[\d.,]*\d)(?: ([^.;]+?))?\.(?:\s|$)/;
-const PROMPT = /^(Predict|Question \d+)$/; // of a prediction, of a question of the quiz
+const NUMBER = "([−-]?[\\d.,]*\\d)";
 const TIED = "ul, ol, details"; // what belongs to a question when it stands right under it
 
 const isHeading = (block) => /^H[1-6]$/.test(block.tagName);
-const asks = (block) => [...block.querySelectorAll("strong")].some((strong) => PROMPT.test(strong.textContent));
+const asks = (block, { prompt }) => [...block.querySelectorAll("strong")].some((strong) => new RegExp(prompt).test(strong.textContent));
+const literal = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+
+/** The marks of questions and of near numbers, by how a language writes them: texts with # for a number. */
+export function marksOf({ predict, question, range }) {
+  const prompts = [predict, question].map((text) => literal(text).replace("#", "\\d+"));
+  return {
+    prompt: `^(${prompts.join("|")})$`, // of a prediction, of a question of the quiz
+    near: `${literal(range).replaceAll("#", NUMBER)}(?: ([^.;]+?))?\\.(?:\\s|$)`,
+  };
+}
 
 /** A number as readers write it: 1,460 and −0.3 and 34 %; NaN if there is none. */
 export function numberIn(text) {
@@ -14,22 +23,22 @@ export function numberIn(text) {
 }
 
 /** The numbers that count as near, by a note: {low, high, unit}; null if it names none. */
-export function nearIn(note) {
-  const found = NEAR.exec(note);
+export function nearIn(note, { near }) {
+  const found = new RegExp(near).exec(note);
   return found && { low: numberIn(found[1]), high: numberIn(found[2]), unit: found[3] ?? "" };
 }
 
 /**
- * The blocks of a cell → {answer: [block], question}.
+ * The blocks of a cell, and the marks of its language → {answer: [block], question}.
  *
  * The answer is what stands before a heading or a question. question: {blocks, choices, note, near},
  * or null. A choice is {text, note, right}; its note is right if it begins with bold words.
  */
-export function partsOf(blocks) {
-  const end = blocks.findIndex((block) => isHeading(block) || asks(block));
+export function partsOf(blocks, marks) {
+  const end = blocks.findIndex((block) => isHeading(block) || asks(block, marks));
   const answer = end < 0 ? blocks : blocks.slice(0, end);
-  const start = blocks.findIndex(asks);
-  return { answer, question: start < 0 ? null : questionOf(blocks.slice(start)) };
+  const start = blocks.findIndex((block) => asks(block, marks));
+  return { answer, question: start < 0 ? null : questionOf(blocks.slice(start), marks) };
 }
 
 /** Note the question of a cell, if its tags say that it has one; `question` is null where it is not in the page. */
@@ -40,7 +49,7 @@ export function noteQuestion(found, id, tags, question) {
   if (question) found.questions.push({ id, quiz, ...question });
 }
 
-function questionOf([first, ...rest]) {
+function questionOf([first, ...rest], marks) {
   const other = rest.findIndex((block) => !block.matches(TIED));
   const under = other < 0 ? rest : rest.slice(0, other);
   const note = under.find((block) => block.matches("details"));
@@ -52,7 +61,7 @@ function questionOf([first, ...rest]) {
     folded: [note, paired && lists[0]].filter(Boolean), // the form shows them in its own way
     choices: paired ? choices.map((choice, i) => ({ text: choice, note: notes[i], right: isRight(notes[i]) })) : [],
     note: paired ? null : note,
-    near: nearIn(note?.textContent ?? ""),
+    near: nearIn(note?.textContent ?? "", marks),
   };
 }
 

@@ -5,9 +5,9 @@ const OWN = `
 .rk-folded:not(.jp-Cell,.cell),.rk-folded .jp-Cell-outputWrapper,.rk-folded .cell_output,.rk-asked{display:none!important}
 .rk-folded:is(.jp-Cell,.cell)::after{content:attr(data-rk-note);display:block;margin:.3em 0 .6em;padding:.3em .8em;border:1px dashed currentColor;border-radius:6px;font:13px/1.45 system-ui,sans-serif;opacity:.75}
 .jp-Cell.rk-folded::after{margin-left:calc(var(--jp-cell-prompt-width,64px) + var(--jp-cell-collapser-width,8px))}
-.rk.rk-predict{border:1px solid var(--rk-faint);border-left:4px solid var(--rk-blue);border-radius:6px;padding:.6em .9em;margin:.8em 0 1em}
+.rk.rk-predict{border:1px solid var(--rk-faint);border-inline-start:4px solid var(--rk-blue);border-radius:6px;padding:.6em .9em;margin:.8em 0 1em}
 .rk-predict fieldset{border:0;margin:0;padding:0;min-width:0}
-.rk-predict legend{padding:0;margin-bottom:.2em;font-weight:650}
+.rk-predict legend{width:100%;padding:0;margin-bottom:.2em;font-weight:650}
 .rk-predict p,.rk-predict ul{margin:.2em 0 .4em}.rk-predict li{margin:.2em 0}
 .rk-predict label{display:flex;gap:.6em;align-items:flex-start;padding:4px 0;min-height:28px;cursor:pointer}
 .rk-predict label p{margin:0}
