@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -30,14 +31,30 @@ def call(function: Callable[..., Any], name: str, arguments: list[str]) -> None:
     """
     text = inspect.cleandoc(function.__doc__ or "")
     hints = get_type_hints(function, include_extras=True)
-    values = tyro.cli(
-        _parser(function, hints),
-        prog=f"recallkit {name}",
-        description=text.split("\n\nArgs:")[0],
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
-    )
+    try:
+        values = tyro.cli(
+            _parser(function, hints),
+            prog=f"recallkit {name}",
+            description=text.split("\n\nArgs:")[0],
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+        )
+    except SystemExit as end:
+        if end.code:
+            _explain_initials(hints, arguments)
+        raise
     function(**{key: _checked(key, value, hints[key]) for key, value in values.items()})
+
+
+def _explain_initials(hints: dict[str, Any], arguments: list[str]) -> None:
+    """Say which option is meant by the initials of its words, such as --lr."""
+    fields = [(name, getattr(hint, "__dataclass_fields__", None)) for name, hint in hints.items()]
+    names = [one for name, inner in fields for one in inner or [name]]
+    meant = {f"--{''.join(word[0] for word in name.split('_'))}": name for name in names}
+    for flag in (argument.partition("=")[0] for argument in arguments):
+        if flag in meant and flag.removeprefix("--") not in names:
+            option = meant[flag].replace("_", "-")
+            print(f"there is no {flag}; did you mean --{option}?", file=sys.stderr)
 
 
 def _checked(name: str, value: Any, hint: Any) -> Any:

@@ -15,7 +15,13 @@ from recallkit import plots
 from recallkit.experiments.sweep_tables import sweep_history, sweep_runs, sweep_summary
 from recallkit.experiments.sweeps import Sweep, sorted_values
 from recallkit.files import write_atomically
-from recallkit.findings.gains import REFERENCE, batch_gains, simix_gains
+from recallkit.findings.gains import (
+    REFERENCE,
+    batch_gains,
+    simix_gains,
+    trained_in_words,
+    trained_on,
+)
 from recallkit.findings.notes import footnotes
 from recallkit.words import as_text, changes_in_words, in_words
 
@@ -85,19 +91,31 @@ def draw_side_by_side(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> "Figure":
         for sweep, summary in zip(sweeps, summaries, strict=True)
         for title in dict.fromkeys(summary["panel"])
     ]
+    heads = _heads(sweeps, runs)
     fig, grid = _grid(len(panels), False)
     for [ax], (sweep, summary, title) in zip(grid, panels, strict=True):
         _draw_points(ax, sweep, summary, title)
-        names = plots.legible(sweep.name), title
+        names = plots.legible(heads[sweep.name]), title
         ax.set_title("\n".join(filter(None, names)), fontsize=10, **plots.name_style(*names))
     plots.share_legend(fig, [ax for [ax] in grid], place="center")
     notes = [
-        f"{sweep.name}: {note}"
+        f"{heads[sweep.name]}: {note}"
         for sweep, summary in zip(sweeps, summaries, strict=True)
         for note in footnotes(sweep, summary)
     ]
     _frame(fig, "", notes)
     return fig
+
+
+def _heads(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> dict[str, str]:
+    """Name → what each sweep trains, in words; the names again if these do not tell them apart."""
+    first = runs.drop_duplicates("sweep").set_index("sweep", drop=False)
+    names = [sweep.name for sweep in sweeps]
+    words = {
+        name: trained_in_words(trained_on(first.loc[name])) for name in names if name in first.index
+    }
+    apart = 1 < len(names) == len({*words.values()})
+    return words if apart else dict(zip(names, names, strict=True))
 
 
 def _grid(count: int, with_course: bool) -> "tuple[Figure, list[list[Axes]]]":
@@ -244,7 +262,10 @@ def draw_simix_gain(runs: pd.DataFrame) -> "Figure":
     """
     gains = simix_gains(runs)
     fig, _ = plots.plot_gains(
-        {str(name): _points(rows, "distance") for name, rows in gains.groupby("trained")},
+        {
+            trained_in_words(str(name)): _points(rows, "distance")
+            for name, rows in gains.groupby("trained")
+        },
         xlabel="training loss above its floor, without SiMix",
         ylabel="R@1 with SiMix − without (points)",
     )
@@ -259,7 +280,10 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     """
     gains = batch_gains(runs)
     words = "{trained}, {training classes:,.0f} classes, {images:,} images{mixed}"
-    rows = gains.assign(mixed=gains["simix"].map({True: ", SiMix", False: ""})).to_dict("records")
+    mixed = gains["simix"].map({True: ", SiMix", False: ""})
+    rows = gains.assign(trained=gains["trained"].map(trained_in_words), mixed=mixed).to_dict(
+        "records"
+    )
     gains["series"] = [words.format_map(row) for row in rows]
     lines = gains.sort_values(["trained", "training classes", "images", "simix"])
     series = {

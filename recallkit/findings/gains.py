@@ -98,6 +98,11 @@ def trained_on(run: Any) -> str:
     return f"{run['dataset']}, pretrained" if run["pretrained"] else run["dataset"]
 
 
+def trained_in_words(trained: str) -> str:
+    """Return what :func:`trained_on` says as a legend says it: "distorted glyphs", no name."""
+    return trained.replace("glyphs-distorted", "distorted glyphs")
+
+
 def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     change = compare(before["R@1"], after["R@1"])
     margin = math.nan if before is after else change.margin

@@ -1,16 +1,8 @@
 """Nothing serious that axe-core finds: pages of the book, lectures, explorables in JupyterLab."""
 
-from pathlib import Path
-
-import nbformat
 import pytest
 from helpers.accessibility import contrast, use_scheme, violations
-from helpers.explorables import MADE
-from helpers.lab_pages import READY
-from helpers.waiting import wait
-from nbformat import v4
-
-from recallkit.course.stored_form import KERNEL
+from helpers.lab_pages import open_all_explorables
 
 pytestmark = pytest.mark.browser
 
@@ -49,10 +41,6 @@ def test_a_lecture(scheme, book, shared_browser):
     assert violations(shared_browser, "aside.lecture-notes") == []
 
 
-RUN_ALL = """
-const done = arguments[arguments.length - 1];
-window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => done(true));
-"""
 THEME = """
 const done = arguments[arguments.length - 1];
 window.jupyterapp.commands.execute('apputils:change-theme', {theme: arguments[0]})
@@ -61,20 +49,7 @@ window.jupyterapp.commands.execute('apputils:change-theme', {theme: arguments[0]
 
 
 def test_explorables_in_jupyterlab(lab, browser):
-    tests = Path(__file__).parents[1]
-    cells = [
-        v4.new_code_cell(
-            f"import sys; sys.path.append({str(tests)!r})\nfrom helpers.explorables import MADE"
-        )
-    ]
-    cells += [v4.new_code_cell(f"MADE[{name!r}]()") for name in MADE]
-    made = v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    nbformat.write(made, lab.folder / "all.ipynb")
-    browser.get(lab("all.ipynb"))
-    browser.execute_async_script(READY)
-    assert browser.execute_async_script(RUN_ALL) is True
-    count = "return document.querySelectorAll('.rk svg').length"
-    wait(lambda: browser.execute_script(count) >= len(MADE))
+    open_all_explorables(lab, browser)
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         browser.execute_async_script(THEME, theme)
         assert violations(browser, ".jp-OutputArea-output .rk") == []

@@ -109,6 +109,30 @@ def test_formulas_are_drawn(book, browser):
         "return [top, bottom].map(part => part.getBoundingClientRect().y)"
     )
     assert fractions[0] < fractions[1]
+    wait(lambda: min(browser.execute_script(BELOW_THE_LINE)) > 1.5)  # 0 without the font
+
+
+# How far the foot of each index is below that of what it belongs to.
+BELOW_THE_LINE = """
+const foot = (e) => e.getBoundingClientRect().bottom;
+return [...document.querySelectorAll('msub')].filter((e) => e.checkVisibility())
+  .map(({children: [a, b]}) => foot(b) - foot(a));
+"""
+# Headings that are higher than without the link beside them.
+HIGH = """
+return [...document.querySelectorAll('article :is(h1, h2, h3)')].filter((heading) => {
+  const before = heading.offsetHeight;
+  heading.querySelector('.headerlink')?.remove();
+  return heading.offsetHeight !== before;
+}).map((heading) => heading.textContent);
+"""
+
+
+def test_no_line_of_a_heading_is_empty(book, phone):
+    for page in ("03_two_definitions", "05_simix", "06_batch_size"):
+        phone.get(url(book, f"{page}.html"))
+        assert phone.execute_script("return document.querySelectorAll('.headerlink').length") > 9
+        assert phone.execute_script(HIGH) == []
 
 
 MARKS = "return arguments[0].querySelector('.rk > svg > g').innerHTML"

@@ -9,7 +9,6 @@ pytestmark = pytest.mark.browser
 
 KNOBS = ".rk input[type=range]:not([hidden] *)"
 CONTROLS = f".rk [role=slider], {KNOBS}, .rk input[type=radio]:not(:checked)"
-SLOW = {"descent": 16}  # milliseconds of a move, of which it takes 6 for new steps; 8 for others
 MARKS = "return document.querySelector('.rk > svg > g').innerHTML"
 STATUS = "return document.querySelector('.rk [role=status]').textContent"
 # Both, when two frames have left them as they are.
@@ -222,51 +221,6 @@ def test_colours_can_be_told_from_the_page(figure, scheme):
     assert min(contrast["texts"], contrast["words"]) >= 4.5
 
 
-def test_a_move_takes_less_than_a_frame(figure):
-    from selenium.webdriver.common.keys import Keys
-
-    show(figure, 900)
-    press(figure, controls(figure)[0], Keys.ARROW_LEFT)
-    most = SLOW.get(figure.name_of_figure, 8)  # milliseconds, for script and DOM
-    assert figure.execute_script(SPEED) < most
-
-
-def test_a_drag_is_painted_within_a_frame(figure):
-    """In time of the processor, which other programs cannot lengthen much."""
-    show(figure, 900)
-    figure.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
-    x, y, to_x, _ = figure.execute_script(TOUCHED, controls(figure)[0])
-    way = 3 if to_x > x else -3
-    drag(figure, x, y, way, 20)  # the first moves are slow, until the browser has compiled the code
-    figure.execute_script(COUNT_FRAMES)
-    start = processor_time(figure)
-    drag(figure, x, y, way, 40)
-    frames = figure.execute_script("return window.frames")
-    assert frames >= 10
-    assert (processor_time(figure) - start) / frames < 0.025
-
-
-def drag(browser, x, y, way, moves):
-    """Take hold of what is at a place, move it to and fro, and let it go."""
-    path = [("mouseMoved", way * min(step % 20, 20 - step % 20)) for step in range(1, moves)]
-    for kind, far in [("mousePressed", 0), *path, ("mouseReleased", 0)]:
-        event = {"type": kind, "x": x + far, "y": y, "button": "left", "buttons": 1}
-        browser.execute_cdp_cmd("Input.dispatchMouseEvent", event | {"clickCount": 1})
-
-
-COUNT_FRAMES = """
-window.frames = 0;
-const next = () => { window.frames += 1; requestAnimationFrame(next); };
-next();
-"""
-
-
-def processor_time(browser):
-    """Seconds that the page's main thread has worked."""
-    metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-    return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
-
-
 @pytest.mark.parametrize("figure", ["descent"], indirect=True)
 def test_a_path_that_takes_longer_than_a_frame_is_completed(figure):
     from selenium.webdriver.common.keys import Keys
@@ -367,15 +321,3 @@ def test_a_list_can_be_marked_to_compare_with(shared_browser, tmp_path):
     wait(lambda: higher in shared_browser.execute_script(STATUS))
     press(shared_browser, shared_browser.find_element("css selector", ".rk-button"), Keys.ENTER)
     comes(shared_browser, lambda browser: browser.execute_script(STATUS), start)
-
-
-SPEED = """
-const handle = document.querySelector('.rk [role=slider]'), times = [];
-for (let i = 0; i < 180; i += 1) { // the first are slow, until the browser has compiled the code
-  const key = i % 2 ? 'ArrowLeft' : 'ArrowRight';
-  const start = performance.now();
-  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-  times.push(performance.now() - start);
-}
-return times.slice(-60).sort((a, b) => a - b)[15]; // other programs may run
-"""

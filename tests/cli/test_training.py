@@ -171,6 +171,17 @@ def test_a_result_without_test_classes_is_printed(toy, toy_splits, monkeypatch, 
     assert "there are no test classes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flag", "option"), [("--lr", "--learning-rate"), ("--bs=4", "--batch-size")]
+)
+def test_initials_are_no_option_but_understood(flag, option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", flag])
+    assert stop.value.code == 2
+    name = flag.partition("=")[0]
+    assert f"there is no {name}; did you mean {option}?" in capsys.readouterr().err
+
+
 def test_options_without_effect_are_refused(toy, failing):
     message = failing("train", "--root", "somewhere")
     assert "--root has no effect with the data set emoji: it is for cub, " in message

@@ -25,6 +25,7 @@ from recallkit.course.book import (
     build_book,
     citation,
     extension,
+    formulas,
     front_page,
     is_current,
     lecture_page,
@@ -116,6 +117,14 @@ def test_every_formula_is_mathml(path, book):
     page = text_of(_page_of(book, path))
     assert page.count("<math ") == sum(len(FORMULA.findall(text)) for text in texts)
     assert "merror" not in page
+
+
+def test_a_formula_keeps_the_mark_behind_it():
+    formula = '<math xmlns="x"><mi>p</mi></math>'
+    assert formulas.with_marks(f"of {formula}: or {formula} of ({formula}).") == (
+        f'of <span class="formula">{formula}:</span> or {formula} of '
+        f'(<span class="formula">{formula}).</span>'
+    )
 
 
 def test_all_images_have_a_text(pages):

@@ -165,6 +165,12 @@ def test_several_sweeps_stand_on_one_axis(tmp_path):
     assert figure.get_supxlabel().startswith("other: still rising")
 
 
+def test_sweeps_that_train_different_things_are_called_by_what_they_train():
+    sweeps = [find_sweep(name) for name in ("batch-size-finetuned", "distorted-batch-size")]
+    figure = draw_side_by_side(sweeps, project_results())
+    assert [ax.get_title() for ax in figure.axes] == ["emoji, pretrained", "distorted glyphs"]
+
+
 def test_all_classes_stand_at_their_number():
     figure = draw_results(find_sweep("emoji-classes"), project_results())
     [axes] = figure.axes

@@ -11,7 +11,7 @@ from recallkit.experiments import Sweep, compare, keep_sweep, load_results
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
 from recallkit.findings import batch_gains, draw_batch_gain, draw_simix_gain, simix_gains
-from recallkit.findings.gains import trained_on
+from recallkit.findings.gains import trained_in_words, trained_on
 
 SWEEP = Sweep(
     "toy", "?", "emoji", grid(batch_size=(512, 128), images=(65_000, 260_000), simix=(False, True)),
@@ -103,3 +103,5 @@ def test_what_is_trained_in_words():
     kinds = [PRESETS[name] for name in ("emoji", "emoji-frozen", "emoji-finetuned")]
     words = ["emoji", "emoji, frozen features", "emoji, pretrained"]
     assert [trained_on(vars(config)) for config in kinds] == words
+    assert trained_in_words("glyphs-distorted, pretrained") == "distorted glyphs, pretrained"
+    assert trained_in_words("emoji") == "emoji"

@@ -1,22 +1,20 @@
-"""The book's additions to Sphinx: formulas as MathML, alt texts, references, equations."""
+"""The book's additions to Sphinx: alt texts, references, equations."""
 
 import re
 from pydoc import locate
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from docutils import nodes
-from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from recallkit.course.book import accessibility, lecture, words
+from recallkit.course.book import accessibility, formulas, lecture, words
 from recallkit.course.book.names import exists
 from recallkit.course.translation import ENGLISH, Language
 
 if TYPE_CHECKING:
     from sphinx.domains.python import PythonDomain
     from sphinx.environment import BuildEnvironment
-    from sphinx.writers.html5 import HTML5Translator
 
 WITHOUT_SECTIONS = ("attribute", "data", "property")
 COLON = "\ue000"  # stands for a colon that napoleon would take for the end of a type
@@ -26,31 +24,15 @@ SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything with Sphinx."""
     app.add_config_value("recallkit_language", lambda _: Language(ENGLISH), "env", Language)
-    app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
-    app.connect("config-inited", _choose_renderer)
     app.connect("doctree-read", _give_alt_texts)
     app.connect("doctree-read", _keep_intervals_whole)
     app.connect("missing-reference", _find_reference)
+    formulas.connect(app)
     lecture.connect(app)
     accessibility.connect(app)
     for priority, handler in ((400, _keep_equations), (401, _hide_colon), (600, _show_colon)):
         app.connect("autodoc-process-docstring", handler, priority=priority)  # napoleon: 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def _choose_renderer(app: Sphinx, config: Any) -> None:
-    config.html_math_renderer = "mathml"
-
-
-def _inline_formula(self: "HTML5Translator", node: nodes.math) -> None:
-    self.body.append(convert(node.astext()))
-    raise nodes.SkipNode
-
-
-def _block_formula(self: "HTML5Translator", node: nodes.math_block) -> None:
-    formula = convert(node.astext(), display="block")
-    self.body.append(f'<div class="math" tabindex="0">{formula}</div>')
-    raise nodes.SkipNode
 
 
 def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:

@@ -18,7 +18,7 @@ const WORDS = {
   why: "squared error, at equal images",
   one_size: "one batch size, any learning rate",
   common: "at the common learning rate",
-  best: "at the best rate of each size",
+  best: "at the best learning rate of each size",
   reading: "learning rate {rate}",
   status: "The best batch size is {updates} at equal updates and {images} at equal images. With its own learning rate, the worst has {ratio} times the error of the best.",
   help: "Drag the line of the common learning rate, or focus it and press ← →.",
