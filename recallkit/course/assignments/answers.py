@@ -8,6 +8,7 @@ from torch import Tensor
 
 SHOWN_NUMBERS = 40  # of an input: more would hide the sentence
 SHOWN_PROBLEMS = 3  # failing inputs of one exercise
+SHOWN_CHARACTERS = 150  # of the message of an exception
 
 
 class WrongAnswerError(Exception):
@@ -33,7 +34,7 @@ class Answer:
         try:
             return self.function(*map(_copy, inputs.values()))
         except (Exception, SystemExit) as error:
-            text = (str(error).strip().splitlines() or ["no message"])[0]
+            text = (str(error).strip().splitlines() or ["no message"])[0][:SHOWN_CHARACTERS]
             raise WrongAnswerError(
                 f"for {describe(inputs)} it raises {type(error).__name__}: {text}"
             ) from error

@@ -1,0 +1,118 @@
+"""The subcommand ``class``: hand out exercises, grade what comes back, show solutions."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional
+
+from recallkit.cli.shared import call
+from recallkit.errors import did_you_mean
+from recallkit.ranges import Range
+
+
+def class_(arguments: list[str]) -> None:
+    """Teach with the course: hand out exercises, and grade them.
+
+    release    Write a notebook with the exercises of a session alone.
+    grade      Grade what students handed in: points, and a page for each student.
+    solutions  Write the notebooks with their solutions open.
+
+    Examples:
+      recallkit class release 01 --to handout
+      recallkit class grade submitted --secret blackbird --to feedback
+      recallkit class solutions --to instructor
+
+    recallkit class COMMAND --help shows the options of a command.
+    """
+    match arguments:
+        case [] | ["-h" | "--help", *_]:
+            print(f"usage: recallkit class COMMAND [OPTIONS]\n\n{inspect.getdoc(class_)}")
+            sys.exit(0)
+        case [name, *rest] if name in COMMANDS:
+            call(COMMANDS[name], f"class {name}", rest)
+        case [name, *_]:
+            hint = did_you_mean(name, COMMANDS) or "recallkit class --help lists them"
+            print(f"recallkit: error: class has no command {name!r}; {hint}", file=sys.stderr)
+            sys.exit(2)
+
+
+def release(session: Positional[str], to: Path) -> None:
+    """Write a notebook with the exercises of a session alone.
+
+    It has the code that the exercises need, then task, hint, start and check of each. Students work
+    in it, and hand in the file.
+
+    Examples:
+      recallkit class release 01 --to handout
+
+    Args:
+        session: the number of the session, 01.
+        to: the folder for the notebook. A notebook that differs is not overwritten.
+    """
+    from recallkit.course.assignments.handing_out import write_release
+
+    print(f"wrote {write_release(session, to.expanduser())}")
+
+
+def grade(
+    submitted: Positional[Path],
+    secret: str,
+    to: Path,
+    seconds: Annotated[float, Range(0.1, 3600)] = 10.0,
+) -> None:
+    """Grade what students handed in: points, and a page for each student.
+
+    A student is a notebook SUBMITTED/NAME.ipynb, or a folder SUBMITTED/NAME with notebooks. An
+    answer is found by the name of its function, else by the id of its cell; of several the last
+    counts. Copied, moved, deleted or retyped cells do no harm. A right answer has 1 point.
+
+    The inputs of the checks are drawn from the secret, so copied numbers earn nothing. The code of
+    a student runs in a process of its own, with limits of time and memory, and without a network
+    where the system allows it; what is not limited is printed. It is no jail: a program that sets
+    out to deceive the grader can.
+
+    Examples:
+      recallkit class grade submitted --secret blackbird --to feedback
+
+    Args:
+        submitted: the folder with what students handed in.
+        secret: a word that students do not know. The same word gives the same grades.
+        to: the folder for the grades. Files of an earlier grading are replaced.
+        seconds: that a cell or the check of an answer may compute.
+    """
+    from recallkit.course.assignments.feedback import write_feedback
+    from recallkit.course.assignments.grading import find_submissions, grade_all
+    from recallkit.course.assignments.isolation import Limits
+
+    submissions = find_submissions(submitted.expanduser())
+    for sentence in sorted(grade_all(submissions, secret, Limits(seconds))):
+        print(f"note: {sentence}")
+    write_feedback(submissions, to.expanduser())
+    print(f"graded {len(submissions)} students: {to / 'grades.csv'}, and a page for each")
+
+
+def solutions(to: Path, sessions: Positional[tuple[str, ...]] = ()) -> None:
+    """Write the notebooks with their solutions open, for the instructor.
+
+    Examples:
+      recallkit class solutions --to instructor
+      recallkit class solutions 01 02 --to instructor
+
+    Args:
+        to: the folder for the notebooks. A notebook that differs is not overwritten.
+        sessions: the numbers of the sessions. The default: all.
+    """
+    from recallkit.course.assignments.handing_out import write_solutions
+
+    for path in write_solutions(sessions, to.expanduser()):
+        print(f"wrote {path}")
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "release": release,
+    "grade": grade,
+    "solutions": solutions,
+}

@@ -1,0 +1,113 @@
+"""``recallkit class``: a made-up class of four is handed exercises, graded, and given feedback."""
+
+import csv
+
+import nbformat
+import pytest
+
+from recallkit import cli
+from recallkit.cli.classroom import COMMANDS
+from recallkit.course.assignments.reading import exercises_of, read_session
+
+EXERCISES = exercises_of(read_session("01"))
+NAMES = [exercise.name for exercise in EXERCISES]
+
+
+def hand_in(path, answers):
+    """A copy of the release, with the starts of some exercises replaced."""
+    notebook = nbformat.read("handout/01_relaxed_ranking_exercises.ipynb", as_version=4)
+    for exercise in EXERCISES:
+        [start] = [cell for cell in notebook.cells if cell.id == exercise.start.id]
+        start.source = answers.get(exercise.name, start.source)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def test_a_class_of_four(tmp_path, capsys):
+    cli.main(["class", "release", "01", "--to", "handout"])
+    right = {exercise.name: exercise.solved for exercise in EXERCISES}
+    learnt = "def {}(*inputs):\n    return (1 / 3, 1 / 6)"
+    hand_in(tmp_path / "submitted" / "ada.ipynb", right)
+    hand_in(tmp_path / "submitted" / "bo" / "homework.ipynb", {NAMES[1]: right[NAMES[1]]})
+    loop = "def both_recalls(ranks, k):\n    while True:\n        pass"
+    hand_in(tmp_path / "submitted" / "cem.ipynb", right | {NAMES[0]: loop})
+    copied = {name: learnt.format(name.partition("/")[2]) for name in NAMES}
+    hand_in(tmp_path / "submitted" / "dana.ipynb", copied)
+
+    grade = ["class", "grade", "submitted", "--secret", "blackbird", "--to", "feedback"]
+    cli.main([*grade, "--seconds", "2"])
+    assert "graded 4 students" in capsys.readouterr().out
+    with (tmp_path / "feedback" / "grades.csv").open(encoding="utf-8") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    points = {student: [int(row[name]) for name in NAMES] for student, row in rows.items()}
+    assert points == {
+        "ada": [1] * 7,
+        "bo": [0, 1, 0, 0, 0, 0, 0],
+        "cem": [0, *[1] * 6],
+        "dana": [0] * 7,
+    }
+    assert [rows[student]["points"] for student in points] == ["7", "1", "6", "0"]
+    assert {row["of"] for row in rows.values()} == {"7"}
+    pages = {student: (tmp_path / "feedback" / f"{student}.html").read_text() for student in rows}
+    assert "it did not end within 2 seconds" in pages["cem"]
+    assert "no function both_recalls that differs from the start" in pages["bo"]
+    assert "for number = " in pages["dana"]  # the failing input
+    assert "not right" not in pages["ada"]
+
+
+def test_a_release_has_no_solution_and_no_output(tmp_path, failing):
+    cli.main(["class", "release", "01", "--to", "out"])
+    [path] = (tmp_path / "out").iterdir()
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert "_solution" not in text
+    assert "<details><summary>Solution" not in text
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    assert [text.count(f'course.check("{name}"') for name in NAMES] == [1] * 7
+    cli.main(["class", "release", "01", "--to", "out"])  # the same again
+    path.write_text("mine")
+    assert "is there and differs. Name another folder" in failing(
+        "class", "release", "01", "--to", "out"
+    )
+    assert path.read_text() == "mine"
+
+
+def test_the_instructors_notebooks_have_their_solutions_open(tmp_path):
+    cli.main(["class", "solutions", "01", "--to", "out"])
+    notebook = nbformat.read(tmp_path / "out" / "01_relaxed_ranking.ipynb", as_version=4)
+    solutions = [exercise.solution for exercise in exercises_of(notebook)]
+    assert len(solutions) == 7
+    assert not any("jupyter" in cell.metadata for cell in solutions)
+    assert sum("<details open><summary>Solution" in cell.source for cell in notebook.cells) == 7
+    assert sum(len(cell.get("outputs", [])) for cell in notebook.cells) > 30
+
+
+def test_the_commands_of_a_class_are_listed(capsys):
+    for arguments in ([], ["--help"]):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["class", *arguments])
+        assert stop.value.code == 0
+        text = capsys.readouterr().out
+        for name, function in COMMANDS.items():
+            assert f"{name:10} {function.__doc__.splitlines()[0]}\n" in text
+            assert f"\n  recallkit class {name} " in text
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["class", "grad"])
+    assert stop.value.code == 2
+    assert "did you mean grade" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_of_a_class_has_examples(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["class", name, "--help"])
+    assert stop.value.code == 0
+    assert f"Examples:\n  recallkit class {name} " in capsys.readouterr().out
+
+
+def test_wrong_arguments_are_named(failing):
+    assert "there is no notebook '77'" in failing("class", "release", "77", "--to", "out")
+    grade = ("class", "grade", "nowhere", "--secret", "x", "--to", "out")
+    assert "there is no notebook below nowhere" in failing(*grade)
+    assert "--seconds must lie" in failing(*grade, "--seconds", "0")
