@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional
 
@@ -19,11 +19,13 @@ def class_(arguments: list[str]) -> None:
     release    Write a notebook with the exercises of a session alone.
     grade      Grade what students handed in: points, and a page for each student.
     solutions  Write the notebooks with their solutions open.
+    export     Write an assignment for nbgrader or otter-grader.
 
     Examples:
       recallkit class release 01 --to handout
       recallkit class grade submitted --secret blackbird --to feedback
       recallkit class solutions --to instructor
+      recallkit class export nbgrader 01 --secret blackbird --to course
 
     recallkit class COMMAND --help shows the options of a command.
     """
@@ -65,7 +67,8 @@ def grade(
 ) -> None:
     """Grade what students handed in: points, and a page for each student.
 
-    A student is a notebook SUBMITTED/NAME.ipynb, or a folder SUBMITTED/NAME with notebooks. An
+    Writes grades.csv and NAME.html. A student is a notebook SUBMITTED/NAME.ipynb, or a folder
+    SUBMITTED/NAME with notebooks. An
     answer is found by the name of its function, else by the id of its cell; of several the last
     counts. Copied, moved, deleted or retyped cells do no harm. A right answer has 1 point.
 
@@ -95,7 +98,7 @@ def grade(
 
 
 def solutions(to: Path, sessions: Positional[tuple[str, ...]] = ()) -> None:
-    """Write the notebooks with their solutions open, for the instructor.
+    """Write the notebooks with their solutions open.
 
     Examples:
       recallkit class solutions --to instructor
@@ -111,8 +114,39 @@ def solutions(to: Path, sessions: Positional[tuple[str, ...]] = ()) -> None:
         print(f"wrote {path}")
 
 
+def export(
+    form: Positional[Literal["nbgrader", "otter"]],
+    session: Positional[str],
+    secret: str,
+    to: Path,
+) -> None:
+    """Write an assignment for nbgrader or otter-grader.
+
+    It has the same exercises, checks and points as a release. The tests that give points are
+    hidden, and their inputs are drawn from the secret. Whoever grades needs recallkit, too.
+
+    For nbgrader, DIR/source/NAME and DIR/nbgrader_config.py are written; go on there with
+    `nbgrader generate_assignment NAME`. For otter, go on with `otter assign NAME.ipynb dist`.
+
+    Examples:
+      recallkit class export nbgrader 01 --secret blackbird --to course
+      recallkit class export otter 01 --secret blackbird --to course
+
+    Args:
+        form: the program that will grade.
+        session: the number of the session, 01.
+        secret: a word that students do not know.
+        to: the folder to write to. A notebook that differs is not overwritten.
+    """
+    from recallkit.course.assignments.exports import export_nbgrader, export_otter
+
+    write = export_nbgrader if form == "nbgrader" else export_otter
+    print(f"wrote {write(session, secret, to.expanduser())}")
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "release": release,
     "grade": grade,
     "solutions": solutions,
+    "export": export,
 }

@@ -4,35 +4,25 @@ import csv
 
 import nbformat
 import pytest
+from helpers.made_up_class import NAMES, POINTS, answer
 
 from recallkit import cli
 from recallkit.cli.classroom import COMMANDS
-from recallkit.course.assignments.reading import exercises_of, read_session
-
-EXERCISES = exercises_of(read_session("01"))
-NAMES = [exercise.name for exercise in EXERCISES]
+from recallkit.course.assignments.reading import exercises_of
 
 
-def hand_in(path, answers):
-    """A copy of the release, with the starts of some exercises replaced."""
+def hand_in(path, student):
+    """A copy of the release, with the student's answers."""
     notebook = nbformat.read("handout/01_relaxed_ranking_exercises.ipynb", as_version=4)
-    for exercise in EXERCISES:
-        [start] = [cell for cell in notebook.cells if cell.id == exercise.start.id]
-        start.source = answers.get(exercise.name, start.source)
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    nbformat.write(answer(notebook, student), path)
 
 
 def test_a_class_of_four(tmp_path, capsys):
     cli.main(["class", "release", "01", "--to", "handout"])
-    right = {exercise.name: exercise.solved for exercise in EXERCISES}
-    learnt = "def {}(*inputs):\n    return (1 / 3, 1 / 6)"
-    hand_in(tmp_path / "submitted" / "ada.ipynb", right)
-    hand_in(tmp_path / "submitted" / "bo" / "homework.ipynb", {NAMES[1]: right[NAMES[1]]})
-    loop = "def both_recalls(ranks, k):\n    while True:\n        pass"
-    hand_in(tmp_path / "submitted" / "cem.ipynb", right | {NAMES[0]: loop})
-    copied = {name: learnt.format(name.partition("/")[2]) for name in NAMES}
-    hand_in(tmp_path / "submitted" / "dana.ipynb", copied)
+    for student in ("ada", "cem", "dana"):
+        hand_in(tmp_path / "submitted" / f"{student}.ipynb", student)
+    hand_in(tmp_path / "submitted" / "bo" / "homework.ipynb", "bo")
 
     grade = ["class", "grade", "submitted", "--secret", "blackbird", "--to", "feedback"]
     cli.main([*grade, "--seconds", "2"])
@@ -40,13 +30,8 @@ def test_a_class_of_four(tmp_path, capsys):
     with (tmp_path / "feedback" / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     points = {student: [int(row[name]) for name in NAMES] for student, row in rows.items()}
-    assert points == {
-        "ada": [1] * 7,
-        "bo": [0, 1, 0, 0, 0, 0, 0],
-        "cem": [0, *[1] * 6],
-        "dana": [0] * 7,
-    }
-    assert [rows[student]["points"] for student in points] == ["7", "1", "6", "0"]
+    assert points == POINTS
+    assert [rows[student]["points"] for student in POINTS] == ["7", "1", "6", "0"]
     assert {row["of"] for row in rows.values()} == {"7"}
     pages = {student: (tmp_path / "feedback" / f"{student}.html").read_text() for student in rows}
     assert "it did not end within 2 seconds" in pages["cem"]
@@ -96,6 +81,13 @@ def test_the_commands_of_a_class_are_listed(capsys):
         cli.main(["class", "grad"])
     assert stop.value.code == 2
     assert "did you mean grade" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["nbgrader", "otter"])
+def test_an_assignment_for_another_program(form, tmp_path, capsys):
+    cli.main(["class", "export", form, "01", "--secret", "blackbird", "--to", "course"])
+    path = tmp_path / capsys.readouterr().out.removeprefix("wrote ").strip()
+    assert NAMES[0] in path.read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

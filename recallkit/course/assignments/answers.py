@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recallkit.course.assignments.patience import TooLongError
+
 SHOWN_NUMBERS = 40  # of an input: more would hide the sentence
 SHOWN_PROBLEMS = 3  # failing inputs of one exercise
 SHOWN_CHARACTERS = 150  # of the message of an exception
@@ -30,9 +32,12 @@ class Answer:
 
         Raises:
             WrongAnswerError: if it raises anything.
+            TooLongError: if it is interrupted.
         """
         try:
             return self.function(*map(_copy, inputs.values()))
+        except TooLongError as error:
+            raise TooLongError(f"for {describe(inputs)} it {error}") from None
         except (Exception, SystemExit) as error:
             text = (str(error).strip().splitlines() or ["no message"])[0][:SHOWN_CHARACTERS]
             raise WrongAnswerError(

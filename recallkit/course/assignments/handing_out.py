@@ -29,7 +29,7 @@ def write_release(session: str, folder: Path) -> Path:
     path = find_notebooks([session])[0]
     notebook = nbformat.read(path, as_version=4)
     out = folder / f"{path.stem}_exercises.ipynb"
-    _write_new(release_version(notebook, path.stem[:2]), out)
+    write_new(release_version(notebook, path.stem[:2]), out)
     return out
 
 
@@ -48,7 +48,7 @@ def write_solutions(sessions: Sequence[str], folder: Path) -> list[Path]:
     written = []
     for path in find_notebooks(sessions):
         out = folder / path.name
-        _write_new(instructor_version(nbformat.read(path, as_version=4)), out)
+        write_new(instructor_version(nbformat.read(path, as_version=4)), out)
         written.append(out)
     trust_notebooks(written)
     return written
@@ -61,7 +61,12 @@ def text_of(notebook: "NotebookNode") -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
-def _write_new(notebook: "NotebookNode", path: Path) -> None:
+def write_new(notebook: "NotebookNode", path: Path) -> None:
+    """Write a notebook where none is, or the same.
+
+    Raises:
+        RecallkitError: if another file is there.
+    """
     text = text_of(notebook)
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise RecallkitError(f"{path} is there and differs. Name another folder: --to DIR")
