@@ -64,36 +64,44 @@ def grade(
     secret: str,
     to: Path,
     seconds: Annotated[float, Range(0.1, 3600)] = 10.0,
+    overwrite: bool = False,
 ) -> None:
     """Grade what students handed in: points, and a page for each student.
 
-    Writes grades.csv and NAME.html. A student is a notebook SUBMITTED/NAME.ipynb, or a folder
-    SUBMITTED/NAME with notebooks. An
-    answer is found by the name of its function, else by the id of its cell; of several the last
-    counts. Copied, moved, deleted or retyped cells do no harm. A right answer has 1 point.
+    Writes grades.csv and a page NAME.html for each student. A student is a notebook
+    SUBMITTED/NAME.ipynb, or a folder SUBMITTED/NAME with notebooks. An answer is found by the name
+    of its function, else by the id of its cell; of several the last counts. Copied, moved, deleted
+    or retyped cells do no harm. A right answer has 1 point. A file that is no notebook is named,
+    and the others are graded.
 
     The inputs of the checks are drawn from the secret, so copied numbers earn nothing. The code of
-    a student runs in a process of its own, with limits of time and memory, and without a network
-    where the system allows it; what is not limited is printed. It is no jail: a program that sets
-    out to deceive the grader can.
+    a student runs in a process of its own, with limits of time and memory. On Linux it has no
+    network and can write no file, where the system allows that; what is not limited is printed.
 
     Examples:
       recallkit class grade submitted --secret blackbird --to feedback
+      recallkit class grade submitted --secret blackbird --to feedback --overwrite
 
     Args:
         submitted: the folder with what students handed in.
         secret: a word that students do not know. The same word gives the same grades.
-        to: the folder for the grades. Files of an earlier grading are replaced.
+        to: the folder for the grades.
         seconds: that a cell or the check of an answer may compute.
+        overwrite: replace the files of an earlier grading.
     """
-    from recallkit.course.assignments.feedback import write_feedback
+    from recallkit.course.assignments.feedback import check_folder, write_feedback
     from recallkit.course.assignments.grading import find_submissions, grade_all
     from recallkit.course.assignments.isolation import Limits
 
-    submissions = find_submissions(submitted.expanduser())
+    submissions, to = find_submissions(submitted.expanduser()), to.expanduser()
+    if not overwrite:
+        check_folder(submissions, to)
     for sentence in sorted(grade_all(submissions, secret, Limits(seconds))):
         print(f"note: {sentence}")
-    write_feedback(submissions, to.expanduser())
+    for one in submissions:
+        for remark in one.remarks:
+            print(f"note: {one.student}: {remark}")
+    write_feedback(submissions, to)
     print(f"graded {len(submissions)} students: {to / 'grades.csv'}, and a page for each")
 
 

@@ -18,17 +18,25 @@ def hand_in(path, student):
     nbformat.write(answer(notebook, student), path)
 
 
-def test_a_class_of_four(tmp_path, capsys):
+def rows_of(path):
+    """Student → row of a table of grades."""
+    with path.open(encoding="utf-8-sig") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_a_class_of_four(tmp_path, capsys, failing):
     cli.main(["class", "release", "01", "--to", "handout"])
     for student in ("ada", "cem", "dana"):
         hand_in(tmp_path / "submitted" / f"{student}.ipynb", student)
     hand_in(tmp_path / "submitted" / "bo" / "homework.ipynb", "bo")
+    (tmp_path / "submitted" / "bo" / "broken.ipynb").write_text("{")
 
     grade = ["class", "grade", "submitted", "--secret", "blackbird", "--to", "feedback"]
     cli.main([*grade, "--seconds", "2"])
-    assert "graded 4 students" in capsys.readouterr().out
-    with (tmp_path / "feedback" / "grades.csv").open(encoding="utf-8") as file:
-        rows = {row["student"]: row for row in csv.DictReader(file)}
+    out = capsys.readouterr().out
+    assert "graded 4 students" in out
+    assert "note: bo: broken.ipynb cannot be read as a notebook" in out
+    rows = rows_of(tmp_path / "feedback" / "grades.csv")
     points = {student: [int(row[name]) for name in NAMES] for student, row in rows.items()}
     assert points == POINTS
     assert [rows[student]["points"] for student in POINTS] == ["7", "1", "6", "0"]
@@ -38,6 +46,23 @@ def test_a_class_of_four(tmp_path, capsys):
     assert "no function both_recalls that differs from the start" in pages["bo"]
     assert "for number = " in pages["dana"]  # the failing input
     assert "not right" not in pages["ada"]
+    assert "grades.csv is there already. Add --overwrite" in failing(*grade)
+
+
+def test_several_notebooks_of_one_student(tmp_path):
+    cli.main(["class", "release", "01", "--to", "handout"])
+    cli.main(["class", "release", "05", "--to", "handout"])
+    hand_in(tmp_path / "submitted" / "ada.ipynb", "bo")
+    hand_in(tmp_path / "submitted" / "ada" / "a.ipynb", "dana")
+    other = tmp_path / "handout" / "05_simix_exercises.ipynb"
+    other.rename(tmp_path / "submitted" / "ada" / "b.ipynb")
+    hand_in(tmp_path / "submitted" / "bo.ipynb", "bo")
+    cli.main(["class", "grade", "submitted", "--secret", "x", "--to", "out", "--overwrite"])
+    rows = rows_of(tmp_path / "out" / "grades.csv")
+    assert [int(rows["ada"][name]) for name in NAMES] == POINTS["bo"]
+    assert (rows["ada"]["points"], rows["ada"]["of"], rows["bo"]["of"]) == ("1", "13", "7")
+    assert rows["ada"]["remarks"] == "of several notebooks of a session the best answers count"
+    assert {rows["bo"][name] for name in rows["bo"] if name.startswith("05/")} == {""}
 
 
 def test_a_release_has_no_solution_and_no_output(tmp_path, failing):

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from recallkit.course.assignments.answers import Answer, WrongAnswerError
-from recallkit.course.assignments.patience import TooLongError, time_limit
+from recallkit.course.assignments.patience import StoppedError, time_limit
 from recallkit.errors import did_you_mean
 
 EXERCISES = "recallkit.course.assignments.exercises"
@@ -51,7 +51,7 @@ def problems(
     try:
         with time_limit(seconds):
             return checked(Answer(answer), seed)
-    except (WrongAnswerError, TooLongError) as error:
+    except (WrongAnswerError, StoppedError) as error:
         return [str(error)]
 
 

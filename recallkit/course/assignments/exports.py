@@ -14,7 +14,6 @@ from recallkit.course.assignments.handing_out import write_new
 from recallkit.course.assignments.reading import Exercise, exercises_of
 from recallkit.course.assignments.versions import release_version
 from recallkit.course.notebooks import find_notebooks
-from recallkit.errors import RecallkitError
 from recallkit.files import write_atomically
 
 if TYPE_CHECKING:
@@ -62,31 +61,31 @@ def export_nbgrader(session: str, secret: str, folder: Path) -> Path:
     Args:
         session: the beginning of the notebook's name, "01".
         secret: a word that students do not know.
-        folder: of the course, where ``nbgrader`` runs.
+        folder: of the course, where ``nbgrader`` runs. Settings that are there stay.
 
     Returns:
         The path of the notebook.
 
     Raises:
-        RecallkitError: if there is no such session, or another file is in the way.
+        RecallkitError: if there is no such session, or another notebook is in the way.
     """
-    path = find_notebooks([session])[0]
-    notebook = _read(path)
-    cells = release_version(notebook, path.stem[:2]).cells
-    hidden = {exercise.check.id: exercise for exercise in exercises_of(notebook)}
-    starts = {exercise.start.id for exercise in hidden.values()}
-    notebook.cells = []
-    for cell in cells:
+    name, notebook, exercises = _release(session)
+    starts = {exercise.start.id for exercise in exercises}
+    checked = {exercise.check.id: exercise for exercise in exercises}
+    cells = []
+    for cell in notebook.cells:
         if cell.id in starts:
             cell.metadata["nbgrader"] = _of_nbgrader(cell.id, solution=True)
-        notebook.cells.append(cell)
-        if cell.id in hidden:
-            notebook.cells.append(_hidden_test(hidden[cell.id], secret))
-    name = f"{path.stem}_exercises"
-    out = folder / "source" / name / f"{name}.ipynb"
-    write_new(_plain(notebook), out)
-    _write_config(folder / "nbgrader_config.py")
-    return out
+        cells.append(cell)
+        if cell.id in checked:
+            cells.append(_hidden_test(checked[cell.id], secret))
+    notebook.cells = cells
+    path = folder / "source" / name / f"{name}.ipynb"
+    write_new(notebook, path)
+    settings = folder / "nbgrader_config.py"
+    if not settings.exists():
+        write_atomically(settings, lambda temporary: temporary.write_text(NBGRADER_CONFIG))
+    return path
 
 
 def _hidden_test(exercise: Exercise, secret: str) -> "NotebookNode":
@@ -101,12 +100,6 @@ def _of_nbgrader(name: str, **values: Any) -> dict[str, Any]:
     return {"schema_version": 3, "grade_id": name} | kinds | values
 
 
-def _write_config(path: Path) -> None:
-    """Write the settings of nbgrader, unless there are some."""
-    if not path.exists():
-        write_atomically(path, lambda temporary: temporary.write_text(NBGRADER_CONFIG))
-
-
 def export_otter(session: str, secret: str, folder: Path) -> Path:
     """Write an assignment for ``otter assign``: ``NAME.ipynb``.
 
@@ -119,18 +112,18 @@ def export_otter(session: str, secret: str, folder: Path) -> Path:
         The path of the notebook.
 
     Raises:
-        RecallkitError: if there is no such session, or another file is in the way.
+        RecallkitError: if there is no such session, or another notebook is in the way.
     """
-    path = find_notebooks([session])[0]
-    notebook = _read(path)
-    exercises = exercises_of(notebook)
-    cells = release_version(notebook, path.stem[:2]).cells
-    first = next(place for place, cell in enumerate(cells) if cell.id == exercises[0].task.id)
+    name, notebook, exercises = _release(session)
+    first = next(i for i, cell in enumerate(notebook.cells) if cell.id == exercises[0].task.id)
     questions = [part for exercise in exercises for part in _question(exercise, secret)]
-    notebook.cells = [_raw(OTTER_CONFIG), *cells[:first], *questions]
-    out = folder / f"{path.stem}_exercises.ipynb"
-    write_new(_plain(notebook), out)
-    return out
+    notebook.cells = [_raw(OTTER_CONFIG), *notebook.cells[:first], *questions]
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type == "raw":
+            cell.id = f"otter-{place}"  # not a random one: an export comes again as it was
+    path = folder / f"{name}.ipynb"
+    write_new(notebook, path)
+    return path
 
 
 def _question(exercise: Exercise, secret: str) -> list["NotebookNode"]:
@@ -150,7 +143,7 @@ def _question(exercise: Exercise, secret: str) -> list["NotebookNode"]:
         _code(f"# HIDDEN\n{_test(exercise, secret)}", f"{exercise.start.id}-points"),
         _raw("# END TESTS"),
         _raw("# END QUESTION"),
-        deepcopy(exercise.check),
+        _code(exercise.check.source, exercise.check.id),
     ]
 
 
@@ -164,22 +157,14 @@ def _test(exercise: Exercise, secret: str) -> str:
     )
 
 
-def _read(path: Path) -> "NotebookNode":
+def _release(session: str) -> tuple[str, "NotebookNode", list[Exercise]]:
+    """The name of a release, its notebook, and its exercises."""
     import nbformat
 
+    path = find_notebooks([session])[0]
     notebook = nbformat.read(path, as_version=4)
-    if not exercises_of(notebook):
-        raise RecallkitError(f"{path.name} has no exercises")
-    return notebook
-
-
-def _plain(notebook: "NotebookNode") -> "NotebookNode":
-    """The notebook without outputs, and without the states of explorables."""
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return notebook
+    released = release_version(notebook, path.stem[:2])
+    return f"{path.stem}_exercises", released, exercises_of(notebook)
 
 
 def _code(source: str, name: str) -> "NotebookNode":

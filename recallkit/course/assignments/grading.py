@@ -5,12 +5,13 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from recallkit.course.assignments.isolation import Limits, run_job
+from recallkit.course.assignments.isolation import Cell, Limits, Student
 from recallkit.course.assignments.reading import (
     NEEDS,
     Exercise,
@@ -24,8 +25,6 @@ from recallkit.errors import RecallkitError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-CHECKS_IMPORTED = "course.assignments"  # in a cell that takes the reference for an answer
 
 
 @dataclass(frozen=True)
@@ -55,24 +54,31 @@ class Submission:
     Attributes:
         student: the name of the file or folder.
         paths: of the notebooks.
-        graded: each exercise of the sessions that the student handed in.
+        graded: name → each exercise of the sessions that the student handed in.
         remarks: what the student and the teacher should know besides.
     """
 
     student: str
     paths: list[Path]
-    graded: list[Graded] = field(default_factory=list)
+    graded: dict[str, Graded] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> int:
         """The sum of all points."""
-        return sum(one.points for one in self.graded)
+        return sum(one.points for one in self.graded.values())
 
 
 @dataclass(frozen=True)
 class Session:
-    """A session as the grader needs it: exercises, their needs, and all its own sources."""
+    """A session as the grader needs it.
+
+    Attributes:
+        exercises: of the session.
+        needs: the sources that run first: what the exercises need, and the starts, whose helpers an
+            answer may call.
+        known: all sources of its notebook, which are no answers.
+    """
 
     exercises: list[Exercise]
     needs: list[str]
@@ -114,37 +120,33 @@ def grade_all(
         Sentences on what could not be limited on this system.
     """
     missing: set[str] = set()
-    sessions: dict[str, Session] = {}
     for submission in tqdm(submissions, unit="student", disable=not progress, delay=2):
         for path in submission.paths:
-            _grade_notebook(submission, path, secret, limits or Limits(), missing, sessions)
+            try:
+                notebook = read_submitted(path)
+                session = session_for(session_of(notebook, path.name))
+            except RecallkitError as error:
+                submission.remarks.append(str(error))
+            else:
+                cells = cells_of(notebook, session)
+                missing |= _grade(submission, session, cells, secret, limits or Limits())
     return missing
 
 
-def _grade_notebook(
-    submission: Submission,
-    path: Path,
-    secret: str,
-    limits: Limits,
-    missing: set[str],
-    sessions: dict[str, Session],
-) -> None:
-    try:
-        notebook = read_submitted(path)
-    except RecallkitError as error:
-        submission.remarks.append(str(error))
-        return
-    name = session_of(notebook)
-    if name is None:
-        submission.remarks.append(f"{path.name} has no exercise of the course")
-        return
-    if name not in sessions:
-        sessions[name] = _session(name)
-    job = job_of(notebook, sessions[name], secret)
-    wrong = run_job(job, limits, missing)
-    for exercise in sessions[name].exercises:
-        code = [cell["source"] for cell in job["cells"] if exercise.name in cell["answers"]]
-        submission.graded.append(Graded(exercise, "\n".join(code), wrong[exercise.name]))
+def _grade(
+    submission: Submission, session: Session, cells: Sequence[Cell], secret: str, limits: Limits
+) -> set[str]:
+    """Grade a notebook; of answers to one exercise in several notebooks the best counts."""
+    if any(exercise.name in submission.graded for exercise in session.exercises):
+        submission.remarks.append("of several notebooks of a session the best answers count")
+    with Student(session.needs, cells, limits) as student:
+        for exercise in session.exercises:
+            code = "\n".join(cell.source for cell in cells if exercise.name in cell.answers)
+            wrong = student.wrong(exercise.name, seed_of(secret, exercise.name))
+            before = submission.graded.get(exercise.name)
+            if before is None or before.wrong:
+                submission.graded[exercise.name] = Graded(exercise, code, wrong)
+    return student.missing
 
 
 def read_submitted(path: Path) -> "NotebookNode":
@@ -158,49 +160,62 @@ def read_submitted(path: Path) -> "NotebookNode":
     broken = (OSError, ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError)
     try:
         with warnings.catch_warnings(action="ignore"):
-            return nbformat.read(path, as_version=4)
+            notebook = nbformat.read(path, as_version=4)
+            cells = [cell for cell in notebook.cells if isinstance(cell.get("source"), str)]
+            notebook.cells = cells
+            return notebook
     except broken as error:
         reason = (str(error).splitlines() or ["it is empty"])[0][:150]
         raise RecallkitError(f"{path.name} cannot be read as a notebook: {reason}") from error
 
 
-def session_of(notebook: "NotebookNode") -> str | None:
-    """Return the session of a notebook, by its release or its checks; None if it has none."""
+def session_of(notebook: "NotebookNode", name: str) -> str:
+    """The session of a notebook called ``name``, by its release, its checks or ids of its cells."""
     known = {path.stem[:2] for path in find_notebooks()}
-    named = re.findall(r'course\.check\("(\d\d)/', "\n".join(c.source for c in notebook.cells))
-    asked = [notebook.metadata.get(RELEASED), *named]
-    return next((str(name) for name in asked if name in known), None)
+    checked = re.findall(r'course\.check\("(\d\d)/', "\n".join(c.source for c in notebook.cells))
+    named = re.findall(r"\bnb(\d\d)-", " ".join(str(cell.get("id")) for cell in notebook.cells))
+    for session in (str(notebook.metadata.get(RELEASED)), *checked, *named):
+        if session in known:
+            return session
+    raise RecallkitError(f"{name} has no exercise of the course")
 
 
-def _session(name: str) -> Session:
+@cache
+def session_for(name: str) -> Session:
+    """Read a session.
+
+    Args:
+        name: its number, "01".
+
+    Raises:
+        RecallkitError: if there is none.
+    """
     notebook = read_session(name)
+    exercises = exercises_of(notebook)
     needs = [cell.source for cell in notebook.cells if NEEDS in tags_of(cell)]
-    return Session(exercises_of(notebook), needs, {cell.source.strip() for cell in notebook.cells})
+    starts = [exercise.start.source for exercise in exercises]
+    return Session(exercises, needs + starts, {plain(cell.source) for cell in notebook.cells})
 
 
-def job_of(notebook: "NotebookNode", session: Session, secret: str) -> dict[str, Any]:
-    """Return what the process of a student has to do: the new cells, and a seed an exercise.
+def plain(source: str) -> str:
+    """Return a source without blanks at the ends of its lines and empty lines around it."""
+    return "\n".join(line.rstrip() for line in source.splitlines()).strip()
+
+
+def cells_of(notebook: "NotebookNode", session: Session) -> list[Cell]:
+    """Return the cells of code that are the student's, each with the exercises that it answers.
 
     An answer is the cell that defines its function; of several the last, as when all cells run in
     order. Without one it is the cell that has the id of the start: its function may have got
     another name. Cells of the session's own notebook, untouched starts too, are left out.
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    cells = [cell for cell in cells if cell.source.strip() not in session.known]
-    cells = [cell for cell in cells if CHECKS_IMPORTED not in cell.source]
-    answers: dict[int, list[str]] = {}
-    for exercise in session.exercises:
-        place = _place_of(exercise, cells)
-        if place is not None:
-            answers.setdefault(place, []).append(exercise.name)
-    return {
-        "needs": session.needs,
-        "cells": [
-            {"source": cell.source, "answers": answers.get(place, [])}
-            for place, cell in enumerate(cells)
-        ],
-        "seeds": {exercise.name: seed_of(secret, exercise.name) for exercise in session.exercises},
-    }
+    cells = [cell for cell in cells if plain(cell.source) not in session.known]
+    places = {exercise.name: _place_of(exercise, cells) for exercise in session.exercises}
+    return [
+        Cell(cell.source, [name for name, found in places.items() if found == place])
+        for place, cell in enumerate(cells)
+    ]
 
 
 def _place_of(exercise: Exercise, cells: Sequence["NotebookNode"]) -> int | None:

@@ -1,18 +1,16 @@
-"""Run the code of one student in a process of its own, with limits of time, memory and network.
+"""Ask the code of one student, which runs in a process of its own, with limits.
 
 What holds where:
 
-- Time: a step that computes longer than its limit is killed; so is one that takes ten times as
-  long on the clock, whatever it waits for. On Windows the clock alone counts. Processes that the
-  student's code has started end with it (not on Windows).
+- Checks, seeds and references stay in this process. A student's function gets inputs and returns
+  numbers, so nothing that it changes, prints or writes can turn a wrong answer into a right one.
+- Time: a step (a cell, or the check of an answer) that computes longer than its limit is killed; so
+  is one that takes much longer on the clock, whatever it waits for. On Windows the clock alone
+  counts. Processes that the student's code has started end with it (not on Windows).
 - Memory: on Linux. macOS does not enforce the limit, and Windows has none.
-- Network: on Linux, where the user may make a network of its own for a process; then there is
-  no way out. Elsewhere only Python's own sockets are taken away, which stops accidents.
-- Files: the process starts in an empty folder, without the variables of your environment. It can
-  read what your user can read. Files that it writes are limited in size on Linux and macOS.
-
-The checks run in the same process as the student's code. So this stops errors, loops and copied
-numbers; it is no jail for someone who attacks the grader.
+- Network, files, other processes: on Linux, where a user may make namespaces. Then no network is
+  left, only an empty folder can be written to, and no other process is seen. The files that your
+  user can read can be read. Elsewhere only Python's own sockets are taken away.
 
 All these processes are forked from one that has imported torch, where the system can fork: a
 student then costs a fraction of a second.
@@ -20,24 +18,36 @@ student then costs a fraction of a second.
 
 import json
 import os
+import pickle
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
+import torch
+
+from recallkit.course.assignments.checking import problems
+from recallkit.course.assignments.patience import StoppedError
 from recallkit.course.assignments.running import run
 from recallkit.errors import RecallkitError
 
 STEP_SECONDS = 10.0  # of a cell, or of the check of an answer: 100 times what the slowest needs
+WAITED_SECONDS = 20.0  # on the clock, beyond those that a step may compute: other programs run, too
 START_SECONDS = 300.0  # importing torch on a busy machine
-PATIENCE = 10  # seconds on the clock for each that a step may compute: other programs run, too
 MEMORY_BYTES = 4 << 30
-PRELOADED = ["recallkit.course.assignments.running", "matplotlib.pyplot"]
+REPLY_BYTES = 16 << 20
+PRELOADED = [  # what the notebooks import: once for all students
+    "recallkit.course.assignments.running",
+    "recallkit.course.explorables",
+    "recallkit.course.figures",
+    "matplotlib.pyplot",
+    "pandas",
+    "sklearn.datasets",
+]
 
 
 @dataclass(frozen=True)
@@ -53,103 +63,182 @@ class Limits:
     memory: int = MEMORY_BYTES
 
 
-def run_job(job: dict[str, Any], limits: Limits, missing: set[str]) -> dict[str, list[str]]:
-    """Run a job of :mod:`recallkit.course.assignments.running`; start again after a step that dies.
+@dataclass(frozen=True)
+class Cell:
+    """A cell of code, and the names of the exercises that it answers."""
+
+    source: str
+    answers: Sequence[str] = ()
+
+
+class Student:
+    """The code of one student, to be asked for answers. Leave it as a context: its process ends.
 
     Args:
-        job: ``needs``, ``cells`` and ``seeds``.
-        limits: of its process.
-        missing: takes the sentences on what cannot be limited here.
+        needs: the sources of the course that come first.
+        cells: of the student.
+        limits: of the process.
 
-    Returns:
-        Exercise → what is wrong.
-
-    Raises:
-        RecallkitError: if the cells that exercises need do not run.
+    Attributes:
+        missing: sentences on what could not be limited on this system.
     """
-    cells = list(job["cells"])
-    waiting = dict(job["seeds"])
-    results: dict[str, list[str]] = {}
-    while waiting:
-        begun: Any = None
-        for step in _steps({**job, "cells": cells, "seeds": waiting}, limits):
-            if "wrong" in step:
-                results[begun[1]] = step["wrong"]
-                del waiting[begun[1]]
-            begun = step.get("begin", begun)
-            missing.update(step.get("missing", []))
-            if "died" in step:
-                _leave_out(begun, step["died"], cells, waiting, results)
-    return results
 
+    def __init__(self, needs: Sequence[str], cells: Sequence[Cell], limits: Limits) -> None:
+        self.missing: set[str] = set()
+        self._needs = needs
+        self._cells = [*cells]
+        self._limits = limits
+        self._process: _Process | None = None
+        self._found: set[str] = set()
+        self._failed: dict[str, str] = {}  # exercise → what became of its cell
 
-def _leave_out(
-    begun: Any, cause: str, cells: list[Any], waiting: dict[str, int], results: dict[str, list[str]]
-) -> None:
-    """Give no points for the step that died, and go on without it."""
-    if begun is None or begun == "needs":
-        raise RecallkitError(f"the cells that the exercises need do not run: {cause}")
-    kind, which = begun
-    lost = [which] if kind == "exercise" else cells[which]["answers"]
-    if kind == "cell":
-        cells[which] = {"source": "", "answers": []}
-    for name in lost:
-        if waiting.pop(name, None) is not None:
-            results[name] = [cause if kind == "exercise" else f"its cell: {cause}"]
+    def __enter__(self) -> "Student":
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._end()
 
-def _steps(job: dict[str, Any], limits: Limits) -> Iterator[dict[str, Any]]:
-    """The steps of one process; {"died": why} at the end of one that did not end well."""
-    with _process({**job, **asdict(limits)}) as (process, reader):
-        seconds = START_SECONDS
-        while True:
-            if not reader.poll(seconds):
-                yield {"died": _too_long(limits)}
-                return
-            try:
-                step = json.loads(reader.recv_bytes())
-            except EOFError:
-                process.join()
-                yield {"died": _cause(process.exitcode, limits)}
-                return
-            yield step
-            if "end" in step:
-                return
-            seconds = START_SECONDS if step.get("begin") == "needs" else PATIENCE * limits.seconds
+    def wrong(self, name: str, seed: int) -> list[str]:
+        """List what is wrong with the answer to an exercise; empty when it is right.
 
+        Args:
+            name: of the exercise, "01/both_recalls".
+            seed: that the inputs are drawn from.
 
-def _cause(status: int | None, limits: Limits) -> str:
-    if hasattr(signal, "SIGPROF") and status == -signal.SIGPROF:
-        return _too_long(limits)
-    return "the process ended: too much memory, or a crash"
-
-
-def _too_long(limits: Limits) -> str:
-    return f"it did not end within {limits.seconds:g} seconds"
-
-
-@contextmanager
-def _process(job: dict[str, Any]) -> Iterator[tuple[BaseProcess, Connection]]:
-    """A process in an empty folder, and what it tells; when it is left, it is gone."""
-    can_fork = "forkserver" in get_all_start_methods()
-    context: Any = get_context("forkserver" if can_fork else "spawn")
-    if can_fork:
-        context.set_forkserver_preload(PRELOADED)
-    reader, writer = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="recallkit-", ignore_cleanup_errors=True) as folder:
-        process = context.Process(target=run, args=(job, folder, writer), daemon=True)
-        process.start()
-        writer.close()
+        Raises:
+            RecallkitError: if the cells that exercises need do not run.
+        """
+        while self._process is None:
+            self._start()
+        if name not in self._found:
+            function = name.partition("/")[2]
+            return [self._failed.get(name, f"no function {function} that differs from the start")]
+        self._process.step(self._limits.seconds)
         try:
-            yield process, reader
-        finally:
-            _end(process)
-            reader.close()
+            return problems(name, lambda *inputs: self._call(name, inputs), seed, seconds=0)
+        except Exception as error:  # a check that an odd answer breaks must not stop the grading
+            return [f"the check cannot judge this answer: {type(error).__name__}: {error}"]
+
+    def _start(self) -> None:
+        """Start the process, and run all cells; one on which it ends is left out from now on."""
+        self._process = _Process(self._limits)
+        try:
+            self.missing.update(self._process.reply())
+            for source in self._needs:
+                if error := self._ask("run", source, ())["error"]:
+                    raise RecallkitError(f"a cell that the exercises need fails: {error}")
+        except StoppedError as error:
+            raise RecallkitError(f"a cell that the exercises need: it {error}") from None
+        self._found = set()
+        for place, cell in enumerate(self._cells):
+            try:
+                self._run(cell)
+            except StoppedError as error:
+                self._end()
+                self._failed |= dict.fromkeys(cell.answers, f"its cell: it {error}")
+                self._cells[place] = Cell("")
+                return
+
+    def _run(self, cell: Cell) -> None:
+        assert self._process is not None
+        self._process.step(self._limits.seconds)
+        reply = self._ask("run", cell.source, cell.answers)
+        try:
+            self._found |= {*cell.answers} & {*reply["answers"]}
+            error = str(reply["error"])
+        except (KeyError, TypeError):
+            raise StoppedError("wrote to the grader's channel") from None
+        if error:
+            self._failed |= dict.fromkeys(cell.answers, f"its cell raises {error}")
+
+    def _call(self, name: str, inputs: Sequence[Any]) -> Any:
+        """Call an answer, and return numbers, or an object of a type with the name of its type."""
+        reply = self._ask("call", name, inputs)
+        if "raised" in reply:
+            raise _type(reply["raised"], Exception)(str(reply["text"]))
+        if "other" in reply:
+            return None if reply["other"] == "NoneType" else _type(reply["other"], object)()
+        return torch.tensor(reply["numbers"], dtype=torch.float64).reshape(reply["shape"])
+
+    def _ask(self, *request: Any) -> Mapping[str, Any]:
+        """Send a request, and return the reply.
+
+        Raises:
+            StoppedError: if there is none; the process has ended then.
+        """
+        if self._process is None:
+            raise StoppedError("has ended its process")
+        try:
+            return self._process.ask(*request)
+        except StoppedError:
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+        self._process = None
 
 
-def _end(process: BaseProcess) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        if os.name == "posix" and process.pid is not None:
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.join()
+def _type(name: object, base: type) -> Any:
+    """Make a type of that name, for a sentence about it."""
+    return type(str(name)[:50], (base,), {})
+
+
+class _Process:
+    """A process in an empty folder, and the channel to it."""
+
+    def __init__(self, limits: Limits) -> None:
+        can_fork = "forkserver" in get_all_start_methods()
+        context: Any = get_context("forkserver" if can_fork else "spawn")
+        if can_fork:
+            context.set_forkserver_preload(PRELOADED)
+        self._seconds = limits.seconds
+        self._deadline = time.monotonic() + START_SECONDS
+        self._folder = tempfile.TemporaryDirectory(prefix="recallkit-", ignore_cleanup_errors=True)
+        self._channel, theirs = context.Pipe()
+        arguments = (self._folder.name, limits.seconds, limits.memory, theirs)
+        self._process = context.Process(target=run, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def step(self, seconds: float) -> None:
+        """Begin a step, for which the process has so many seconds of computing."""
+        self._deadline = time.monotonic() + seconds + WAITED_SECONDS
+        with suppress(OSError):  # it has ended: the next reply says so
+            self._channel.send_bytes(pickle.dumps(("step",)))
+
+    def ask(self, *request: Any) -> Mapping[str, Any]:
+        """Send a request, and return the reply.
+
+        Raises:
+            StoppedError: if there is none.
+        """
+        with suppress(OSError):
+            self._channel.send_bytes(pickle.dumps(request))
+        return self.reply()
+
+    def reply(self) -> Any:
+        """Return the next message.
+
+        Raises:
+            StoppedError: if it does not come in time, or is none.
+        """
+        try:
+            if self._channel.poll(max(0.0, self._deadline - time.monotonic())):
+                return json.loads(self._channel.recv_bytes(REPLY_BYTES))
+        except (OSError, EOFError, ValueError, RecursionError):
+            self._process.join(timeout=1)
+            if self._process.exitcode != -getattr(signal, "SIGPROF", 0):
+                raise StoppedError("ended its process: too much memory, or a crash") from None
+        raise StoppedError(f"did not end within {self._seconds:g} seconds")
+
+    def end(self) -> None:
+        """End the process, and those that it has started."""
+        with suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix" and self._process.pid is not None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
+        self._channel.close()
+        self._folder.cleanup()

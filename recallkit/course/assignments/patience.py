@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class TooLongError(BaseException):
-    """A check took too long.
+class StoppedError(BaseException):
+    """The answer was stopped; the message goes on from "it".
 
     It is no ``Exception``: an answer that catches those cannot hide it.
     """
@@ -23,7 +23,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         seconds: 0: no limit.
 
     Raises:
-        TooLongError: inside, when the time is over.
+        StoppedError: inside, when the time is over.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not (seconds and is_main and hasattr(signal, "setitimer")):
@@ -31,7 +31,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        raise TooLongError(f"did not end within {seconds:g} seconds")
+        raise StoppedError(f"did not end within {seconds:g} seconds")
 
     handler = signal.signal(signal.SIGALRM, stop)
     others = signal.setitimer(signal.ITIMER_REAL, seconds)

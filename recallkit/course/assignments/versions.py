@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from recallkit.course.assignments.reading import NEEDS, SOLUTION, exercises_of, tags_of
 from recallkit.course.explorables.predictions import ANSWER
+from recallkit.errors import RecallkitError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 RELEASED = "recallkit_session"  # metadata of a release
-SHOWN_ANEW = {"exercise/start", "exercise/check", ANSWER}
+SHOWN_LATER = {"exercise/start", "exercise/check", ANSWER}
 
 
 def student_version(notebook: "NotebookNode") -> "NotebookNode":
@@ -21,7 +22,7 @@ def student_version(notebook: "NotebookNode") -> "NotebookNode":
     student = deepcopy(notebook)
     student.cells = [cell for cell in student.cells if SOLUTION not in tags_of(cell)]
     for cell in student.cells:
-        if cell.cell_type == "code" and {*tags_of(cell)} & SHOWN_ANEW:
+        if cell.cell_type == "code" and {*tags_of(cell)} & SHOWN_LATER:
             cell.outputs, cell.execution_count = [], None
     return student
 
@@ -52,6 +53,8 @@ def release_version(notebook: "NotebookNode", session: str) -> "NotebookNode":
     from nbformat.v4 import new_notebook
 
     exercises = exercises_of(notebook)
+    if not exercises:
+        raise RecallkitError(f"session {session} has no exercises to hand out")
     needed = [cell for cell in notebook.cells if NEEDS in tags_of(cell)]
     head = _head(session, sum(exercise.minutes for exercise in exercises))
     parts = [(one.task, one.hint, one.start, one.check) for one in exercises]

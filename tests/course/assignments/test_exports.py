@@ -1,7 +1,7 @@
 """nbgrader and otter-grader hand out the same exercises, and come to the same points.
 
-Both are heavy (250 MB), so they are no part of [test]. Where they are not installed, their tests are
-skipped; ``RECALLKIT_GRADERS`` may name the folder of programs of an environment that has them.
+Both are heavy (250 MB), so they are no part of [test]. Where they are not installed, their tests
+are skipped; ``RECALLKIT_GRADERS`` may name the folder of programs of an environment that has them.
 """
 
 import json
@@ -28,8 +28,14 @@ import json
 from nbgrader.api import Gradebook
 
 with Gradebook("sqlite:///gradebook.db") as book:
-    notebooks = {{s.id: book.find_submission("{NAME}", s.id).notebooks for s in book.students}}
-    scores = {{id: {{g.name: g.score for n in of for g in n.grades}} for id, of in notebooks.items()}}
+    scores = {{
+        student.id: {{
+            grade.name: grade.score
+            for notebook in book.find_submission("{NAME}", student.id).notebooks
+            for grade in notebook.grades
+        }}
+        for student in book.students
+    }}
     print(json.dumps(scores))
 """
 

@@ -1,4 +1,4 @@
-"""Answers are found whatever students do to their notebook, and run apart."""
+"""Answers are found whatever students do to their notebook; points and pages follow."""
 
 import copy
 import json
@@ -6,7 +6,7 @@ import json
 import pytest
 from nbformat import v4
 
-from recallkit.course.assignments import feedback, grading, isolation, running
+from recallkit.course.assignments import feedback, grading
 from recallkit.course.assignments.reading import exercises_of, read_session
 from recallkit.course.assignments.versions import release_version
 from recallkit.errors import RecallkitError
@@ -14,9 +14,7 @@ from recallkit.errors import RecallkitError
 NOTEBOOK = read_session("01")
 EXERCISES = exercises_of(NOTEBOOK)
 RELEASE = release_version(NOTEBOOK, "01")
-SESSION = grading.Session(
-    EXERCISES, ["import torch"], {cell.source.strip() for cell in NOTEBOOK.cells}
-)
+SESSION = grading.session_for("01")
 FIRST, *REST = EXERCISES
 WRONG = "def both_recalls(ranks, k):\n    return 1.0, 1.0"
 
@@ -38,8 +36,8 @@ def answered(*sources, notebook=RELEASE):
 
 def code_of(notebook):
     """The code that is graded for the first exercise; "" if there is none."""
-    cells = grading.job_of(notebook, SESSION, "word")["cells"]
-    return "|".join(cell["source"] for cell in cells if FIRST.name in cell["answers"])
+    cells = grading.cells_of(notebook, SESSION)
+    return "|".join(cell.source for cell in cells if FIRST.name in cell.answers)
 
 
 def retyped():
@@ -68,7 +66,13 @@ def copied_twice_with_its_id():
 
 def with_an_untouched_copy_below():
     notebook = answered(FIRST.solved)
-    notebook.cells.append(v4.new_code_cell(FIRST.start.source))
+    notebook.cells.append(v4.new_code_cell(FIRST.start.source.replace("\n", "  \n") + "\n"))
+    return notebook
+
+
+def without_any_other_cell():
+    notebook = answered(FIRST.solved)
+    notebook.cells = [cell for cell in notebook.cells if cell.source == FIRST.solved]
     return notebook
 
 
@@ -83,6 +87,7 @@ def with_an_untouched_copy_below():
         reordered(),
         copied_twice_with_its_id(),
         with_an_untouched_copy_below(),
+        without_any_other_cell(),
     ],
 )
 def test_an_answer_is_found_wherever_it_went(notebook):
@@ -99,79 +104,14 @@ def test_no_answer_is_none():
 
 
 def test_cells_of_the_session_are_not_run_again():
-    assert grading.job_of(NOTEBOOK, SESSION, "word")["cells"] == []
+    assert grading.cells_of(NOTEBOOK, SESSION) == []
 
 
 def test_the_secret_decides_on_the_inputs():
-    seeds = [grading.job_of(RELEASE, SESSION, word)["seeds"] for word in ("a", "a", "b")]
+    seeds = [{grading.seed_of(word, one.name) for one in EXERCISES} for word in ("a", "a", "b")]
     assert seeds[0] == seeds[1]
-    assert {*seeds[0].values()}.isdisjoint(seeds[2].values())
-
-
-def run(*cells, name=FIRST.name):
-    """What is wrong with the first exercise, after these cells; the last one is its answer."""
-    job = {
-        "needs": ["import torch"],
-        "cells": [{"source": source, "answers": []} for source in cells],
-        "seeds": {name: 5},
-    }
-    if cells:
-        job["cells"][-1]["answers"] = [name]
-    return next(step["wrong"] for step in running.steps_of(job) if "wrong" in step)
-
-
-def test_a_right_answer_may_use_other_cells_magics_and_another_name():
-    assert run(FIRST.solved) == []
-    assert run("def among(r, k):\n    return (r <= k).double()", "%time\n" + FIRST.solved) == []
-    assert run("1 / 0", FIRST.solved) == []
-    assert run(FIRST.solved.replace("both_recalls", "recalls_of_both")) == []
-
-
-@pytest.mark.parametrize(
-    ("cells", "sentence"),
-    [
-        ([], "no function both_recalls that differs from the start"),
-        (["x = 3"], "no function both_recalls"),
-        (["def both_recalls(ranks, k)\n    pass"], "its cell raises SyntaxError"),
-        (["both_recalls = undefined"], "its cell raises NameError"),
-        (["both_recalls = 3"], "the answer is no function, but int"),
-        (["exit()"], "its cell raises SystemExit"),
-    ],
-)
-def test_what_is_no_answer_is_told_so(cells, sentence):
-    assert sentence in run(*cells)[0]
-
-
-def test_a_cell_that_takes_the_reference_is_left_out():
-    source = "from recallkit.course.assignments.exercises import session_01\n" + WRONG
-    assert code_of(answered(source)) == ""
-
-
-LOOP = "def {}(*inputs):\n    while True: pass"
-
-
-def test_loops_crashes_and_the_network_cost_their_own_exercise_only():
-    names = [exercise.name for exercise in EXERCISES]
-    sources = {exercise.name: exercise.solved for exercise in EXERCISES}
-    sources[names[0]] = LOOP.format("both_recalls")
-    sources[names[1]] = "import os\nos._exit(0)\ndef lead(counts, temperature): return 0"
-    reach = "import socket\nsocket.create_connection(('127.0.0.1', 9))\n"
-    sources[names[3]] = reach + sources[names[3]]
-    many = "torch.ones(8_000_000_000, dtype=torch.uint8)"
-    sources[names[4]] = f"def blackbox_slope(*inputs):\n    return {many}"
-    needs = [c.source for c in NOTEBOOK.cells if "def my_ranks" in c.source and "# (Q" in c.source]
-    job = {
-        "needs": ["import torch", needs[0]],
-        "cells": [{"source": source, "answers": [name]} for name, source in sources.items()],
-        "seeds": dict.fromkeys(names, 3),
-    }
-    wrong = isolation.run_job(job, isolation.Limits(seconds=1), set())
-    assert wrong[names[0]] == ["it did not end within 1 seconds"]
-    assert wrong[names[1]] == ["its cell: the process ended: too much memory, or a crash"]
-    assert wrong[names[2]] == []
-    assert "its cell raises" in wrong[names[3]][0]
-    assert "raises RuntimeError" in wrong[names[4]][0] or "Memory" in wrong[names[4]][0]
-    assert [wrong[name] for name in names[5:]] == [[], []]
+    assert seeds[0].isdisjoint(seeds[2])
+    assert len(seeds[0]) == len(EXERCISES)
 
 
 def test_a_file_with_repeated_or_without_ids_is_read(tmp_path):
@@ -194,12 +134,21 @@ def test_students_are_files_and_folders(tmp_path):
         grading.find_submissions(tmp_path / "nowhere")
 
 
+EMPTY = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+NO_SOURCE = {"cells": [{"cell_type": "code", "metadata": {"tags": "x"}}]}
+
+
 @pytest.mark.parametrize(
     ("text", "remark"),
     [
         ("no JSON", "ada.ipynb cannot be read as a notebook"),
         ("{}", "ada.ipynb cannot be read as a notebook"),
-        ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "has no exercise"),
+        (json.dumps(EMPTY | {"cells": []}), "ada.ipynb has no exercise of the course"),
+        (json.dumps(EMPTY | NO_SOURCE), "ada.ipynb has no exercise of the course"),
+        (
+            json.dumps(EMPTY | {"cells": [], "metadata": {"recallkit_session": ["77"]}}),
+            "ada.ipynb has no exercise of the course",
+        ),
     ],
 )
 def test_what_is_no_submission_gets_a_remark_and_a_page(tmp_path, text, remark):
@@ -212,12 +161,64 @@ def test_what_is_no_submission_gets_a_remark_and_a_page(tmp_path, text, remark):
     assert (tmp_path / "out" / "grades.csv").read_text().splitlines()[1].startswith("ada,0,0,")
 
 
+@pytest.mark.parametrize("kept", ["metadata", "checks", "ids"])
+def test_a_session_is_found_by_what_is_left_of_it(kept, tmp_path):
+    notebook = copy.deepcopy(RELEASE)
+    if kept != "metadata":
+        del notebook.metadata["recallkit_session"]
+    if kept == "ids":
+        checks = [exercise.check.id for exercise in EXERCISES]
+        notebook.cells = [cell for cell in notebook.cells if cell.id not in checks]
+    assert grading.session_of(notebook, "ada.ipynb") == "01"
+
+
+def graded(student, *points, exercises=EXERCISES):
+    results = [
+        grading.Graded(one, "", [] if point else ["for x = <i> it fails"])
+        for one, point in zip(exercises, points, strict=False)
+    ]
+    return grading.Submission(student, [], {one.exercise.name: one for one in results})
+
+
 def test_a_page_shows_code_and_problems_as_text():
-    graded = grading.Graded(FIRST, "if a < b: '<b>'", ["for x = <i> it fails"])
-    student = grading.Submission("<ada>", [], [graded, grading.Graded(REST[0], "", [])])
+    student = graded("<ada>", 0, 1)
+    student.graded[FIRST.name] = grading.Graded(FIRST, "if a < b: '<b>'", ["for x = <i> it fails"])
     page = feedback.page_of(student)
     assert "&lt;ada&gt;: 1 of 2 points" in page
     assert "if a &lt; b: &#x27;&lt;b&gt;&#x27;" in page
     assert "for x = &lt;i&gt; it fails" in page
-    table = feedback.grades_table([student]).splitlines()
-    assert table == ["student,01/both_recalls,01/lead,points,of,remarks", "<ada>,0,1,1,2,"]
+
+
+def test_a_table_has_a_column_for_each_exercise_in_the_order_of_the_course():
+    later = exercises_of(read_session("04"))
+    students = [graded("ada", 1, exercises=later), graded("bo", 0, 1), graded('=1+1,"x"')]
+    students[2].remarks.append("-x")
+    assert feedback.grades_table(students).splitlines() == [
+        f"student,01/both_recalls,01/lead,{later[0].name},points,of,remarks",
+        "ada,,,1,1,1,",
+        "bo,0,1,,1,2,",
+        '"\'=1+1,""x""",,,,0,0,\'-x',
+    ]
+
+
+def test_students_whose_names_some_systems_take_for_one_have_pages_of_their_own(tmp_path):
+    students = [graded(name, 1) for name in ("Ada", "ada", "a:b", "a-b", "Ünal")]
+    feedback.write_feedback(students, tmp_path)
+    pages = [path.name for path in feedback.page_paths(students, tmp_path).values()]
+    assert pages == ["Ada.html", "ada-2.html", "a-b.html", "a-b-4.html", "Ünal.html"]
+    titles = [(tmp_path / page).read_text(encoding="utf-8") for page in pages]
+    assert all(f"<h1>{s.student}: " in text for s, text in zip(students, titles, strict=True))
+    assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
+
+
+def test_nothing_that_is_there_is_overwritten_unasked(tmp_path):
+    students = [graded("ada", 1)]
+    for name in ("ada.html", "grades.csv"):
+        path = tmp_path / name[:3] / name
+        path.parent.mkdir()
+        path.write_text("mine")
+        with pytest.raises(RecallkitError, match=f"{name} is there already\\. Add --overwrite"):
+            feedback.check_folder(students, path.parent)
+        with pytest.raises(RecallkitError, match=r"is a file\. Name a folder"):
+            feedback.check_folder(students, path)
+    feedback.check_folder(students, tmp_path / "new")
