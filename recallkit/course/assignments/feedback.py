@@ -17,6 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1.5rem au
 h1 { font-size: 1.5rem; line-height: 1.2; } h2 { font-size: 1.1rem; margin: .5rem 0; }
 section { border-top: 1px solid #8888; padding: .5rem 0; }
 .right { color: #0a7a3d; } .wrong { color: #b3261e; }
+ul { padding-left: 1.25rem; }
 pre { overflow-x: auto; background: #8882; padding: .75rem; border-radius: 4px; font-size: .85rem; }
 @media (prefers-color-scheme: dark) { .right { color: #6fdc9b; } .wrong { color: #ff8a80; } }
 """
@@ -105,7 +106,7 @@ def _section(graded: Graded) -> str:
     listed = f"<ul>{problems}</ul>" if problems else ""
     code = f'<pre tabindex="0"><code>{escape(graded.code)}</code></pre>' if graded.code else ""
     return (
-        f"<section><h2>{escape(exercise.title)} ({exercise.name})</h2>"
+        f"<section><h2>{exercise.name}: {escape(exercise.title)}</h2>"
         f'<p class="{verdict}">{graded.points} of 1 point: {text}</p>{listed}{code}</section>'
     )
 
