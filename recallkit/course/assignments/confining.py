@@ -12,7 +12,7 @@ FILE_BYTES = 100 << 20  # of one file that is written
 INSIDE = 1000  # the number of the user inside: not 0, which would get its powers back
 
 # of Linux: unshare, mount, mount_setattr, capset
-NEW_USER, NEW_NETWORK, NEW_MOUNTS = 0x10000000, 0x40000000, 0x00020000
+NEW_USER, NEW_NETWORK, NEW_MOUNTS, NEW_PROCESSES = 0x10000000, 0x40000000, 0x00020000, 0x20000000
 RECURSIVE, PRIVATE, READ_ONLY = 0x4000, 1 << 18, 1
 MOUNT_SETATTR, THIS_FOLDER, ALL_BELOW = 442, -100, 0x8000
 CAPABILITIES = 0x20080522
@@ -31,8 +31,8 @@ def confine(folder: str, memory: int) -> list[str]:
     if not _shut_in(folder):
         socket.socket = _NoSocket  # type: ignore[misc, assignment]
         missing.append(
-            "this system does not shut students' code in: it can write your files, read the "
-            "secret, and get past Python's own sockets to the network"
+            "this system does not shut students' code in: it can write your files, end your "
+            "programs, read the secret, and get past Python's own sockets to the network"
         )
     return missing
 
@@ -50,7 +50,7 @@ def _limit_memory(memory: int) -> bool:
 
 
 def _shut_in(folder: str) -> bool:
-    """Leave the network, the list of processes, and all that can be written but ``folder``.
+    """Leave the network, all other processes, and all that can be written but ``folder``.
 
     Returns:
         Whether the system allows it.
@@ -58,12 +58,23 @@ def _shut_in(folder: str) -> bool:
     try:
         system = ctypes.CDLL(None, use_errno=True)
         user, group = os.getuid(), os.getgid()
-        if system.unshare(NEW_USER | NEW_NETWORK | NEW_MOUNTS):
+        if system.unshare(NEW_USER | NEW_NETWORK | NEW_MOUNTS | NEW_PROCESSES):
             return False
         _name_user(user, group)
-        return _make_read_only(system, folder) and _give_up_powers(system)
+        done = _make_read_only(system, folder)
+        _go_on_in_child()  # the first of a new world, whose end ends all others
+        _go_on_in_child()  # which the signals of limits reach
+        return done and _give_up_powers(system)
     except (OSError, AttributeError, TypeError):  # not Linux, or an old one
         return False
+
+
+def _go_on_in_child() -> None:
+    """Return in a new process; this one waits for it, and ends with its status or signal."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        os._exit(abs(os.waitstatus_to_exitcode(status)))
 
 
 def _name_user(user: int, group: int) -> None:
@@ -77,7 +88,7 @@ def _name_user(user: int, group: int) -> None:
 
 
 def _make_read_only(system: Any, folder: str) -> bool:
-    """Make all files read-only, put an empty folder over ``folder``, and hide all processes."""
+    """Make all files read-only, put an empty folder over ``folder``, and hide the processes."""
     word = ctypes.c_ulong
     attributes = struct.pack("QQQQ", READ_ONLY, 0, 0, 0)
     done = [

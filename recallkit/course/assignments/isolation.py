@@ -9,8 +9,8 @@ What holds where:
   counts. Processes that the student's code has started end with it (not on Windows).
 - Memory: on Linux. macOS does not enforce the limit, and Windows has none.
 - Network, files, other processes: on Linux, where a user may make namespaces. Then no network is
-  left, only an empty folder can be written to, and no other process is seen. The files that your
-  user can read can be read. Elsewhere only Python's own sockets are taken away.
+  left, only an empty folder can be written to, and no other process is seen or ended. The files
+  that your user can read can be read. Elsewhere only Python's own sockets are taken away.
 
 All these processes are forked from one that has imported torch, where the system can fork: a
 student then costs a fraction of a second.
@@ -31,7 +31,7 @@ from typing import Any
 import torch
 
 from recallkit.course.assignments.checking import problems
-from recallkit.course.assignments.patience import StoppedError
+from recallkit.course.assignments.patience import StoppedError, time_limit
 from recallkit.course.assignments.running import run
 from recallkit.errors import RecallkitError
 
@@ -214,7 +214,7 @@ class _Process:
         Raises:
             StoppedError: if there is none.
         """
-        with suppress(OSError):
+        with time_limit(self._left() + 1), suppress(OSError):  # it may have stopped to read
             self._channel.send_bytes(pickle.dumps(request))
         return self.reply()
 
@@ -225,13 +225,28 @@ class _Process:
             StoppedError: if it does not come in time, or is none.
         """
         try:
-            if self._channel.poll(max(0.0, self._deadline - time.monotonic())):
-                return json.loads(self._channel.recv_bytes(REPLY_BYTES))
+            if self._channel.poll(self._left()):
+                with time_limit(self._left() + 1):  # it may have stopped in the middle
+                    return json.loads(self._channel.recv_bytes(REPLY_BYTES))
         except (OSError, EOFError, ValueError, RecursionError):
-            self._process.join(timeout=1)
-            if self._process.exitcode != -getattr(signal, "SIGPROF", 0):
-                raise StoppedError("ended its process: too much memory, or a crash") from None
-        raise StoppedError(f"did not end within {self._seconds:g} seconds")
+            raise StoppedError(self._reason()) from None
+        raise StoppedError(self._too_long())
+
+    def _left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _reason(self) -> str:
+        """Why there is no reply, as a sentence that begins with "it"."""
+        self._process.join(timeout=1)
+        status = self._process.exitcode
+        if status is None:
+            return "sent more than the grader reads, or what it cannot read"
+        if abs(status) == getattr(signal, "SIGPROF", None):
+            return self._too_long()
+        return "ended its process: too much memory, or a crash"
+
+    def _too_long(self) -> str:
+        return f"did not end within {self._seconds:g} seconds"
 
     def end(self) -> None:
         """End the process, and those that it has started."""

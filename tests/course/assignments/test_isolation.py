@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from recallkit.course.assignments import grading
+from recallkit.course.assignments import grading, isolation
 from recallkit.course.assignments.isolation import Cell, Limits, Student
 from recallkit.errors import RecallkitError
 
@@ -74,9 +74,9 @@ class Right(float):
     __rsub__ = __sub__
 """
 TO_THE_GRADER = """
-import gc, multiprocessing.connection as c
+import gc, os, time, multiprocessing.connection as c
 [channel] = [one for one in gc.get_objects() if isinstance(one, c.Connection) and not one.closed]
-channel.send_bytes({!r})
+{}
 """
 
 
@@ -85,18 +85,30 @@ def test_a_check_cannot_be_deceived_from_inside():
     assert [name for name, sentences in found.items() if not sentences] == []
 
 
-def test_what_is_written_to_the_grader_earns_nothing():
-    for text in (b'{"wrong": []}', b"{"):
-        sources = {NAMES[0]: TO_THE_GRADER.format(text), NAMES[2]: RIGHT[NAMES[2]]}
-        found, _ = wrong(sources)
-        assert found[NAMES[0]][0].startswith("its cell: it "), found
-        assert found[NAMES[2]] == []
+@pytest.mark.parametrize(
+    "sent",
+    [
+        """channel.send_bytes(b'{"wrong": []}')""",
+        "channel.send_bytes(b'{')",
+        "os.write(channel.fileno(), b'\\0\\0\\1\\0'); time.sleep(99)",  # a part of a message
+    ],
+)
+def test_what_is_written_to_the_grader_earns_nothing(sent, monkeypatch):
+    monkeypatch.setattr(isolation, "WAITED_SECONDS", 2.0)
+    sources = {NAMES[0]: TO_THE_GRADER.format(sent), NAMES[2]: RIGHT[NAMES[2]]}
+    found, _ = wrong(sources)
+    assert found[NAMES[0]][0].startswith("its cell: it "), found
+    assert found[NAMES[2]] == []
 
 
 LOOK = """
 import os, sys, socket
 seen = [sys.argv, sorted(os.environ)]
 if os.path.isdir("/proc"): seen.append(os.listdir("/proc"))
+try:
+    os.kill({pid}, 0); seen.append("can end the grader")
+except ProcessLookupError:
+    pass
 for path in {paths!r}:
     try:
         open(path, "w").write("x"); seen.append("wrote " + path)
@@ -117,7 +129,7 @@ def test_a_student_sees_no_secret_and_reaches_no_file_and_no_network(tmp_path, m
     (tmp_path / "grades.csv").write_text("mine")
     paths = [str(tmp_path / "grades.csv"), str(tmp_path / "new"), os.path.expanduser("~/new")]
     with socket.create_server(("127.0.0.1", 0)) as server:
-        source = LOOK.format(paths=paths, port=server.getsockname()[1])
+        source = LOOK.format(paths=paths, pid=os.getpid(), port=server.getsockname()[1])
         found, missing = wrong({NAMES[0]: source})
     [sentence] = found[NAMES[0]]
     assert sentence.startswith("its cell raises LookupError: [[''], [")
