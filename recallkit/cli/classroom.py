@@ -68,11 +68,10 @@ def grade(
 ) -> None:
     """Grade what students handed in: points, and a page for each student.
 
-    Writes grades.csv and a page NAME.html for each student. A student is a notebook
-    SUBMITTED/NAME.ipynb, or a folder SUBMITTED/NAME with notebooks. An answer is found by the name
-    of its function, else by the id of its cell; of several the last counts. Copied, moved, deleted
-    or retyped cells do no harm. A right answer has 1 point. A file that is no notebook is named,
-    and the others are graded.
+    Writes grades.csv and a page NAME.html for each student. A student is a notebook NAME.ipynb, or
+    a folder NAME with notebooks. An answer is found by the name of its function, else by the id of
+    its cell; of several the last counts. Copied, moved, deleted or retyped cells do no harm. A
+    right answer has 1 point. A file that is no notebook is named, and the others are graded.
 
     The inputs of the checks are drawn from the secret, so copied numbers earn nothing. The code of
     a student runs in a process of its own, with limits of time and memory. On Linux it has no

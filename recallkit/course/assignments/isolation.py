@@ -130,26 +130,35 @@ class Student:
         except StoppedError as error:
             raise RecallkitError(f"a cell that the exercises need: it {error}") from None
         self._found = set()
-        for place, cell in enumerate(self._cells):
-            try:
-                self._run(cell)
-            except StoppedError as error:
-                self._end()
-                self._failed |= dict.fromkeys(cell.answers, f"its cell: it {error}")
-                self._cells[place] = Cell("")
-                return
+        failed = [place for place in range(len(self._cells)) if self._fails(place)]
+        for place in failed:  # cells may have changed places: what they need has come now
+            self._fails(place)
 
-    def _run(self, cell: Cell) -> None:
+    def _fails(self, place: int) -> bool:
+        """Run a cell, and return whether it raises; one that ends the process is left out then."""
+        if self._process is None:  # an earlier one has ended it: all will run again
+            return False
+        cell = self._cells[place]
+        try:
+            error = self._run(cell)
+        except StoppedError as stopped:
+            self._end()
+            self._cells[place] = Cell("")
+            error = f"it {stopped}"
+        if error:
+            self._failed |= dict.fromkeys(cell.answers, f"its cell: {error}")
+        return bool(error)
+
+    def _run(self, cell: Cell) -> str:
+        """Run a cell, and return what it raises; "" if nothing."""
         assert self._process is not None
         self._process.step(self._limits.seconds)
         reply = self._ask("run", cell.source, cell.answers)
         try:
             self._found |= {*cell.answers} & {*reply["answers"]}
-            error = str(reply["error"])
+            return str(reply["error"] and f"it raises {reply['error']}")
         except (KeyError, TypeError):
             raise StoppedError("wrote to the grader's channel") from None
-        if error:
-            self._failed |= dict.fromkeys(cell.answers, f"its cell raises {error}")
 
     def _call(self, name: str, inputs: Sequence[Any]) -> Any:
         """Call an answer, and return numbers, or an object of a type with the name of its type."""

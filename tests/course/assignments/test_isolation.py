@@ -3,13 +3,18 @@
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
-from recallkit.course.assignments import grading, isolation
+from recallkit.course.assignments import exercises, grading, isolation
 from recallkit.course.assignments.isolation import Cell, Limits, Student
+from recallkit.course.assignments.reading import read_session
+from recallkit.course.assignments.versions import release_version
 from recallkit.errors import RecallkitError
 
+CHECKS = Path(exercises.__file__).parent
+SESSIONS = sorted(path.stem.removeprefix("session_") for path in CHECKS.glob("session_*.py"))
 SESSION = grading.session_for("01")
 NAMES = [exercise.name for exercise in SESSION.exercises]
 RIGHT = {exercise.name: exercise.solved for exercise in SESSION.exercises}
@@ -26,6 +31,26 @@ def wrong(sources, names=None, *, first=(), limits=None):
 
 def answer(name, body):
     return PARAMETERS.format(name.partition("/")[2]) + body
+
+
+def graded(session, notebook):
+    """Exercise → what is wrong with it in a notebook of a session."""
+    needed = grading.session_for(session)
+    with Student(needed.needs, grading.cells_of(notebook, needed), Limits()) as student:
+        names = [exercise.name for exercise in needed.exercises]
+        return {name: student.wrong(name, 77) for name in names}
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_all_solutions_of_a_session_are_right_and_its_release_earns_nothing(session):
+    notebook = release_version(read_session(session), session)
+    solved = {one.start.id: one.solved for one in grading.session_for(session).exercises}
+    assert all(graded(session, notebook).values())
+    for cell in notebook.cells:
+        assert "_solution" not in cell.source
+        assert not cell.get("outputs")
+        cell.source = solved.get(cell.id, cell.source)
+    assert not any(graded(session, notebook).values())
 
 
 def test_loops_crashes_and_much_memory_cost_their_own_exercise_only():
@@ -132,13 +157,20 @@ def test_a_student_sees_no_secret_and_reaches_no_file_and_no_network(tmp_path, m
         source = LOOK.format(paths=paths, pid=os.getpid(), port=server.getsockname()[1])
         found, missing = wrong({NAMES[0]: source})
     [sentence] = found[NAMES[0]]
-    assert sentence.startswith("its cell raises LookupError: [[''], [")
+    assert sentence.startswith("its cell: it raises LookupError: [[''], [")
     assert "blackbird" not in sentence
     assert "RECALLKIT_SECRET" not in sentence
     assert "connected" not in sentence
     if not any("shut" in one for one in missing):
         assert sentence.endswith("], []]")  # no process, nothing written
         assert (tmp_path / "grades.csv").read_text() == "mine"
+
+
+def test_a_cell_may_stand_above_what_it_needs():
+    uses = RIGHT[NAMES[2]].replace("temperature)", "temperature=later)", 1)
+    assert uses != RIGHT[NAMES[2]]
+    with Student(SESSION.needs, [Cell(uses, [NAMES[2]]), Cell("later = 1.0")], Limits()) as student:
+        assert student.wrong(NAMES[2], 3) == []
 
 
 def test_a_check_that_breaks_on_an_odd_answer_gives_no_point(monkeypatch):
