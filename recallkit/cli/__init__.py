@@ -68,6 +68,13 @@ COMMANDS = {
         True,
         "course",
     ),
+    "class": Command(
+        "classroom",
+        "class_",
+        "Teach with the course: hand out exercises, and grade them.",
+        True,
+        "course",
+    ),
     "notebooks": Command(
         "course", "notebooks", "Execute notebooks, and store them with figures.", extra="course"
     ),

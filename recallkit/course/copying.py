@@ -1,15 +1,17 @@
 """A copy of the course in a folder of the user's: new files come, changed ones stay.
 
+Notebooks come in the version for students: without solutions, and without outputs after a question.
 A hidden file in the copy records the hash of each file as it came. A file that still has that hash
 was not changed by the user, so it may be replaced by a newer one.
 """
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recallkit.course.assignments.handing_out import text_of
+from recallkit.course.assignments.versions import student_version
 from recallkit.errors import RecallkitError
 from recallkit.files import embedded, read_json, write_atomically, write_json
 
@@ -67,9 +69,10 @@ def copy_course(folder: Path, source: Path | None = None) -> Copied:
     copied, files = Copied(folder), _files(source)
     copied.removed = [name for name in came if name not in files and (folder / name).is_file()]
     for name in files:
-        _copy(source / name, folder / name, came.get(name), copied)
+        content = _content(source / name)
+        _copy(content, folder / name, came.get(name), copied)
         if name not in copied.kept:
-            came[name] = _hash(source / name)
+            came[name] = _hash(content)
     write_json(record, came)
     return copied
 
@@ -81,17 +84,26 @@ def _files(source: Path) -> list[str]:
     return sorted(path.as_posix() for path in visible if not {*path.parts} & NOT_COPIED)
 
 
-def _copy(original: Path, copy: Path, came: str | None, copied: Copied) -> None:
+def _content(path: Path) -> bytes:
+    """The content of a file as a student gets it."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    import nbformat
+
+    return text_of(student_version(nbformat.read(path, as_version=4))).encode()
+
+
+def _copy(content: bytes, copy: Path, came: str | None, copied: Copied) -> None:
     name = copy.relative_to(copied.folder).as_posix()
-    there = _hash(copy) if copy.exists() else None
-    if there == _hash(original):
+    there = _hash(copy.read_bytes()) if copy.exists() else None
+    if there == _hash(content):
         return
     if there is not None and there != came:
         copied.kept.append(name)
         return
-    write_atomically(copy, lambda temporary: shutil.copyfile(original, temporary))
+    write_atomically(copy, lambda temporary: temporary.write_bytes(content))
     (copied.added if there is None else copied.updated).append(name)
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from nbformat import v4
 
 from recallkit.course.copying import copy_course
 from recallkit.errors import RecallkitError
@@ -13,7 +14,7 @@ from recallkit.files import embedded
 @pytest.fixture
 def course(tmp_path):
     """A course of three files, and hidden ones beside them."""
-    for name in ("a.ipynb", "b.ipynb", "figures/a.png", ".ipynb_checkpoints/a.ipynb", ".hidden"):
+    for name in ("a.md", "b.md", "figures/a.png", ".ipynb_checkpoints/a.ipynb", ".hidden"):
         (tmp_path / "course" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "course" / name).write_text(f"{name} 1")
     return tmp_path / "course"
@@ -30,48 +31,48 @@ def visible(folder):
 
 
 def test_a_first_copy_has_all_that_is_not_hidden(course, tmp_path):
-    assert copy(course) == (["a.ipynb", "b.ipynb", "figures/a.png"], [], [])
-    assert visible(tmp_path / "mine") == ["a.ipynb", "b.ipynb", "figures/a.png"]
-    assert (tmp_path / "mine" / "a.ipynb").read_text() == "a.ipynb 1"
+    assert copy(course) == (["a.md", "b.md", "figures/a.png"], [], [])
+    assert visible(tmp_path / "mine") == ["a.md", "b.md", "figures/a.png"]
+    assert (tmp_path / "mine" / "a.md").read_text() == "a.md 1"
     assert copy(course) == ([], [], [])
 
 
 def test_new_files_come_and_unchanged_ones_are_updated(course, tmp_path):
     copy(course)
-    (course / "a.ipynb").write_text("a.ipynb 2")
-    (course / "c.ipynb").write_text("c.ipynb 1")
-    assert copy(course) == (["c.ipynb"], ["a.ipynb"], [])
-    assert (tmp_path / "mine" / "a.ipynb").read_text() == "a.ipynb 2"
+    (course / "a.md").write_text("a.md 2")
+    (course / "c.md").write_text("c.md 1")
+    assert copy(course) == (["c.md"], ["a.md"], [])
+    assert (tmp_path / "mine" / "a.md").read_text() == "a.md 2"
 
 
 def test_what_the_user_changed_stays_however_often(course, tmp_path):
     copy(course)
-    (tmp_path / "mine" / "a.ipynb").write_text("mine")
+    (tmp_path / "mine" / "a.md").write_text("mine")
     (tmp_path / "mine" / "notes.txt").write_text("notes")
     for version in "234":
-        (course / "a.ipynb").write_text(f"a.ipynb {version}")
-        assert copy(course) == ([], [], ["a.ipynb"])
-        assert (tmp_path / "mine" / "a.ipynb").read_text() == "mine"
+        (course / "a.md").write_text(f"a.md {version}")
+        assert copy(course) == ([], [], ["a.md"])
+        assert (tmp_path / "mine" / "a.md").read_text() == "mine"
     assert (tmp_path / "mine" / "notes.txt").read_text() == "notes"
-    (tmp_path / "mine" / "a.ipynb").rename(tmp_path / "mine" / "my a.ipynb")
-    assert copy(course) == (["a.ipynb"], [], [])
+    (tmp_path / "mine" / "a.md").rename(tmp_path / "mine" / "my a.md")
+    assert copy(course) == (["a.md"], [], [])
 
 
 def test_a_file_that_was_there_before_the_first_copy_stays(course, tmp_path):
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "b.ipynb").write_text("older")
-    assert copy(course)[2] == ["b.ipynb"]
-    assert (tmp_path / "mine" / "b.ipynb").read_text() == "older"
+    (tmp_path / "mine" / "b.md").write_text("older")
+    assert copy(course)[2] == ["b.md"]
+    assert (tmp_path / "mine" / "b.md").read_text() == "older"
 
 
 def test_what_is_no_longer_in_the_course_stays_and_is_named(course, tmp_path):
     copy(course)
-    (course / "b.ipynb").unlink()
+    (course / "b.md").unlink()
     for _ in range(2):
         copied = copy_course(tmp_path / "mine", course)
-        assert copied.removed == ["b.ipynb"]
-        assert list(copied.lines())[-1] == "no longer in the course, and kept: b.ipynb"
-    (tmp_path / "mine" / "b.ipynb").unlink()
+        assert copied.removed == ["b.md"]
+        assert list(copied.lines())[-1] == "no longer in the course, and kept: b.md"
+    (tmp_path / "mine" / "b.md").unlink()
     assert copy_course(tmp_path / "mine", course).removed == []
 
 
@@ -98,6 +99,43 @@ def test_the_course_that_comes_with_recallkit(tmp_path):
     assert [*copied.lines()] == [
         f"the course is in {tmp_path / 'mine'}: {len(copied.added)} files added, 0 updated"
     ]
+
+
+def tagged(*tags, source="1", output="seen"):
+    cell = v4.new_code_cell(source, outputs=[v4.new_output("stream", text=output)])
+    cell.metadata["tags"] = [*tags]
+    return cell
+
+
+def test_notebooks_come_as_students_want_them(course, tmp_path):
+    shown = tagged()
+    cells = [shown, tagged("predict/answer"), tagged("exercise/start"), tagged("exercise/check")]
+    hidden = [tagged("exercise/solution", source="answer"), v4.new_markdown_cell("words")]
+    hidden[1].metadata["tags"] = ["exercise/solution"]
+    hint = v4.new_markdown_cell("<details>hint</details>", metadata={"tags": ["exercise/hint"]})
+    nbformat.write(v4.new_notebook(cells=[hint, *cells, *hidden]), course / "c.ipynb")
+    original = (course / "c.ipynb").read_bytes()
+    assert "c.ipynb" in copy(course)[0]
+    student = nbformat.read(tmp_path / "mine" / "c.ipynb", as_version=4)
+    assert [cell.id for cell in student.cells] == [cell.id for cell in [hint, *cells]]
+    assert [len(cell.get("outputs", [])) for cell in student.cells] == [0, 1, 0, 0, 0]
+    assert (course / "c.ipynb").read_bytes() == original
+    assert copy(course) == ([], [], [])
+
+
+def test_no_line_of_a_solution_is_in_the_copy(tmp_path):
+    copy_course(tmp_path / "mine")
+    for path in (tmp_path / "mine").glob("*.ipynb"):
+        original = nbformat.read(embedded("notebooks") / path.name, as_version=4)
+        student = nbformat.read(path, as_version=4)
+        others = [
+            c for c in original.cells if "exercise/solution" not in c.metadata.get("tags", [])
+        ]
+        assert [cell.source for cell in student.cells] == [cell.source for cell in others]
+        assert "_solution" not in "".join(cell.source for cell in student.cells)
+        for cell in student.cells:
+            if "predict/answer" in cell.metadata.get("tags", []):
+                assert not cell.get("outputs"), cell.id
 
 
 def links(path):

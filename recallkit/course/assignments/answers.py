@@ -6,8 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recallkit.course.assignments.patience import StoppedError
+
 SHOWN_NUMBERS = 40  # of an input: more would hide the sentence
 SHOWN_PROBLEMS = 3  # failing inputs of one exercise
+SHOWN_CHARACTERS = 150  # of the message of an exception
 
 
 class WrongAnswerError(Exception):
@@ -29,11 +32,14 @@ class Answer:
 
         Raises:
             WrongAnswerError: if it raises anything.
+            StoppedError: if it is interrupted, or ends its process.
         """
         try:
             return self.function(*map(_copy, inputs.values()))
+        except StoppedError as error:
+            raise StoppedError(f"for {describe(inputs)} it {error}") from None
         except (Exception, SystemExit) as error:
-            text = (str(error).strip().splitlines() or ["no message"])[0]
+            text = (str(error).strip().splitlines() or ["no message"])[0][:SHOWN_CHARACTERS]
             raise WrongAnswerError(
                 f"for {describe(inputs)} it raises {type(error).__name__}: {text}"
             ) from error
@@ -66,7 +72,7 @@ def as_numbers(value: Any, who: str, shape: tuple[int, ...] | None = None) -> Te
     if value is None:
         raise WrongAnswerError(f"{who} returns nothing: is a return missing?")
     try:
-        numbers = _tensor(value)
+        numbers = tensor_of(value)
     except (TypeError, ValueError, RuntimeError):
         raise WrongAnswerError(f"{who} returns no numbers, but a {type(value).__name__}") from None
     if shape is not None and tuple(numbers.shape) != shape:
@@ -78,9 +84,14 @@ def as_numbers(value: Any, who: str, shape: tuple[int, ...] | None = None) -> Te
     return numbers
 
 
-def _tensor(value: Any) -> Tensor:
+def tensor_of(value: Any) -> Tensor:
+    """Turn a number, a list, a tuple, an array or a tensor into float64.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: if it is none of these, or a list of unequal ones.
+    """
     if isinstance(value, (list, tuple)):
-        return torch.stack([_tensor(one) for one in value]) if value else torch.empty(0)
+        return torch.stack([tensor_of(one) for one in value]) if value else torch.empty(0)
     return torch.as_tensor(value).detach().cpu().double()
 
 

@@ -6,9 +6,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from recallkit.course.assignments.answers import Answer, WrongAnswerError
+from recallkit.course.assignments.patience import StoppedError, time_limit
 from recallkit.errors import did_you_mean
 
 EXERCISES = "recallkit.course.assignments.exercises"
+CHECK_SECONDS = 30.0  # a right answer needs a fraction of one
 PUBLIC_SEED = 0  # of the checks in notebooks: a stored message comes again
 
 
@@ -26,13 +28,19 @@ def check(name: str, answer: Callable[..., Any]) -> None:
     print(f"not yet: {wrong[0]}" if wrong else "right")
 
 
-def problems(name: str, answer: Callable[..., Any], seed: int = PUBLIC_SEED) -> list[str]:
+def problems(
+    name: str,
+    answer: Callable[..., Any],
+    seed: int = PUBLIC_SEED,
+    seconds: float = CHECK_SECONDS,
+) -> list[str]:
     """List what is wrong with an answer; empty when it is right.
 
     Args:
         name: session and function of the exercise, "01/both_recalls".
         answer: the function of the student.
         seed: that the inputs are drawn from.
+        seconds: that the check may take, on the clock; 0: any time. Windows has no limit.
 
     Raises:
         ValueError: if there is no exercise of that name.
@@ -41,8 +49,9 @@ def problems(name: str, answer: Callable[..., Any], seed: int = PUBLIC_SEED) -> 
     if not callable(answer):
         return [f"the answer is no function, but {type(answer).__name__}"]
     try:
-        return checked(Answer(answer), seed)
-    except WrongAnswerError as error:
+        with time_limit(seconds):
+            return checked(Answer(answer), seed)
+    except (WrongAnswerError, StoppedError) as error:
         return [str(error)]
 
 

@@ -1,5 +1,9 @@
 """The check of an exercise is found by name, and tells in one line what is wrong."""
 
+import signal
+import threading
+from contextlib import suppress
+
 import pytest
 
 from recallkit import course
@@ -38,3 +42,29 @@ def test_other_seeds_draw_other_inputs():
 
     assert first_input(0) == first_input(0)
     assert len({first_input(seed) for seed in range(5)}) == 5
+
+
+def endless(number, temperature):
+    while True:
+        with suppress(Exception):
+            number + 1
+
+
+def test_an_endless_loop_is_interrupted_and_named():
+    before = signal.getitimer(signal.ITIMER_REAL)
+    [sentence] = course.problems("01/sum_of_ranks", endless, seconds=0.2)
+    assert sentence.endswith("temperature = 0.01 it did not end within 0.2 seconds")
+    remaining = signal.getitimer(signal.ITIMER_REAL)
+    assert bool(remaining[0]) == bool(before[0])  # whoever had an alarm has it again
+
+
+def test_outside_of_the_main_thread_there_is_no_limit():
+    answers = []
+
+    def check():
+        answers.append(course.problems("01/sum_of_ranks", lambda n, t: n * (n + 1) / 2, seconds=9))
+
+    thread = threading.Thread(target=check)
+    thread.start()
+    thread.join()
+    assert answers == [[]]
