@@ -68,7 +68,7 @@ def theme_words() -> list[str]:
 
     templates = Path(furo.__file__).parent / "theme"
     said = extract_from_dir(templates, method_map=[("**.html", "jinja2")])
-    plain = {message for _, _, message, _, _ in said if "<" not in message}
+    plain = {str(message) for _, _, message, _, _ in said if "<" not in message}
     return sorted(plain - set(sphinx_words()))
 
 
