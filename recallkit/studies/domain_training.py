@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from recallkit.related import (
     reversal_strength,
 )
 from recallkit.related.domains.networks import CodeClassifier, DomainEncoder
-from recallkit.studies.study import Outcome
+from recallkit.studies.study import Outcome, Study
 
 WIDTH = 8
 """Channels of the first convolution; enough for digits, and quick without a GPU."""
@@ -108,6 +109,38 @@ def adapt(
             row = {"step": update + 1, "test": accuracy(network, pair.test)}
             adapted.history.append({**row, **terms})
     return adapted
+
+
+def domain_study(name: str, question: str, load: Callable[[], DomainPair]) -> Study:
+    """Declare the comparison of all methods on one pair of domains.
+
+    Args:
+        name: of the study.
+        question: that it answers, in a sentence.
+        load: makes the pair; a function of a module. It is called once in a process.
+    """
+    return Study(
+        name=name,
+        question=question,
+        tuned="learning_rate",
+        candidates=dict.fromkeys(METHODS, (0.0005, 0.001, 0.002)),
+        run=partial(_train_on, load),
+        shown=("accuracy", "best on test labels", "source validation"),
+        note="Tuned on the cross-entropy of validation images of the source: no label of the "
+        "target.",
+    )
+
+
+def _train_on(
+    load: Callable[[], DomainPair], method: str, learning_rate: float, seed: int
+) -> Outcome:
+    pair = _loaded(load)
+    return outcome_of(adapt(method, pair, learning_rate, seed), pair)
+
+
+@cache
+def _loaded(load: Callable[[], DomainPair]) -> DomainPair:
+    return load()
 
 
 def outcome_of(adapted: Adapted, pair: DomainPair) -> Outcome:

@@ -1,7 +1,6 @@
 """Trainings on two domains against a loop by hand; what they may see, and what they must not."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -131,14 +130,13 @@ def test_the_studies_compare_all_methods(name):
 
 
 def test_a_run_of_a_study_is_a_training_on_its_pair(monkeypatch):
-    declared = import_module("recallkit.studies.declared.domain_mixup_textures")
     seen = []
 
     def short(method, pair, learning_rate, seed):
         seen.append((method, len(pair.source), learning_rate, seed))
         return adapt(method, pair, learning_rate, seed, updates=6)
 
-    monkeypatch.setattr(declared, "adapt", short)
+    monkeypatch.setattr("recallkit.studies.domain_training.adapt", short)
     outcome = find_study("domain-mixup-textures").run("source only", 0.001, 3)
     assert seen == [("source only", 850, 0.001, 3)]
     assert set(outcome.metrics) >= set(find_study("domain-mixup-textures").shown)
