@@ -218,7 +218,7 @@ def book(out: Path = Path("book"), language: str = "en") -> None:
         out: the folder of the website.
         language: its code: "en", or one with catalogues in notebooks/locale. What is not translated
             yet stays English. "en-XA" and "ar-XB" are no languages: they show what nobody could
-            translate, and how a page looks that is written from the right.
+            translate, and a page that is written from the right.
     """
     from recallkit.course.book import build_book
 

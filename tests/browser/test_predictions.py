@@ -108,7 +108,7 @@ def takeaways(notebook):
 
 def test_committed_by_keys_judged_counted_and_kept(book, browser):
     open_page(browser, book, "00_quickstart")
-    wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
+    wait(lambda: score(browser).startswith("Predictions made: 0 of 5."))
     wrong, number, right = all_of(browser, FORMS)[:3]
     commit_choice(browser, wrong, 0)
     wait(lambda: not wrong.is_displayed())
@@ -119,13 +119,13 @@ def test_committed_by_keys_judged_counted_and_kept(book, browser):
     commit_choice(browser, right, 1)
     shows(browser, "✓\nRight. It keeps much")
     for _ in range(2):
-        comes(browser, score, "Predictions made: 3 of 6. Right or near: 2; not: 1.")
+        comes(browser, score, "Predictions made: 3 of 5. Right or near: 2; not: 1.")
         comes(browser, in_sight, 3)
         browser.refresh()
-    comes(browser, score, "Predictions made: 3 of 6. Right or near: 2; not: 1.")
+    comes(browser, score, "Predictions made: 3 of 5. Right or near: 2; not: 1.")
     all_of(browser, ".rk-predict[role=group] button")[-1].send_keys(Keys.ENTER)  # start over
     for _ in range(2):
-        wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
+        wait(lambda: score(browser).startswith("Predictions made: 0 of 5."))
         comes(browser, in_sight, 0)
         browser.refresh()
 
@@ -137,7 +137,7 @@ def quiz_score(browser):
 
 def test_a_quiz_is_answered_by_keys_with_remarks_and_a_score_that_stays(book, browser, artefacts):
     open_page(browser, book, "00_quickstart")
-    wrong, right = all_of(browser, FORMS)[6:8]
+    wrong, right = all_of(browser, FORMS)[5:7]
     assert "Your answer" in wrong.text
     commit_choice(browser, wrong, 1)
     shows(browser, "You answered: yes, if the embeddings have length 1 ✗ Not so.")
@@ -147,7 +147,7 @@ def test_a_quiz_is_answered_by_keys_with_remarks_and_a_score_that_stays(book, br
     browser.save_screenshot(str(artefacts / "quiz.png"))
     for _ in range(2):
         comes(browser, quiz_score, "Quiz: 2 of 4 answered. Right: 1.")
-        assert score(browser) == "Predictions made: 0 of 6. Right or near: 0; not: 0."
+        assert score(browser) == "Predictions made: 0 of 5. Right or near: 0; not: 0."
         comes(browser, in_sight, 0)  # a quiz unfolds no answer of a prediction
         browser.refresh()
 
@@ -173,7 +173,7 @@ def test_nothing_is_committed_that_was_not_chosen(book, browser):
     assert not commit.is_enabled()
     number.find_element("css selector", "input").send_keys("many", Keys.ENTER)
     assert not commit.is_enabled()
-    wait(lambda: score(browser).startswith("Predictions made: 0 of 6."))
+    wait(lambda: score(browser).startswith("Predictions made: 0 of 5."))
 
 
 def test_without_scripts_all_can_be_read(book, browser):
@@ -195,7 +195,7 @@ def test_where_storage_is_refused_the_forms_still_work(book, browser):
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
     open_page(browser, book, "00_quickstart", reset=False)
     commit_choice(browser, all_of(browser, FORMS)[0], 2)
-    wait(lambda: score(browser).startswith("Predictions made: 1 of 6. Right or near: 1"))
+    wait(lambda: score(browser).startswith("Predictions made: 1 of 5. Right or near: 1"))
 
 
 @pytest.mark.parametrize("name", ["01_relaxed_ranking", "02_gradients"])
@@ -232,7 +232,7 @@ def trusted(lab, browser):
     NotebookNotary(data_dir=str(lab.folder.parent / "data")).sign(notebook)
     browser.get(lab(path.name))
     browser.execute_async_script(READY)
-    wait(lambda: len(all_of(browser, FORMS)) == 10)  # six predictions, four questions of the quiz
+    wait(lambda: len(all_of(browser, FORMS)) == 9)  # five predictions, four questions of the quiz
     yield browser
     assert errors(browser) == []
 
@@ -250,12 +250,12 @@ def test_in_jupyterlab_before_any_cell_is_run(trusted, lab, artefacts):
     number = all_of(trusted, FORMS)[1].find_element("css selector", "input")
     number.click()
     number.send_keys("30", Keys.ENTER)  # letters and keys reach the form, and not the notebook
-    comes(trusted, score, "Predictions made: 2 of 6. Right or near: 2; not: 0.")
+    comes(trusted, score, "Predictions made: 2 of 5. Right or near: 2; not: 0.")
     assert len(all_of(trusted, ".jp-Notebook .jp-Cell")) == len(stored.cells)
     trusted.save_screenshot(str(artefacts / "predict-lab.png"))
     trusted.refresh()
     trusted.execute_async_script(READY)
-    comes(trusted, score, "Predictions made: 2 of 6. Right or near: 2; not: 0.")
+    comes(trusted, score, "Predictions made: 2 of 5. Right or near: 2; not: 0.")
 
 
 def test_in_jupyterlab_an_untrusted_notebook_hides_nothing(lab, browser):
