@@ -16,6 +16,7 @@ PATHS = find_notebooks()
 FOLDER = embedded("notebooks")
 # Only these: the others of the tests take two seconds to load, each time.
 PLUGINS = ["-p", "nbval.plugin", "-p", "pytest_timeout"]  # the timeout of pyproject.toml
+COVERAGE = "COVERAGE_PROCESS"  # it would slow kernels down, and their lines have tests of their own
 CELL_SECONDS = 300  # generous: only a cell that hangs takes so long
 
 
@@ -25,8 +26,8 @@ def test_runs_under_nbval(path, tmp_path):
     command = [sys.executable, "-m", "pytest", *PLUGINS, "--nbval-lax", "--nbval-current-env"]
     command += [f"--nbval-cell-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "--tb=short"]
     command += [f"--junitxml={report}", str(path)]
-    environment = os.environ | {"RECALLKIT_PROFILE": "smoke"}
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(COVERAGE)}
+    environment |= {"RECALLKIT_PROFILE": "smoke", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     before = _files()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
