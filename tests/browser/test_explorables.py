@@ -5,6 +5,8 @@ from helpers.controls import TOUCHED, at_its_end, press, touch
 from helpers.explorables import MADE
 from helpers.waiting import changes, comes, wait
 
+from recallkit.course import explorables
+
 pytestmark = pytest.mark.browser
 
 KNOBS = ".rk input[type=range]:not([hidden] *)"
@@ -306,6 +308,17 @@ def test_a_replay_plays_its_checkpoints_one_by_one(shared_browser, tmp_path):
     wait(lambda: "Play" in button.text)
     button.click()  # from the start again
     wait(lambda: "After 0 images" in shared_browser.execute_script(STATUS))
+
+
+@pytest.mark.parametrize("kind", [explorables.Neighbours, explorables.Replay])
+def test_results_of_the_stored_run_are_named_as_such(kind, shared_browser, tmp_path):
+    figure = kind.stored()
+    run = "A stored run: emoji, preset emoji, seed 0; the gallery is these 131 drawings of 20"
+    for source in (run, "Yours."):
+        figure.save_html(tmp_path / f"{source[:5]}.html", "A figure")
+        shared_browser.get((tmp_path / f"{source[:5]}.html").as_uri())
+        assert source in shared_browser.execute_script(STATUS)
+        figure.stored_run, figure.source = False, "Yours."
 
 
 def test_a_list_can_be_marked_to_compare_with(shared_browser, tmp_path):

@@ -11,8 +11,15 @@ export const GALLERY_WORDS = {
   next_query: "neighbour {neighbour}; make it the query",
   right: "right: of the query's class",
   wrong: "wrong: of another class",
+  stored_run: "A stored run: emoji, preset emoji, seed 0; the gallery is these {count} drawings of {classes} test classes.",
 };
 export const GALLERY_SIGNS = [["circle", "rk-blue rk-fill", "right"], ["square", "rk-red rk-fill", "wrong"]];
+
+/** Whose results these are, in a sentence. */
+export function sourceOf({ state, say }) {
+  const classes = new Set(state.labels).size;
+  return state.stored_run ? say("stored_run", { count: state.labels.length, classes }) : state.source;
+}
 
 const tables = new Map(); // a text is read once
 

@@ -15,10 +15,6 @@ from recallkit.files import embedded, read_json
 
 MOST_SHOWN = 8
 TABLE = re.compile(r"\d+(?: \d+)*(?:;\d+(?: \d+)*)*")
-STORED_RUN = (
-    "A stored run: emoji, preset emoji, seed 0; the gallery is these {count} drawings of "
-    "{classes} test classes."
-)
 
 
 class Tables(traitlets.List):
@@ -50,6 +46,8 @@ class Gallery(Explorable):
         labels: S integers; an image with the query's label is right.
         query: index of the query shown, 0 to Q − 1; default 0.
         source: a sentence that says whose results these are.
+        stored_run: whether they are those of the run that comes with recallkit, which the figure
+            then says in place of ``source``.
     """
 
     sprite = traitlets.Unicode().tag(sync=True)
@@ -57,6 +55,7 @@ class Gallery(Explorable):
     labels = Numbers(traitlets.Int()).tag(sync=True)
     query = traitlets.Int(0, min=0).tag(sync=True)
     source = traitlets.Unicode().tag(sync=True)
+    stored_run = traitlets.Bool(False).tag(sync=True)
     neighbours: Tables
 
     def nearest(self, place: int) -> Tensor:
@@ -184,12 +183,11 @@ def _stored_run() -> dict[str, Any]:
 
 
 def _images_of(stored: Mapping[str, Any]) -> dict[str, Any]:
-    labels = stored["labels"]
     return {
         "sprite": data_url((embedded("results") / "replay" / "images.webp").read_bytes()),
         "names": stored["names"],
-        "labels": labels,
-        "source": STORED_RUN.format(count=len(labels), classes=len(set(labels))),
+        "labels": stored["labels"],
+        "stored_run": True,
     }
 
 
@@ -210,4 +208,5 @@ def _values(
         "embeddings": list(neighbours),
         "neighbours": [[[places[i] for i in row] for row in nearest] for nearest in lists],
         "source": source,
+        "stored_run": False,
     }

@@ -1,5 +1,5 @@
 // Any query of a gallery, and its nearest images by several embeddings; a neighbour can be the next query.
-import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet } from "./gallery.js";
+import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
 import { explorable } from "./kit.js";
 
 const WORDS = {
@@ -44,13 +44,13 @@ function paint(given) {
     y += 9 + Math.ceil(items.length / across) * (side + GAP) + 22;
     return `${state.embeddings[i]} ${right}`;
   });
-  const status = say("status", { name: state.names[queryOf(state)], count: nearestIn(state.neighbours[0])[0].length, rights: rights.join(", "), source: state.source });
+  const status = say("status", { name: state.names[queryOf(state)], count: nearestIn(state.neighbours[0])[0].length, rights: rights.join(", "), source: sourceOf(given) });
   return { height: Math.max(y - 18, place.top + sheetHeight(state, place.sheet) + 6), status, outputs: {} };
 }
 
 export default explorable({
   words: { ...GALLERY_WORDS, ...WORDS },
-  inputs: ["sprite", "names", "labels", "embeddings", "neighbours", "query", "source"],
+  inputs: ["sprite", "names", "labels", "embeddings", "neighbours", "query", "source", "stored_run"],
   signs: GALLERY_SIGNS,
   paint,
 });

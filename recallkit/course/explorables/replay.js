@@ -1,5 +1,5 @@
 // A stored training, checkpoint by checkpoint: its loss, R@1, and what it finds for a query.
-import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet } from "./gallery.js";
+import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
 import { explorable } from "./kit.js";
 import { drawAxes } from "./pen.js";
 import { fixed, linear, ticks } from "./scales.js";
@@ -118,14 +118,14 @@ function replaySentence(state, say, items) {
   return say("status", {
     images: thousands(images), recall: fixed(100 * state.recall[state.checkpoint], 1), count: queriesOf(state),
     loss: fixed(lossAt(state, images), 3), floor: fixed(state.floor, 3), name: state.names[queryOf(state)],
-    right: rightAmong(state, queryOf(state), items), nearest: items.length, source: state.source,
+    right: rightAmong(state, queryOf(state), items), nearest: items.length, source: sourceOf({ state, say }),
   });
 }
 
 export default explorable({
   words: { ...GALLERY_WORDS, ...WORDS },
   inputs: [
-    "sprite", "names", "labels", "neighbours", "images_seen", "recall", "curve", "floor", "checkpoint", "query", "source"
+    "sprite", "names", "labels", "neighbours", "images_seen", "recall", "curve", "floor", "checkpoint", "query", "source", "stored_run"
   ],
   signs: GALLERY_SIGNS,
   controls: [

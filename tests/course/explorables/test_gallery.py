@@ -68,7 +68,8 @@ def test_the_figures_show_the_stored_run(stored):
     assert browsing.embeddings == ["pixels", "untrained", "trained"]
     shown = [rows(text) for text in browsing.neighbours]
     assert shown == [stored["pixels"]["neighbours"], found[0], found[-1]]
-    assert "131 drawings of 20 test classes" in replay.source
+    assert replay.stored_run
+    assert browsing.stored_run
 
 
 def opened(url):
@@ -86,7 +87,7 @@ def test_only_images_that_are_shown_are_in_the_page():
     for text in figure.neighbours:
         names = [[figure.names[item] for item in row] for row in rows(text)]
         assert names == [[IMAGES.name(i) for i in NEAREST[q].tolist()] for q in (20, 3)]
-    assert figure.source == "Yours."
+    assert (figure.source, figure.stored_run) == ("Yours.", False)
 
 
 def test_a_sprite_has_each_image_at_its_place():
@@ -108,6 +109,7 @@ def test_the_figure_that_stands_shows_ones_own():
     own = ImageSet(IMAGES.images[:10], IMAGES.labels[:10], IMAGES.class_names)
     figure.show(own, [4, 5], {"mine": NEAREST[:10, :3] % 10}, "Your network.")
     assert (figure.query, figure.embeddings, figure.source) == (0, ["mine"], "Your network.")
+    assert not figure.stored_run
     assert opened(figure.sprite).height == SIDE
     assert len(rows(figure.neighbours[0])) == 2
 
