@@ -111,7 +111,7 @@ def test_what_a_header_says_takes_neither_memory_nor_time(tmp_path):
     )
     megabytes, seconds, messages = json.loads(done.stdout)
     assert megabytes < 100
-    assert seconds < 5
+    assert seconds < 30  # pixels unpacked by the gigabyte would take minutes
     assert set(messages) == {*LARGE, *DAMAGED}
     for name, message in messages.items():
         assert message.startswith(str(tmp_path / name))

@@ -14,6 +14,7 @@ from helpers.brute_force import ranking
 from helpers.random_run import draw
 from helpers.search_server import running, site_of
 from PIL import Image
+from tornado.log import app_log
 
 from recallkit.errors import RecallkitError
 from recallkit.gallery import server
@@ -210,6 +211,8 @@ def test_a_fault_of_the_server_is_told_without_its_inside(ask, monkeypatch, capl
         raise RuntimeError("secret")
 
     monkeypatch.setattr(server.SearchSite, "search_row", fail)
+    # JupyterLab in the same process would take what tornado's loggers hand upwards.
+    monkeypatch.setattr(app_log, "handlers", [caplog.handler])
     assert error(ask("/search/0"), 500) == "Internal Server Error"
     assert "secret" in caplog.text  # for who runs it
     assert ask("/")[0] == 200
