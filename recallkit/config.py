@@ -237,6 +237,16 @@ class Config:
                 "images", f"must be at least batch_size = {self.batch_size}, not {self.images}"
             )
 
+    def has_effect(self, name: str) -> bool:
+        """Tell whether a setting of losses changes anything with this loss.
+
+        Settings of circle and UniLoss are theirs alone; ``rank_temperature`` is of ranks.
+        """
+        owner, _, _ = name.partition("_")
+        if owner in ("circle", "uniloss"):
+            return self.loss == owner
+        return name != "rank_temperature" or self.loss.startswith(("recall@k", "smooth-ap"))
+
     def total_images(self, train_size: int) -> int:
         """Return how many images the training sees: ``images``, or ``epochs`` times the set.
 

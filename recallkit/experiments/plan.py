@@ -74,6 +74,7 @@ class Tuning:
         config: all settings, with the best candidates so far, and the seed of the tuning.
         done: stored runs.
         due: runs to come; more may follow from their results.
+        waiting: names of what is tuned after them.
         edges: names of what is best at its outermost candidate, after all steps beyond.
         failed: whether every candidate diverged.
     """
@@ -82,17 +83,19 @@ class Tuning:
     config: Config
     done: tuple[Run, ...] = ()
     due: tuple[Run, ...] = ()
+    waiting: tuple[str, ...] = ()
     edges: tuple[str, ...] = ()
     failed: bool = False
 
 
 def tune(sweep: Sweep, setting: Setting, stored: Stored) -> Tuning:
-    """Follow the tuning of a setting as far as stored runs go."""
+    """Follow the tuning of a setting as far as stored runs go; what has no effect is left out."""
     state = Tuning(setting, replace(sweep.config(setting), seed=TUNING_SEED))
-    for name, candidates in sweep.tuned.items():
-        state = _tune_one(state, name, tuple(candidates), stored)
+    names = [name for name in sweep.tuned if state.config.has_effect(name)]
+    for place, name in enumerate(names):
+        state = _tune_one(state, name, tuple(sweep.tuned[name]), stored)
         if state.due or state.failed:
-            break
+            return replace(state, waiting=tuple(names[place + 1 :]))
     return state
 
 
@@ -142,7 +145,7 @@ class Plan:
         tunings: one for each compared setting.
         stored: runs that are done.
         due: runs that can be done now, in their order.
-        later: for each final run that waits for its tuning, its settings before the tuning.
+        later: for each run that waits for a tuning, its settings before that tuning.
     """
 
     tunings: tuple[Tuning, ...]
@@ -156,13 +159,20 @@ def make_plan(sweep: Sweep, stored: Stored) -> Plan:
     tunings = tuple(tune(sweep, setting, stored) for setting in sweep.compared)
     finals = final_runs([t for t in tunings if not (t.due or t.failed)], sweep.seeds)
     runs = [*(run for t in tunings for run in (*t.done, *t.due)), *finals]
-    waiting = [tuning.config for tuning in tunings if tuning.due]
+    waiting = [tuning for tuning in tunings if tuning.due]
+    tuned = [t.config for t in waiting for name in t.waiting for _ in _others(sweep, t, name)]
+    final = [replace(t.config, seed=seed) for seed in sweep.seeds for t in waiting]
     return Plan(
         tunings,
         stored=tuple(run for run in runs if stored.has(run)),
         due=tuple(run for run in runs if not stored.has(run)),
-        later=tuple(replace(config, seed=seed) for seed in sweep.seeds for config in waiting),
+        later=(*tuned, *final),
     )
+
+
+def _others(sweep: Sweep, tuning: Tuning, name: str) -> list[Any]:
+    """Return the candidates that are not run already, with the value before the tuning."""
+    return [value for value in sweep.tuned[name] if value != getattr(tuning.config, name)]
 
 
 def final_runs(tunings: Sequence[Tuning], seeds: Sequence[int]) -> list[Run]:
@@ -175,6 +185,6 @@ def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
 
     A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
     """
-    widened = sum(extended(values, 0) != values for values in sweep.tuned.values())
+    wider = {name for name, values in sweep.tuned.items() if extended(values, 0) != values}
     waiting = [tuning.config for tuning in plan.tunings if tuning.due]
-    return waiting * EXTENSIONS * widened
+    return [c for c in waiting for name in wider if c.has_effect(name) for _ in range(EXTENSIONS)]

@@ -105,6 +105,26 @@ def test_without_anything_to_tune_only_final_runs_are_due():
     assert [run.stage for run in plan.due] == ["final"] * 6
 
 
+def test_what_has_no_effect_on_a_loss_is_not_tuned_for_it():
+    scales = {"circle_gamma": (20.0, 80.0, 320.0), "rank_temperature": (0.001, 0.01, 0.1)}
+    losses = Sweep(
+        "toy", "?", "emoji", grid(loss=("recall@k", "circle")), tuned=scales | SWEEP.tuned
+    )
+    plan = make_plan(losses, Stored())
+    assert [run.config.loss for run in plan.due] == ["recall@k"] * 3 + ["circle"] * 3
+    assert len(plan.later) == 2 * (3 + 3)  # three learning rates each, and three seeds
+
+    def score(config):
+        return peak_at(0.002)(config) - abs(math.log(config.circle_gamma / 80)) / 100
+
+    order, _ = follow(losses, score)
+    assert len(order) == len(plan.due) + len(plan.later) + 2  # all τ₂ are alike: the first is best
+    gammas = {run.config.loss: set() for run in order}
+    for run in order:
+        gammas[run.config.loss].add(run.config.circle_gamma)
+    assert gammas == {"recall@k": {80.0}, "circle": {20.0, 80.0, 320.0}}
+
+
 def test_what_another_sweep_has_stored_is_not_run_again(tmp_path):
     """Settings are what counts, not the folder they are stored in."""
     order, _ = follow(SWEEP, peak_at(0.002))
