@@ -168,7 +168,7 @@ def measure(case: Case) -> dict[str, Any]:
     """Measure the seconds and bytes of one case, in this process.
 
     Returns:
-        Medians of ``REPEATS`` after a warm-up: seconds forward, backward, and of the four products
+        Medians of ``REPEATS`` or more after a warm-up, see :func:`_repeats`: seconds forward, backward, and of the four products
         at the size that the loss sees; the median ratio; MB at the peak over the inputs, and over
         inputs and gradient.
     """
@@ -181,7 +181,7 @@ def measure(case: Case) -> dict[str, Any]:
     warm_up = seconds_of_step(loss, embeddings, labels)
     highest = peak(case.device) - before
     times, unavoidable = [], []
-    for _ in range(REPEATS if sum(warm_up) < 10 else 1):
+    for _ in range(_repeats(sum(warm_up))):
         times.append(seconds_of_step(loss, embeddings, labels))
         unavoidable.append(seconds(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
@@ -194,6 +194,11 @@ def measure(case: Case) -> dict[str, Any]:
         "over_gradient_mb": (highest - gradient) / MB,
         "repeats": len(times),
     }
+
+
+def _repeats(seconds_of_one: float) -> int:
+    """Repeat a short case for about half a second, a long one once."""
+    return 1 if seconds_of_one >= 10 else min(200, max(REPEATS, int(0.5 / seconds_of_one)))
 
 
 def class_batch(case: Case) -> tuple[Tensor, Tensor]:

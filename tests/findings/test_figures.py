@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pytest
 from helpers.made_up_runs import made_up_runs
 
@@ -94,12 +95,14 @@ def test_own_runs_stand_among_the_stored_ones(tmp_path):
 
 def test_names_of_a_users_sweep_are_no_formulas(tmp_path):
     names = ("Ba$$in", "a$\\frac{$", "_hidden")
-    sweep = Sweep("mine", "Which costs 5$, and which 6$_? \n北京", "emoji",
+    sweep = Sweep("mine", "Which costs 5$, and which 6$_? \n\U000f1234", "emoji",
                   grid(dataset=names, batch_size=(64, 128)),
                   tuned={"learning_rate": (0.001, 0.002, 0.004)})  # fmt: skip
     figure = draw_results(sweep, made_up_runs(tmp_path, sweep, lambda config: 0.5))
     figure.canvas.draw()
-    assert figure.get_suptitle() == "Which costs 5$, and which 6$_?  □□"
+    assert (
+        figure.get_suptitle() == "Which costs 5$, and which 6$_?  □"
+    )  # no font has a private character
     drawn = [text.get_text() for legend in _legends(figure) for text in legend.get_texts()]
     drawn += [text.get_text() for ax in figure.axes for text in ax.get_xticklabels()]
     assert all(any(name in text for text in drawn) for name in names)
@@ -198,3 +201,4 @@ def test_all_that_is_stored_with_the_project_can_be_drawn():
             heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
             assert all(low < height < high or f"▼ {height:.0f}" in texts_of(ax.texts)
                        for height in heights)  # fmt: skip
+        plt.close(figure)
