@@ -1,7 +1,7 @@
 """The cost of ranks: time and memory against batch size, for each engine and other methods.
 
-The four matrix products that no method can avoid are timed in turn with the method: two for the
-similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
+The four matrix products of a method that keeps no similarities are timed in turn with it: two for
+the similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
 """
 
 from collections.abc import Callable, Sequence
@@ -168,9 +168,9 @@ def measure(case: Case) -> dict[str, Any]:
     """Measure the seconds and bytes of one case, in this process.
 
     Returns:
-        Medians of ``REPEATS`` or more after a warm-up, see :func:`_repeats`: seconds forward, backward, and of the four products
-        at the size that the loss sees; the median ratio; MB at the peak over the inputs, and over
-        inputs and gradient.
+        Medians after a warm-up, of ``REPEATS`` or more: seconds forward, backward, and of the four
+        products at the size that the loss sees; the median ratio; MB at the peak over the inputs,
+        and over inputs and gradient.
     """
     torch.set_num_threads(case.threads)
     embeddings, labels = class_batch(case)
