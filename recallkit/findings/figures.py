@@ -22,7 +22,7 @@ from recallkit.findings.gains import (
     trained_in_words,
     trained_on,
 )
-from recallkit.findings.notes import footnotes
+from recallkit.findings.notes import far_apart, footnotes
 from recallkit.words import as_text, changes_in_words, in_words
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def draw_results(
     histories: pd.DataFrame | None = None,
 ) -> "Figure":
     """Draw R@1 on test classes of each setting, with its interval.
+
+    Where a run lies far below the others, each is a small point beside their mean.
 
     Where a sweep varies ``images``, each length of training is a line, and SiMix off and on have a
     panel each.
@@ -142,8 +144,11 @@ def _draw_points(
     recalls = {_label(value): recall for value, recall in (own or {}).items()}
     rows = summary[summary["panel"] == title]
     stored: dict[str, dict[Any, tuple[float, float]]] = {}
+    each: dict[str, dict[Any, Sequence[float]]] = {}  # where a mean alone would deceive
     for row in rows[rows["seeds"] > 0].to_dict("records"):
         stored.setdefault(row["series"], {})[row["value"]] = (row["R@1"], row["R@1 ±"])
+        if far_apart(row["runs"]):
+            each.setdefault(row["series"], {})[row["value"]] = row["runs"]
     plots.plot_comparison(
         stored,
         recalls,
@@ -151,6 +156,7 @@ def _draw_points(
         values=sorted_values([*summary["value"], *recalls]),
         own_label=own_label,
         missing={str(n): [*v] for n, v in rows[rows["seeds"] == 0].groupby("series")["value"]},
+        runs=each,
         log2=_axis(sweep) == "batch_size",
         styles=_styles(summary),
         ax=ax,
