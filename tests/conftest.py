@@ -100,9 +100,23 @@ def two_queries(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def book(tmp_path_factory):
-    """The folder of the book, built by the command."""
-    from helpers.books import build_once
-
+def shared_folder(tmp_path_factory):
+    """A folder that all processes of pytest-xdist share."""
     folder = tmp_path_factory.getbasetemp()
-    return build_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def book(shared_folder):
+    """The folder of the book, built by the command."""
+    from helpers.books import build_once, whole
+
+    return build_once(shared_folder, "book", whole)
+
+
+@pytest.fixture(scope="session")
+def pseudo_book(shared_folder):
+    """The folder of a book of one chapter in a pseudo-language that is written from the right."""
+    from helpers.books import build_once, pseudo
+
+    return build_once(shared_folder, "pseudo-book", pseudo)
