@@ -1,13 +1,15 @@
 """The books, each built once for all tests: the whole one, and a chapter in a pseudo-language."""
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -71,10 +73,21 @@ def pseudo(book):
 
 def show_answers(browser, chapter, every):
     """Show the answers of all predictions of a chapter, which is open, or none."""
-    kept = {"answers": {}, "all": every}
-    script = "localStorage.setItem(arguments[0], JSON.stringify(arguments[1]))"
-    browser.execute_script(script, f"recallkit predictions: {chapter}", kept)
+    browser.execute_script(_keep(chapter, every))
     browser.refresh()
+
+
+def open_with_answers(browser, url, every):
+    """Open a chapter with the answers of all its predictions, or of none: it is loaded once."""
+    keep = {"source": _keep(PurePosixPath(urlsplit(url).path).stem, every)}
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", keep)
+    browser.get(url)
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def _keep(chapter, every):
+    name, kept = f"recallkit predictions: {chapter}", json.dumps({"answers": {}, "all": every})
+    return f"localStorage.setItem({json.dumps(name)}, {json.dumps(kept)})"
 
 
 class Page(HTMLParser):

@@ -8,6 +8,8 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 
+import pytest
+
 COVERAGE = "COVERAGE_PROCESS"  # begins the variables that let processes count their lines
 SECONDS = 120  # generous: only a process that hangs takes so long
 
@@ -15,6 +17,15 @@ SECONDS = 120  # generous: only a process that hangs takes so long
 def untraced():
     """The environment of a process whose lines other tests count: it runs faster uncounted."""
     return {name: value for name, value in os.environ.items() if not name.startswith(COVERAGE)}
+
+
+@contextmanager
+def uncounted():
+    """Let the processes that are started meanwhile not count their lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in {*os.environ} - {*untraced()}:
+            patch.delenv(name)
+        yield
 
 
 @contextmanager
@@ -70,5 +81,5 @@ def side_by_side(work, arguments, count):
 
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     if forks:
-        multiprocessing.set_forkserver_preload(["recallkit.training"])
+        multiprocessing.set_forkserver_preload(["recallkit.training", "torch._dynamo"])
     start_processes(work, arguments, count, start_method="forkserver" if forks else "spawn")
