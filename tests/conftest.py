@@ -51,11 +51,42 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Where processes share the tests, begin with long files: else one runs while others wait."""
+    """Let coverage rest where lines repeat; where processes share the tests, begin with long files.
+
+    Else one process would run a long file at the end, while the others wait.
+    """
+    for item in _repetitions(items):
+        item.add_marker("no_cover")
     if "PYTEST_XDIST_WORKER" in os.environ:
         places = {TESTS / name: place for place, name in enumerate(LONG)}
         counts = Counter(item.path for item in items)
         items.sort(key=lambda item: (places.get(item.path, len(LONG)), -counts[item.path]))
+
+
+def _repetitions(items):
+    """Yield tests whose lines others run: in a browser, of properties, of a further case.
+
+    Counting them would make Python slower by half.
+    """
+    begun = set()
+    for item in items:
+        case = hasattr(item, "callspec") and (item.path, item.cls, item.originalname)
+        property_test = getattr(item.obj, "is_hypothesis_test", False)
+        if case in begun or property_test or item.get_closest_marker("browser"):
+            yield item
+        elif case:
+            begun.add(case)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Where coverage rests, let it rest in the processes that the test starts, too."""
+    if not item.get_closest_marker("no_cover"):
+        return (yield)
+    from helpers.processes import uncounted
+
+    with uncounted():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,9 +135,23 @@ def two_queries(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def book(tmp_path_factory):
-    """The folder of the book, built by the command."""
-    from helpers.books import build_once
-
+def shared_folder(tmp_path_factory):
+    """A folder that all processes of pytest-xdist share."""
     folder = tmp_path_factory.getbasetemp()
-    return build_once(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def book(shared_folder):
+    """The folder of the book, built by the command."""
+    from helpers.books import build_once, whole
+
+    return build_once(shared_folder, "book", whole)
+
+
+@pytest.fixture(scope="session")
+def pseudo_book(shared_folder):
+    """The folder of a book of one chapter in a pseudo-language that is written from the right."""
+    from helpers.books import build_once, pseudo
+
+    return build_once(shared_folder, "pseudo-book", pseudo)

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from helpers.processes import end
+from helpers.processes import end, untraced
 
 from recallkit.files import embedded
 
@@ -106,7 +106,7 @@ def _environment(folder):
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
-    return os.environ | own
+    return untraced() | own
 
 
 def _wait_for(url, server, log):

@@ -1,9 +1,9 @@
 """The book in a browser, opened from the disk: narrow, searched, without a word in the console."""
 
-import time
+from contextlib import suppress
 
 import pytest
-from helpers.books import show_answers
+from helpers.books import open_with_answers
 from helpers.controls import CONTROLS, at_its_end, press, touch
 from helpers.waiting import wait
 from selenium.webdriver.common.keys import Keys
@@ -54,8 +54,7 @@ return [...document.querySelectorAll('article .cell_output img, article p > img'
 
 def test_figures_on_a_phone_are_as_large_as_on_a_desktop(book, phone):
     for page in ("01_relaxed_ranking", "08_benchmarks", "guide/claims"):
-        phone.get(url(book, f"{page}.html"))
-        show_answers(phone, page, True)
+        open_with_answers(phone, url(book, f"{page}.html"), True)
         wait(lambda: len(phone.execute_script(FIGURES)) > 4)
         scales, reached = zip(*phone.execute_script(FIGURES), strict=True)
         assert min(scales) >= 1
@@ -142,8 +141,7 @@ def test_every_control_of_every_explorable_answers_keys_and_fingers(book, phone)
     phone.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
     count = 0
     for page in sorted(book.glob("[0-9]*.html")):
-        phone.get(page.as_uri())
-        show_answers(phone, page.stem, True)
+        open_with_answers(phone, page.as_uri(), True)
         wait(lambda: len(_scores(phone)) == 2)
         for figure in phone.find_elements("css selector", ".rk-live:has(svg)"):
             silent = [control.accessible_name for control in _silent_controls(phone, figure)]
@@ -175,12 +173,10 @@ def _silent_controls(browser, figure):
 def _answers(browser, figure, move):
     """Whether a move changes the picture. Chromium may drop the first, while it still paints."""
     before = browser.execute_script(MARKS, figure)
-    for _ in range(2):
+    for seconds in (1, 10):
         move()
-        end = time.monotonic() + 1
-        while time.monotonic() < end:
-            if browser.execute_script(MARKS, figure) != before:
-                return True
+        with suppress(AssertionError):
+            return wait(lambda: browser.execute_script(MARKS, figure) != before, seconds)
     return False
 
 

@@ -1,13 +1,8 @@
 """A book that is written from the right, in a browser: pages, figures, forms, on a phone too."""
 
-import importlib
-
 import pytest
-from helpers.books import one_chapter
 from helpers.waiting import wait
 from selenium.webdriver.common.by import By
-
-from recallkit.course.book import build_book, reference
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,16 +21,10 @@ return [texts.length > 100, ...texts.filter((text) => /[A-Za-z]{2}/.test(text))]
 """
 
 
-@pytest.fixture(scope="module")
-def chapter(tmp_path_factory):
-    """A chapter in the pseudo-language that is written from the right."""
-    folder = tmp_path_factory.mktemp("pseudo")
-    with pytest.MonkeyPatch.context() as patch:
-        modules = [importlib.import_module("recallkit.labels")]
-        patch.setattr(reference, "public_modules", lambda: modules)
-        course = one_chapter(folder / "course")
-        build_book(folder / "book", notebooks=course, language="ar-XB", progress=False)
-    return (folder / "book/00_quickstart.html").as_uri()
+@pytest.fixture
+def chapter(pseudo_book):
+    """The page of the chapter."""
+    return (pseudo_book / "00_quickstart.html").as_uri()
 
 
 def directions(browser, selected):

@@ -1,7 +1,7 @@
 """Lecture mode on the pages of the book, opened from the disk."""
 
 import pytest
-from helpers.books import show_answers
+from helpers.books import open_with_answers
 from helpers.waiting import comes, wait
 from selenium.webdriver.common.keys import Keys
 
@@ -78,11 +78,12 @@ def screen(browser, width, height, *, touch=False):
 
 @pytest.fixture
 def opened(book, shared_browser):
-    """A function that opens a chapter at a step, and returns the browser."""
+    """A function that opens a chapter at a step, with answers or not; it returns the browser."""
 
-    def at(chapter, hash="#lecture"):
+    def at(chapter, hash="#lecture", answers=True):
         shared_browser.get("about:blank")
-        shared_browser.get((book / f"{chapter}.html").as_uri() + hash)
+        url = (book / f"{chapter}.html").as_uri() + hash
+        open_with_answers(shared_browser, url, answers)
         return shared_browser
 
     screen(shared_browser, 1280, 720)
@@ -125,10 +126,9 @@ def to_step_with(browser, selector):
 
 @pytest.mark.parametrize("size", SCREENS)
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_step_fits_and_nothing_is_lost(chapter, size, opened):
-    browser = opened(chapter)
-    screen(browser, *SCREENS[size])
-    show_answers(browser, chapter, size == "large")
+def test_every_step_fits_and_nothing_is_lost(chapter, size, opened, shared_browser):
+    screen(shared_browser, *SCREENS[size])
+    browser = opened(chapter, answers=size == "large")
     walked = browser.execute_script(WALK, "")
     steps = walked["steps"]
     assert len(steps) == walked["total"] > 15
@@ -178,7 +178,6 @@ def test_keys_move_between_steps(opened):
 
 def test_escape_leaves_at_the_same_place_and_the_link_begins(opened):
     browser = opened("01_relaxed_ranking")
-    show_answers(browser, "01_relaxed_ranking", True)
     to_step_with(browser, "#from-ranks-to-recall-k > h2")
     press(browser, Keys.ESCAPE)
     comes(browser, place, "#from-ranks-to-recall-k")
@@ -308,7 +307,6 @@ def test_takeaways_are_notes_in_the_page_where_no_window_may_open(opened):
 
 def test_what_is_revealed_comes_into_the_steps(opened):
     browser = opened("01_relaxed_ranking")
-    show_answers(browser, "01_relaxed_ranking", True)
     to_step_with(browser, "img")
     hidden = browser.find_element("css selector", "[data-lecture-block=now]:has(img)")
     browser.execute_script("arguments[0].hidden = true", hidden)
@@ -321,8 +319,7 @@ def test_what_is_revealed_comes_into_the_steps(opened):
 
 
 def test_an_answer_is_hidden_until_the_prediction_is_committed(opened):
-    browser = opened("01_relaxed_ranking")
-    show_answers(browser, "01_relaxed_ranking", False)
+    browser = opened("01_relaxed_ranking", answers=False)
     form = to_step_with(browser, ".rk-predict form")
     at = state(browser)
     assert "it changes in 7 of 1000 steps" not in at["text"]
@@ -334,12 +331,10 @@ def test_an_answer_is_hidden_until_the_prediction_is_committed(opened):
     if "it changes in 7 of 1000 steps" not in state(browser)["text"]:
         press(browser, Keys.ARROW_RIGHT)
     wait(lambda: "it changes in 7 of 1000 steps" in state(browser)["text"])
-    show_answers(browser, "01_relaxed_ranking", False)
 
 
 def test_print_and_phones(opened, artefacts):
     browser = opened("01_relaxed_ranking", "#lecture-5")
-    show_answers(browser, "01_relaxed_ranking", True)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert browser.execute_script(UNSEEN) == 0
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -1,13 +1,11 @@
 """The book in other languages: nothing stays English that could be translated."""
 
-import importlib
 import json
 import re
 
 import pytest
-from helpers.books import Page, Prose, one_chapter
+from helpers.books import Page, Prose
 
-from recallkit.course.book import build_book, reference
 from recallkit.course.book.language import EnglishSlugs
 from recallkit.course.translation import Language, has_words, words_of_module
 
@@ -16,18 +14,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 NAMES = re.compile(r"\b(recallkit(\.labels)?|Furo)\b")
 FORGOTTEN = re.compile(r"[A-Za-z]{2}")
-
-
-@pytest.fixture(scope="module")
-def pseudo_book(tmp_path_factory):
-    """A book of one chapter in the pseudo-language that is written from the right."""
-    folder = tmp_path_factory.mktemp("pseudo")
-    with pytest.MonkeyPatch.context() as patch:
-        modules = [importlib.import_module("recallkit.labels")]
-        patch.setattr(reference, "public_modules", lambda: modules)
-        course = one_chapter(folder / "course")
-        build_book(folder / "book", notebooks=course, language="ar-XB", progress=False)
-    return folder / "book"
 
 
 @pytest.mark.parametrize("name", ["00_quickstart", "index", "guide/README"])

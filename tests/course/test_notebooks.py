@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import nbformat
 import pytest
-from helpers.processes import command, interrupt, wait_until
+from helpers.processes import command, interrupt, uncounted, wait_until
 from nbformat import v4
 from PIL import Image
 
@@ -29,6 +29,12 @@ Path("new").write_text(str(os.getpid()))
 Path("new").rename("pid")
 time.sleep(300)"""
 RUNNING_BAR = "import sys\nprint('\\r 50%|###', end='', file=sys.stderr)"
+
+
+@pytest.fixture(autouse=True)
+def _kernels_are_uncounted():
+    with uncounted():
+        yield
 
 
 def write(folder, *sources, name="03_small.ipynb"):

@@ -1,13 +1,20 @@
-"""The book, built once for all tests, without a network."""
+"""The books, each built once for all tests: the whole one, and a chapter in a pseudo-language."""
 
+import importlib
+import json
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import nbformat
+import pytest
 from filelock import FileLock
+from helpers.processes import untraced
 
 from recallkit.files import embedded
 
@@ -30,24 +37,57 @@ cli.main(["book", "--out", sys.argv[1]])
 """
 
 
-def build_once(folder):
-    """Build the book in ``folder`` unless another process of these tests has; return its folder."""
-    book = folder / "book"
-    with FileLock(folder / "book.lock"):
+def build_once(folder, name, build):
+    """Call ``build`` with a place in ``folder`` unless another process of these tests has.
+
+    Args:
+        folder: that all of them share.
+        name: of the book.
+        build: :func:`whole` or :func:`pseudo`.
+    """
+    book = folder / name
+    with FileLock(f"{book}.lock"):
         if not book.exists():
-            command = [sys.executable, "-c", OFFLINE, str(book)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
-            assert done.stdout.startswith(f"the book is in {book}. Open ")
+            build(book)
     return book
+
+
+def whole(book):
+    """Build the book by the command, without a network."""
+    command = [sys.executable, "-c", OFFLINE, str(book)]
+    done = subprocess.run(command, env=untraced(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"the book is in {book}. Open ")
+
+
+def pseudo(book):
+    """Build a book of one chapter in the pseudo-language that is written from the right."""
+    from recallkit.course.book import build_book, reference
+
+    modules = [importlib.import_module("recallkit.labels")]
+    with TemporaryDirectory(dir=book.parent) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "public_modules", lambda: modules)
+        course = one_chapter(Path(folder) / "course")
+        build_book(book, notebooks=course, language="ar-XB", progress=False)
 
 
 def show_answers(browser, chapter, every):
     """Show the answers of all predictions of a chapter, which is open, or none."""
-    kept = {"answers": {}, "all": every}
-    script = "localStorage.setItem(arguments[0], JSON.stringify(arguments[1]))"
-    browser.execute_script(script, f"recallkit predictions: {chapter}", kept)
+    browser.execute_script(_keep(chapter, every))
     browser.refresh()
+
+
+def open_with_answers(browser, url, every):
+    """Open a chapter with the answers of all its predictions, or of none: it is loaded once."""
+    keep = {"source": _keep(PurePosixPath(urlsplit(url).path).stem, every)}
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", keep)
+    browser.get(url)
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def _keep(chapter, every):
+    name, kept = f"recallkit predictions: {chapter}", json.dumps({"answers": {}, "all": every})
+    return f"localStorage.setItem({json.dumps(name)}, {json.dumps(kept)})"
 
 
 class Page(HTMLParser):

@@ -21,6 +21,11 @@ const y = box.top + box.height / 2;
 if (element.type === 'radio') return [middle, y, middle, y];
 return [middle, y, middle + (middle > innerWidth / 2 ? -25 : 25), y - 12];
 """
+# Two frames later the page is painted as it has been scrolled: before, Chromium drops a touch.
+PAINTED = """
+const [done] = arguments;
+requestAnimationFrame(() => requestAnimationFrame(() => done()));
+"""
 
 
 def press(browser, control, key):
@@ -32,6 +37,7 @@ def press(browser, control, key):
 def touch(browser, control):
     """Drag a handle, move a slider or choose, by a finger."""
     x, y, to_x, to_y = browser.execute_script(TOUCHED, control)
+    browser.execute_async_script(PAINTED)
     places = [("touchStart", x, y), ("touchMove", (x + to_x) / 2, y), ("touchMove", to_x, to_y)]
     for kind, at, above in places:
         touched = {"type": kind, "touchPoints": [{"x": at, "y": above}]}

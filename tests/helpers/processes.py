@@ -1,5 +1,6 @@
 """The command in a process of its own, which gets Ctrl-C and does not outlive its test."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -7,7 +8,24 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 
+import pytest
+
+COVERAGE = "COVERAGE_PROCESS"  # begins the variables that let processes count their lines
 SECONDS = 120  # generous: only a process that hangs takes so long
+
+
+def untraced():
+    """The environment of a process whose lines other tests count: it runs faster uncounted."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(COVERAGE)}
+
+
+@contextmanager
+def uncounted():
+    """Let the processes that are started meanwhile not count their lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in {*os.environ} - {*untraced()}:
+            patch.delenv(name)
+        yield
 
 
 @contextmanager
@@ -51,3 +69,17 @@ def interrupt(process):
     """Press Ctrl-C; what the process prints until it has ended, on both outputs."""
     process.send_signal(signal.SIGINT)
     return process.communicate(timeout=SECONDS)
+
+
+def side_by_side(work, arguments, count):
+    """Call ``work(rank, *arguments)`` in ``count`` processes; an error in one is an error here.
+
+    They are forked from a process that has imported torch, where that is possible: each would take
+    three seconds for it.
+    """
+    from torch.multiprocessing import start_processes
+
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    if forks:
+        multiprocessing.set_forkserver_preload(["recallkit.training", "torch._dynamo"])
+    start_processes(work, arguments, count, start_method="forkserver" if forks else "spawn")

@@ -1,12 +1,12 @@
 """Every notebook runs, on the smoke profile, and gives again the outputs marked for checking."""
 
-import os
 import subprocess
 import sys
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from helpers.processes import untraced
 
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import code_cells
@@ -16,7 +16,6 @@ PATHS = find_notebooks()
 FOLDER = embedded("notebooks")
 # Only these: the others of the tests take two seconds to load, each time.
 PLUGINS = ["-p", "nbval.plugin", "-p", "pytest_timeout"]  # the timeout of pyproject.toml
-COVERAGE = "COVERAGE_PROCESS"  # it would slow kernels down, and their lines have tests of their own
 CELL_SECONDS = 300  # generous: only a cell that hangs takes so long
 
 
@@ -26,8 +25,7 @@ def test_runs_under_nbval(path, tmp_path):
     command = [sys.executable, "-m", "pytest", *PLUGINS, "--nbval-lax", "--nbval-current-env"]
     command += [f"--nbval-cell-timeout={CELL_SECONDS}", "-p", "no:cacheprovider", "--tb=short"]
     command += [f"--junitxml={report}", str(path)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(COVERAGE)}
-    environment |= {"RECALLKIT_PROFILE": "smoke", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = untraced() | {"RECALLKIT_PROFILE": "smoke", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     before = _files()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

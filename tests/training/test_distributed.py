@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from helpers.processes import side_by_side
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import normalize
@@ -52,7 +52,7 @@ def work(rank, world, place, loss, out):
 
 @pytest.mark.parametrize(("world", "loss"), [(2, "recall"), (3, "smooth AP"), (4, "released")])
 def test_equals_one_process(world, loss, tmp_path):
-    mp.spawn(work, (world, tmp_path / "meet", loss, tmp_path), nprocs=world)
+    side_by_side(work, (world, tmp_path / "meet", loss, tmp_path), world)
     labels = torch.tensor([label for shard in SHARDS[world] for label in shard])
     whole = embeddings_of(labels).requires_grad_()
     expected = LOSSES[loss](whole, labels)
@@ -113,7 +113,7 @@ def batch_and_network():
 
 
 def test_gradients_in_uneven_chunks_are_those_of_one_process(tmp_path):
-    mp.spawn(step_in_parts, (2, tmp_path / "meet", tmp_path), nprocs=2)
+    side_by_side(step_in_parts, (2, tmp_path / "meet", tmp_path), 2)
     images, labels, network = batch_and_network()
     RecallAtKLoss(rank_temperature=0.1)(network(images), labels).backward()
     expected = [p.grad for p in network.parameters()]
@@ -165,7 +165,7 @@ def test_training_in_two_processes_is_that_of_one(tmp_path, toy_splits):
     whole = train(CONFIG, tmp_path / "one", splits=toy_splits, device="cpu", progress=False)
     for stop in (True, False):
         ports = free_port(), free_port()
-        mp.spawn(train_in_parts, (2, ports, tmp_path / "two", toy_splits, stop), nprocs=2)
+        side_by_side(train_in_parts, (2, ports, tmp_path / "two", toy_splits, stop), 2)
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
     one, two = (torch.cat([w.flatten() for w in weights.values()]) for weights in (one, two))
     assert (one - two).norm() <= 1e-6 * one.norm()
