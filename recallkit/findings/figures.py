@@ -37,6 +37,7 @@ AXIS_TITLES = {
     "images": "images seen",
     "classes": "training classes",
 }
+READABLE = 9  # points of the smallest text: 12 pixels on a phone, which shows 100 an inch
 
 
 def draw_results(
@@ -240,14 +241,14 @@ def _slant(ax: "Axes") -> None:
     """Turn the words below the axis where there is no room for so many letters."""
     texts = [text.get_text() for text in ax.get_xticklabels()]
     if max(map(len, texts)) * len(texts) > 40:
-        ax.tick_params(axis="x", rotation=30, labelsize=8)
+        ax.tick_params(axis="x", rotation=30, labelsize=READABLE)
         for text in ax.get_xticklabels():
             text.set_horizontalalignment("right")
 
 
 def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     """Write the question above a figure, and the footnotes below."""
-    width, size = int(fig.get_figwidth() * 11), max(8, fig.get_figwidth())
+    width, size = int(fig.get_figwidth() * 11), max(READABLE, fig.get_figwidth())
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
     lines = [

@@ -305,8 +305,8 @@ def _say_not_run(
 
 
 def _write_at_foot(ax: "Axes", x: float, text: str, colour: Any, line: int = 0) -> None:
-    style = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": colour}
-    ax.annotate(text, (x, 0), (0, 3 + 9 * line), xycoords=("data", "axes fraction"), **style)
+    style = {"textcoords": "offset points", "ha": "center", "fontsize": 8, "color": colour}
+    ax.annotate(text, (x, 0), (0, 3 + 10 * line), xycoords=("data", "axes fraction"), **style)
 
 
 def _clip(ax: "Axes", marks: Sequence[tuple[float, float, Any]]) -> None:
