@@ -120,7 +120,7 @@ def test_benchmarks_are_of_runs_with_a_name_and_of_presets(tmp_path):
 
 def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
     def value(config):
-        worse = 0.1 * (config.loss == "circle") + 0.1 * (config.loss == "triplet") * config.seed
+        worse = 0.1 * (config.loss == "circle") + 0.05 * (config.loss == "triplet") * config.seed
         return 0.5 + config.seed % 3 / 1000 - worse % 1
 
     made_up_runs(tmp_path, SWEEPS["emoji-losses"], value, lacks=lambda c: c.loss == "smooth-ap")
@@ -256,6 +256,10 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
             ["validation alone R@1", "validation R@1", "R@1"],
         ]
     )
+    failed = runs["R@1"] < 20
+    assert failed.sum() == 1
+    assert "left out: 1 far below" in " ".join(page_tables.validation(RESULTS).split())
+    runs = runs[~failed]
     assert (runs["validation R@1"] - runs["R@1"]).abs().mean() < 5  # "within a few points"
     assert (runs["validation alone R@1"] - runs["R@1"]).min() > 15
     slopes = [np.polyfit(runs[name], runs["R@1"], 1)[0] for name in runs.columns[:2]]
