@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pytest
 from helpers.made_up_runs import made_up_runs
 
@@ -198,3 +199,4 @@ def test_all_that_is_stored_with_the_project_can_be_drawn():
             heights = [height for line in series_of(ax).values() for height in line.get_ydata()]
             assert all(low < height < high or f"▼ {height:.0f}" in texts_of(ax.texts)
                        for height in heights)  # fmt: skip
+        plt.close(figure)
