@@ -37,7 +37,7 @@ def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.
     k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
     among = torch.sigmoid((k - ranks[:, :, None]) / k_temperature)  # (Q, P, K)
     count = torch.minimum(among.sum(dim=1), k)  # (Q, K)
-    positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
+    positives = (ranks < torch.inf).sum(dim=1, keepdim=True)  # (Q, 1)
     return count / torch.minimum(k, positives)
 
 

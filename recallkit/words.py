@@ -19,6 +19,8 @@ _WORDS = {
     "images": "{} images",
     "simix_variant": "variant {}",
     "classes": "{} training classes",
+    "circle_gamma": "γ = {}",
+    "uniloss_temperature": "temperature {}",
 }
 
 _LOSSES = {

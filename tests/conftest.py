@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from recallkit.data.image_set import ImageSet, Splits
 
@@ -22,6 +23,9 @@ with suppress(ImportError):  # the tests of the core run without it
     import matplotlib
 
     matplotlib.use("Agg")  # here only: a variable would reach the kernels of notebooks too
+
+settings.register_profile("shared machine", deadline=None)  # an example may take any time
+settings.load_profile("shared machine")
 
 TESTS = Path(__file__).parent
 LONG = [  # they take the most time, the longest first

@@ -74,7 +74,7 @@ def test_composed_and_decomposed_letters_are_one_label():
     assert numbers(["caf\u00e9"], ["cafe\u0301"]) == [[0], [0]]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(-BIG, BIG - 1), min_size=1, max_size=8),
     st.lists(st.integers(0, 2 * BIG - 1), min_size=1, max_size=8),

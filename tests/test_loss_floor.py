@@ -50,7 +50,7 @@ def test_the_papers_loss_of_a_perfect_ranking(positives, value):
     assert perfect(RecallAtKLoss(), positives) == pytest.approx(value, abs=5e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 40),
     st.lists(st.integers(1, 50), min_size=1, max_size=5, unique=True),

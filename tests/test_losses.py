@@ -23,7 +23,7 @@ def value_and_gradient(loss, *leaves_and_labels):
     return [value.detach()] + [x.grad for x in leaves if x.is_floating_point()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=2, max_size=9).filter(
         lambda labels: len(set(labels)) < len(labels)
@@ -61,7 +61,7 @@ def test_query_against_gallery_equals_loops(engine):
     torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=2, max_size=9).filter(
         lambda labels: len(set(labels)) < len(labels)

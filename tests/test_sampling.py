@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recallkit import ClassBalancedSampler
@@ -17,7 +17,6 @@ def labels_of(sizes, seed=0):
     return labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
 
 
-@settings(deadline=None)
 @given(class_sizes, st.integers(4, 40), st.integers(2, 4), st.integers(0, 5))
 @pytest.mark.filterwarnings("ignore:a batch of")
 def test_promises(sizes, batch_size, per_class, seed):

@@ -1,7 +1,7 @@
 """The cost of ranks: time and memory against batch size, for each engine and other methods.
 
-The four matrix products that no method can avoid are timed in turn with the method: two for the
-similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
+The four matrix products of a method that keeps no similarities are timed in turn with it: two for
+the similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
 """
 
 from collections.abc import Callable, Sequence
@@ -168,9 +168,9 @@ def measure(case: Case) -> dict[str, Any]:
     """Measure the seconds and bytes of one case, in this process.
 
     Returns:
-        Medians of ``REPEATS`` after a warm-up: seconds forward, backward, and of the four products
-        at the size that the loss sees; the median ratio; MB at the peak over the inputs, and over
-        inputs and gradient.
+        Medians after a warm-up, of ``REPEATS`` or more: seconds forward, backward, and of the four
+        products at the size that the loss sees; the median ratio; MB at the peak over the inputs,
+        and over inputs and gradient.
     """
     torch.set_num_threads(case.threads)
     embeddings, labels = class_batch(case)
@@ -181,7 +181,7 @@ def measure(case: Case) -> dict[str, Any]:
     warm_up = seconds_of_step(loss, embeddings, labels)
     highest = peak(case.device) - before
     times, unavoidable = [], []
-    for _ in range(REPEATS if sum(warm_up) < 10 else 1):
+    for _ in range(_repeats(sum(warm_up))):
         times.append(seconds_of_step(loss, embeddings, labels))
         unavoidable.append(seconds(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
@@ -194,6 +194,11 @@ def measure(case: Case) -> dict[str, Any]:
         "over_gradient_mb": (highest - gradient) / MB,
         "repeats": len(times),
     }
+
+
+def _repeats(seconds_of_one: float) -> int:
+    """Repeat a short case for about half a second, a long one once."""
+    return 1 if seconds_of_one >= 10 else min(200, max(REPEATS, int(0.5 / seconds_of_one)))
 
 
 def class_batch(case: Case) -> tuple[Tensor, Tensor]:

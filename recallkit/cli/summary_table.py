@@ -7,20 +7,19 @@ import pandas as pd
 
 from recallkit.experiments import Sweep
 from recallkit.experiments.statistics import NOT_RUN, ONE_SEED
-from recallkit.findings.page_tables import percent_of
+from recallkit.findings.page_tables import percent_of, tuned_header, tuned_values
 from recallkit.tables import text_table
-from recallkit.words import as_text, in_words
+from recallkit.words import in_words
 
 
 def summary_table(sweep: Sweep, summary: pd.DataFrame) -> str:
     """Tabulate :func:`.sweep_summary` for a terminal: each setting, also where it is not run."""
-    header = ["setting", " ".join(sweep.tuned).replace("_", " ") or "tuned"]
+    header = ["setting", tuned_header(sweep)]
     rows = []
     for row in summary.to_dict("records"):
         setting = in_words({name: row[name] for name in sweep.axes})
-        tuned = ", ".join(as_text(row[name]) for name in sweep.tuned if not pd.isna(row[name]))
         metrics = [percent_of(row, name) if row["seeds"] else "" for name in ("R@1", "mAP@R")]
-        rows.append([setting, tuned, *metrics, _status(row)])
+        rows.append([setting, tuned_values(sweep, row), *metrics, _status(row)])
     return text_table([*header, "R@1 test, %", "mAP@R test, %", "runs"], rows)
 
 

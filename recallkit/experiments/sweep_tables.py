@@ -44,20 +44,22 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise a sweep: a row a compared setting, in the order of its values.
 
     Returns:
-        The compared settings; the tuned ones, NaN while they are not tuned. Over the seeds, NaN
-        where not run: "R@1" and "mAP@R" on test classes and "validation R@1" at the last
-        evaluation, means, and half of their 95 % intervals, "R@1 ±", …; "rise" of the latter since
-        the evaluation before; "excess" of the loss over its floor. Numbers of final runs, "seeds"
-        and "diverged"; whether all candidates "failed", and the "edges", what was tuned to its
-        outermost candidate. The "device".
+        The compared settings; the tuned ones, NaN while they are not tuned, or where they have no
+        effect. Over the seeds, NaN where not run: "R@1" and "mAP@R" on test classes and
+        "validation R@1" at the last evaluation, means, and half of their 95 % intervals, "R@1 ±",
+        …; "rise" of the latter since the evaluation before; "excess" of the loss over its floor.
+        The final "runs" themselves, R@1 of each. Their numbers, "seeds" and "diverged"; whether all
+        candidates "failed", and the "edges", what was tuned to its outermost candidate. The
+        "device".
     """
     stored, rows = Stored.of(runs), []
     for tuning in _tunings(sweep, stored):
-        is_tuned = not (tuning.due or tuning.failed)
+        is_tuned, config = not (tuning.due or tuning.failed), tuning.config
         wanted = [] if tuning.due else final_runs([tuning], sweep.seeds)
         finals = _finals(runs, wanted)
         row = sweep.values(tuning.setting)
-        row |= {n: getattr(tuning.config, n) if is_tuned else math.nan for n in sweep.tuned}
+        known = [name for name in sweep.tuned if is_tuned and config.has_effect(name)]
+        row |= {n: getattr(config, n) if n in known else math.nan for n in sweep.tuned}
         row |= _over_seeds(finals) | {"diverged": sum(map(stored.has, wanted)) - len(finals)}
         rows.append(row | {"failed": tuning.failed, "edges": " ".join(tuning.edges)})
     return pd.DataFrame(rows)
@@ -65,6 +67,7 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {"seeds": len(runs), "device": joined(runs["device"])}
+    row["runs"] = tuple(runs["R@1"])
     for metric in METRICS:
         mean, margin = interval(runs[metric]) if len(runs) else (math.nan, math.nan)
         row |= {metric: mean, f"{metric} ±": margin}

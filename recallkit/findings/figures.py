@@ -22,7 +22,7 @@ from recallkit.findings.gains import (
     trained_in_words,
     trained_on,
 )
-from recallkit.findings.notes import footnotes
+from recallkit.findings.notes import far_apart, footnotes
 from recallkit.words import as_text, changes_in_words, in_words
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ AXIS_TITLES = {
     "images": "images seen",
     "classes": "training classes",
 }
+READABLE = 9  # points of the smallest text: 12 pixels on a phone, which shows 100 an inch
 
 
 def draw_results(
@@ -47,6 +48,8 @@ def draw_results(
     histories: pd.DataFrame | None = None,
 ) -> "Figure":
     """Draw R@1 on test classes of each setting, with its interval.
+
+    Where a run lies far below the others, each is a small point beside their mean.
 
     Where a sweep varies ``images``, each length of training is a line, and SiMix off and on have a
     panel each.
@@ -142,8 +145,11 @@ def _draw_points(
     recalls = {_label(value): recall for value, recall in (own or {}).items()}
     rows = summary[summary["panel"] == title]
     stored: dict[str, dict[Any, tuple[float, float]]] = {}
+    each: dict[str, dict[Any, Sequence[float]]] = {}  # where a mean alone would deceive
     for row in rows[rows["seeds"] > 0].to_dict("records"):
         stored.setdefault(row["series"], {})[row["value"]] = (row["R@1"], row["R@1 ±"])
+        if far_apart(row["runs"]):
+            each.setdefault(row["series"], {})[row["value"]] = row["runs"]
     plots.plot_comparison(
         stored,
         recalls,
@@ -151,6 +157,7 @@ def _draw_points(
         values=sorted_values([*summary["value"], *recalls]),
         own_label=own_label,
         missing={str(n): [*v] for n, v in rows[rows["seeds"] == 0].groupby("series")["value"]},
+        runs=each,
         log2=_axis(sweep) == "batch_size",
         styles=_styles(summary),
         ax=ax,
@@ -234,14 +241,14 @@ def _slant(ax: "Axes") -> None:
     """Turn the words below the axis where there is no room for so many letters."""
     texts = [text.get_text() for text in ax.get_xticklabels()]
     if max(map(len, texts)) * len(texts) > 40:
-        ax.tick_params(axis="x", rotation=30, labelsize=8)
+        ax.tick_params(axis="x", rotation=30, labelsize=READABLE)
         for text in ax.get_xticklabels():
             text.set_horizontalalignment("right")
 
 
 def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     """Write the question above a figure, and the footnotes below."""
-    width, size = int(fig.get_figwidth() * 11), max(8, fig.get_figwidth())
+    width, size = int(fig.get_figwidth() * 11), max(READABLE, fig.get_figwidth())
     above = textwrap.wrap(plots.legible(question), width)
     fig.suptitle("\n".join(above), fontsize=11, **plots.name_style(*above))
     lines = [

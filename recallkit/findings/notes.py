@@ -7,6 +7,7 @@ learn cannot be seen there.
 
 from collections.abc import Iterable, Sequence
 from itertools import compress
+from statistics import median
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ CANNOT_TELL = (
 )
 AT_FLOOR = "ended at the loss of a perfect ranking"
 FLAT = 0.005  # R@1: what the last evaluation may lie above the one before, 3 of 660 images
+APART = 0.2  # R@1: seeds differ by a few points; a run that far below the median has failed
 NAMED = 8  # settings that a footnote lists; of more it gives the number
 
 
@@ -39,6 +41,11 @@ def cannot_tell(excess: Iterable[float]) -> bool:
     return len(values) > 1 and all(value <= NEARLY_SOLVED for value in values)
 
 
+def far_apart(recalls: Sequence[float]) -> bool:
+    """Tell whether a run lies so far below the median that their mean says little."""
+    return len(recalls) > 1 and median(recalls) - min(recalls) > APART
+
+
 def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
     """List what a reader of :func:`.sweep_summary` must know: solved, not flat, or not run."""
     is_stored, diverged = summary["seeds"] > 0, summary["failed"] | (summary["diverged"] > 0)
@@ -48,6 +55,7 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
     which = {
         AT_FLOOR: (summary["excess"] <= NEARLY_SOLVED) & (not silent),
         rising: summary["rise"] > FLAT,
+        f"a run more than {100 * APART:g} points below the others": summary["runs"].map(far_apart),
         "no interval (one seed)": summary["seeds"] == 1,
         f"{tuned} at the edge of its candidates": is_stored & (summary["edges"] != ""),
         "diverged": diverged,

@@ -175,9 +175,10 @@ def _sweep(sweep: Sweep, runs: pd.DataFrame) -> str:
     changes = sweep_changes(sweep, runs)
     if changes.empty or any(changes[axis].nunique() < 2 for axis in sweep.axes):
         return ""
-    header = "setting|learning rate|R@1, %|mAP@R, %|compared with|Δ R@1|verdict|seeds|device"
+    header = ["R@1, %", "mAP@R, %", "compared with", "Δ R@1", "verdict", "seeds", "device"]
     rows = [_setting(sweep, row) for row in changes.to_dict("records")]
-    text = f"**`{sweep.name}`**: {sweep.question}\n\n{text_table(header.split('|'), rows)}"
+    table = text_table(["setting", tuned_header(sweep), *header], rows)
+    text = f"**`{sweep.name}`**: {sweep.question}\n\n{table}"
     notes = [tests_of(int(count)) for count in changes.loc[changes["p"].notna(), "of"].unique()]
     notes += footnotes(sweep, sweep_summary(sweep, runs))
     return with_source(text, "; ".join(notes)) if notes else text
@@ -185,13 +186,32 @@ def _sweep(sweep: Sweep, runs: pd.DataFrame) -> str:
 
 def _setting(sweep: Sweep, row: Mapping[Any, Any]) -> list[str]:
     values = {name: row[name] for name in sweep.axes}
-    tuned = ", ".join(as_text(row[name]) for name in sweep.tuned)
     compared = ["–", "", ""]
     if row["reference"] != values:
         change = in_points(row["change"], row["margin"])
         compared = [changes_in_words(values, row["reference"]), change, row["verdict"]]
     metrics = [percent_of(row, "R@1"), percent_of(row, "mAP@R")]
-    return [in_words(values), tuned, *metrics, *compared, str(row["seeds"]), row["device"]]
+    return [
+        in_words(values),
+        tuned_values(sweep, row),
+        *metrics,
+        *compared,
+        str(row["seeds"]),
+        row["device"],
+    ]
+
+
+def tuned_header(sweep: Sweep) -> str:
+    """Return the header of what is tuned: its name, unless each row names several."""
+    return " ".join(sweep.tuned).replace("_", " ") if len(sweep.tuned) == 1 else "tuned"
+
+
+def tuned_values(sweep: Sweep, row: Mapping[Any, Any]) -> str:
+    """Name the values that a row of :func:`.sweep_summary` was tuned to, or that has effect."""
+    values = {name: row[name] for name in sweep.tuned if not pd.isna(row[name])}
+    if len(sweep.tuned) > 1 and values:
+        return in_words(values)
+    return ", ".join(map(as_text, values.values()))
 
 
 def validation(results: Path) -> str:

@@ -18,6 +18,7 @@ from recallkit.bench.cases import NOT_TRIED
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.roofline import roofline_table
+from recallkit.bench.search import search_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
 from recallkit.config import PRESETS
@@ -55,8 +56,7 @@ def _machine(about: Stored, threads: bool = False) -> str:
 
 
 def _tried(stored: Stored) -> list[dict[str, Any]]:
-    cases = [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
-    return [case for case in cases if case["batch_size"] >= 1000]
+    return [case for case in stored["cases"] if case.get("failed") != NOT_TRIED]
 
 
 BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
@@ -66,6 +66,7 @@ BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
         [row for row in stored["rows"] if row["name"] not in _OUTDATED]
     ),
     "skipping": lambda stored: skipping_table(stored["rows"]),
+    "search": lambda stored: search_table(stored["rows"]),
 }
 """Benchmark → the table of what it stores."""
 
@@ -149,6 +150,7 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
         "batch-cost": lambda results: benchmarks("ranks", results=results),
+        "search-cost": lambda results: benchmarks("search", results=results),
         "roofline": roofline,
         "step-cost": lambda results: benchmarks("step", results=results),
         "precision": lambda results: benchmarks("precision", "skipping", results=results),

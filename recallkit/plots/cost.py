@@ -17,7 +17,8 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
     Args:
         cases: as :func:`.bench_ranks` stores them. Cases that failed, with virtual examples, or
-            with other than four images a class are left out.
+            with other than four images a class are left out, and "auto", which is one of the
+            other engines.
 
     Returns:
         The figure, and its two axes.
@@ -26,7 +27,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
     alike = [case for case in cases if not case["simix"] and case["per_class"] == 4]
     done = [case for case in alike if "failed" not in case]
-    methods = list(dict.fromkeys(case["method"] for case in done))
+    methods = [name for name in dict.fromkeys(case["method"] for case in done) if name != "auto"]
     sizes = {case["batch_size"] for case in done}
     fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     for i, method in enumerate(methods):

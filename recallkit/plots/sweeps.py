@@ -76,6 +76,7 @@ def plot_comparison(
     values: Sequence[Any],
     own_label: str = "just now, one seed",
     missing: Mapping[str, Iterable[Any]] | None = None,
+    runs: Mapping[str, Mapping[Any, Sequence[float]]] | None = None,
     log2: bool = False,
     ordered: bool = False,
     styles: Styles | None = None,
@@ -94,6 +95,7 @@ def plot_comparison(
         values: of the setting, in the order of the axis.
         own_label: what the reader's runs are called.
         missing: name of a series → values at which it says "not run".
+        runs: name of a series → value → R@1 of each run, to be drawn as small points.
         log2: put the values, which are numbers, where they are on a logarithmic axis; else they
             are evenly spaced.
         ordered: whether the series are in an order, which their colours are to show.
@@ -119,6 +121,8 @@ def plot_comparison(
         points = {at[v] * 4**shift if log2 else at[v] + shift: m for v, m in means.items()}
         _draw_means(ax, points, name, {**styles[name], **joined})
         colour = styles[name]["color"]
+        for value, recalls in (runs or {}).get(name, {}).items():
+            _draw_runs(ax, at[value] * 1.1 if log2 else at[value] + shift + 0.06, recalls, colour)
         marks += [(x, mean, colour) for x, (mean, _) in points.items()]
     if own:
         style: dict[str, Any] = {
@@ -268,6 +272,12 @@ def _draw_means(
     ax.errorbar([*points], heights, yerr=margins, label=line_label(name), capsize=3, **style)
 
 
+def _draw_runs(ax: "Axes", x: float, recalls: Sequence[float], colour: Any) -> None:
+    """Draw each run beside the mean, as a small open point."""
+    heights = [100 * recall for recall in recalls]
+    ax.plot([x] * len(heights), heights, "o", markersize=4, color=colour, markerfacecolor="white")
+
+
 def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, float]:
     """Name the values below the axis; return where each stands."""
     if log2:
@@ -295,8 +305,8 @@ def _say_not_run(
 
 
 def _write_at_foot(ax: "Axes", x: float, text: str, colour: Any, line: int = 0) -> None:
-    style = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": colour}
-    ax.annotate(text, (x, 0), (0, 3 + 9 * line), xycoords=("data", "axes fraction"), **style)
+    style = {"textcoords": "offset points", "ha": "center", "fontsize": 8, "color": colour}
+    ax.annotate(text, (x, 0), (0, 3 + 10 * line), xycoords=("data", "axes fraction"), **style)
 
 
 def _clip(ax: "Axes", marks: Sequence[tuple[float, float, Any]]) -> None:

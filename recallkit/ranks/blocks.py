@@ -10,7 +10,7 @@ derivative of the loss with respect to the similarities is
 
 and then dQ = dS · G, dG = dSᵀ · Q. These are four products of Q·N·D in all: two to make the blocks,
 two for the gradients. A method that does not keep the similarities needs at least these four. A
-batch that fits a block needs three.
+batch that fits a block needs three, and two if it is its own gallery: dL/dE = (w + wᵀ) · E.
 
 Most items are so much less similar than every positive that their sigmoids are 0. Each row of a
 block is cut into segments, and a segment in which all items are that far is skipped: see
@@ -77,6 +77,7 @@ class _BlocksRanks(torch.autograd.Function):
                 cells = _cells(alive, block, own, positives[rows])
                 ctx.sums.append((cells, _add_sigmoids(ranks[rows], alive, own, cells)))
         ctx.last = block, own, alive
+        ctx.alone = gallery is queries and len(block) == len(queries)
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
         return ranks.add_(0.5).masked_fill_(positives < 0, torch.inf)
 
@@ -95,6 +96,8 @@ class _BlocksRanks(torch.autograd.Function):
                 weights = _placed(slopes, alive, block)[:, : len(gallery)]
                 # Padding has gradient 0: adding it at item 0 changes nothing.
                 weights.scatter_add_(1, positives[rows].clamp(min=0), -back)
+                if ctx.alone:  # both gradients in one product
+                    return (weights + weights.T) @ queries, *(None,) * 6
                 if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
                 if grad_gallery is not None:

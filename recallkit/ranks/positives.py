@@ -7,12 +7,14 @@ from torch import Tensor
 
 from recallkit.labels import canonical_labels
 
+SMALL = 2**16  # pairs, of which a mask costs less than a sort and what follows it
+
 
 def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
     """List for every query the gallery items of its class.
 
     Labels are arbitrary integers or text in any order; classes have any size. The cost is a sort
-    of the gallery's labels and the table itself: no Q×N mask is made.
+    of the gallery's labels and the table itself: no Q×N mask is made, but for a small batch.
 
     Args:
         query_labels: (Q,) of any kind that :func:`.canonical_labels` takes.
@@ -30,6 +32,10 @@ def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
     given = {"query_labels": query_labels} | ({} if within else {"gallery_labels": gallery_labels})
     query_labels, *others = canonical_labels(given)
     gallery_labels = others[0] if others else query_labels
+    if len(query_labels) * len(gallery_labels) <= SMALL:
+        table = _from_mask(query_labels, gallery_labels, within)
+        if table is not None:
+            return table
     ordered, order = torch.sort(gallery_labels, stable=True)
     start = torch.searchsorted(ordered, query_labels.contiguous())  # (Q,)
     count = torch.searchsorted(ordered, query_labels.contiguous(), right=True) - start  # (Q,)
@@ -43,3 +49,15 @@ def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
     place = (start[:, None] + slot).clamp(max=len(order) - 1)
     padding = torch.arange(slot.shape[1], device=order.device) >= count[:, None]
     return order[place].masked_fill(padding, -1)
+
+
+def _from_mask(query_labels: Tensor, gallery_labels: Tensor, within: bool) -> Tensor | None:
+    """Read the table off a mask (Q, N), if all queries have as many positives; else None."""
+    mask = query_labels[:, None] == gallery_labels
+    if within:
+        mask.fill_diagonal_(False)
+    items = mask.nonzero()[:, 1]  # ascending for each query in turn
+    width, rest = divmod(len(items), len(mask))
+    if rest or width == 0 or (mask.sum(dim=1) != width).any():
+        return None
+    return items.view(len(mask), width)

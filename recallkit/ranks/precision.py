@@ -24,13 +24,14 @@ def products_in(precision: str, device_type: str) -> Iterator[None]:
             stay in float32.
         device_type: the device whose autocast is switched off: ``"cpu"``, ``"cuda"``, ….
     """
-    before = [backend.fp32_precision for backend in _BACKENDS]
     rounding = "tf32" if precision == "tf32" and device_type == "cuda" else "ieee"
-    for backend in _BACKENDS:
+    before = [(backend, backend.fp32_precision) for backend in _BACKENDS]
+    others = [(backend, value) for backend, value in before if value != rounding]
+    for backend, _ in others:  # to set one takes longer than to read it
         backend.fp32_precision = rounding
     try:
         with torch.autocast(device_type, enabled=False):
             yield
     finally:
-        for backend, value in zip(_BACKENDS, before, strict=True):
+        for backend, value in others:
             backend.fp32_precision = value

@@ -18,6 +18,7 @@ from recallkit.checks import (
 from recallkit.ranks.blocks import blocks_ranks
 from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.precision import PRECISIONS
+from recallkit.ranks.small import small_ranks
 
 
 def _fused_ranks(queries: Tensor, *others) -> Tensor:
@@ -52,13 +53,15 @@ def warn_once(message: str) -> None:
     warnings.warn(message, stacklevel=4)
 
 
-ENGINES: dict[str, Callable[..., Tensor]] = {
+Engine = Callable[..., Tensor]
+
+ENGINES: dict[str, Engine] = {
     "dense": dense_ranks,
     "blocks": blocks_ranks,
     "fused": _fused_ranks,
 }
-# Largest Q·N·P for which plain PyTorch is as fast as any: few launches, a small table.
-DENSE_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
+# Largest Q·N·P for which a table of all comparisons is as fast as any: few launches.
+SMALL_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
 
 
 def relaxed_ranks(
@@ -90,8 +93,8 @@ def relaxed_ranks(
             itself, when the gallery holds it. None: everything competes.
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
-            they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense`` for small
-            problems, else ``fused`` where it can run, else ``blocks``.
+            they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense``, with its gradient
+            written out, for small problems, else ``fused`` where it can run, else ``blocks``.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.
@@ -131,16 +134,17 @@ def compute_ranks(
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
     dtype = torch.promote_types(queries.dtype, torch.float32)
     queries, gallery = queries.to(dtype), gallery.to(dtype)
-    ranks = ENGINES[_choose(engine, queries, positives.numel() * len(gallery))]
+    ranks = _choose(engine, queries, positives.numel() * len(gallery))
     with torch.autocast(queries.device.type, enabled=False):
         return ranks(queries, gallery, positives, left_out, temperature, precision)
 
 
-def _choose(engine: str, queries: Tensor, comparisons: int) -> str:
+def _choose(engine: str, queries: Tensor, comparisons: int) -> Engine:
     if engine != "auto":
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
-        return engine
-    if comparisons <= DENSE_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
-        return "dense"
-    return "fused" if queries.is_cuda and _fused_obstacle(queries) is None else "blocks"
+        return ENGINES[engine]
+    if comparisons <= SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
+        return small_ranks
+    fuses = queries.is_cuda and _fused_obstacle(queries) is None
+    return ENGINES["fused" if fuses else "blocks"]

@@ -45,7 +45,7 @@ QUICK = [m for m in bench.METHODS if bench.available(m, "cpu") and m != bench.CO
 def test_every_method_can_be_measured(method):
     case = Case(method, 16, dim=8, threads=torch.get_num_threads())
     measured = measure(case)
-    assert measured["repeats"] == bench.REPEATS
+    assert bench.REPEATS <= measured["repeats"] <= 200
     assert measured["ratio"] > 0
     assert measured["products_s"] > 0
 

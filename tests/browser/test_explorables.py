@@ -237,6 +237,33 @@ def test_a_path_that_takes_longer_than_a_frame_is_completed(figure):
     assert figure.execute_script("return window.ticks") > 60  # it took several frames
 
 
+# Twenty keys at once, before anything else can happen.
+KEYS_AT_ONCE = """
+for (let i = 0; i < 20; i += 1)
+  arguments[0].dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
+return [window.saved.length, arguments[0].ariaValueNow];
+"""
+
+
+def test_a_quick_drag_is_sent_to_python_twice_and_not_at_each_step(shared_browser, tmp_path):
+    page = tmp_path / "step.html"
+    MADE["step"]().save_html(page, "A figure")
+    silent, noted = "save_changes() {}", "save_changes() { window.saved.push(values.difference); }"
+    text = page.read_text(encoding="utf-8")
+    assert text.count(silent) == 1
+    text = text.replace("<body>", "<body><script>window.saved = [];</script>")
+    page.write_text(text.replace(silent, noted), encoding="utf-8")
+    shared_browser.get(page.as_uri())
+    wait(lambda: shared_browser.execute_script("return window.saved.length") == 1)
+    shared_browser.execute_async_script("setTimeout(arguments[0], 300)")  # the pause is over
+    handle = shared_browser.find_element("css selector", "[role=slider]")
+    sent, now = shared_browser.execute_script(KEYS_AT_ONCE, handle)
+    assert sent == 2  # the first figure, and the first key
+    wait(lambda: shared_browser.execute_script("return window.saved.length") > 2)
+    saved = shared_browser.execute_script("return window.saved")
+    assert saved[2:] == [float(now)]  # the last key is not lost
+
+
 @pytest.mark.parametrize(
     "figure", ["arc", "pairs", "playground", "descent"], indirect=True, ids=str
 )

@@ -107,6 +107,23 @@ def test_flat_is_no_more_than_half_a_point_at_the_last_evaluation(tmp_path, rise
     assert footnotes(SWEEP, sweep_summary(SWEEP, runs)) == (expected if rising else [])
 
 
+@pytest.mark.parametrize(("failed", "told"), [(0.29, True), (0.31, False)])
+def test_a_run_far_below_the_others_is_told_and_drawn(tmp_path, failed, told):
+    def recall(config):
+        return failed if (config.batch_size, config.seed) == (64, 1) else 0.5
+
+    runs = made_up_runs(tmp_path, SWEEP, recall)
+    notes = footnotes(SWEEP, sweep_summary(SWEEP, runs))
+    assert notes == ["a run more than 20 points below the others: batch 64, SiMix off"] * told
+    points = [
+        line
+        for line in draw_results(SWEEP, runs).axes[0].lines
+        if line.get_linestyle() == "None" and line.get_markerfacecolor() == "white"
+    ]
+    drawn = [sorted(line.get_ydata()) for line in points]
+    assert drawn == [pytest.approx([100 * failed, 50, 50])] * told
+
+
 def test_footnotes_name_what_a_reader_must_know(tmp_path):
     sweep = replace(SWEEP, compared=grid(batch_size=(64, 128, 256)), seeds=(0, 1))
 

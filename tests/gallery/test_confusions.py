@@ -20,7 +20,7 @@ def problems(draw):
     return draw(embeddings(size, 3)), draw(labels(size))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problems())
 def test_both_are_those_of_brute_force(problem):
     vectors, numbers = problem

@@ -33,7 +33,7 @@ def as_mapping(pairs, similarities):
     return dict(zip(rows, similarities.tolist(), strict=True))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data(), st.integers(1, 45), st.sampled_from([-1.0, -0.55, 0.05, 0.67, 0.999]))
 def test_pairs_are_those_of_brute_force(data, size, threshold):
     vectors = data.draw(embeddings(size, 3))

@@ -68,7 +68,7 @@ def without_zeros(tensor):
     return None if tensor is None else torch.where((tensor == 0).all(1, True), 0.25, tensor)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     problem=problems(), distance=st.sampled_from(DISTANCES), grouped=st.booleans(), data=st.data()
 )

@@ -86,7 +86,7 @@ def test_the_index_is_made_on_the_gpu_of_the_queries(gpu):
 
 
 @pytest.mark.usefixtures("gpu")
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problem=problems(), data=st.data())
 def test_a_gpu_changes_nothing_with_ties(problem, data):
     queries, _, gallery, _ = problem

@@ -48,7 +48,7 @@ def hits_of(queries, y, gallery, z, out):
     return [[z[j] == y[i] for j in order if j not in out[i]] for i, (order, _) in enumerate(orders)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problems())
 def test_all_metrics_are_those_of_loops(problem):
     hits = hits_of(*problem, [()] * len(problem[0]))
@@ -61,7 +61,7 @@ def test_all_metrics_are_those_of_loops(problem):
         assert value == pytest.approx(expected, abs=1e-12), name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problem=problems(), data=st.data())
 def test_a_query_within_a_larger_gallery_does_not_find_itself(problem, data):
     """Its label there may differ; some queries are not in the gallery."""

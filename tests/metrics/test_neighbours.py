@@ -25,7 +25,7 @@ def assert_is_brute_force(result, queries, gallery, k):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problem=problems(), data=st.data())
 def test_is_brute_force_with_ties(engine, problem, data):
     queries, _, gallery, _ = problem
@@ -46,7 +46,7 @@ def test_is_brute_force_on_random_vectors(engine, dtype, within):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(problem=problems(), data=st.data())
 def test_chosen_rows_have_the_neighbours_of_a_search_with_all(engine, problem, data):
     embeddings = problem[0]

@@ -39,7 +39,7 @@ def as_lists(problem):
     return [None if t is None else t.tolist() for t in problem]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(problems())
 @example((torch.ones(6, 3), torch.tensor([5, 5, -1, 5, -1, 9]), None, None))
 def test_are_brute_force_with_ties(problem):
@@ -48,7 +48,7 @@ def test_are_brute_force_with_ties(problem):
     assert retrieval_metrics(*problem, ks=KS) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(uneven_problems(), st.sampled_from([1, 40, 200]))
 def test_uneven_classes_are_brute_force_however_queries_are_grouped(problem, table):
     expected = brute_force_metrics(*as_lists(problem), ks=KS)
@@ -61,7 +61,7 @@ def test_uneven_classes_are_brute_force_however_queries_are_grouped(problem, tab
 
 
 @pytest.mark.parametrize("way", [0, 10**9])
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(problem=problems())
 def test_lists_and_passes_count_the_same(way, problem):
     queries, query_labels, gallery, gallery_labels = problem
@@ -76,7 +76,7 @@ def test_lists_and_passes_count_the_same(way, problem):
 
 
 @pytest.mark.parametrize("way", [0, 10**9])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(problem=problems(), data=st.data())
 def test_distractors_count_behind_the_gallery(way, problem, data):
     queries, query_labels, gallery, gallery_labels = problem
@@ -103,7 +103,7 @@ def test_one_large_class_costs_no_table_of_its_width_for_all(monkeypatch):
     assert held[2**16] < 8 * 3000 * 1000 < held[2**22]  # int64, alone
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(problems())
 def test_ranks_are_places_in_the_brute_force_order(problem):
     queries, query_labels, gallery, gallery_labels = problem
@@ -116,7 +116,7 @@ def test_ranks_are_places_in_the_brute_force_order(problem):
 
 
 @pytest.mark.parametrize("engine", ["torch", "faiss"])
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(problem=problems())
 def test_counting_and_neighbours_agree_ties_included(engine, problem):
     queries, query_labels, gallery, gallery_labels = problem

@@ -49,7 +49,7 @@ def floats(rows):
     return None if rows is None else torch.tensor(rows, dtype=torch.float32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(), st.booleans(), st.sampled_from([1, 7, 2**24]))
 def test_any_table_and_the_function_that_tells_it(problem, by_function, entries):
     embeddings, gallery, marks = problem
@@ -70,7 +70,7 @@ def test_any_table_and_the_function_that_tells_it(problem, by_function, entries)
     assert {name: found[name] for name in right} == pytest.approx(right, abs=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 2), min_size=2, max_size=12), st.data())
 def test_equality_of_labels_gives_what_labels_give(labels, data):
     groups = data.draw(

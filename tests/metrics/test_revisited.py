@@ -63,7 +63,7 @@ def judged(draw, queries, gallery):
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_is_the_original_walked_by_loops(data):
     queries, gallery = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 12))
@@ -74,7 +74,7 @@ def test_is_the_original_walked_by_loops(data):
     assert revisited_metrics(rankings, judgements) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_of_embeddings_is_of_their_ranked_lists_ties_included(data):
     points = data.draw(embeddings(12, 3))
@@ -138,7 +138,7 @@ def test_of_embeddings_needs_a_judgement_for_each_query():
         revisited_of_embeddings(torch.eye(3), torch.eye(3), [GOOD])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_distractors_are_as_if_they_stood_behind_the_gallery(data):
     points = data.draw(embeddings(18, 3))

@@ -65,7 +65,7 @@ def float32_first(**constants):
         yield
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(vectors=hard_vectors(60), distance=st.sampled_from(DISTANCES))
 def test_the_error_bound_holds(vectors, distance):
     gallery = RoughGallery.of(vectors, distance, vectors[:20])
@@ -75,7 +75,7 @@ def test_the_error_bound_holds(vectors, distance):
     assert (distances <= queries.error[:, None]).all()
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     vectors=hard_vectors(60),
     distance=st.sampled_from(DISTANCES),
@@ -93,7 +93,7 @@ def test_a_search_is_that_of_float64(vectors, distance, k, alone):
 
 
 @pytest.mark.parametrize("way", [0, 10**9])
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     vectors=hard_vectors(60),
     distance=st.sampled_from(DISTANCES),

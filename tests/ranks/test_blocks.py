@@ -60,8 +60,9 @@ class Operations(TorchDispatchMode):
 @pytest.mark.parametrize("skip", [True, False])
 def test_segments_are_tested_only_for_skipping(skip):
     embeddings, labels = clustered(256)
+    positives = find_positives(labels)
     with Operations() as operations:
-        ranks_and_gradient(embeddings, find_positives(labels), skip)
+        ranks_and_gradient(embeddings, positives, skip)
     assert "sigmoid_backward" in operations.names
     assert ("nonzero" in operations.names) == skip
 

@@ -75,7 +75,7 @@ def test_rows_may_be_segments_of_a_query(dtype):
         torch.testing.assert_close(sums[q].double(), step.sum(2)[0], rtol=2e-6, atol=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     labels=st.lists(st.integers(-1, 3), min_size=2, max_size=24),
     duplicates=st.lists(st.tuples(st.integers(0, 23), st.integers(0, 23)), max_size=4),

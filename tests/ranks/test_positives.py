@@ -1,10 +1,12 @@
 """The table of positives, against a double loop."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recallkit import find_positives
+from recallkit.ranks import positives as module
 
 labels = st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 3), min_size=1, max_size=20)
 
@@ -37,3 +39,13 @@ def test_queries_against_a_gallery(query_labels, gallery_labels):
 def test_padding_comes_last():
     table = find_positives(torch.tensor([1, 2, 1, 1]))
     assert table.tolist() == [[2, 3], [-1, -1], [0, 3], [0, 2]]
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+def test_a_small_table_is_that_of_a_large_one(classes, monkeypatch):
+    """A mask makes it where all queries have as many positives."""
+    arguments = [(torch.randperm(12) % classes,), (torch.arange(5) % 3, torch.arange(12) % 3)]
+    small = [find_positives(*labels) for labels in arguments]
+    monkeypatch.setattr(module, "SMALL", 0)
+    for table, labels in zip(small, arguments, strict=True):
+        assert torch.equal(table, find_positives(*labels))

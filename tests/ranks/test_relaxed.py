@@ -21,8 +21,10 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.fixture(params=["dense", "blocks"])  # fused: test_fused.py
+@pytest.fixture(params=["dense", "blocks", "one block", "auto"])  # fused: test_fused.py
 def engine(request, monkeypatch):
+    if request.param == "one block":
+        return "blocks"
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)  # many blocks, the last one uneven
     return request.param
 
@@ -60,7 +62,7 @@ def test_values_and_gradients_equal_loops(engine, generator, left_out, temperatu
     torch.testing.assert_close(embeddings.grad, copy.grad, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     labels=st.lists(st.integers(-2, 4), min_size=2, max_size=14),
     duplicates=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13)), max_size=4),
@@ -149,14 +151,32 @@ def test_only_the_queries_need_a_gradient(engine, generator):
     assert memory.grad is None
 
 
-def test_dense_can_be_differentiated_twice(generator):
+@pytest.mark.parametrize("engine", ["dense", "auto"])
+def test_small_problems_can_be_differentiated_twice(engine, generator):
+    embeddings, gallery = (unit(generator, n, 3).requires_grad_() for n in (6, 4))
+    within = find_positives(torch.tensor([0, 1, 2, 0, 1, 0]))  # with padding
+    across = find_positives(torch.arange(6) % 3, torch.arange(4) % 3)
+
+    def ranks(queries, gallery, positives):
+        settings = {"temperature": 0.3, "left_out": torch.arange(4).repeat(2)[:6]}
+        found = relaxed_ranks(queries, gallery, positives, engine=engine, **settings)
+        return found.masked_fill(positives < 0, 0)
+
+    assert torch.autograd.gradgradcheck(lambda e: ranks(e, e, within), embeddings)
+    assert torch.autograd.gradgradcheck(lambda q, g: ranks(q, g, across), (embeddings, gallery))
+    for fixed in ((embeddings.detach(), gallery), (embeddings, gallery.detach())):
+        wanted = [t for t in fixed if t.requires_grad]
+        [slope] = torch.autograd.grad(ranks(*fixed, across).sum(), wanted, create_graph=True)
+        assert torch.autograd.grad(slope.square().sum(), wanted)[0].abs().sum() > 0
+
+
+def test_a_small_graph_can_be_walked_twice(generator):
     embeddings = unit(generator, 6, 3).requires_grad_()
-    positives = find_positives(torch.arange(6) % 3)
-
-    def ranks(e):
-        return relaxed_ranks(e, e, positives, temperature=0.3, engine="dense")
-
-    assert torch.autograd.gradgradcheck(ranks, embeddings)
+    ranks = relaxed_ranks(embeddings, embeddings, find_positives(torch.arange(6) % 3))
+    first, second = (
+        torch.autograd.grad(ranks.sum(), embeddings, retain_graph=True)[0] for _ in range(2)
+    )
+    assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ forms = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batches, forms, st.integers(0, 99), st.sampled_from(["none", "ties", "opposite", "one"]))
 def test_value_and_gradient_are_those_of_loops(labels, form, seed, extreme):
     labels, embeddings = torch.tensor(labels), unit(seed, len(labels), 3)
@@ -191,7 +191,7 @@ def test_unweighted_class_level_is_am_softmax():
     torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.sampled_from([-7, 2**60, 5]), min_size=1, max_size=6),
     st.sampled_from([1.0, 256.0]),

@@ -41,7 +41,6 @@ lists = st.integers(2, 8).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(lists, st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_metrics_of_an_ordering_are_those_of_the_sorted_list(case, ks):
     scores, positive = case
@@ -73,7 +72,7 @@ def sorted_by_comparisons(rows):
     return order
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_comparisons_of_no_ordering_have_average_precision_0(positives, negatives, random):
     rows = [[random.choice([-1, 1]) for _ in range(negatives)] for _ in range(positives)]

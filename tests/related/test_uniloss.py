@@ -76,7 +76,7 @@ def differences(function, leaf, step=1e-5):
     return gradient
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 9999), st.integers(1, 9), st.integers(4, 7))
 def test_the_interpolation_is_its_formula(seed, anchors, count):
     values, comparisons, corners = problem(seed, anchors, count)
@@ -157,7 +157,7 @@ def test_what_does_not_fit_is_refused_by_name(values, comparisons, anchors, mess
         interpolate(values, comparisons, anchors)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 9999), st.integers(1, 12), st.sampled_from(["mixed", "right", "ties"]))
 def test_anchors_are_the_truth_good_ones_near_ones_and_random_ones(seed, count, kind):
     g = seeded(seed)
@@ -328,7 +328,7 @@ def test_a_seed_gives_the_same_anchors_and_no_seed_the_default_generator():
     assert values[0].equal(values[1])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(-2, 1), min_size=2, max_size=9).filter(lambda x: len(set(x)) < len(x)),
     st.sampled_from(list(METRICS)),

@@ -50,9 +50,12 @@ class Explorable(anywidget.AnyWidget):
         return translated_words(self.module_text(), readers_language())
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Give the class its module."""
+        """Give the class its module, and its values without an echo."""
         if "module" in vars(cls):  # anywidget makes further classes, which inherit it
             cls._esm = cls.module_text()
+        for trait in vars(cls).values():
+            if isinstance(trait, traitlets.TraitType) and trait.metadata.get("sync"):
+                trait.tag(echo_update=False)  # the page is further on, and would draw it once more
         super().__init_subclass__(**options)
 
     @classmethod

@@ -8,6 +8,7 @@ import { dictionary } from "./words.js";
 const NARROW_WIDTH = 520; // pixels; below, panels stand one above the other
 const FULL_WIDTH = 776;
 const FIRST_WIDTH = 700; // before the page has said how much room there is
+const SAVE_PAUSE = 100; // milliseconds: each message to Python makes JupyterLab lay out its toolbar
 const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: "Drag a handle, or focus it and press ← →." };
 
 /**
@@ -50,12 +51,13 @@ function connect(figure, say, model, shown) {
   let width = roomIn(shown.root); // asked for when it changes only: the answer costs a layout
   let setting = false;
   let frame = 0; // of a paint that is not done
+  const saving = seldom(() => model.save_changes(), SAVE_PAUSE);
   const set = (part) => {
     setting = true; // what is set here is painted once, below
     for (const name in part) model.set(name, part[name]);
     setting = false;
     paint();
-    model.save_changes();
+    saving.ask();
   };
   const controls = (figure.controls ?? []).map((given) => controlFor(given, say, set));
   shown.controls.append(...controls.map((control) => control.element));
@@ -74,7 +76,7 @@ function connect(figure, say, model, shown) {
   const follow = () => {
     if (setting) return;
     paint();
-    model.save_changes();
+    saving.ask();
   };
   for (const name of figure.inputs) model.on(`change:${name}`, follow);
   const watch = new ResizeObserver(() => {
@@ -86,7 +88,22 @@ function connect(figure, say, model, shown) {
   return () => {
     watch.disconnect();
     cancelAnimationFrame(frame);
+    saving.end();
     for (const name of figure.inputs) model.off(`change:${name}`, follow);
+  };
+}
+
+/** An act that is done when asked for, and again only after a pause; what was asked last is done. */
+function seldom(act, pause) {
+  let [timer, asked] = [0, false];
+  const run = () => {
+    asked = false;
+    timer = setTimeout(() => { timer = 0; if (asked) run(); }, pause);
+    act();
+  };
+  return {
+    ask() { asked = true; if (!timer) run(); },
+    end() { clearTimeout(timer); if (asked) act(); },
   };
 }
 

@@ -52,6 +52,14 @@ def test_knobs_have_words(name):
     assert set(re.findall(r'say\("(\w+)"', module)) <= words | {"reset", "help", "play", "pause"}
 
 
+@each
+def test_what_the_page_has_set_is_not_sent_back(name):
+    figure = MADE[name]()
+    own = set(figure.values()) - {"words"}
+    echoed = [value for value in own if figure.trait_metadata(value, "echo_update", default=True)]
+    assert echoed == []
+
+
 def test_a_tensor_becomes_numbers():
     line = explorables.Line(similarity=SIMILARITY, positives=POSITIVES)
     assert line.similarity == SIMILARITY.tolist()

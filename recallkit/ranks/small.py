@@ -1,0 +1,81 @@
+"""Ranks of a small problem: few operations, since each costs more to start than to compute.
+
+The table of all comparisons is kept from the forward to the backward pass, as autograd would keep
+it. The derivative is that of :mod:`recallkit.ranks.blocks`, written out. A batch that is its own
+gallery has dL/dE = (w + wᵀ) E, one product in place of two.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recallkit.ranks.dense import dense_ranks
+from recallkit.ranks.precision import products_in
+
+
+def small_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
+) -> Tensor:
+    """Compute relaxed ranks from the whole Q×P×N table of comparisons; see :func:`.relaxed_ranks`.
+
+    Memory O(Q·N·P). Differentiable any number of times: beyond once by the engine ``dense``.
+    """
+    others = None if gallery is queries else gallery
+    return _SmallRanks.apply(queries, others, positives, left_out, temperature, precision)
+
+
+class _SmallRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
+        ctx.temperature, ctx.precision = temperature, precision
+        with products_in(precision, queries.device.type):
+            similarity = queries @ (queries if gallery is None else gallery).T
+        similarity /= temperature  # (Q, N)
+        ctx.index, ctx.padding = positives.clamp(min=0), positives < 0
+        own = similarity.gather(1, ctx.index)  # (Q, P)
+        if left_out is not None:
+            similarity.scatter_(1, left_out[:, None], -torch.inf)  # σ(−∞) = 0
+        ctx.steps = (similarity[:, None] - own[:, :, None]).sigmoid_()  # (Q, P, N)
+        ctx.save_for_backward(queries, gallery, positives, left_out)
+        # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
+        return ctx.steps.sum(dim=2).add_(0.5).masked_fill_(ctx.padding, torch.inf)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        if torch.is_grad_enabled():  # a derivative of this derivative is asked for
+            return *_of_definition(ctx, grads[0]), None, None, None, None
+        queries, gallery, _, _ = ctx.saved_tensors
+        weights = _weights(ctx, grads[0])
+        with products_in(ctx.precision, queries.device.type):
+            if gallery is None:
+                return (weights + weights.T) @ queries, None, None, None, None, None
+            wants_queries, wants_gallery = ctx.needs_input_grad[:2]
+            of_queries = weights @ gallery if wants_queries else None
+            of_gallery = weights.T @ queries if wants_gallery else None
+        return of_queries, of_gallery, None, None, None, None
+
+
+def _weights(ctx: Any, grad: Tensor) -> Tensor:
+    """Compute dL/dS (Q, N) from dL/dr (Q, P)."""
+    grad = (grad / ctx.temperature).masked_fill_(ctx.padding, 0)
+    slopes = torch.ops.aten.sigmoid_backward(grad[:, :, None], ctx.steps)  # (Q, P, N)
+    # Padding has slope 0: taking it from item 0 changes nothing.
+    return slopes.sum(dim=1).scatter_add_(1, ctx.index, slopes.sum(dim=2).neg_())
+
+
+def _of_definition(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    queries, gallery, positives, left_out = ctx.saved_tensors
+    others = queries if gallery is None else gallery
+    ranks = dense_ranks(queries, others, positives, left_out, ctx.temperature, ctx.precision)
+    ranks = ranks.masked_fill(ctx.padding, 0)
+    wanted = [t for t in (queries, gallery) if t is not None and t.requires_grad]
+    found = iter(torch.autograd.grad(ranks, wanted, grad, create_graph=True))
+    return tuple(
+        next(found) if t is not None and t.requires_grad else None for t in (queries, gallery)
+    )  # type: ignore[return-value]
