@@ -31,17 +31,34 @@ TESTS = Path(__file__).parent
 LONG = [  # they take the most time, the longest first
     "notebooks/test_running.py",
     "browser/test_explorables.py",
-    "browser/test_lecture.py",
     "browser/test_accessibility.py",
-    "experiments/test_run.py",
-    "cli/test_training.py",
-    "test_wheel.py",
-    "course/test_notebooks.py",
-    "browser/test_widgets.py",
+    "browser/test_book.py",
+    "browser/test_lecture.py",
     "browser/test_predictions.py",
+    "browser/test_widgets.py",
+    "test_wheel.py",
+    "test_types.py",
+    "course/assignments/test_isolation.py",
+    "experiments/test_run.py",
+    "course/test_notebooks.py",
     "training/test_training.py",
-    "training/test_benchmark_training.py",
+    "browser/test_explorables_in_lab.py",
+    "browser/test_same_walk.py",
+    "browser/test_search_page.py",
+    "browser/test_serve.py",
+    "test_own_loop.py",
+    "experiments/test_cluster.py",
+    "cli/test_training.py",
     "training/test_distributed.py",
+    "training/test_benchmark_training.py",
+    "experiments/test_statistics.py",
+    "cli/test_run_pages.py",
+    "bench/test_ranks.py",
+    "bench/test_step.py",
+    "cli/test_sweeps.py",
+    "cli/test_outputs.py",
+    "training/test_build.py",
+    "training/test_environment.py",
 ]
 
 
@@ -55,27 +72,14 @@ def pytest_collection_modifyitems(items):
 
     Else one process would run a long file at the end, while the others wait.
     """
-    for item in _repetitions(items):
-        item.add_marker("no_cover")
+    for item in items:  # counting makes Python slower by half
+        is_property = getattr(item.obj, "is_hypothesis_test", False)  # of a hundred examples
+        if is_property or item.get_closest_marker("browser"):
+            item.add_marker("no_cover")
     if "PYTEST_XDIST_WORKER" in os.environ:
         places = {TESTS / name: place for place, name in enumerate(LONG)}
         counts = Counter(item.path for item in items)
         items.sort(key=lambda item: (places.get(item.path, len(LONG)), -counts[item.path]))
-
-
-def _repetitions(items):
-    """Yield tests whose lines others run: in a browser, of properties, of a further case.
-
-    Counting them would make Python slower by half.
-    """
-    begun = set()
-    for item in items:
-        case = hasattr(item, "callspec") and (item.path, item.cls, item.originalname)
-        property_test = getattr(item.obj, "is_hypothesis_test", False)
-        if case in begun or property_test or item.get_closest_marker("browser"):
-            yield item
-        elif case:
-            begun.add(case)
 
 
 @pytest.hookimpl(wrapper=True)

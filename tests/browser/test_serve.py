@@ -66,7 +66,7 @@ def rows(page):
     return page.execute_script(f"return {buttons}.map(one => Number(one.dataset.row))")
 
 
-def wait(page, condition, seconds=20):
+def wait(page, condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, page.find_element("tag name", "body").text

@@ -10,7 +10,7 @@ from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import PROGRESS, code_cells
 
 PRESSES = 5
-SECONDS = 30  # for a figure to come: only one that never comes takes so long
+SECONDS = 120  # for a figure to come: only one that never comes takes so long
 
 RUN_ALL = """
 const done = arguments[arguments.length - 1];

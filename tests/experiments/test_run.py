@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,7 +128,9 @@ def test_stored_runs_are_skipped(tmp_path, inline, sweep):
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
 
 
-def test_no_run_is_started_when_time_is_up(tmp_path, inline, sweep):
+def test_no_run_is_started_when_time_is_up(tmp_path, inline, sweep, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("recallkit.experiments.run.time.monotonic", lambda: now[0])
     plan = ablate(sweep, options(tmp_path, budget=0.0), inline, progress=False)
     assert inline.tasks == []
     assert len(plan.due) == 4
@@ -137,7 +138,7 @@ def test_no_run_is_started_when_time_is_up(tmp_path, inline, sweep):
     class Slow(inline):
         def __init__(self, task):
             super().__init__(task)
-            time.sleep(1)
+            now[0] += 1
 
     ablate(sweep, options(tmp_path, budget=0.9), Slow, progress=False)
     assert len(inline.tasks) == 1

@@ -31,8 +31,8 @@ def running(site):
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(120)
         yield places["url"]
     finally:
         places["loop"].call_soon_threadsafe(places["end"].set)
-        thread.join(30)
+        thread.join(120)

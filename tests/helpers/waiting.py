@@ -2,7 +2,7 @@
 
 import time
 
-SECONDS = 60  # only what never comes takes so long
+SECONDS = 120  # only what never comes takes so long
 
 
 def wait(condition, seconds=SECONDS):
