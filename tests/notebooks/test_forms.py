@@ -99,9 +99,6 @@ def test_each_figure_has_a_text_for_those_who_do_not_see_it(name):
             assert not re.search(r"\.(png|svg|jpe?g|ipynb)\b", text), cell.id
 
 
-MEASURED_ON_A_QUIET_MACHINE = {"37b14bfa", "nb05-37", "nb09-38"}  # not drawn again so far
-
-
 @each
 def test_each_figure_is_sharp_on_a_screen_with_twice_the_dots(name):
     blurred = set()
@@ -112,7 +109,7 @@ def test_each_figure_is_sharp_on_a_screen_with_twice_the_dots(name):
                     shown = output.metadata.get("image/png", {}).get("width", image.width)
                     if image.width < 1.5 * min(shown, COLUMN):
                         blurred.add(cell.id)
-    assert blurred <= MEASURED_ON_A_QUIET_MACHINE
+    assert blurred == set()
 
 
 def test_no_two_figures_have_the_same_text():
