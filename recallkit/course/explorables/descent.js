@@ -1,7 +1,7 @@
 // Points of four classes on a circle, set free under a loss; their start can be dragged.
 //
-// A drag never waits for the 300 steps. The event draws the first of them. Each frame then goes on for
-// PATIENCE milliseconds and draws the path so far, until it is complete a few frames later.
+// A drag never waits for the 300 steps. Each frame computes steps for PATIENCE milliseconds, and draws
+// the dragged point and the path so far. On a slow machine the path is complete a few frames later.
 import { CIRCLE_WORDS, circlePlane, classKind, paintPoint, placeTurns } from "./circle.js";
 import { KNOBS_OF_CHOICE, LOSS_CHOICE, LOSS_WORDS, settingsOf } from "./compared_losses.js";
 import { explorable } from "./kit.js";
@@ -11,7 +11,7 @@ import { classesTogether, descendFurther, fastestMove, learningRate, lossOnSpher
 import { degreesOf, onCircle } from "./maths/vectors.js";
 
 const STEPS = 300;
-const PATIENCE = 5; // milliseconds of a frame for new steps; painting takes about as long
+const PATIENCE = 6; // milliseconds of a frame for new steps; painting takes about as long
 const SLICE = 20; // steps between two glances at the clock
 const FIRST_STEP = 0.1; // radians, of the fastest point
 const NEAR = 10; // degrees: a class whose points are no farther apart has come together
@@ -41,10 +41,9 @@ const walks = new WeakMap(); // pen of a figure → its path so far, which stays
 function pathOf({ pen, state, again }) {
   const settings = settingsOf(state);
   const key = JSON.stringify([state.degrees, state.labels, state.loss, settings]);
-  const known = walks.get(pen)?.key === key;
-  if (!known) walks.set(pen, { key, ...beginning(state, settings) });
+  if (walks.get(pen)?.key !== key) walks.set(pen, { key, ...beginning(state, settings) });
   const walk = walks.get(pen);
-  if (walk.rate < Infinity) goOn(walk, state, settings, known ? PATIENCE : 0);
+  if (walk.rate < Infinity) goOn(walk, state, settings);
   if (walk.rate < Infinity && walk.path.length <= STEPS) again();
   return walk.path;
 }
@@ -55,13 +54,12 @@ function beginning({ degrees, labels, loss }, settings) {
   return { path: [start], rate: learningRate(gradient, FIRST_STEP) };
 }
 
-/** Add a slice of steps, and more as long as there is time. */
-function goOn(walk, { loss, labels }, settings, milliseconds) {
-  const end = performance.now() + milliseconds;
-  while (walk.path.length <= STEPS) {
+/** Add steps, as many as fit into a frame. */
+function goOn(walk, { loss, labels }, settings) {
+  const end = performance.now() + PATIENCE;
+  while (walk.path.length <= STEPS && performance.now() < end) {
     const steps = Math.min(SLICE, STEPS + 1 - walk.path.length);
     walk.path = descendFurther(loss, walk.path, labels, walk.rate, steps, settings);
-    if (performance.now() >= end) return;
   }
 }
 

@@ -51,6 +51,7 @@ function connect(figure, say, model, shown) {
   let width = roomIn(shown.root); // asked for when it changes only: the answer costs a layout
   let setting = false;
   let frame = 0; // of a paint that is not done
+  let inFrame = false; // does that paint run?
   const saving = seldom(() => model.save_changes(), SAVE_PAUSE);
   const set = (part) => {
     setting = true; // what is set here is painted once, below
@@ -63,9 +64,15 @@ function connect(figure, say, model, shown) {
   shown.controls.append(...controls.map((control) => control.element));
   shown.reset.addEventListener("click", () => set(structuredClone(start)));
 
+  // What an event has painted is shown first: a paint more in the same frame would delay it.
   function again() {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(paint);
+    frame = requestAnimationFrame(inFrame ? continued : () => { frame = requestAnimationFrame(continued); });
+  }
+  function continued() {
+    inFrame = true;
+    paint();
+    inFrame = false;
   }
   function paint() {
     const state = read();
