@@ -73,7 +73,8 @@ def pytest_collection_modifyitems(items):
     Else one process would run a long file at the end, while the others wait.
     """
     for item in items:  # counting makes Python slower by half
-        is_property = getattr(item.obj, "is_hypothesis_test", False)  # of a hundred examples
+        function = getattr(item, "obj", None)  # a cell of a notebook has none
+        is_property = getattr(function, "is_hypothesis_test", False)  # of a hundred examples
         if is_property or item.get_closest_marker("browser"):
             item.add_marker("no_cover")
     if "PYTEST_XDIST_WORKER" in os.environ:
