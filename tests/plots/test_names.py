@@ -32,7 +32,8 @@ def test_what_would_break_a_line_or_turn_the_text_around_goes():
 
 
 def test_a_character_without_a_glyph_is_a_box():
-    assert legible("北京 a\udcff") == "□□ a□"
+    private = "\U000f1234"  # no font has it
+    assert legible(f"{private}{private} a\udcff") == "□□ a□"
     assert legible("👩\u200d👩\ufe0f") in ("□\u200d□", "□\u200d□\ufe0f")
 
 
