@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from recallkit import find_positives, relaxed_ranks
+from recallkit import RecallAtKLoss, find_positives, relaxed_ranks
 from recallkit.ranks import blocks
 from recallkit.ranks.precision import products_in
 
@@ -168,6 +168,18 @@ def test_small_problems_can_be_differentiated_twice(engine, generator):
         wanted = [t for t in fixed if t.requires_grad]
         [slope] = torch.autograd.grad(ranks(*fixed, across).sum(), wanted, create_graph=True)
         assert torch.autograd.grad(slope.square().sum(), wanted)[0].abs().sum() > 0
+
+
+def test_queries_that_are_rows_of_the_gallery_can_be_differentiated_twice(generator):
+    """A label that occurs once leaves its image in the gallery, and not among the queries."""
+    embeddings, labels = unit(generator, 7, 3).requires_grad_(), torch.tensor([0, 0, 1, 1, 1, 2, 0])
+
+    def slopes(engine):
+        loss = RecallAtKLoss(rank_temperature=0.3, engine=engine)(normalize(embeddings), labels)
+        [first] = torch.autograd.grad(loss, embeddings, create_graph=True)
+        return first, torch.autograd.grad(first.square().sum(), embeddings)[0]
+
+    torch.testing.assert_close(slopes("auto"), slopes("dense"), rtol=0, atol=1e-12)
 
 
 def test_a_small_graph_can_be_walked_twice(generator):
