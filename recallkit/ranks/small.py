@@ -72,10 +72,14 @@ def _weights(ctx: Any, grad: Tensor) -> Tensor:
 def _of_definition(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
     queries, gallery, positives, left_out = ctx.saved_tensors
     # As views: queries may be rows of the gallery, whose own gradient must not be in it twice.
-    ours = [None if t is None else t.view_as(t) for t in (queries, gallery)]
-    others = ours[0] if gallery is None else ours[1]
-    ranks = dense_ranks(ours[0], others, positives, left_out, ctx.temperature, ctx.precision)
+    ours = queries.view_as(queries)
+    others = ours if gallery is None else gallery.view_as(gallery)
+    ranks = dense_ranks(ours, others, positives, left_out, ctx.temperature, ctx.precision)
     ranks = ranks.masked_fill(ctx.padding, 0)
-    wanted = [t for t in ours if t is not None and t.requires_grad]
+    parts = (ours, None if gallery is None else others)
+    wanted = [part for part in parts if part is not None and part.requires_grad]
     found = iter(torch.autograd.grad(ranks, wanted, grad, create_graph=True))
-    return tuple(next(found) if t is not None and t.requires_grad else None for t in ours)  # type: ignore[return-value]
+    first, second = (
+        next(found) if part is not None and part.requires_grad else None for part in parts
+    )
+    return first, second
