@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from recallkit.bench import precision, ranks, search, skipping, step
+from recallkit.bench import commands, precision, ranks, search, skipping, step, training
 from recallkit.errors import RecallkitError
 from recallkit.training.environment import environment
 
@@ -91,10 +91,24 @@ def _search(options: BenchOptions) -> Report:
     return Report(measured, search.search_table(rows))
 
 
+def _training(options: BenchOptions) -> Report:
+    rows = list(training.measured_cases(options.device))
+    measured = {"rows": rows, **environment(torch.device(options.device))}
+    return Report(measured, training.training_table(rows))
+
+
+def _commands(_: BenchOptions) -> Report:
+    rows = commands.bench_commands()
+    measured = {"rows": rows, **environment(torch.device("cpu"))}
+    return Report(measured, commands.commands_table(rows))
+
+
 REPORTS: dict[str, Callable[[BenchOptions], Report]] = {
     "ranks": _ranks,
     "step": _step,
     "precision": _precision,
     "skipping": _skipping,
     "search": _search,
+    "training": _training,
+    "commands": _commands,
 }

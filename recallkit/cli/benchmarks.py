@@ -10,7 +10,9 @@ from recallkit.ranges import Range
 
 
 def bench(
-    what: Positional[Literal["ranks", "step", "precision", "skipping", "search"]],
+    what: Positional[
+        Literal["ranks", "step", "precision", "skipping", "search", "training", "commands"]
+    ],
     batch_sizes: Annotated[tuple[int, ...], Range(2, 2**24)] = (),
     methods: tuple[str, ...] = (),
     run: Path | None = None,
@@ -31,6 +33,8 @@ def bench(
       precision  the error of each engine and of each rounding against float64
       skipping   the share of the work that the engine `blocks` leaves out on the images of a run
       search     the time of exact search beside that of its matrix products
+      training   a step of the presets emoji and glyphs-short beside its matrix products
+      commands   seconds until a command answers
 
     Prints a table. Stores the numbers and, for ranks and step, a figure.
 

@@ -88,13 +88,13 @@ class TrainTransform(nn.Module):
         are drawn here.
         """
         maps, *colours = self.draw(len(images), images.device) if draws is None else draws
-        rgb = over_white(images)
-        if rgb.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
-            rgb = _resize(rgb, 2 * self.image_size)
-        size = [len(rgb), 3, self.image_size, self.image_size]
+        ink = _ink(images)
+        if ink.shape[-1] > 2 * self.image_size:  # bilinear sampling reaches two pixels far
+            ink = _resize(ink, 2 * self.image_size)
+        size = [len(ink), 3, self.image_size, self.image_size]
         grid = F.affine_grid(maps, size, align_corners=False)
-        outside = 1 - rgb  # sampled as 0, so that what comes in from outside is white
-        rgb = 1 - F.grid_sample(outside, grid, align_corners=False)
+        # What comes in from outside is sampled as 0: no ink, so white.
+        rgb = 1 - F.grid_sample(ink, grid, align_corners=False) / 255
         return normalise(_recolour(rgb, *colours) if colours else rgb)
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -179,6 +179,15 @@ def over_white(images: Tensor) -> Tensor:
     if images.shape[1] == 3:
         return values
     return values[:, :3] * values[:, 3:] + (1 - values[:, 3:])
+
+
+def _ink(images: Tensor) -> Tensor:
+    """Turn (B, 3 or 4, H, W) uint8 into 255 · (1 − over_white): (B, 3, H, W) float32.
+
+    Large images are passed through once as bytes and once as floats, which is most of the time.
+    """
+    ink = (255 - images[:, :3]).float()
+    return ink if images.shape[1] == 3 else ink * (images[:, 3:].float() / 255)
 
 
 def _resize(rgb: Tensor, side: int) -> Tensor:

@@ -15,12 +15,14 @@ from typing import Any
 import pandas as pd
 
 from recallkit.bench.cases import NOT_TRIED
+from recallkit.bench.commands import commands_table
 from recallkit.bench.precision import precision_table
 from recallkit.bench.ranks import ranks_table
 from recallkit.bench.roofline import roofline_table
 from recallkit.bench.search import search_table
 from recallkit.bench.skipping import skipping_table
 from recallkit.bench.step import step_table
+from recallkit.bench.training import training_table
 from recallkit.config import PRESETS
 from recallkit.errors import RecallkitError
 from recallkit.experiments.results import load_results
@@ -67,6 +69,8 @@ BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
     ),
     "skipping": lambda stored: skipping_table(stored["rows"]),
     "search": lambda stored: search_table(stored["rows"]),
+    "training": lambda stored: training_table(stored["rows"]),
+    "commands": lambda stored: commands_table(stored["rows"]),
 }
 """Benchmark → the table of what it stores."""
 
@@ -150,6 +154,7 @@ PAGES: Mapping[str, Mapping[str, Block]] = {
     "notebooks/guide/search.md": {"near-duplicates": near_duplicates},
     "notebooks/guide/cost.md": {
         "batch-cost": lambda results: benchmarks("ranks", results=results),
+        "training-cost": lambda results: benchmarks("training", "commands", results=results),
         "search-cost": lambda results: benchmarks("search", results=results),
         "roofline": roofline,
         "step-cost": lambda results: benchmarks("step", results=results),

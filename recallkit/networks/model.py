@@ -126,7 +126,7 @@ def _convolution_block(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False),
         nn.GroupNorm(8, after),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),  # GroupNorm's gradient needs its input only
     )
 
 

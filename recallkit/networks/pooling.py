@@ -61,7 +61,9 @@ class GridPooling(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) → (B, 16·C)."""
-        return F.adaptive_avg_pool2d(features, 4).flatten(1)
+        if features.shape[-2:] != (4, 4):  # else each cell is one place
+            features = F.adaptive_avg_pool2d(features, 4)
+        return features.flatten(1)
 
 
 class TokenPooling(nn.Module):

@@ -61,7 +61,7 @@ ENGINES: dict[str, Engine] = {
     "fused": _fused_ranks,
 }
 # Largest Q·N·P for which a table of all comparisons is as fast as any: few launches.
-SMALL_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}
+SMALL_COMPARISONS = {"cpu": 3 * 2**17, "cuda": 2**22}
 
 
 def relaxed_ranks(
