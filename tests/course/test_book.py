@@ -319,9 +319,10 @@ def test_a_notebook_without_what_a_reader_does_not_need():
             new_code_cell("assert verdict()", metadata={"tags": ["hide-input"], **hidden}),
             solution,
             new_markdown_cell("%pip is explained"),
+            new_markdown_cell("<details><summary>Solution (open it)</summary>\n\n(a)"),
         ]
     )
-    printed, check, proof, solved, text = notebook_pages.prepare(notebook, ENGLISH).cells
+    printed, check, proof, solved, text, folded = notebook_pages.prepare(notebook, ENGLISH).cells
     assert printed.source == "print(1)"
     before, rows, after = printed.outputs
     assert (before.text, after.text) == ("before\n", "after\n")
@@ -329,7 +330,9 @@ def test_a_notebook_without_what_a_reader_does_not_need():
     assert check.metadata["tags"] == proof.metadata["tags"] == ["hide-input"]
     assert proof.metadata["mystnb"]["code_prompt_show"] == "The check"
     assert solved.metadata["tags"] == ["hide-cell"]
+    assert solved.metadata["mystnb"]["code_prompt_show"] == "Code of the solution"
     assert text.source == "%pip is explained"
+    assert folded.source == "<details><summary>Solution</summary>\n\n(a)"
 
 
 def test_an_explorable_with_a_state_is_live():
