@@ -119,6 +119,14 @@ def test_every_formula_is_mathml(path, book):
     assert "merror" not in page
 
 
+def test_signs_and_bars_of_a_formula_stand_close():
+    made = formulas.mathml(r"b - \sigma(-|x|) = -|y|^2")
+    found = re.findall(r'<mo(?: stretchy="false")?( form="\w+")?>(?:&#x02212;|&#x0007C;)', made)
+    one = [' form="prefix"', ' form="prefix"', ' form="postfix"']  # a sign, a bar, a bar
+    assert found == ["", *one, *one]
+    assert 'form="' not in formulas.mathml("p(y|x)")
+
+
 def test_a_formula_keeps_the_mark_behind_it():
     formula = '<math xmlns="x"><mi>p</mi></math>'
     assert formulas.with_marks(f"of {formula}: or {formula} of ({formula}).") == (
