@@ -96,16 +96,35 @@ def _cut(text: str, kept: int) -> str:
 
 
 def _wrapped(text: str, ems: float) -> list[str]:
-    """Break a text into lines of at most ``ems`` font sizes, between words where there are any."""
-    lines = []
+    """Break a text into lines of at most ``ems`` font sizes, between words where there are any.
+
+    A word that is longer than a line gets a hyphen, if there are other words: file names do not.
+    """
+    lines, phrase = [], " " in text
     while text:
-        fitting = sum(width <= ems for width in accumulate(map(_advance, text)))
-        end = max(1, fitting)
-        if end < len(text):
-            end = _word_end(text, end)
-        lines.append(text[:end].rstrip())
+        end, hyphen = _line_end(text, ems, phrase)
+        lines.append(text[:end].rstrip() + hyphen)
         text = text[end:].lstrip()
     return lines
+
+
+def _line_end(text: str, ems: float, phrase: bool) -> tuple[int, str]:
+    """Return where a line ends, and the hyphen if this is within a word of a phrase."""
+    end = _fitting(text, ems)
+    if end == len(text):
+        return end, ""
+    end = _word_end(text, end)
+    letters = text[end - 1 : end + 1]
+    if phrase and letters.isalpha() and letters.islower():
+        rest = len(text[end:].split(" ")[0])
+        most = text[: end - (rest == 1)]  # no letter alone
+        return _fitting(most, ems - _advance("-")), "-"
+    return end, ""
+
+
+def _fitting(text: str, ems: float) -> int:
+    """Return how many characters fit into ``ems`` font sizes, and 1 if none does."""
+    return max(1, sum(width <= ems for width in accumulate(map(_advance, text))))
 
 
 def _word_end(text: str, end: int) -> int:

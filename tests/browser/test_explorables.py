@@ -1,6 +1,7 @@
 """Every explorable as a page of one file, without server, kernel or network."""
 
 import pytest
+import torch
 from helpers.controls import TOUCHED, at_its_end, press, touch
 from helpers.explorables import MADE
 from helpers.waiting import changes, comes, wait
@@ -277,6 +278,18 @@ def test_every_knob_works_under_every_choice(figure):
             before = marks(figure)
             press(figure, knob, Keys.HOME if at_its_end(knob) else Keys.END)
             changes(figure, marks, before)
+
+
+def test_numbers_of_near_positives_do_not_lie_on_each_other(shared_browser, tmp_path):
+    similarity = torch.tensor([0.52, 0.68, 0.85, 0.92, 1.0, 1.0, 0.95, 0.9], dtype=torch.float64)
+    line = explorables.Line(
+        similarity=similarity, positives=[0, 1], rank_temperature=1.0, k_temperature=10.0, k=8
+    )
+    line.save_html(tmp_path / "line.html", "A figure")
+    shared_browser.page_of_figure = (tmp_path / "line.html").as_uri()
+    show(shared_browser, 390)
+    numbers = shared_browser.execute_script(OVERLAPS)
+    assert numbers == []
 
 
 def test_points_set_free_can_be_played(shared_browser, tmp_path):

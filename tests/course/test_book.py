@@ -119,6 +119,14 @@ def test_every_formula_is_mathml(path, book):
     assert "merror" not in page
 
 
+def test_signs_and_bars_of_a_formula_stand_close():
+    made = formulas.mathml(r"b - \sigma(-|x|) = -|y|^2")
+    found = re.findall(r'<mo(?: stretchy="false")?( form="\w+")?>(?:&#x02212;|&#x0007C;)', made)
+    one = [' form="prefix"', ' form="prefix"', ' form="postfix"']  # a sign, a bar, a bar
+    assert found == ["", *one, *one]
+    assert 'form="' not in formulas.mathml("p(y|x)")
+
+
 def test_a_formula_keeps_the_mark_behind_it():
     formula = '<math xmlns="x"><mi>p</mi></math>'
     assert formulas.with_marks(f"of {formula}: or {formula} of ({formula}).") == (
@@ -319,9 +327,10 @@ def test_a_notebook_without_what_a_reader_does_not_need():
             new_code_cell("assert verdict()", metadata={"tags": ["hide-input"], **hidden}),
             solution,
             new_markdown_cell("%pip is explained"),
+            new_markdown_cell("<details><summary>Solution (open it)</summary>\n\n(a)"),
         ]
     )
-    printed, check, proof, solved, text = notebook_pages.prepare(notebook, ENGLISH).cells
+    printed, check, proof, solved, text, folded = notebook_pages.prepare(notebook, ENGLISH).cells
     assert printed.source == "print(1)"
     before, rows, after = printed.outputs
     assert (before.text, after.text) == ("before\n", "after\n")
@@ -329,7 +338,9 @@ def test_a_notebook_without_what_a_reader_does_not_need():
     assert check.metadata["tags"] == proof.metadata["tags"] == ["hide-input"]
     assert proof.metadata["mystnb"]["code_prompt_show"] == "The check"
     assert solved.metadata["tags"] == ["hide-cell"]
+    assert solved.metadata["mystnb"]["code_prompt_show"] == "Code of the solution"
     assert text.source == "%pip is explained"
+    assert folded.source == "<details><summary>Solution</summary>\n\n(a)"
 
 
 def test_an_explorable_with_a_state_is_live():

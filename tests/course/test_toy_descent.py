@@ -1,8 +1,11 @@
 """The toy in which batch size cannot matter: its formula against descents, and its three views."""
 
+import re
+
 import pytest
 import torch
 
+from recallkit.course.explorables import ThreeViews
 from recallkit.course.toy_descent import LEARNING_RATES, expected_error, three_views
 
 
@@ -34,3 +37,12 @@ def test_what_is_held_equal_decides_which_batch_wins():
     assert tuned.max() < 1.2 * tuned.min()  # none
     assert (tuned <= images).all()
     assert 0.05 in [pytest.approx(rate, rel=0.06) for rate in LEARNING_RATES]
+
+
+def test_the_axis_of_the_figure_holds_every_error():
+    [lowest] = re.findall(r"const SMALL_ERROR = ([\de-]+)", ThreeViews.module_text())
+    sizes = [4, 8, 16, 32, 64, 128, 256, 512]
+    for images in (2**power for power in range(9, 15)):
+        for rate in torch.logspace(-2, 0, 41).tolist():
+            views = three_views(sizes, learning_rate=rate, images=images)
+            assert min(errors.min().item() for errors in views.values()) > float(lowest)

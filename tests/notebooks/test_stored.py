@@ -3,6 +3,7 @@
 import ast
 import copy
 import re
+from contextlib import suppress
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from recallkit.course import stored_form
 from recallkit.course.notebooks import find_notebooks
 from recallkit.course.stored_form import code_cells
-from recallkit.course.stored_widgets import UNRUN_WIDGET
+from recallkit.course.stored_widgets import STATE, UNRUN_WIDGET, VIEW
 from recallkit.files import embedded
 
 COURSE = (
@@ -86,6 +87,31 @@ def test_explorables_are_stored_with_their_state(path):
         if "explorables." in cell.source:
             for output in cell.outputs:
                 assert output.get("data", {}).get("text/plain") != UNRUN_WIDGET, cell.id
+
+
+@each
+def test_explorables_are_stored_before_later_cells_move_them(path):
+    notebook, shown = read(path), {}
+    for cell in code_cells(notebook)[1:]:  # the first installs
+        tree = ast.parse(cell.source)
+        moves = {}
+        for name, trait, value in literals(tree):
+            if name in shown:
+                moves.setdefault(name, []).append(shown[name].get(trait) == value)
+        assert not [name for name, same in moves.items() if all(same)], cell.id
+        for output in cell.outputs:
+            if VIEW in output.get("data", {}):
+                models = notebook.metadata.widgets[STATE].state
+                shown[ast.unparse(tree.body[-1])] = models[output.data[VIEW].model_id].state
+
+
+def literals(tree):
+    """Yield the name, the trait and the value of each ``name.trait = value`` with a literal."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            with suppress(ValueError):
+                value = ast.literal_eval(node.value)
+                yield ast.unparse(node.targets[0].value), node.targets[0].attr, value
 
 
 @each

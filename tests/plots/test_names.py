@@ -77,6 +77,13 @@ def test_a_name_that_fits_is_whole_and_a_longer_one_keeps_its_end():
     assert fitted("a_long_name_of_a_file", 84, 2) == "a_long_name_of_a_\nfile"
 
 
+def test_a_word_that_is_longer_than_a_line_gets_a_hyphen_and_a_file_name_none():
+    assert fitted("expressionless face", 44, 2) == "expression-\nless face"
+    assert fitted("expressionlessface", 44, 2) == "expressionl\nessface"
+    assert fitted("disappointed face", 48, 2) == "disappoint-\ned face"
+    assert fitted("表情のない顔の 絵文字", 44, 2).count("-") == 0
+
+
 @each
 def test_a_legend_shows_names(name):
     fig, ax = plt.subplots()

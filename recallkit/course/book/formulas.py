@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 WITH_A_MARK = re.compile(r"(<math (?:(?!</math>).)*</math>)([.,:;?!)]+)", re.DOTALL)
+SIGN = re.compile(r"(<mo[^>]*>(?!&#x00029;|\]|&#x0007C;)[^<]*</mo>)<mo>(?=&#x02212;)")
+BAR = re.compile(r'<mo stretchy="false">(?=&#x0007C;)')
 
 
 def connect(app: Sphinx) -> None:
@@ -25,14 +27,25 @@ def _choose_renderer(app: Sphinx, config: Any) -> None:
 
 
 def _inline(self: "HTML5Translator", node: nodes.math) -> None:
-    self.body.append(convert(node.astext()))
+    self.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(self: "HTML5Translator", node: nodes.math_block) -> None:
-    formula = convert(node.astext(), display="block")
+    formula = mathml(node.astext(), display="block")
     self.body.append(f'<div class="math" tabindex="0">{formula}</div>')
     raise nodes.SkipNode
+
+
+def mathml(formula: str, display: str = "inline") -> str:
+    """Convert a formula of TeX. A browser leaves no room around its signs and the bars of |x|."""
+    made = SIGN.sub(r'\1<mo form="prefix">', convert(formula, display=display))
+    sides = ["prefix", "postfix"] * (len(BAR.findall(made)) // 2)
+
+    def bar(found: re.Match[str]) -> str:
+        return f'<mo stretchy="false" form="{sides.pop(0)}">' if sides else found[0]
+
+    return BAR.sub(bar, made)
 
 
 def _mend(app: Sphinx, name: str, template: str, context: dict[str, Any], document: object) -> None:

@@ -23,6 +23,7 @@ WHOLE_PAGE = re.compile(r"<!DOCTYPE html>.*?(<style>.*?</style>).*?<body>(.*)</b
 TAKEAWAY = re.compile(
     r"^(?=\*\*(?:What the (?:figures?|tables?|numbers) says?\.|\d+ \w+ 20\d\d\.)\*\*)", re.MULTILINE
 )
+HOW_JUPYTERLAB_UNFOLDS = re.compile(r"(?<=<summary>Solution) \([^()]*\)(?=</summary>)")
 
 
 def prepare(notebook: "NotebookNode", say: Say) -> "NotebookNode":
@@ -31,11 +32,13 @@ def prepare(notebook: "NotebookNode", say: Say) -> "NotebookNode":
     Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
     Questions and what answers them get marks, which the forms of predictions look for.
     Tables that were printed as Markdown become tables. Explorables with a stored state are live.
-    Takeaways get the class "takeaway". All is translated by ``say``.
+    Takeaways get the class "takeaway". How JupyterLab unfolds a solution is left out. All is
+    translated by ``say``.
     """
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # before it is translated: it is known by its first words
             cell.source = TAKEAWAY.sub("{.takeaway}\n", cell.source)
+            cell.source = HOW_JUPYTERLAB_UNFOLDS.sub("", cell.source)
     translate_notebook(notebook, say)
     models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]
@@ -83,7 +86,7 @@ def _fold(cell: "NotebookNode", say: Say) -> None:
     if cell.source.startswith("def check_") or "hide-input" in tags:
         tag, prompt = "hide-input", say(words.CHECK)
     elif cell.metadata.get("jupyter", {}).get("source_hidden"):
-        tag, prompt = "hide-cell", say(words.SOLUTION)
+        tag, prompt = "hide-cell", say(words.SOLUTION_CODE)
     else:
         return
     cell.metadata["tags"] = [*dict.fromkeys([*tags, tag])]

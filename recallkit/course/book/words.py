@@ -22,7 +22,7 @@ COURSE, GUIDE, REFERENCE = "The course", "The guide", "Reference"
 PUBLIC_NAMES = "All public names, by package. Most programs need :mod:`recallkit` alone."
 ELSEWHERE = "Described elsewhere:"
 CITE = "How to cite"
-CHECK, SOLUTION = "The check", "Solution"
+CHECK, SOLUTION, SOLUTION_CODE = "The check", "Solution", "Code of the solution"
 FIGURE_ALT = "Figure drawn by the code above it; the text below it says what it shows."
 NEEDS_A_KERNEL = (
     "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
@@ -33,7 +33,8 @@ LECTURE_TITLE = "This page in steps, each as large as the screen"
 
 OWN = [
     *(LEAD, COVER, COVER_ALT, BEGIN, LIVE, MINUTES, COURSE, GUIDE, REFERENCE, PUBLIC_NAMES),
-    *(ELSEWHERE, CITE, CHECK, SOLUTION, FIGURE_ALT, NEEDS_A_KERNEL, LECTURE, LECTURE_TITLE),
+    *(ELSEWHERE, CITE, CHECK, SOLUTION, SOLUTION_CODE, FIGURE_ALT, NEEDS_A_KERNEL),
+    *(LECTURE, LECTURE_TITLE),
 ]
 """All of the above."""
 

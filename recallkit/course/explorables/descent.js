@@ -29,7 +29,7 @@ const WORDS = {
   moves: "the points still move",
   rests: "the points have stopped",
   stuck: "{loss} has no gradient at this start: nothing moves.",
-  status: "{loss}, step {step}: {together} of {classes} classes have come together, all points within {near}°; {moves}.",
+  status: "{loss}, step {step}: {together} of {classes} classes have come together to within {near}°; {moves}.",
   help: "Drag a point of the outer ring, or focus it and press ← →.",
 };
 

@@ -147,10 +147,12 @@ function paintCountsAtK({ pen, state, say, narrow }, { rankX, y, area }, now) {
     pen.line(...truth, ...relaxed, "rk-ink rk-thin rk-dot");
     pen.diamond(...truth, 8, "rk-ink rk-open");
   });
+  const places = now.ranks.map(rankX);
   state.positives.forEach((_, i) => {
-    const [px, py] = [rankX(now.ranks[i]), y(now.counted[i])];
+    const [px, py] = [places[i], y(now.counted[i])];
     paintLetter(pen, px, py, i);
-    const left = px > area.right - 60;
+    const crowded = places.some((other) => other > px && other < px + 50); // its number would lie on the next one
+    const left = crowded || px > area.right - 60;
     pen.text(px + (left ? -17 : 17), py - 6, fixed(now.counted[i], 2), `rk-strong${left ? " rk-end" : ""}`);
   });
 }

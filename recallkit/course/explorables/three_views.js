@@ -4,7 +4,7 @@ import { drawAxes } from "./pen.js";
 import { clamp, fixed, logarithmic, short } from "./scales.js";
 import { LEARNING_RATES, bestLearningRate, expectedError, threeViews } from "./maths/toy_descent.js";
 
-const SMALL_ERROR = 1e-3; // the ends of the axis of errors
+const SMALL_ERROR = 1e-4; // the ends of the axis of errors: no view is below, whatever the sliders say
 const LARGE_ERROR = 3;
 const WORDS = {
   title: "One experiment, three plots of it",
@@ -24,7 +24,7 @@ const WORDS = {
   help: "Drag the line of the common learning rate, or focus it and press ← →.",
 };
 
-const errorTicks = [[0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]];
+const errorTicks = [[0.0001, "0.0001"], [0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]];
 const whole = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 const equalImages = ({ images }, batch, rate) => expectedError(batch, Math.floor(images / batch), rate);
 const onScale = (error) => clamp(error, SMALL_ERROR, LARGE_ERROR);
