@@ -117,6 +117,25 @@ const foot = (e) => e.getBoundingClientRect().bottom;
 return [...document.querySelectorAll('msub')].filter((e) => e.checkVisibility())
   .map(({children: [a, b]}) => foot(b) - foot(a));
 """
+# The smallest letter of a formula that can be seen, and how far formulas go beyond the page.
+FORMULAS = """
+const seen = (all) => [...document.querySelectorAll(all)].filter((e) => e.checkVisibility());
+const size = (letter) => parseFloat(getComputedStyle(letter).fontSize);
+return [
+  Math.min(...seen('math :is(mi, mn, mo, mtext)').map(size)),
+  Math.max(0, ...seen('div.math').map((e) => e.scrollWidth - e.clientWidth)),
+];
+"""
+
+
+def test_formulas_can_be_read_on_a_phone(book, phone):
+    for page in ("02_gradients", "07_temperatures_and_k", "11_any_metric", "12_recall_of_pixels"):
+        open_with_answers(phone, url(book, f"{page}.html"), True)
+        smallest, beyond = phone.execute_script(FORMULAS)
+        assert smallest >= 11, page
+        assert beyond == 0, page
+
+
 # Headings that are higher than without the link beside them.
 HIGH = """
 return [...document.querySelectorAll('article :is(h1, h2, h3)')].filter((heading) => {

@@ -10,6 +10,13 @@ from sphinx.application import Sphinx
 if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
+SPACE = re.compile(r"\\q?quad(?![a-zA-Z])")
+BRACKETS = (("{", "}"), (r"\left", r"\right"))
+PRIME = "<mi>&#x02032;</mi>"
+PRIMED = re.compile(rf"<msup>(<mi>[^<]*</mi>){PRIME}</msup>")
+PRIMED_WITH_INDEX = re.compile(
+    rf"<msubsup>(<mi>[^<]*</mi>)((?:(?!</?m(?:sub)?sup>).)*){PRIME}</msubsup>"
+)
 WITH_A_MARK = re.compile(r"(<math (?:(?!</math>).)*</math>)([.,:;?!)]+)", re.DOTALL)
 
 
@@ -25,14 +32,41 @@ def _choose_renderer(app: Sphinx, config: Any) -> None:
 
 
 def _inline(self: "HTML5Translator", node: nodes.math) -> None:
-    self.body.append(convert(node.astext()))
+    self.body.append(_mathml(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def _block(self: "HTML5Translator", node: nodes.math_block) -> None:
-    formula = convert(node.astext(), display="block")
-    self.body.append(f'<div class="math" tabindex="0">{formula}</div>')
+    formulas = "".join(f"<div>{_mathml(part, 'block')}</div>" for part in parts(node.astext()))
+    self.body.append(f'<div class="math" tabindex="0">{formulas}</div>')
     raise nodes.SkipNode
+
+
+def parts(formula: str) -> list[str]:
+    """Part a formula that is set apart at its wide spaces: on a phone, each part is a line.
+
+    A space inside braces, or between brackets that grow, parts nothing.
+    """
+    found, begin = [], 0
+    for space in SPACE.finditer(formula):
+        before = formula[begin : space.start()]
+        if all(before.count(opens) == before.count(closes) for opens, closes in BRACKETS):
+            found.append(before)
+            begin = space.end()
+    return [part.strip() for part in [*found, formula[begin:]]]
+
+
+def _mathml(formula: str, display: str) -> str:
+    return with_large_primes(convert(formula, display=display))
+
+
+def with_large_primes(mathml: str) -> str:
+    """Take primes out of the exponents: there they get so small that they are not seen.
+
+    The prime of a text font stands as high as an exponent by itself.
+    """
+    mathml = PRIMED.sub(rf"<mrow>\1{PRIME}</mrow>", mathml)
+    return PRIMED_WITH_INDEX.sub(rf"<msub><mrow>\1{PRIME}</mrow>\2</msub>", mathml)
 
 
 def _mend(app: Sphinx, name: str, template: str, context: dict[str, Any], document: object) -> None:

@@ -31,11 +31,13 @@ def prepare(notebook: "NotebookNode", say: Say) -> "NotebookNode":
     Cells that install or that only move sliders go. Solutions and checks of exercises are folded.
     Questions and what answers them get marks, which the forms of predictions look for.
     Tables that were printed as Markdown become tables. Explorables with a stored state are live.
-    Takeaways get the class "takeaway". All is translated by ``say``.
+    Takeaways get the class "takeaway". A solution no longer says how JupyterLab opens its code.
+    All is translated by ``say``.
     """
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":  # before it is translated: it is known by its first words
+        if cell.cell_type == "markdown":  # before it is translated: it is known by its words
             cell.source = TAKEAWAY.sub("{.takeaway}\n", cell.source)
+            cell.source = cell.source.replace(words.SOLUTION_IN_LAB, words.SOLUTION_IN_BOOK)
     translate_notebook(notebook, say)
     models = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     notebook.cells = [cell for cell in notebook.cells if not _is_for_a_kernel(cell)]

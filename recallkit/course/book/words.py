@@ -23,6 +23,10 @@ PUBLIC_NAMES = "All public names, by package. Most programs need :mod:`recallkit
 ELSEWHERE = "Described elsewhere:"
 CITE = "How to cite"
 CHECK, SOLUTION = "The check", "Solution"
+SOLUTION_IN_LAB = (
+    "Solution (its code is in the folded cell below: open it with the bar at its left)"
+)
+SOLUTION_IN_BOOK = "Solution (its code is folded below)"
 FIGURE_ALT = "Figure drawn by the code above it; the text below it says what it shows."
 NEEDS_A_KERNEL = (
     "[A live figure. In JupyterLab it moves: `recallkit lab` opens it there. "
@@ -33,7 +37,8 @@ LECTURE_TITLE = "This page in steps, each as large as the screen"
 
 OWN = [
     *(LEAD, COVER, COVER_ALT, BEGIN, LIVE, MINUTES, COURSE, GUIDE, REFERENCE, PUBLIC_NAMES),
-    *(ELSEWHERE, CITE, CHECK, SOLUTION, FIGURE_ALT, NEEDS_A_KERNEL, LECTURE, LECTURE_TITLE),
+    *(ELSEWHERE, CITE, CHECK, SOLUTION, SOLUTION_IN_BOOK, FIGURE_ALT, NEEDS_A_KERNEL),
+    *(LECTURE, LECTURE_TITLE),
 ]
 """All of the above."""
 
