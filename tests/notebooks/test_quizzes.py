@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from recallkit.course.explorables.predictions import ANSWER, QUESTION, QUIZ, SCORE
+from recallkit.course.explorables.predictions import ANSWER, QUESTION, QUIZ
 from recallkit.course.notebooks import find_notebooks
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in find_notebooks()}
@@ -45,7 +45,7 @@ def test_three_to_five_questions_stand_together_before_the_answer(name):
     assert [parsed(cell)[0] for cell in quiz] == [*range(1, len(quiz) + 1)]
     first = cells.index(quiz[0])
     assert cells[first : first + len(quiz)] == quiz
-    assert SCORE in tags(cells[first + len(quiz)])
+    assert "## The answer" in cells[first + len(quiz)].source
     assert [cell.source.startswith("## Quiz\n") for cell in quiz] == [True] + (len(quiz) - 1) * [
         False
     ]
