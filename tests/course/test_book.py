@@ -139,6 +139,9 @@ def test_a_formula_keeps_the_mark_behind_it():
         f'of <span class="formula">{formula}:</span> or {formula} of '
         f'(<span class="formula">{formula}).</span>'
     )
+    assert formulas.with_marks(f"the {formula}-th") == (
+        f'the <span class="formula">{formula}-th</span>'
+    )
 
 
 def test_a_formula_is_parted_at_its_wide_spaces_but_not_inside_of_brackets():

@@ -17,7 +17,7 @@ PRIMED = re.compile(rf"<msup>(<mi>[^<]*</mi>){PRIME}</msup>")
 PRIMED_WITH_INDEX = re.compile(
     rf"<msubsup>(<mi>[^<]*</mi>)((?:(?!</?m(?:sub)?sup>).)*){PRIME}</msubsup>"
 )
-WITH_A_MARK = re.compile(r"(<math (?:(?!</math>).)*</math>)([.,:;?!)]+)", re.DOTALL)
+WITH_A_MARK = re.compile(r"(<math (?:(?!</math>).)*</math>)([.,:;?!)]+|-\w+)", re.DOTALL)
 
 
 def connect(app: Sphinx) -> None:
@@ -75,5 +75,5 @@ def _mend(app: Sphinx, name: str, template: str, context: dict[str, Any], docume
 
 
 def with_marks(body: str) -> str:
-    """Keep a formula and the mark behind it on one line: no line begins with a comma."""
+    """Keep a formula and the mark behind it on one line: none begins with a comma or "-th"."""
     return WITH_A_MARK.sub(r'<span class="formula">\1\2</span>', body)
