@@ -10,6 +10,17 @@ from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.browser
 
+# Texts whose letters have less than 11 pixels, in the page and in its menus.
+SMALL = """
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const small = new Set();
+while (walk.nextNode()) {
+  const [text, of] = [walk.currentNode.textContent.trim(), walk.currentNode.parentElement];
+  const shown = text && of.checkVisibility() && !of.closest('svg, script, style');
+  if (shown && parseFloat(getComputedStyle(of).fontSize) < 11) small.add(text);
+}
+return [...small];
+"""
 WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -28,16 +39,18 @@ def phone(browser):
     return browser
 
 
-def test_no_page_scrolls_sideways_on_a_phone(book, phone):
+def test_every_page_fits_a_phone_and_can_be_read_there(book, phone):
     pages = sorted(book.rglob("*.html"))
     assert len(pages) > 30
-    wide = {}
+    wide, small = {}, {}
     for page in pages:
         phone.get(page.as_uri())
         width, window = phone.execute_script(WIDTHS)
         if width > 390 or window != 390:
             wide[page.name] = width
+        small[page.name] = phone.execute_script(SMALL)
     assert wide == {}
+    assert {name: texts for name, texts in small.items() if texts} == {}
     assert problems(phone) == []
 
 
@@ -59,6 +72,20 @@ def test_figures_on_a_phone_are_as_large_as_on_a_desktop(book, phone):
         scales, reached = zip(*phone.execute_script(FIGURES), strict=True)
         assert min(scales) >= 1
         assert all(reached)
+
+
+# How much wider each picture of a session is than its place on the first page.
+THUMBNAILS = """
+return [...document.querySelectorAll('.book-session img')]
+  .map((image) => image.offsetWidth - image.parentElement.clientWidth);
+"""
+
+
+def test_the_pictures_of_the_sessions_are_whole_on_a_phone(book, phone):
+    phone.get(url(book, "index.html"))
+    beyond = phone.execute_script(THUMBNAILS)
+    assert len(beyond) > 10
+    assert max(beyond) <= 0
 
 
 def test_the_search_finds_a_word(book, browser):
@@ -117,6 +144,25 @@ const foot = (e) => e.getBoundingClientRect().bottom;
 return [...document.querySelectorAll('msub')].filter((e) => e.checkVisibility())
   .map(({children: [a, b]}) => foot(b) - foot(a));
 """
+# The smallest letter of a formula that can be seen, and how far formulas go beyond the page.
+FORMULAS = """
+const seen = (all) => [...document.querySelectorAll(all)].filter((e) => e.checkVisibility());
+const size = (letter) => parseFloat(getComputedStyle(letter).fontSize);
+return [
+  Math.min(...seen('math :is(mi, mn, mo, mtext)').map(size)),
+  Math.max(0, ...seen('div.math').map((e) => e.scrollWidth - e.clientWidth)),
+];
+"""
+
+
+def test_formulas_can_be_read_on_a_phone(book, phone):
+    for page in ("02_gradients", "07_temperatures_and_k", "11_any_metric", "12_recall_of_pixels"):
+        open_with_answers(phone, url(book, f"{page}.html"), True)
+        smallest, beyond = phone.execute_script(FORMULAS)
+        assert smallest >= 11, page
+        assert beyond == 0, page
+
+
 # Headings that are higher than without the link beside them.
 HIGH = """
 return [...document.querySelectorAll('article :is(h1, h2, h3)')].filter((heading) => {

@@ -9,11 +9,13 @@ from base64 import b64encode
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from helpers.books import Page
 from helpers.figures import COLUMN
+from latex2mathml.converter import convert
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
@@ -115,7 +117,10 @@ def test_every_formula_is_mathml(path, book):
     cells = nbformat.read(path, as_version=4).cells
     texts = [re.sub(r"`[^`]*`", "", c.source) for c in cells if c.cell_type == "markdown"]
     page = text_of(_page_of(book, path))
-    assert page.count("<math ") == sum(len(FORMULA.findall(text)) for text in texts)
+    found = [formula for text in texts for formula in FORMULA.findall(text)]
+    apart = [formulas.parts(formula) for formula in found if formula.startswith("$$")]
+    whole = len(found) - len(apart)
+    assert page.count("<math ") == whole + sum(map(len, apart))
     assert "merror" not in page
 
 
@@ -133,6 +138,28 @@ def test_a_formula_keeps_the_mark_behind_it():
         f'of <span class="formula">{formula}:</span> or {formula} of '
         f'(<span class="formula">{formula}).</span>'
     )
+    assert formulas.with_marks(f"the {formula}-th") == (
+        f'the <span class="formula">{formula}-th</span>'
+    )
+
+
+def test_a_formula_is_parted_at_its_wide_spaces_but_not_inside_of_brackets():
+    assert formulas.parts(r"a = b, \qquad c \quad d") == ["a = b,", "c", "d"]
+    for whole in (r"\text{a \quad b} + c", r"\left( a \qquad b \right)", r"\quadratic"):
+        assert formulas.parts(whole) == [whole]
+
+
+@pytest.mark.parametrize("formula", ["f'", "f'_{zp}", r"\sigma'\!(x)"])
+def test_a_prime_is_no_small_exponent(formula):
+    mathml = formulas.with_large_primes(convert(formula))
+    assert mathml.count("&#x02032;") == formula.count("'")
+    assert "sup>" not in mathml
+    ElementTree.fromstring(mathml)
+
+
+def test_other_exponents_stay():
+    for formula in ("x^2", "x_1^2", r"\sum_{i=1}^n x"):
+        assert formulas.with_large_primes(convert(formula)) == convert(formula)
 
 
 def test_all_images_have_a_text(pages):

@@ -36,7 +36,7 @@ def prepare(notebook: "NotebookNode", say: Say) -> "NotebookNode":
     translated by ``say``.
     """
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":  # before it is translated: it is known by its first words
+        if cell.cell_type == "markdown":  # before it is translated: it is known by its words
             cell.source = TAKEAWAY.sub("{.takeaway}\n", cell.source)
             cell.source = HOW_JUPYTERLAB_UNFOLDS.sub("", cell.source)
     translate_notebook(notebook, say)

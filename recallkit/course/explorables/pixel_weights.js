@@ -13,7 +13,7 @@ const TRUE = { bus_row: 4, bus_column: 4, bus_growth: 0, lemon_row: 9, lemon_col
 const WORDS = {
   title: "A prediction of twelve by twelve pixels, and what five losses make of it",
   scene: "prediction",
-  weights: "weight of each pixel, next to the largest of its map",
+  weights: "weight of each pixel, relative to the largest of its map",
   truth: "true outline",
   handle: "to drag",
   ground: "ground",
@@ -119,7 +119,7 @@ function paintTable({ pen, say }, { left, right, top }, shares) {
   });
 }
 
-/** A square for each pixel: its area is the weight, next to the largest of the map. */
+/** A square for each pixel: its area is the weight, relative to the largest of the map. */
 function paintWeights({ pen, say }, [left, top], cell, loss, labels, weights) {
   const largest = Math.max(...weights);
   const shares = sharesOf(weights, labels);

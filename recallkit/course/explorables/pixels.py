@@ -10,7 +10,7 @@ class PixelWeights(Explorable):
 
     A large bus and a small lemon on the ground. A weight says how many times as hard as the mean
     cross-entropy a loss pushes the pixel, by :func:`recallkit.course.pixel_weights`: its area is
-    drawn next to the largest of the same loss.
+    drawn relative to the largest of the same loss.
 
     Attributes:
         bus_row: of the centre of the predicted bus, 0 to 11; default 4, the true one.

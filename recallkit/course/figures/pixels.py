@@ -77,7 +77,9 @@ def plot_pixel_weights(
     return fig
 
 
-def plot_class_curves(history: pd.DataFrame, share: str, names: Sequence[str]) -> "Figure":
+def plot_class_curves(
+    history: pd.DataFrame, share: str, names: Sequence[str], methods: Sequence[str] | None = None
+) -> "Figure":
     """A share of each class over the training, a panel a class, a line a loss.
 
     Args:
@@ -85,9 +87,11 @@ def plot_class_curves(history: pd.DataFrame, share: str, names: Sequence[str]) -
             class; where several seeds have the same method and step, their mean is drawn.
         share: "recall" or "precision".
         names: of the classes.
+        methods: in the order in which they get a colour and a line: a method that stands at the
+            same place looks the same in two figures. Default: as they come.
     """
     columns = [f"{share} {name}" for name in names]
-    methods = list(dict.fromkeys(history["method"]))
+    methods = methods or list(dict.fromkeys(history["method"]))
     means = history.groupby(["method", "step"])[columns].mean()
     rows = -(-len(names) // 3)
     fig, axes = panels(rows, 3, (9, 0.6 + 1.7 * rows), sharex=True, sharey=True)

@@ -57,3 +57,17 @@ def test_curves_are_means_over_seeds_in_per_cent():
         assert drawn == [pytest.approx([20, 40]), pytest.approx([60, 80])]
         assert ax.lines[0].get_xdata().tolist() == [10, 20]
     assert legend_of(fig) == ["one", "two"]
+
+
+def test_a_method_at_the_same_place_looks_the_same():
+    rows = [{"method": name, "step": 1, "recall a": 0.5} for name in ("one", "three", "two")]
+    some = figures.plot_class_curves(pd.DataFrame(rows[::2]), "recall", ["a"])
+    every = figures.plot_class_curves(
+        pd.DataFrame(rows), "recall", ["a"], methods=["one", "two", "three"]
+    )
+    assert legend_of(every) == ["one", "two", "three"]
+    first, second = [
+        [(line.get_color(), line.get_linestyle()) for line in fig.axes[0].lines]
+        for fig in (some, every)
+    ]
+    assert second[:2] == first
