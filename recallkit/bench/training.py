@@ -18,6 +18,7 @@ from recallkit.config import PRESETS
 from recallkit.data import load
 from recallkit.data.image_set import ImageSet
 from recallkit.tables import text_table
+from recallkit.training.environment import keep_freed_memory
 from recallkit.training.trainer import AUTOCAST, Training
 
 CASES = (
@@ -46,6 +47,7 @@ def bench_training(
         "batch_size"; "step", milliseconds; "gflop", operations of its products in 10⁹; "floor",
         their milliseconds at the speed of a large product; "ratio", the first over the last.
     """
+    keep_freed_memory()  # as a training does
     config = replace(PRESETS[preset], precision=precision)
     training = Training(config, images, torch.device(device))
     with FlopCounterMode(display=False) as counted:

@@ -32,7 +32,12 @@ from recallkit.training.checkpoint import remove_states
 from recallkit.training.claim import claimed
 from recallkit.training.data_card import measured_on_card
 from recallkit.training.distributed import Processes, joined
-from recallkit.training.environment import choose_device, environment, peak_memory
+from recallkit.training.environment import (
+    choose_device,
+    environment,
+    keep_freed_memory,
+    peak_memory,
+)
 from recallkit.training.frozen_features import feature_splits, without_unreadable
 from recallkit.training.progress import announce
 from recallkit.training.run_folder import (
@@ -67,7 +72,8 @@ def train(
 ) -> dict[str, Any]:
     """Train, evaluate, and fill the run folder.
 
-    Several processes started by ``torchrun`` share each batch, and the first one writes.
+    Several processes started by ``torchrun`` share each batch, and the first one writes. The
+    process keeps the memory that it frees, which spares a CPU a third of a step.
 
     Args:
         config: all settings.
@@ -114,6 +120,7 @@ def train(
         session = SessionOptions(resume, shown, reading, tensorboard, save_seconds)
         options = _Options(session, baselines, on_test)
         chosen = choose_device(device, processes.local_rank)
+        keep_freed_memory()
         if splits is None:
             _check_root(config)
             announce(f"loading the images of {config.dataset}", shown)

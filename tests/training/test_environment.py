@@ -1,6 +1,8 @@
 """A stored number names the code that made it."""
 
+import os
 import pickle
+import platform
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import sys
 import pytest
 
 from recallkit.files import read_json
-from recallkit.training.environment import commit_of
+from recallkit.training.environment import commit_of, keep_freed_memory
 
 
 @pytest.fixture
@@ -88,3 +90,36 @@ def test_training_works_without_what_only_unix_has(tmp_path, toy_splits):
     (tmp_path / "splits").write_bytes(pickle.dumps(toy_splits))
     subprocess.run([sys.executable, "-c", LIKE_WINDOWS], cwd=tmp_path, check=True)
     assert read_json(tmp_path / "run" / "result.json")["peak_memory_mb"] is None
+
+
+FAULTS = """
+import resource
+import torch
+from recallkit.training.environment import keep_freed_memory
+kept = keep_freed_memory() if {keep} else None
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.zeros(8, 2**20).add_(1)  # 32 MB
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(keep, **variables):
+    """Whether memory is kept, and the page faults of twenty tensors of 32 MB, one at a time."""
+    program = [sys.executable, "-c", FAULTS.format(keep=keep)]
+    others = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(program, env=others | variables, stdout=subprocess.PIPE, check=True)
+    kept, count = done.stdout.split()
+    return kept.decode(), int(count)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems keep it anyway")
+def test_freed_memory_is_kept_unless_the_environment_says_otherwise():
+    assert faults(True)[0] == "True"
+    assert faults(True)[1] < faults(False)[1] / 4
+    assert faults(True, MALLOC_MMAP_THRESHOLD_="131072")[0] == "False"
+
+
+def test_other_systems_are_left_alone(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_freed_memory()
