@@ -129,7 +129,8 @@ def test_signs_and_bars_of_a_formula_stand_close():
     found = re.findall(r'<mo(?: stretchy="false")?( form="\w+")?>(?:&#x02212;|&#x0007C;)', made)
     one = [' form="prefix"', ' form="prefix"', ' form="postfix"']  # a sign, a bar, a bar
     assert found == ["", *one, *one]
-    assert 'form="' not in formulas.mathml("p(y|x)")
+    for formula in ("p(y|x)", "(a) - 1", "[a] - 1", r"\bigl(a\bigr) - 1"):
+        assert 'form="' not in formulas.mathml(formula)
 
 
 def test_a_formula_keeps_the_mark_behind_it():

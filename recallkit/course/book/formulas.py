@@ -17,7 +17,7 @@ PRIMED = re.compile(rf"<msup>(<mi>[^<]*</mi>){PRIME}</msup>")
 PRIMED_WITH_INDEX = re.compile(
     rf"<msubsup>(<mi>[^<]*</mi>)((?:(?!</?m(?:sub)?sup>).)*){PRIME}</msubsup>"
 )
-SIGN = re.compile(r"(<mo[^>]*>(?!&#x00029;|\]|&#x0007C;)[^<]*</mo>)<mo>(?=&#x02212;)")
+SIGN = re.compile(r"(<mo[^>]*>(?!&#x00029;|[])|]|&#x0007C;)[^<]*</mo>)<mo>(?=&#x02212;)")
 BAR = re.compile(r'<mo stretchy="false">(?=&#x0007C;)')
 WITH_A_MARK = re.compile(r"(<math (?:(?!</math>).)*</math>)([.,:;?!)]+|-\w+)", re.DOTALL)
 
