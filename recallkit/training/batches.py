@@ -73,5 +73,5 @@ class Batches:
 
 
 def _rows(images: Tensor, indices: list[int]) -> Tensor:
-    """Return ``images[indices]``; this call copies rows whole, some twenty times as fast."""
+    """Return ``images[indices]``; this call copies rows whole, and is much faster on a CPU."""
     return images.index_select(0, torch.tensor(indices, device=images.device))

@@ -71,9 +71,9 @@ def keep_freed_memory() -> bool:
     """Let this process keep what it frees for its next tensors; return whether that is possible.
 
     By default, glibc gives the memory of a large tensor back to Linux, and each of its pages costs
-    a fault when the next tensor is written: with batches of 512 images, a third of the time of a
-    step of the small network. The peak of memory stays the same. Variables ``MALLOC_…`` of the
-    environment are respected: where there is one, nothing is changed. Nor on other systems.
+    a fault when the next tensor is written: with batches of 512 images, more than a quarter of the
+    time of a step of the small network. The peak of memory may rise a little. Nothing is changed on
+    other systems, or where the environment has a variable ``MALLOC_…``.
     """
     if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
         return False

@@ -73,7 +73,7 @@ def train(
     """Train, evaluate, and fill the run folder.
 
     Several processes started by ``torchrun`` share each batch, and the first one writes. The
-    process keeps the memory that it frees, which spares a CPU a third of a step.
+    process keeps the memory that it frees, which makes a step faster on a CPU.
 
     Args:
         config: all settings.

@@ -43,9 +43,10 @@ def test_nothing_random_while_testing():
     assert torch.equal(transform(images), transform(images))
 
 
+@pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("side", [64, 32])
-def test_training_without_movement_is_testing(side):
-    images = smooth_images(side=side)
+def test_training_without_movement_is_testing(side, channels):
+    images = smooth_images(channels=channels, side=side)
     still, test = TrainTransform(32, **STILL)(images), TestTransform(32)(images)
     torch.testing.assert_close(still, test, atol=0.15, rtol=0)  # of about −2 … 2; filters differ
 
