@@ -22,7 +22,7 @@ from recallkit.findings.gains import (
     trained_in_words,
     trained_on,
 )
-from recallkit.findings.notes import far_apart, footnotes
+from recallkit.findings.notes import APART, far_apart, footnotes
 from recallkit.words import as_text, changes_in_words, in_words
 
 if TYPE_CHECKING:
@@ -267,13 +267,13 @@ def draw_simix_gain(runs: pd.DataFrame) -> "Figure":
 
     A point is two settings of a stored sweep that differ in SiMix alone; see :func:`.simix_gains`.
     """
-    gains = simix_gains(runs)
+    gains, notes = _telling(simix_gains(runs))
     fig, _ = plots.plot_gains(
         {
             trained_in_words(str(name)): _points(rows, "distance")
             for name, rows in gains.groupby("trained")
         },
-        xlabel="training loss above its floor, without SiMix",
+        xlabel="\n".join(["training loss above its floor, without SiMix", *notes]),
         ylabel="R@1 with SiMix − without (points)",
     )
     fig.suptitle("What SiMix adds, on test classes (95 % intervals)", fontsize=11)
@@ -285,7 +285,7 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
 
     See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
     """
-    gains = batch_gains(runs)
+    gains, notes = _telling(batch_gains(runs))
     words = "{trained}, {training classes:,.0f} classes, {images:,} images{mixed}"
     mixed = gains["simix"].map({True: ", SiMix", False: ""})
     rows = gains.assign(trained=gains["trained"].map(trained_in_words), mixed=mixed).to_dict(
@@ -299,7 +299,7 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     }
     fig, _ = plots.plot_gains(
         series,
-        xlabel="images of a batch for each training class",
+        xlabel="\n".join(["images of a batch for each training class", *notes]),
         ylabel=f"R@1 minus that of batch {REFERENCE:,} (points)",
         log2=True,
         joined=True,
@@ -307,6 +307,13 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     title = f"What a batch adds to one of {REFERENCE:,}, after equally many images"
     fig.suptitle(f"{title} (test classes, 95 % intervals)", fontsize=11)
     return fig
+
+
+def _telling(gains: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the changes of means that say something, and a note on those left out."""
+    left_out = int(gains["far apart"].sum())
+    note = f"left out: {left_out} with a run more than {100 * APART:g} points below its seeds"
+    return gains[~gains["far apart"].astype(bool)], [note] * (left_out > 0)
 
 
 def _points(gains: pd.DataFrame, x: str) -> list[plots.Gain]:

@@ -14,6 +14,7 @@ from recallkit.experiments.results import SETTINGS
 from recallkit.experiments.statistics import compare
 from recallkit.experiments.sweep_files import declared_names
 from recallkit.experiments.sweep_tables import TUNED, compared_runs, past_sweeps
+from recallkit.findings.notes import far_apart
 
 REFERENCE = 512  # the batch size that others are compared with: the one most sweeps have
 
@@ -26,10 +27,11 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each two settings that differ in SiMix alone: "sweep", "trained" in words,
-        "batch_size", "images" of the training, "updates", "training classes"; "distance", the
-        training loss without SiMix less that of a perfect ranking; "change" of R@1 on test classes
-        from off to on, and "margin", half of its 95 % interval, as shares. Left out: losses without
-        a floor.
+        "batch_size", "per_class" images of a class in a batch, "images" of the training, "updates",
+        "training classes"; "distance", the training loss without SiMix less that of a perfect
+        ranking; "change" of R@1 on test classes from off to on, and "margin", half of its 95 %
+        interval, as shares; "far apart", if a run of either side ended far below its seeds, so that
+        the change says little. Left out: losses without a floor.
     """
     rows = [
         _about(off) | {"distance": (off["training loss"] - off["floor"]).mean()} | _change(off, on)
@@ -82,7 +84,7 @@ def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.Data
 
 def _about(runs: pd.DataFrame) -> dict[str, Any]:
     run = runs.iloc[0]
-    columns = ("sweep", "batch_size", "images", "training classes")
+    columns = ("sweep", "batch_size", "per_class", "images", "training classes")
     about = {name: run[name] for name in columns} | {"updates": run["steps"]}
     return about | {"trained": trained_on(run)}
 
@@ -107,13 +109,14 @@ def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     change = compare(before["R@1"], after["R@1"])
     margin = math.nan if before is after else change.margin
     keys = " ".join(sorted([*before["key"], *after["key"]]))
-    return {"change": change.change, "margin": margin, "keys": keys}
+    apart = far_apart([*before["R@1"]]) or far_apart([*after["R@1"]])
+    return {"change": change.change, "margin": margin, "far apart": apart, "keys": keys}
 
 
 def _once(rows: list[dict[str, Any]], needed: str) -> pd.DataFrame:
     """Return a table in which runs that several sweeps share count once."""
-    columns = ["sweep", "batch_size", "images", "training classes", "updates", "trained", "simix"]
-    columns += [needed, "change", "margin", "keys"]
+    columns = ["sweep", "batch_size", "per_class", "images", "training classes", "updates"]
+    columns += ["trained", "simix", needed, "change", "margin", "far apart", "keys"]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
     table = table.drop_duplicates("keys").drop(columns="keys")
     return table.dropna(subset=[needed, "change"]).reset_index(drop=True)

@@ -27,13 +27,17 @@ def recall(config):
 
 @pytest.fixture
 def runs(tmp_path):
+    return made_up_runs_with_losses(tmp_path, recall)
+
+
+def made_up_runs_with_losses(folder, recall):
     """Runs of a sweep whose batches of 512 end at a loss of 0.5, and those of 128 at 0.2."""
-    made_up_runs(tmp_path, SWEEP, recall)
-    for path in tmp_path.rglob("*.json"):
+    made_up_runs(folder, SWEEP, recall)
+    for path in folder.rglob("*.json"):
         result = read_json(path)
         result["validation"][-1]["loss"] = 0.5 if result["config"]["batch_size"] == 512 else 0.2
         write_json(path, result)
-    return load_results(tmp_path)
+    return load_results(folder)
 
 
 def test_a_gain_of_simix_is_that_of_two_settings_equal_in_all_else(runs):
@@ -55,6 +59,20 @@ def test_runs_that_two_sweeps_share_count_once(runs, user_results):
     for name in ("one", "two"):
         keep_sweep(replace(SWEEP, name=name), user_results)
     assert len(simix_gains(runs)) == 4
+
+
+def test_a_mean_with_a_collapsed_run_is_marked_and_not_drawn(tmp_path):
+    def collapsing(config):
+        fails = config.simix and config.batch_size == 512 and config.images == 65_000
+        return 0.01 if fails and config.seed == 1 else recall(config)
+
+    runs = made_up_runs_with_losses(tmp_path, collapsing)
+    gains = simix_gains(runs)
+    marked = gains[gains["far apart"]]
+    assert marked[["batch_size", "images"]].to_numpy().tolist() == [[512, 65_000]]
+    figure = draw_simix_gain(runs)
+    assert len(figure.axes[0].collections[1].get_offsets()) == len(gains) - 1 == 3
+    assert "left out: 1 with a run more than 20 points below" in figure.axes[0].get_xlabel()
 
 
 def test_a_loss_without_a_floor_has_no_distance(tmp_path):
