@@ -19,6 +19,7 @@ import torch
 from recallkit.errors import RecallkitError
 
 MB = 2**20
+MAPPED = "MALLOC_MMAP_THRESHOLD_"  # of glibc: from how many bytes memory is given back when freed
 NOT_TRIED = "not tried: a smaller batch failed"
 _OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
 
@@ -35,9 +36,8 @@ def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[st
     Returns:
         The case with its measurements, or with the reason of its failure in "failed".
     """
-    # glibc keeps small allocations after they are freed, and with them the resident size, unless
-    # they are mapped. This threshold makes it map all that matter.
-    variables = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+    # The resident size is what is held only if all that is freed is given back.
+    variables = {**os.environ, MAPPED: str(128 * 1024)}
     command = [sys.executable, "-m", module, json.dumps(asdict(case)), str(limit_gb)]
     try:
         done = subprocess.run(
@@ -61,6 +61,8 @@ def main(kind: type, measure: Callable[[Any], dict[str, Any]]) -> None:
 
         limit = int(limit_gb * 2**30)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # glibc has read it. Without it, what is timed may keep memory as a training does.
+    os.environ.pop(MAPPED, None)
     print(json.dumps(measure(case)))
 
 

@@ -19,7 +19,7 @@ from recallkit.large_batch import LargeBatchStep
 from recallkit.losses import RecallAtKLoss
 from recallkit.networks import build_network
 from recallkit.tables import text_table
-from recallkit.training.environment import environment
+from recallkit.training.environment import environment, keep_freed_memory
 
 REPEATS = 3
 PER_CLASS = 4
@@ -118,6 +118,7 @@ def measure_step(case: StepCase) -> dict[str, Any]:
     before = start_of_peak(case.device)
     work()
     highest = peak(case.device) - before
+    keep_freed_memory()  # as a training does; the peak needed it given back
     own, plain = [], []
     for _ in range(REPEATS):
         own.append(seconds(work, case.device) / size)

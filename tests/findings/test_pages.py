@@ -257,7 +257,9 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
         ]
     )
     failed = runs["R@1"] < 20
-    assert f"left out: {failed.sum()} far below" in " ".join(page_tables.validation(RESULTS).split())
+    assert f"left out: {failed.sum()} far below" in " ".join(
+        page_tables.validation(RESULTS).split()
+    )
     runs = runs[~failed]
     assert (runs["validation R@1"] - runs["R@1"]).abs().mean() < 5  # "within a few points"
     assert (runs["validation alone R@1"] - runs["R@1"]).min() > 15
