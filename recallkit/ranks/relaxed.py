@@ -60,8 +60,8 @@ ENGINES: dict[str, Engine] = {
     "blocks": blocks_ranks,
     "fused": _fused_ranks,
 }
-# Largest Q·N·P for which a table of all comparisons is as fast as any: few launches.
-SMALL_COMPARISONS = {"cpu": 3 * 2**17, "cuda": 2**22}
+# Largest Q·N·P for which a table of all comparisons is as fast as any, in a training: few launches.
+SMALL_COMPARISONS = {"cpu": 2**20, "cuda": 2**22}
 
 
 def relaxed_ranks(
