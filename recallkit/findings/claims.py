@@ -30,6 +30,7 @@ from recallkit.experiments.sweep_tables import (
 )
 from recallkit.experiments.sweeps import Setting
 from recallkit.findings.gains import trained_on
+from recallkit.findings.notes import far_apart
 from recallkit.findings.page_tables import NOTHING, in_points, percent, with_source
 from recallkit.findings.published import STATUSES, Published, load_published
 from recallkit.tables import text_table
@@ -86,6 +87,7 @@ class Change(NamedTuple):
         margin: half of its interval; NaN if there is none.
         verdict: of :class:`.Comparison`; of published numbers, how far they can be trusted.
         seeds: of the two sides; empty for published numbers.
+        far_apart: whether a run of a side ended far below its seeds: the means say little.
     """
 
     where: str
@@ -97,6 +99,7 @@ class Change(NamedTuple):
     margin: float
     verdict: str
     seeds: str
+    far_apart: bool = False
 
 
 def _steps(name: str, settings: Sequence[Setting]) -> Iterator[Pair]:
@@ -153,8 +156,10 @@ CLAIMS: dict[str, Claim] = {
                 "distorted-batch-size",
                 "distorted-lengths",
                 "distorted-classes",
+                "distorted-per-class",
                 "batch-size",
                 "emoji-classes",
+                "emoji-per-class",
                 "batch-size-glyphs-1m",
             ),
             partial(_steps, "simix"),
@@ -248,7 +253,8 @@ def _change_here(
     seeds = " and ".join(dict.fromkeys(str(len(side)) for side in sides))
     trained = trained_on(sides[0].iloc[0])
     step = step.replace(as_text(SIMIX_KS), "{1, 2, 4, …, 32}")
-    return Change(sweep, trained, same, step, means, *tested[:2], tested.verdict, seeds)
+    apart = any(far_apart([*side["R@1"]]) for side in sides)
+    return Change(sweep, trained, same, step, means, *tested[:2], tested.verdict, seeds, apart)
 
 
 def changes_published(claim: Claim) -> list[Change]:
@@ -288,6 +294,9 @@ def _change_published(before: Published, after: Published) -> Change:
 def draw_claim(name: str, runs: pd.DataFrame) -> "Figure":
     """Draw all differences of a claim on one axis: ours with intervals, published ones without.
 
+    A difference with a run far below its seeds is left to the table: its interval would be all that
+    one sees.
+
     Args:
         name: of :data:`CLAIMS`.
         runs: of :func:`.load_results`.
@@ -302,6 +311,7 @@ def draw_claim(name: str, runs: pd.DataFrame) -> "Figure":
             change.verdict,
         )
         for change in [*changes_here(claim, runs), *changes_published(claim)]
+        if not change.far_apart
     ]
     return plots.plot_differences(rows, title=claim.sentence)[0]
 
@@ -331,7 +341,8 @@ def _row(change: Change) -> list[str]:
     before, after = (percent(*side) for side in change.sides)
     where = f"`{change.where}`" if change.trained else change.where
     moved = in_points(change.change, change.margin)
-    cells = [change.same, change.step, f"{before} → {after}", moved, change.verdict]
+    verdict = f"{change.verdict} (a run failed)" if change.far_apart else change.verdict
+    cells = [change.same, change.step, f"{before} → {after}", moved, verdict]
     return [where, *cells, change.seeds]
 
 

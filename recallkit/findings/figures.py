@@ -262,22 +262,46 @@ def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
         fig.supxlabel("\n".join(lines), **style, **plots.name_style(*lines))
 
 
-def draw_simix_gain(runs: pd.DataFrame) -> "Figure":
+def draw_simix_gain(
+    runs: pd.DataFrame, against: str = "distance", alike: Mapping[str, Any] | None = None
+) -> "Figure":
     """Draw what SiMix adds against how far the training is from its floor without it.
 
     A point is two settings of a stored sweep that differ in SiMix alone; see :func:`.simix_gains`.
+
+    Args:
+        runs: of :func:`.load_results`.
+        against: another column of that table: "per_class" or "training classes".
+        alike: data set → the values of columns that its points share; other data sets are left out.
+            The default: all points.
     """
     gains, notes = _telling(simix_gains(runs))
+    trained = sorted(gains["trained"].unique(), key=lambda name: (name not in _FIRST, name))
+    groups = {name: gains[gains["trained"] == name] for name in trained}
+    if alike is not None:
+        groups = {name: _with(groups[name], values) for name, values in alike.items()}
     fig, _ = plots.plot_gains(
-        {
-            trained_in_words(str(name)): _points(rows, "distance")
-            for name, rows in gains.groupby("trained")
-        },
-        xlabel="\n".join(["training loss above its floor, without SiMix", *notes]),
+        {trained_in_words(name): _points(rows, against) for name, rows in groups.items()},
+        xlabel="\n".join([_GAIN_AXES[against], *(notes if alike is None else [])]),
         ylabel="R@1 with SiMix − without (points)",
+        log2=against == "training classes",
+        joined=alike is not None,
     )
     fig.suptitle("What SiMix adds, on test classes (95 % intervals)", fontsize=11)
     return fig
+
+
+_FIRST = ("emoji", "glyphs-distorted")  # so that these look alike in all figures of gains
+_GAIN_AXES = {
+    "distance": "training loss above its floor, without SiMix",
+    "per_class": "images of a class in a batch",
+    "training classes": "training classes",
+}
+
+
+def _with(rows: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows that have the values, in these columns."""
+    return rows[(rows[[*values]] == pd.Series(values)).all(axis=1)]
 
 
 def draw_batch_gain(runs: pd.DataFrame) -> "Figure":

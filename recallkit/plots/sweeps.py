@@ -183,7 +183,7 @@ def plot_gains(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if log2:
         ax.set_xscale("log", base=2)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:,g}" if x >= 1 else f"1/{1 / x:g}")
     ax.grid(alpha=0.3)
     updates = [gain.updates for gains in series.values() for gain in gains]
     for count in (100, 1000, 10_000) if updates and min(updates) < max(updates) else ():

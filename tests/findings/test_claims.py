@@ -148,6 +148,17 @@ def test_the_table_and_the_figure_have_each_difference(tmp_path):
     assert len(ax.containers) == 6
 
 
+def test_a_failed_run_is_told_in_the_table_and_not_drawn(tmp_path):
+    def recall(config):
+        failed = config.loss == "contrastive" and config.seed == 1
+        return 0.1 if failed else 0.5 + config.seed % 3 / 1000
+
+    runs = made_up_runs(tmp_path, SWEEPS["emoji-losses"], recall)
+    rows = cells_of(claim_table("losses", tmp_path), "`emoji-losses`")
+    assert [row[5].endswith("(a run failed)") for row in rows] == [False, True]
+    assert len(draw_claim("losses", runs).axes[0].containers) == 5
+
+
 def test_conditions_are_those_of_the_papers_presets_and_of_the_runs(tmp_path):
     sweep = SWEEPS["batch-size"]
     made_up_runs(tmp_path, sweep, lambda c: 0.5 + c.seed % 3 / 1000)

@@ -111,6 +111,16 @@ def test_a_point_of_the_figures_is_a_row(runs, user_results):
     assert names[:4] == [f"emoji, 600 classes, {kind}" for kind in kinds]
 
 
+def test_the_gain_of_simix_is_drawn_against_other_columns_of_what_is_alike(runs):
+    figure = draw_simix_gain(runs, "per_class", {"emoji": {"batch_size": 128, "images": 65_000}})
+    [ax] = figure.axes
+    assert ax.get_xlabel() == "images of a class in a batch"
+    assert ax.collections[1].get_offsets().tolist() == [pytest.approx([4, 10])]
+    figure = draw_simix_gain(runs, "training classes", {"emoji": {"images": 260_000}})
+    offsets = figure.axes[0].collections[1].get_offsets()
+    assert sorted(offsets.tolist()) == [pytest.approx([600, 0]), pytest.approx([600, 10])]
+
+
 def test_nothing_is_drawn_of_nothing(tmp_path):
     nothing = load_results(tmp_path)
     for draw in (draw_simix_gain, draw_batch_gain):
