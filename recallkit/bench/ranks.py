@@ -25,6 +25,7 @@ from recallkit.tables import text_table
 from recallkit.training.environment import environment, keep_freed_memory
 
 REPEATS = 5
+_OF_LARGE = ("auto", "blocks", "fused")  # methods that are measured with many images a class
 CROWDS = (50, 200)  # images a class
 STATES = {0.3: "tight", 1.0: "", None: "far from convergence"}  # noise → its words in the table
 
@@ -245,9 +246,9 @@ def bench_ranks(
         limit_s: seconds a case may take in all.
         limit_gb: memory a case may take on the CPU.
         simix_batch: also measure this batch with its virtual examples, and a plain batch of the
-            same size with as many positives a query ("blocks" and "fused").
+            same size with as many positives a query ("auto", "blocks" and "fused").
         crowded_batch: also measure this batch with 50 and 200 images a class, in tight clusters and
-            far from convergence ("blocks" and "fused").
+            far from convergence ("auto", "blocks" and "fused").
 
     Returns:
         The result to store: the cases with their measurements, and the environment.
@@ -262,14 +263,14 @@ def bench_ranks(
         cases += [
             Case(method, *size, device=device, threads=threads)
             for method in methods
-            if method in ("blocks", "fused") and available(method, device)
+            if method in _OF_LARGE and available(method, device)
             for size in _mixed_and_plain(simix_batch)
         ]
     if crowded_batch is not None:
         cases += [
             Case(method, crowded_batch, 512, many, noise=noise, device=device, threads=threads)
             for method in methods
-            if method in ("blocks", "fused") and available(method, device)
+            if method in _OF_LARGE and available(method, device)
             for many in CROWDS
             for noise in STATES
             if noise != 1

@@ -9,8 +9,8 @@ derivative of the loss with respect to the similarities is
     dS[q,z] = w[q,z],   and for each positive   dS[q,p] −= g[q,p] · Σ_z σ'(…) / τ,
 
 and then dQ = dS · G, dG = dSᵀ · Q. These are four products of Q·N·D in all: two to make the blocks,
-two for the gradients. A method that does not keep the similarities needs at least these four. A
-batch that fits a block needs three, and two if it is its own gallery: dL/dE = (w + wᵀ) · E.
+two for the gradients. A method that does not keep the similarities needs at least these four. If
+they are one block, three do, and two if the batch is its own gallery: dL/dE = (w + wᵀ) · E.
 
 Most items are so much less similar than every positive that their sigmoids are 0. Each row of a
 block is cut into segments, and a segment in which all items are that far is skipped: see
@@ -37,6 +37,7 @@ from recallkit.ranks.cells import (
 from recallkit.ranks.precision import products_in
 
 BLOCK_BYTES = 5 * 2**20  # one or two live at once; larger gained nothing on a CPU
+WHOLE_BYTES = 64 * 2**20  # of similarities that may be kept: of 4,096 by 4,096 in float32
 CUDA_BLOCK_BYTES = 128 * 2**20  # enough rows to fill a large GPU
 SEGMENT = 64  # items tested together: testing shorter segments costs as much as it saves
 WORTH_SKIPPING = 0.4  # share of segments that matter: above it, copying them costs what it saves
@@ -50,28 +51,39 @@ def blocks_ranks(
     temperature: float,
     precision: str,
     skip: bool = True,
+    whole: bool = False,
 ) -> Tensor:
     """Compute relaxed ranks block by block; see :func:`.relaxed_ranks`.
 
     Memory besides inputs and their gradients: O(Q·P) and two blocks; one is kept from the forward
     to the backward pass. Differentiable once.
 
+    With ``whole``, all similarities are one block; see :func:`fit_whole`.
+
     With ``skip``, segments whose items are all far behind every positive are left out, in blocks
     where that saves time. The result is the same up to rounding. Without it nothing is left out, to
     measure what skipping saves.
     """
-    return _BlocksRanks.apply(queries, gallery, positives, left_out, temperature, precision, skip)
+    height = len(queries) if whole else block_height(len(gallery), queries)
+    return _BlocksRanks.apply(
+        queries, gallery, positives, left_out, temperature, precision, skip, height
+    )
+
+
+def fit_whole(queries: Tensor, gallery: Tensor) -> bool:
+    """Tell whether all similarities are few enough to be kept: fewer products, more memory."""
+    return len(queries) * len(gallery) * queries.element_size() <= WHOLE_BYTES
 
 
 class _BlocksRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, queries, gallery, positives, left_out, temperature, precision, skip):
+    def forward(ctx, queries, gallery, positives, left_out, temperature, precision, skip, height):
         ctx.save_for_backward(queries, gallery, positives, left_out)
-        ctx.temperature, ctx.precision, ctx.skip = temperature, precision, skip
+        ctx.temperature, ctx.precision, ctx.skip, ctx.height = temperature, precision, skip, height
         ctx.sums = []  # of each block: its cells, where they pay, and Σ_z σ' (q, P)
         ranks = torch.zeros_like(positives, dtype=queries.dtype)
         with products_in(precision, queries.device.type):
-            for rows in block_rows(queries, gallery):
+            for rows in block_rows(len(queries), height):
                 block, own = _block(queries, gallery, positives, left_out, temperature, rows)
                 alive = _alive(block, own, positives[rows], skip)
                 cells = _cells(alive, block, own, positives[rows])
@@ -90,26 +102,37 @@ class _BlocksRanks(torch.autograd.Function):
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
         with products_in(ctx.precision, queries.device.type):
-            for rows, sums in reversed([*zip(block_rows(queries, gallery), ctx.sums, strict=True)]):
+            rows_of = block_rows(len(queries), ctx.height)
+            for rows, sums in reversed([*zip(rows_of, ctx.sums, strict=True)]):
                 block, own, alive = _taken(ctx) or _made_again(ctx, rows)
                 slopes, back = _slopes(alive, own, grad_ranks[rows], *sums)
                 weights = _placed(slopes, alive, block)[:, : len(gallery)]
                 # Padding has gradient 0: adding it at item 0 changes nothing.
                 weights.scatter_add_(1, positives[rows].clamp(min=0), -back)
                 if ctx.alone:  # both gradients in one product
-                    return (weights + weights.T) @ queries, *(None,) * 6
+                    return _with_transpose(weights, queries), *(None,) * 7
                 if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
                 if grad_gallery is not None:
                     grad_gallery.addmm_(weights.T, queries[rows])
-        return grad_queries, grad_gallery, None, None, None, None, None
+        return grad_queries, grad_gallery, *(None,) * 6
 
 
-def block_rows(queries: Tensor, gallery: Tensor) -> Iterator[slice]:
-    """Yield the rows of each block: as many as the budget of bytes allows."""
-    height = block_height(len(gallery), queries)
-    for start in range(0, len(queries), height):
-        yield slice(start, min(start + height, len(queries)))
+def _with_transpose(weights: Tensor, queries: Tensor) -> Tensor:
+    """Compute (w + wᵀ) · E a few rows at a time, so that the sum needs no memory of its own."""
+    grad = torch.empty_like(queries)
+    height = block_height(len(queries), queries)
+    for some, across, out in zip(
+        weights.split(height), weights.T.split(height), grad.split(height), strict=True
+    ):
+        torch.mm(some + across, queries, out=out)
+    return grad
+
+
+def block_rows(count: int, height: int) -> Iterator[slice]:
+    """Yield the rows of each block of ``count`` queries, ``height`` at a time."""
+    for start in range(0, count, height):
+        yield slice(start, min(start + height, count))
 
 
 def block_height(width: int, like: Tensor) -> int:
@@ -213,7 +236,7 @@ def share_alive(
     those of :func:`.relaxed_ranks`.
     """
     alive = total = 0
-    for rows in block_rows(queries, gallery):
+    for rows in block_rows(len(queries), block_height(len(gallery), queries)):
         block, own = _block(queries, gallery, positives, left_out, temperature, rows)
         near = _nearness(block, own, positives[rows])
         alive, total = alive + int(near.sum()), total + near.numel()

@@ -1,7 +1,7 @@
 """Matrix products in a stated precision, whatever is allowed elsewhere in the process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -30,8 +30,15 @@ def products_in(precision: str, device_type: str) -> Iterator[None]:
     for backend, _ in others:  # to set one takes longer than to read it
         backend.fp32_precision = rounding
     try:
-        with torch.autocast(device_type, enabled=False):
+        with without_autocast(device_type):
             yield
     finally:
         for backend, value in others:
             backend.fp32_precision = value
+
+
+def without_autocast(device_type: str) -> AbstractContextManager:
+    """Return a context with autocast off for ``device_type``; to enter none takes no time."""
+    if torch.is_autocast_enabled(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()

@@ -15,9 +15,9 @@ from recallkit.checks import (
     check_same_dimension,
     check_temperature,
 )
-from recallkit.ranks.blocks import blocks_ranks
+from recallkit.ranks.blocks import blocks_ranks, fit_whole
 from recallkit.ranks.dense import dense_ranks
-from recallkit.ranks.precision import PRECISIONS
+from recallkit.ranks.precision import PRECISIONS, without_autocast
 from recallkit.ranks.small import small_ranks
 
 
@@ -94,7 +94,8 @@ def relaxed_ranks(
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense``, with its gradient
-            written out, for small problems, else ``fused`` where it can run, else ``blocks``.
+            written out, for small problems, else ``fused`` where it can run, else ``blocks``. If
+            the Q×N similarities are at most 64 MB, that keeps them, and takes half as long.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.
@@ -134,17 +135,19 @@ def compute_ranks(
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
     dtype = torch.promote_types(queries.dtype, torch.float32)
     queries, gallery = queries.to(dtype), gallery.to(dtype)
-    ranks = _choose(engine, queries, positives.numel() * len(gallery))
-    with torch.autocast(queries.device.type, enabled=False):
+    ranks = _choose(engine, queries, gallery, positives)
+    with without_autocast(queries.device.type):
         return ranks(queries, gallery, positives, left_out, temperature, precision)
 
 
-def _choose(engine: str, queries: Tensor, comparisons: int) -> Engine:
+def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> Engine:
     if engine != "auto":
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
         return ENGINES[engine]
+    comparisons = positives.numel() * len(gallery)
     if comparisons <= SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
         return small_ranks
-    fuses = queries.is_cuda and _fused_obstacle(queries) is None
-    return ENGINES["fused" if fuses else "blocks"]
+    if queries.is_cuda and _fused_obstacle(queries) is None:
+        return ENGINES["fused"]
+    return functools.partial(blocks_ranks, whole=fit_whole(queries, gallery))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss, find_positives, relaxed_ranks
-from recallkit.ranks import blocks
+from recallkit.ranks import blocks, relaxed
 from recallkit.ranks.precision import products_in
 
 
@@ -21,11 +21,14 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.fixture(params=["dense", "blocks", "one block", "auto"])  # fused: test_fused.py
+@pytest.fixture(params=["dense", "blocks", "whole", "one block", "auto"])  # fused: test_fused.py
 def engine(request, monkeypatch):
     if request.param == "one block":
         return "blocks"
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)  # many blocks, the last one uneven
+    if request.param == "whole":  # one, whose gradient is made in many parts
+        monkeypatch.setitem(relaxed.SMALL_COMPARISONS, "cpu", 0)
+        return "auto"
     return request.param
 
 
@@ -60,6 +63,31 @@ def test_values_and_gradients_equal_loops(engine, generator, left_out, temperatu
         total = total + rank * weights[q, p]
     total.backward()
     torch.testing.assert_close(embeddings.grad, copy.grad, rtol=1e-10, atol=1e-10)
+
+
+def products_of(engine, count, monkeypatch):
+    """Products of a batch that is its own gallery, in units of B² D."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def in_place(total, a, b, **options):  # which the counter does not know
+        return 2 * a[0] * a[1] * b[1]
+
+    monkeypatch.setitem(relaxed.SMALL_COMPARISONS, "cpu", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * count * count // 4)  # four blocks
+    leaf = unit(torch.Generator().manual_seed(0), count, 8, dtype=torch.float32).requires_grad_()
+    with FlopCounterMode(
+        display=False, custom_mapping={torch.ops.aten.addmm_: in_place}
+    ) as counted:
+        positives = find_positives(torch.arange(count) // 4)
+        relaxed_ranks(leaf, leaf, positives, engine=engine).sum().backward()
+    return counted.get_total_flops() / (2 * count * count * 8)
+
+
+def test_similarities_that_fit_are_made_once(monkeypatch):
+    assert products_of("auto", 128, monkeypatch) == 2  # S, and one for both gradients
+    assert products_of("blocks", 128, monkeypatch) == 3.75  # S, S again but the last, two
+    monkeypatch.setattr(blocks, "WHOLE_BYTES", 4 * 128 * 128 - 1)
+    assert products_of("auto", 128, monkeypatch) == 3.75
 
 
 @settings(max_examples=60)
