@@ -17,8 +17,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
     Args:
         cases: as :func:`.bench_ranks` stores them. Cases that failed, with virtual examples, or
-            with other than four images a class are left out, and "auto", which is one of the
-            other engines.
+            with other than four images a class are left out.
 
     Returns:
         The figure, and its two axes.
@@ -27,7 +26,7 @@ def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
 
     alike = [case for case in cases if not case["simix"] and case["per_class"] == 4]
     done = [case for case in alike if "failed" not in case]
-    methods = [name for name in dict.fromkeys(case["method"] for case in done) if name != "auto"]
+    methods = dict.fromkeys(case["method"] for case in done)
     sizes = {case["batch_size"] for case in done}
     fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     for i, method in enumerate(methods):
