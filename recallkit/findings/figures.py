@@ -265,13 +265,13 @@ def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
 def draw_simix_gain(
     runs: pd.DataFrame, against: str = "distance", alike: Mapping[str, Any] | None = None
 ) -> "Figure":
-    """Draw what SiMix adds against how far the training is from its floor without it.
+    """Draw what SiMix adds, against the distance of the training from its floor or another column.
 
     A point is two settings of a stored sweep that differ in SiMix alone; see :func:`.simix_gains`.
 
     Args:
         runs: of :func:`.load_results`.
-        against: another column of that table: "per_class" or "training classes".
+        against: "distance" without SiMix, "per_class" or "training classes", of that table.
         alike: data set → the values of columns that its points share; other data sets are left out.
             The default: all points.
     """

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from helpers import reference
+from helpers.products import counted_products
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
@@ -67,17 +68,10 @@ def test_values_and_gradients_equal_loops(engine, generator, left_out, temperatu
 
 def products_of(engine, count, monkeypatch):
     """Products of a batch that is its own gallery, in units of B² D."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    def in_place(total, a, b, **options):  # which the counter does not know
-        return 2 * a[0] * a[1] * b[1]
-
     monkeypatch.setitem(relaxed.SMALL_COMPARISONS, "cpu", 0)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * count * count // 4)  # four blocks
     leaf = unit(torch.Generator().manual_seed(0), count, 8, dtype=torch.float32).requires_grad_()
-    with FlopCounterMode(
-        display=False, custom_mapping={torch.ops.aten.addmm_: in_place}
-    ) as counted:
+    with counted_products() as counted:
         positives = find_positives(torch.arange(count) // 4)
         relaxed_ranks(leaf, leaf, positives, engine=engine).sum().backward()
     return counted.get_total_flops() / (2 * count * count * 8)
