@@ -35,10 +35,38 @@ def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.
         (Q, K), between 0 and 1.
     """
     k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-    among = torch.sigmoid((k - ranks[:, :, None]) / k_temperature)  # (Q, P, K)
-    count = torch.minimum(among.sum(dim=1), k)  # (Q, K)
     positives = (ranks < torch.inf).sum(dim=1, keepdim=True)  # (Q, 1)
-    return count / torch.minimum(k, positives)
+    return _SoftCount.apply(ranks, k, k, k_temperature) / torch.minimum(k, positives)
+
+
+class _SoftCount(torch.autograd.Function):
+    """The soft count of positives among the first k, up to a cap: (Q, P) ranks → (Q, K).
+
+    The derivative is written out, since a small batch spends its time on starting operations:
+
+        c = min(Σ_p a, cap),   a = sigmoid((k − r) / τ₁);   dc/dr = −a (1 − a) / τ₁ where c < cap
+    """
+
+    @staticmethod
+    def forward(ctx: Any, ranks: Tensor, k: Tensor, cap: Tensor, temperature: float) -> Tensor:
+        among = _among_first(ranks, k, temperature)  # (Q, P, K)
+        count = among.sum(dim=1)
+        ctx.temperature, ctx.among, ctx.below = temperature, among, count < cap
+        ctx.save_for_backward(ranks, k)
+        return torch.minimum(count, cap)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        among = ctx.among
+        if torch.is_grad_enabled():  # a derivative of this derivative is asked for
+            among = _among_first(*ctx.saved_tensors, ctx.temperature)
+        slope = grads[0] * ctx.below / -ctx.temperature  # (Q, K)
+        of_ranks = torch.ops.aten.sigmoid_backward(slope[:, None], among).sum(dim=2)
+        return of_ranks, None, None, None
+
+
+def _among_first(ranks: Tensor, k: Tensor, temperature: float) -> Tensor:
+    return torch.sigmoid((k - ranks[:, :, None]) / temperature)
 
 
 class RecallAtKLoss(nn.Module):
@@ -169,10 +197,9 @@ class RecallVariant(RecallAtKLoss):
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
         k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-        count = torch.sigmoid((k - ranks[:, :, None]) / self.k_temperature).sum(dim=1)  # (Q, K)
+        cap = torch.full_like(k, torch.inf) if self.variant == "recall@k-no-cap" else k
+        count = _SoftCount.apply(ranks, k, cap, self.k_temperature)  # (Q, K)
         positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
-        if self.variant != "recall@k-no-cap":
-            count = torch.minimum(count, k)
         if self.variant == "recall@k-over-positives":
             return count / positives
         return count / (k if self.variant == "recall@k-over-k" else torch.minimum(k, positives))
@@ -307,10 +334,9 @@ def ranking_task(
     elif itself is not None:
         positives = positives.masked_fill(positives == itself[:, None], -1)
     left_out = None if query_in_database else itself
-    ranked = (positives >= 0).any(dim=1)  # (Q,)
-    if ranked.all():
+    if positives.min() >= 0:
         return RankingTask(queries, gallery, positives, left_out)
-    kept = ranked.nonzero().squeeze(1)  # (Q',)
+    kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
     if len(kept) == 0:
         raise ValueError(NO_POSITIVE)
     left_out = None if left_out is None else left_out[kept]

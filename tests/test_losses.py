@@ -122,6 +122,23 @@ def test_no_more_than_k_are_found():
     assert soft_recall_at_k(ranks, (2,)).item() == 1
 
 
+@pytest.mark.parametrize("variant", [None, *VARIANTS])
+@pytest.mark.parametrize("k_temperature", [0.3, 1.0, 5.0])
+def test_first_and_second_derivative_of_the_recall(variant, k_temperature):
+    """Rows with one to four positives, some of them within the first k and some far behind."""
+    settings = {"ks": (1, 2, 8), "k_temperature": k_temperature}
+    loss = RecallVariant(variant, **settings) if variant else RecallAtKLoss(**settings)
+    real = torch.arange(4) < torch.tensor([[4], [2], [3], [1]])
+    ranks = 9 * torch.rand(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ranks.requires_grad_()
+
+    def recall(ranks):
+        return loss.recall(torch.where(real, ranks, torch.inf))
+
+    assert torch.autograd.gradcheck(recall, ranks)
+    assert torch.autograd.gradgradcheck(recall, ranks)
+
+
 def test_order_and_names_of_labels_do_not_matter():
     embeddings, labels = unit(3, 40, 8), torch.arange(40) % 9
     shuffle = torch.randperm(40, generator=torch.Generator().manual_seed(0))
