@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recallkit.checks import check_ks, check_temperature
+from recallkit.checks import check_indices, check_ks, check_temperature
 from recallkit.constants import PAPERS_KS
 from recallkit.loss_inputs import NO_POSITIVE, Gallery, LengthCheck, as_gallery, checked_labels
 from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
@@ -35,38 +35,17 @@ def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.
         (Q, K), between 0 and 1.
     """
     k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
+    count = torch.minimum(_soft_count(ranks, k, k_temperature), k)  # (Q, K)
     positives = (ranks < torch.inf).sum(dim=1, keepdim=True)  # (Q, 1)
-    return _SoftCount.apply(ranks, k, k, k_temperature) / torch.minimum(k, positives)
+    return count / torch.minimum(k, positives)
 
 
-class _SoftCount(torch.autograd.Function):
-    """The soft count of positives among the first k, up to a cap: (Q, P) ranks → (Q, K).
-
-    The derivative is written out, since a small batch spends its time on starting operations:
-
-        c = min(Σ_p a, cap),   a = sigmoid((k − r) / τ₁);   dc/dr = −a (1 − a) / τ₁ where c < cap
-    """
-
-    @staticmethod
-    def forward(ctx: Any, ranks: Tensor, k: Tensor, cap: Tensor, temperature: float) -> Tensor:
-        among = _among_first(ranks, k, temperature)  # (Q, P, K)
-        count = among.sum(dim=1)
-        ctx.temperature, ctx.among, ctx.below = temperature, among, count < cap
-        ctx.save_for_backward(ranks, k)
-        return torch.minimum(count, cap)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        among = ctx.among
-        if torch.is_grad_enabled():  # a derivative of this derivative is asked for
-            among = _among_first(*ctx.saved_tensors, ctx.temperature)
-        slope = grads[0] * ctx.below / -ctx.temperature  # (Q, K)
-        of_ranks = torch.ops.aten.sigmoid_backward(slope[:, None], among).sum(dim=2)
-        return of_ranks, None, None, None
-
-
-def _among_first(ranks: Tensor, k: Tensor, temperature: float) -> Tensor:
-    return torch.sigmoid((k - ranks[:, :, None]) / temperature)
+def _soft_count(ranks: Tensor, k: Tensor, k_temperature: float) -> Tensor:
+    """Count the positives among the first k softly: (Q, P) ranks → (Q, K)."""
+    lead = k - ranks[:, :, None]  # (Q, P, K)
+    if k_temperature != 1:  # to start a division costs a small batch 2 % of its time
+        lead = lead / k_temperature
+    return torch.sigmoid(lead).sum(dim=1)
 
 
 class RecallAtKLoss(nn.Module):
@@ -85,12 +64,13 @@ class RecallAtKLoss(nn.Module):
             near ones; if it is too small, only near ties have a gradient.
         query_in_database: False, as in the benchmarks: a query does not compete in its own
             ranking. True, as in the authors' released code: it does, with similarity 1, so every
-            rank is about 1 larger. Without effect when a gallery is given.
+            rank is about 1 larger. With a gallery it counts only where ``itself`` is given.
         engine, precision: see :func:`.relaxed_ranks`.
 
     Raises:
         ValueError: for a k below 1, a temperature that is not above 0, and on call for shapes that
-            disagree, non-finite embeddings, or if no query has a positive.
+            disagree, non-finite embeddings, places that are not in the gallery, or if no query has
+            a positive.
 
     Example:
         >>> loss = RecallAtKLoss()
@@ -197,8 +177,9 @@ class RecallVariant(RecallAtKLoss):
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
         k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-        cap = torch.full_like(k, torch.inf) if self.variant == "recall@k-no-cap" else k
-        count = _SoftCount.apply(ranks, k, cap, self.k_temperature)  # (Q, K)
+        count = _soft_count(ranks, k, self.k_temperature)  # (Q, K)
+        if self.variant != "recall@k-no-cap":
+            count = torch.minimum(count, k)
         positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)
         if self.variant == "recall@k-over-positives":
             return count / positives
@@ -330,8 +311,12 @@ def ranking_task(
     labels = checked_labels(queries, query_labels, gallery, gallery_labels)
     positives = find_positives(*labels)  # (Q, P)
     if gallery is None:
+        if itself is not None:
+            raise ValueError("itself is the place of each query in a gallery: give gallery, too")
         gallery, itself = queries, torch.arange(len(queries), device=queries.device)
     elif itself is not None:
+        check_indices(itself, (len(queries),), len(gallery), "itself")
+        itself = itself.to(queries.device)
         positives = positives.masked_fill(positives == itself[:, None], -1)
     left_out = None if query_in_database else itself
     if positives.min() >= 0:

@@ -55,6 +55,7 @@ class SimilarityMixup(nn.Module):
         check_embeddings(embeddings)
         [labels] = canonical_labels({"labels": labels})
         check_labels(labels, len(embeddings))
+        labels = labels.to(embeddings.device)  # lists and arrays come on the CPU
         first, second = same_class_pairs(labels)
         alpha = self.draw(len(first), embeddings)
         # Rows by embedding(): the backward pass of embeddings[first] takes seven times as long.

@@ -1,5 +1,6 @@
 """Settings, times and threads in words, as tables, figures and commands show them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,6 @@ _WORDS = {
     "query_in_database": "query in its database {}",
     "per_class": "{} images a class",
     "images": "{} images",
-    "simix_variant": "variant {}",
     "classes": "{} training classes",
     "circle_gamma": "γ = {}",
     "uniloss_temperature": "temperature {}",
@@ -35,6 +35,16 @@ _LOSSES = {
 }
 
 
+_SIMIX = {
+    "none": "all of SiMix",
+    "queries": "only as queries",
+    "gallery": "only in the gallery",
+    "no-relatives": "parents not counted",
+    "middle": "α = ½",
+    "ends": "α near 0 or 1",
+}
+
+
 def in_words(values: Setting) -> str:
     """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
     return ", ".join(map(_one_in_words, values, values.values())) or "preset"
@@ -43,6 +53,8 @@ def in_words(values: Setting) -> str:
 def _one_in_words(name: str, value: Any) -> str:
     if (name, value) == ("classes", 0):
         return "all training classes"
+    if name == "simix_variant":
+        return _SIMIX[value]
     return _WORDS.get(name, f"{name.replace('_', ' ')} {{}}").format(as_text(value))
 
 
@@ -63,6 +75,11 @@ def as_text(value: Any) -> str:
         case float():
             return np.format_float_positional(value, trim="-")
     return _LOSSES.get(value, str(value))
+
+
+def with_short_sets(text: str) -> str:
+    """Cut sets of eight numbers or more in a label: {1, 2, 4, …, 32}."""
+    return re.sub(r"\{(\d+, \d+, \d+), (?:\d+, ){4,}(\d+)\}", r"{\1, …, \2}", text)
 
 
 def say_threads(count: int) -> str:

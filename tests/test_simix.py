@@ -67,7 +67,8 @@ def test_alpha_is_fresh_and_follows_the_generator():
 
 
 def test_gradient_reaches_both_parents():
-    embeddings = torch.randn(8, 4, dtype=torch.float64, requires_grad=True)
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(8, 4, generator=generator, dtype=torch.float64).requires_grad_()
     labels = torch.arange(8) // 2
 
     def loss(e):
@@ -75,6 +76,14 @@ def test_gradient_reaches_both_parents():
         return RecallAtKLoss(rank_temperature=0.5)(*mix(e, labels))
 
     assert torch.autograd.gradcheck(loss, embeddings)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_labels_of_a_list_are_taken_to_the_device_of_the_embeddings():
+    mixed, labels = SimilarityMixup()(torch.randn(4, 3, device="cuda"), ["a", "a", "b", "b"])
+    assert mixed.is_cuda
+    assert labels.is_cuda
 
 
 def test_classes_of_one_give_no_virtual_example():

@@ -34,7 +34,7 @@ from recallkit.findings.notes import far_apart
 from recallkit.findings.page_tables import NOTHING, in_points, percent, with_source
 from recallkit.findings.published import STATUSES, Published, load_published
 from recallkit.tables import text_table
-from recallkit.words import as_text, in_words
+from recallkit.words import as_text, in_words, with_short_sets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -157,6 +157,7 @@ CLAIMS: dict[str, Claim] = {
                 "distorted-lengths",
                 "distorted-classes",
                 "distorted-per-class",
+                "distorted-simix-six",
                 "batch-size",
                 "emoji-classes",
                 "emoji-per-class",
@@ -182,7 +183,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "ks",
             "K = {1, 2, 4, 8, 16}, and up to 32 with SiMix, are good cut-offs.",
-            ("distorted-ks", "emoji-ks", "ks"),
+            ("distorted-ks", "distorted-simix-six", "emoji-ks", "ks"),
             partial(_towards, _papers_ks),
         ),
     )
@@ -247,14 +248,20 @@ def _change_here(
 ) -> Change:
     before, after = pair
     differ = _differ(before, after)
-    same = in_words({n: v for n, v in before.items() if n not in differ}) if len(before) > 1 else ""
-    step = " → ".join(in_words({n: side[n] for n in before if n in differ}) for side in pair)
+    kept = {name: value for name, value in before.items() if name not in differ}
+    same = _words(kept) if len(before) > 1 else ""
+    step = " → ".join(_words({n: side[n] for n in before if n in differ}) for side in pair)
     means = interval(sides[0]["R@1"]), interval(sides[1]["R@1"])
     seeds = " and ".join(dict.fromkeys(str(len(side)) for side in sides))
     trained = trained_on(sides[0].iloc[0])
-    step = step.replace(as_text(SIMIX_KS), "{1, 2, 4, …, 32}")
     apart = any(far_apart([*side["R@1"]]) for side in sides)
     return Change(sweep, trained, same, step, means, *tested[:2], tested.verdict, seeds, apart)
+
+
+def _words(setting: Setting) -> str:
+    """Name a setting in a few words: SiMix without a variant is not said, long sets are cut."""
+    said = {name: value for name, value in setting.items() if value != "none"}
+    return with_short_sets(in_words(said))
 
 
 def changes_published(claim: Claim) -> list[Change]:

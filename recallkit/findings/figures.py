@@ -23,7 +23,7 @@ from recallkit.findings.gains import (
     trained_on,
 )
 from recallkit.findings.notes import APART, far_apart, footnotes
-from recallkit.words import as_text, changes_in_words, in_words
+from recallkit.words import as_text, changes_in_words, in_words, with_short_sets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -238,9 +238,12 @@ def _is_numeric(values: Iterable[Any]) -> bool:
 
 
 def _slant(ax: "Axes") -> None:
-    """Turn the words below the axis where there is no room for so many letters."""
+    """Cut and turn the words below the axis where there is no room for so many letters."""
     texts = [text.get_text() for text in ax.get_xticklabels()]
     if max(map(len, texts)) * len(texts) > 40:
+        short = [with_short_sets(text) for text in texts]
+        if len({*short}) == len(texts) and short != texts:
+            ax.set_xticks(ax.get_xticks(), short)
         ax.tick_params(axis="x", rotation=30, labelsize=READABLE)
         for text in ax.get_xticklabels():
             text.set_horizontalalignment("right")
@@ -254,7 +257,7 @@ def _frame(fig: "Figure", question: str, notes: Sequence[str]) -> None:
     lines = [
         plots.legible(line)
         for note in notes
-        for line in textwrap.wrap(note, int(11 * width / size))
+        for line in textwrap.wrap(with_short_sets(note), int(11 * width / size))
     ]
     if lines:
         fig.set_figheight(fig.get_figheight() + 0.017 * size * len(lines))

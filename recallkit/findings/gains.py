@@ -27,11 +27,11 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each two settings that differ in SiMix alone: "sweep", "trained" in words,
-        "batch_size", "per_class" images of a class in a batch, "images" of the training, "updates",
-        "training classes"; "distance", the training loss without SiMix less that of a perfect
-        ranking; "change" of R@1 on test classes from off to on, and "margin", half of its 95 %
-        interval, as shares; "far apart", if a run of either side ended far below its seeds, so that
-        the change says little. Left out: losses without a floor.
+        "batch_size", "per_class" images of a class in a batch, "largest k", "images" of the
+        training, "updates", "training classes"; "distance", the training loss without SiMix less
+        that of a perfect ranking; "change" of R@1 on test classes from off to on, and "margin",
+        half of its 95 % interval, as shares; "far apart", if a run of either side ended far below
+        its seeds, so that the change says little. Left out: losses without a floor.
     """
     rows = [
         _about(off) | {"distance": (off["training loss"] - off["floor"]).mean()} | _change(off, on)
@@ -86,7 +86,7 @@ def _about(runs: pd.DataFrame) -> dict[str, Any]:
     run = runs.iloc[0]
     columns = ("sweep", "batch_size", "per_class", "images", "training classes")
     about = {name: run[name] for name in columns} | {"updates": run["steps"]}
-    return about | {"trained": trained_on(run)}
+    return about | {"largest k": max(run["ks"]), "trained": trained_on(run)}
 
 
 def trained_on(run: Any) -> str:
@@ -116,7 +116,7 @@ def _change(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
 def _once(rows: list[dict[str, Any]], needed: str) -> pd.DataFrame:
     """Return a table in which runs that several sweeps share count once."""
     columns = ["sweep", "batch_size", "per_class", "images", "training classes", "updates"]
-    columns += ["trained", "simix", needed, "change", "margin", "far apart", "keys"]
+    columns += ["largest k", "trained", "simix", needed, "change", "margin", "far apart", "keys"]
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else columns)
     table = table.drop_duplicates("keys").drop(columns="keys")
     return table.dropna(subset=[needed, "change"]).reset_index(drop=True)

@@ -7,6 +7,7 @@ learn cannot be seen there.
 
 from collections.abc import Iterable, Sequence
 from itertools import compress
+from operator import not_
 from statistics import median
 
 import pandas as pd
@@ -63,8 +64,9 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
         **{f"on {device}": of for device, of in _devices(summary).items()},
     }
     settings = [in_words({n: row[n] for n in sweep.axes}) for row in summary.to_dict("records")]
-    named = {note: [*compress(settings, holds)] for note, holds in which.items()}
-    notes = [f"{note}: {_listed(some, len(settings))}" for note, some in named.items() if some]
+    notes = [
+        f"{note}: {_listed(settings, [*holds])}" for note, holds in which.items() if any(holds)
+    ]
     return [CANNOT_TELL] * silent + notes
 
 
@@ -74,7 +76,11 @@ def _devices(summary: pd.DataFrame) -> dict[str, pd.Series]:
     return {name: summary["device"] == name for name in names} if len(names) > 1 else {}
 
 
-def _listed(settings: Sequence[str], of: int) -> str:
-    if len(settings) == of > 1:
+def _listed(settings: Sequence[str], holds: Sequence[bool]) -> str:
+    """Name the settings for which a note holds in the fewest words; there is at least one."""
+    some, others = ([*compress(settings, which)] for which in (holds, map(not_, holds)))
+    if not others and len(some) > 1:
         return "all"
-    return f"{len(settings)} of {of}" if len(settings) > NAMED else "; ".join(settings)
+    if len(others) == 1 and len(some) > 1:
+        return f"all but {others[0]}"
+    return f"{len(some)} of {len(settings)}" if len(some) > NAMED else "; ".join(some)

@@ -105,7 +105,8 @@ def relaxed_ranks(
 
     Raises:
         ValueError: for empty or non-finite embeddings, shapes that disagree, an index outside the
-            gallery, a temperature that is not above 0, an unknown engine or precision.
+            gallery, a positive that is left out, a temperature that is not above 0, an unknown
+            engine or precision.
     """
     check_embeddings(queries, "queries")
     if gallery is not queries:
@@ -114,6 +115,7 @@ def relaxed_ranks(
     check_indices(positives, (len(queries), None), len(gallery), "positives", lowest=-1)
     if left_out is not None:
         check_indices(left_out, (len(queries),), len(gallery), "left_out", lowest=0)
+        _check_apart(positives, left_out)
     temperature = check_temperature(temperature, "temperature")
     return compute_ranks(queries, gallery, positives, left_out, temperature, engine, precision)
 
@@ -134,10 +136,22 @@ def compute_ranks(
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
     dtype = torch.promote_types(queries.dtype, torch.float32)
-    queries, gallery = queries.to(dtype), gallery.to(dtype)
+    alone = gallery is queries
+    queries = queries.to(dtype)
+    gallery = queries if alone else gallery.to(dtype)  # engines save a product where they are one
     ranks = _choose(engine, queries, gallery, positives)
     with without_autocast(queries.device.type):
         return ranks(queries, gallery, positives, left_out, temperature, precision)
+
+
+def _check_apart(positives: Tensor, left_out: Tensor) -> None:
+    """Refuse a positive that does not compete, and so has no rank."""
+    wrong = (positives == left_out[:, None]).any(dim=1)  # (Q,)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        raise ValueError(
+            f"positives must not hold what left_out leaves out: in row {row}, item {left_out[row]}"
+        )
 
 
 def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> Engine:

@@ -41,17 +41,17 @@ class _SmallRanks(torch.autograd.Function):
         own = similarity.gather(1, ctx.index)  # (Q, P)
         if left_out is not None:
             similarity.scatter_(1, left_out[:, None], -torch.inf)  # σ(−∞) = 0
-        ctx.steps = (similarity[:, None] - own[:, :, None]).sigmoid_()  # (Q, P, N)
-        ctx.save_for_backward(queries, gallery, positives, left_out)
+        steps = (similarity[:, None] - own[:, :, None]).sigmoid_()  # (Q, P, N)
+        ctx.save_for_backward(queries, gallery, positives, left_out, steps)
         # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
-        return ctx.steps.sum(dim=2).add_(0.5).masked_fill_(ctx.padding, torch.inf)
+        return steps.sum(dim=2).add_(0.5).masked_fill_(ctx.padding, torch.inf)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         if torch.is_grad_enabled():  # a derivative of this derivative is asked for
             return *_of_definition(ctx, grads[0]), None, None, None, None
-        queries, gallery, _, _ = ctx.saved_tensors
-        weights = _weights(ctx, grads[0])
+        queries, gallery, _, _, steps = ctx.saved_tensors
+        weights = _weights(ctx, grads[0], steps)
         with products_in(ctx.precision, queries.device.type):
             if gallery is None:
                 return (weights + weights.T) @ queries, None, None, None, None, None
@@ -61,16 +61,16 @@ class _SmallRanks(torch.autograd.Function):
         return of_queries, of_gallery, None, None, None, None
 
 
-def _weights(ctx: Any, grad: Tensor) -> Tensor:
-    """Compute dL/dS (Q, N) from dL/dr (Q, P)."""
+def _weights(ctx: Any, grad: Tensor, steps: Tensor) -> Tensor:
+    """Compute dL/dS (Q, N) from dL/dr (Q, P) and the table of comparisons (Q, P, N)."""
     grad = (grad / ctx.temperature).masked_fill_(ctx.padding, 0)
-    slopes = torch.ops.aten.sigmoid_backward(grad[:, :, None], ctx.steps)  # (Q, P, N)
+    slopes = torch.ops.aten.sigmoid_backward(grad[:, :, None], steps)  # (Q, P, N)
     # Padding has slope 0: taking it from item 0 changes nothing.
     return slopes.sum(dim=1).scatter_add_(1, ctx.index, slopes.sum(dim=2).neg_())
 
 
 def _of_definition(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    queries, gallery, positives, left_out = ctx.saved_tensors
+    queries, gallery, positives, left_out, _ = ctx.saved_tensors
     # As views: queries may be rows of the gallery, whose own gradient must not be in it twice.
     ours = queries.view_as(queries)
     others = ours if gallery is None else gallery.view_as(gallery)
