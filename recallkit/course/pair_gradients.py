@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
-from recallkit.training.build import make_baseline_loss
+from recallkit.training.baselines import make_baseline_loss
 
 Loss = Callable[..., Tensor]
 

@@ -1,9 +1,8 @@
 """Training: a trainer that takes steps, the loop around it, and the run folder that it fills."""
 
+from recallkit.training.baselines import BASELINE_LOSSES, make_baseline_loss
 from recallkit.training.build import (
-    BASELINE_LOSSES,
     count_steps,
-    make_baseline_loss,
     make_loss,
     make_network,
     make_optimizer,

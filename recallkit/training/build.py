@@ -10,22 +10,12 @@ from torch import Tensor, nn
 
 from recallkit.config import Config
 from recallkit.data.transforms import TrainTransform
-from recallkit.errors import needs_extra
 from recallkit.losses import VARIANTS, RecallAtKLoss, RecallVariant, SmoothAPLoss
 from recallkit.networks import RetrievalNetwork, SmallConvNet, build_network
 from recallkit.related import CircleLoss, UniLoss, accuracy, average_precision, recall_at_k
 from recallkit.simix import SimilarityMixup
+from recallkit.training.baselines import BASELINE_LOSSES, BaselineLoss
 from recallkit.training.simix_variants import ROLES, MixupVariant, SimixRoleLoss
-
-# Losses of pytorch-metric-learning: class, and its settings on cosines. The library's margins for
-# contrastive and triplet loss are for distances, so ours differ. All others are its defaults.
-BASELINE_LOSSES: dict[str, tuple[str, dict[str, float]]] = {
-    "contrastive": ("ContrastiveLoss", {"pos_margin": 1.0, "neg_margin": 0.5}),
-    "triplet": ("TripletMarginLoss", {"margin": 0.1}),
-    "multi-similarity": ("MultiSimilarityLoss", {"alpha": 2.0, "beta": 50.0, "base": 0.5}),
-    "nt-xent": ("NTXentLoss", {"temperature": 0.07}),
-    "proxy-anchor": ("ProxyAnchorLoss", {"margin": 0.1, "alpha": 32.0}),
-}
 
 
 class Transform(Protocol):
@@ -72,7 +62,7 @@ def make_loss(config: Config, labels: Tensor) -> nn.Module:
             torch's default generator.
     """
     if config.loss in BASELINE_LOSSES:
-        return _BaselineLoss(config, labels)
+        return BaselineLoss(config, labels)
     if config.loss == "smooth-ap":
         return SmoothAPLoss(config.rank_temperature)
     if config.loss == "circle":
@@ -104,47 +94,6 @@ def make_mixup(config: Config) -> SimilarityMixup | None:
     return (
         SimilarityMixup() if config.simix_variant == "none" else MixupVariant(config.simix_variant)
     )
-
-
-def make_baseline_loss(name: str, **arguments: Any) -> nn.Module:
-    """Make a loss of pytorch-metric-learning.
-
-    Args:
-        name: a key of ``BASELINE_LOSSES``.
-        arguments: further arguments of its class.
-    """
-    with needs_extra(f"the loss {name}"):
-        from pytorch_metric_learning import losses
-
-    kind, settings = BASELINE_LOSSES[name]
-    return getattr(losses, kind)(**settings, **arguments)
-
-
-class _BaselineLoss(nn.Module):
-    """A baseline loss on cosines, with any labels and any dtype.
-
-    The library's default distances differ from loss to loss; here all losses see cosines. Classes
-    are numbered in the order of their labels, because proxies need numbers from 0 on.
-    """
-
-    classes: Tensor  # (C,) labels in order
-
-    def __init__(self, config: Config, labels: Tensor) -> None:
-        with needs_extra(f"the loss {config.loss}"):
-            from pytorch_metric_learning.distances import CosineSimilarity
-
-        super().__init__()
-        self.register_buffer("classes", labels.unique(), persistent=False)
-        arguments: dict[str, Any] = {"distance": CosineSimilarity()}
-        if config.loss == "proxy-anchor":
-            arguments["num_classes"] = len(self.classes)
-            arguments["embedding_size"] = config.embedding_dim
-        self.loss = make_baseline_loss(config.loss, **arguments)
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        dtype = torch.promote_types(embeddings.dtype, torch.float32)
-        numbers = torch.searchsorted(self.classes, labels.to(self.classes.device))
-        return self.loss(embeddings.to(dtype), numbers)
 
 
 def make_optimizer(network: nn.Module, loss: nn.Module, config: Config) -> torch.optim.Optimizer:

@@ -13,7 +13,8 @@ from recallkit.config import Config
 from recallkit.data.class_sizes import embedded_class_sizes
 from recallkit.errors import RecallkitError
 from recallkit.loss_floor import NO_FLOOR, Floor, batch_floor, count_positives
-from recallkit.training.build import BASELINE_LOSSES, make_loss
+from recallkit.training.baselines import BASELINE_LOSSES
+from recallkit.training.build import make_loss
 
 
 def count_class_sizes(labels: Tensor) -> dict[int, int]:

@@ -21,9 +21,9 @@ from recallkit.errors import RecallkitError
 from recallkit.large_batch import LargeBatchStep, RandomState
 from recallkit.ranges import SettingError
 from recallkit.sampling import ClassBalancedSampler
+from recallkit.training.baselines import BASELINE_LOSSES
 from recallkit.training.batches import Batches
 from recallkit.training.build import (
-    BASELINE_LOSSES,
     Transform,
     count_steps,
     make_loss,

@@ -8,11 +8,22 @@ from typing import get_args
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pytorch_metric_learning.distances import CosineSimilarity
 
 from recallkit.config import Config, Loss
 from recallkit.losses import VARIANTS, RecallAtKLoss, SmoothAPLoss
 from recallkit.related import CircleLoss, UniLoss, accuracy, average_precision, recall_at_k
-from recallkit.training import BASELINE_LOSSES, Stopped, Training, make_loss, train
+from recallkit.training import (
+    BASELINE_LOSSES,
+    Stopped,
+    Training,
+    make_baseline_loss,
+    make_loss,
+    train,
+)
+from recallkit.training.baselines import NTXentLoss
 from recallkit.training.distributed import Processes
 
 CONFIG = Config(
@@ -86,6 +97,21 @@ def test_baseline_losses_are_their_formulas_on_cosines(name, seed):
     embeddings, labels = batch(seed)
     value = make_loss(replace(CONFIG, loss=name), labels)(embeddings, labels)
     torch.testing.assert_close(value, by_hand(name, embeddings @ embeddings.T, labels))
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=12))
+def test_nt_xent_is_that_of_the_library_for_any_labels(labels):
+    """Classes of any size; embeddings of any length, for it compares cosines."""
+    labels = torch.tensor([*labels, labels[0]])
+    generator = torch.Generator().manual_seed(len(labels))
+    leaf = torch.randn(len(labels), 5, generator=generator, dtype=torch.float64).requires_grad_()
+    library = make_baseline_loss("nt-xent", distance=CosineSimilarity())
+    values, gradients = [], []
+    for loss in (NTXentLoss(), library):
+        values.append(loss(leaf, labels))
+        gradients.append(torch.autograd.grad(values[-1], leaf)[0])
+    torch.testing.assert_close(*values, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-9)
 
 
 def test_proxy_anchor_is_its_formula_with_a_proxy_for_each_class():
