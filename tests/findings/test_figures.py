@@ -189,7 +189,9 @@ def test_figures_together_are_drawn_if_anything_is_stored(tmp_path):
     files = draw_together("simix-gain", project_results(), tmp_path / "figures")
     assert [file.name for file in files] == ["simix-gain.svg", "simix-gain.png", "simix-gain.csv"]
     header, *rows = files[2].read_text().splitlines()
-    assert header.startswith("sweep,batch_size,per_class,images,training classes,updates,trained,")
+    assert header.startswith(
+        "sweep,batch_size,per_class,images,training classes,updates,largest k,"
+    )
     assert len(rows) == len(simix_gains(project_results()))
 
 

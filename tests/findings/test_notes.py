@@ -145,7 +145,10 @@ def test_footnotes_name_what_a_reader_must_know(tmp_path):
     assert note == "per class at the edge of its candidates: batch 64, SiMix off"
     many = replace(SWEEP, compared=grid(rotation=tuple(map(float, range(10)))), seeds=(0, 1))
     runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 0)
-    assert footnotes(many, sweep_summary(many, runs)) == ["not run: 9 of 10"]
+    assert footnotes(many, sweep_summary(many, runs)) == ["not run: all but rotation 0"]
+    many = replace(many, compared=grid(rotation=tuple(map(float, range(12)))))
+    runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 2)
+    assert footnotes(many, sweep_summary(many, runs)) == ["not run: 9 of 12"]
 
 
 def test_settings_of_several_devices_are_named(tmp_path):
