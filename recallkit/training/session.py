@@ -231,5 +231,4 @@ def _evaluation_steps(training: Training) -> set[int]:
     config, steps = training.config, training.steps
     if config.evaluation_epochs is None:
         return {steps * (i + 1) // config.evaluations for i in range(config.evaluations)}
-    epoch = max(1, len(training.labels) // training.batch_size)
-    return {*range(0, steps, epoch * config.evaluation_epochs), steps}
+    return {*range(0, steps, training.steps_an_epoch * config.evaluation_epochs), steps}

@@ -87,6 +87,7 @@ class Training:
             head. It takes images, or features.
         batch_size: smaller than ``config.batch_size`` if the classes are too few to fill a batch.
         steps: of the whole training.
+        steps_an_epoch: batches of the first epoch; a later one may have a few more or fewer.
         steps_done: so far.
 
     Raises:
@@ -117,7 +118,8 @@ class Training:
         )
         self.batch_size = sampler.batch_size
         _check_ks(config, self.batch_size)
-        self.steps = count_steps(config, self.batch_size, len(sampler))
+        self.steps_an_epoch = len(sampler)
+        self.steps = count_steps(config, self.batch_size, self.steps_an_epoch)
         self._make_optimizer()
         self.gradient = self._make_gradient(transform)
         reading, pin = Reading() if reading is None else reading, device.type == "cuda"
@@ -217,7 +219,8 @@ class Training:
         if self.config.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, self.config.clip_norm, norm)
         # With scale 1 an overflow cannot come from loss scaling, so the training does diverge.
-        if not norm.isfinite() and self.scaler.get_scale() <= 1:
+        if not norm.isfinite() and (scale := self.scaler.get_scale()) <= 1:
+            self.scaler.update(scale)  # else it takes the gradient for unscaled in the next call
             raise NotFiniteError(f"the gradient has the norm {norm.item()}")
         self.scaler.step(self.optimizer)
         self.scaler.update()

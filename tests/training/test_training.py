@@ -378,6 +378,29 @@ def test_overflow_under_float16_skips_the_step_and_halves_the_scale(toy_splits):
     torch.testing.assert_close(dict(one.network.state_dict()), before, rtol=0, atol=0)
 
 
+def test_a_gradient_that_is_not_finite_under_float16_can_be_repeated(toy_splits, monkeypatch):
+    """The scale cannot be halved any more: the step fails, and the next call repeats it."""
+    original = LargeBatchStep.__call__
+
+    def overflow(self, images, labels):
+        value = original(self, images, labels)
+        next(self.network.parameters()).grad.fill_(torch.inf)
+        return value
+
+    losses = []
+    for diverges in (False, True):
+        config = replace(CONFIG, precision="float16")
+        one = Training(config, toy_splits.train, torch.device("cpu"))
+        one.scaler = one.gradient.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(LargeBatchStep, "__call__", overflow)
+            for _ in range(2 * diverges):
+                with pytest.raises(Diverged, match="the gradient has the norm inf"):
+                    one.step()
+        losses.append([one.step(), one.step()])
+    assert losses[0] == losses[1]
+
+
 def test_a_gradient_is_clipped(toy_splits, monkeypatch):
     norms = []
     original = torch.optim.AdamW.step
@@ -398,6 +421,12 @@ def test_a_gradient_is_clipped(toy_splits, monkeypatch):
 def test_evaluations_by_epochs(run):
     config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
     assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_an_epoch_of_evaluations_is_one_of_the_sampler(run):
+    """Groups of three leave an image of each class out: an epoch has 30 of the 40."""
+    config = replace(CONFIG, batch_size=9, per_class=3, epochs=4, evaluation_epochs=2)
+    assert [line["step"] for line in run(config=config)["validation"]] == [6, 12]
 
 
 def test_with_distractors_the_end_is_also_measured_among_training_images(run, tmp_path, toy_splits):
