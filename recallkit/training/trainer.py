@@ -18,7 +18,7 @@ from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
-from recallkit.large_batch import LargeBatchStep, RandomState
+from recallkit.large_batch import BufferStates, LargeBatchStep, RandomState
 from recallkit.ranges import SettingError
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.baselines import BASELINE_LOSSES
@@ -187,6 +187,7 @@ class Training:
         place = self.batches.epoch, self.batches.done
         indices, images = self.next_batch()
         self.trained.train()
+        buffers = BufferStates([self.trained]).copy()
         self.optimizer.zero_grad()
         try:
             value = self.gradient(images, self.labels[indices]).item() / self.processes.world
@@ -195,6 +196,8 @@ class Training:
             self._update()
         except NotFiniteError as error:
             before[0].restore()
+            for buffer in buffers:
+                buffer.restore()
             self.shard.random = before[1]
             self.batches.go_to(*place)
             raise Diverged(str(error), self.steps_done, self._names(indices)) from error

@@ -310,6 +310,23 @@ def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
     assert a == b
 
 
+@pytest.mark.parametrize("step", [bad_loss, bad_gradient, bad_embeddings])
+def test_buffers_are_as_before_a_step_that_diverges(toy_splits, monkeypatch, step):
+    one = Training(CONFIG, toy_splits.train, torch.device("cpu"))
+    one.trained.register_buffer("calls", torch.zeros(()))
+    one.trained.register_forward_pre_hook(lambda module, inputs: module.calls.add_(1) and None)
+    original = LargeBatchStep.__call__
+
+    def diverging(self, images, labels):
+        original(self, images, labels)
+        return step(self, images, labels)
+
+    monkeypatch.setattr(LargeBatchStep, "__call__", diverging)
+    with pytest.raises(Diverged):
+        one.step()
+    assert one.trained.calls == 0
+
+
 class DecodedImages:
     """Images of a tensor as files, of which one cannot be read ``after`` so many were."""
 
