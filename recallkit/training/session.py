@@ -210,7 +210,7 @@ class Session:
         training = self.training
         late = time.monotonic() - self.saved_at >= self.options.save_seconds
         stop, late = training.processes.any(stop_requested(), late)
-        if training.steps_done == training.steps or not (stop or late):
+        if not (stop or late):
             return
         self.save()
         if stop:

@@ -32,6 +32,7 @@ from recallkit.training import (
     choose_device,
     load_run,
     make_network,
+    session,
     train,
 )
 from recallkit.training.run_folder import read_weights
@@ -96,7 +97,7 @@ def test_same_seed_same_weights(run, tmp_path):
 
 
 @pytest.mark.parametrize("simix", [False, True])
-@pytest.mark.parametrize("stop", [1, 7, 10, 19])
+@pytest.mark.parametrize("stop", [1, 7, 10, 19, 20])
 def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, stop, simix):
     config = replace(CONFIG, simix=simix)
     whole = run("whole", config)
@@ -116,6 +117,23 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, s
     ]
     assert lines[0] == lines[1]  # the loss since the evaluation before, too
     assert not list((tmp_path / "stopped").glob("state*"))
+
+
+def test_a_stop_in_the_last_evaluation_is_heard(run, tmp_path, monkeypatch):
+    calls = []
+
+    def interrupted(network, images, image_size):
+        calls.append(network)
+        if len(calls) == CONFIG.evaluations:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(network, images, image_size)
+
+    monkeypatch.setattr(session, "evaluate", interrupted)
+    with pytest.raises(Stopped, match="stopped after 20 of 20 steps"):
+        run()
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert run(resume=True)["steps"] == 20
+    assert len(calls) == CONFIG.evaluations  # the last evaluation is not repeated
 
 
 def test_handlers_of_signals_are_restored(run):
