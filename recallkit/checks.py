@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 __all__ = [
+    "TEMPERATURES",
     "NotFiniteError",
     "check_chunk_size",
     "check_embeddings",
@@ -19,6 +21,13 @@ __all__ = [
     "check_tolerance",
     "largest_number",
 ]
+
+TEMPERATURES = (1e-15, 1e15)
+"""The smallest and the largest temperature.
+
+A gradient is divided by two temperatures, τ₁ τ₂, and float32 ends at 3e38. The settings of a
+training have narrower ranges, in which a temperature can be meant.
+"""
 
 _ROWS = 2**13  # rows read at a time: the embeddings may be mapped from a file larger than memory
 
@@ -117,20 +126,34 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
         ks = tuple(ks)
     except TypeError:
         raise ValueError(f"ks must be a sequence such as (1, 2, 4), not {ks!r}") from None
-    if not ks or any(isinstance(k, bool) or k != int(k) or k < 1 for k in ks):
+    if not ks or not all(_is_cutoff(k) for k in ks):
         raise ValueError(f"ks must be whole numbers of at least 1, and at least one, not {ks}")
     return tuple(int(k) for k in ks)
+
+
+def _is_cutoff(k: Any) -> bool:
+    try:
+        return not isinstance(k, bool) and k == int(k) and k >= 1
+    except (OverflowError, TypeError, ValueError):  # infinity, None, NaN or text
+        return False
 
 
 def check_temperature(temperature: float, name: str) -> float:
     """Return a temperature as a float.
 
     Raises:
-        ValueError: if it is not a finite number above 0.
+        ValueError: if it is not a number between 1e-15 and 1e15, ``TEMPERATURES``.
     """
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"{name} must be a finite number above 0, not {temperature}")
-    return float(temperature)
+    lowest, highest = TEMPERATURES
+    try:
+        if lowest <= temperature <= highest:
+            return float(temperature)
+    except TypeError:  # text or None
+        pass
+    raise ValueError(
+        f"{name} must be a finite number above 0, between {lowest:g} and {highest:g}, "
+        f"not {temperature!r}"
+    )
 
 
 def check_chunk_size(chunk_size: int | str) -> None:

@@ -24,6 +24,10 @@ class ClassBalancedSampler(Sampler[list[int]]):
     one image serves as a negative. In a larger class, the images that do not fill a group make a
     smaller group if they are two or more. The epoch ends when no full batch can be made.
 
+    Every batch holds a group of two or more images, so some query has a positive. If there are
+    fewer such groups than batches, the epoch ends with the last of them: no image is used twice for
+    it. The classes of one image that are left over are drawn in other epochs.
+
     The batches of epoch e depend only on ``seed`` and e. Iterating moves on to the next epoch;
     :meth:`set_epoch` goes to any.
 
@@ -66,12 +70,13 @@ class ClassBalancedSampler(Sampler[list[int]]):
             raise ValueError(f"rank must be within 0 … world − 1 = {world - 1}, not {rank}")
         self.rank, self.world = rank, world
         [labels] = canonical_labels({"labels": labels})
-        check_labels(labels, len(labels))
+        check_labels(labels, labels.numel())
         members, sizes = _by_class(labels.cpu().numpy())
         largest = int(sizes.max(initial=0))
         self.per_class = largest if per_class is None else per_class
         _check_sizes(batch_size, self.per_class, largest, per_class is None)
         self._members, self._sizes = members, sizes
+        self._paired = sizes > 1  # classes whose groups give a query a positive
         self._groups = _Groups.cut(sizes, self.per_class)
         self.batch_size = self._attainable(batch_size)
         self.seed = seed
@@ -121,14 +126,23 @@ class ClassBalancedSampler(Sampler[list[int]]):
         """
         images = self._members[_shuffled_within(rng, self._sizes)]
         left = self._groups.count.copy()
-        expected = int(self._groups.size.sum()) // self.batch_size
+        expected = self._expected()
         batches = []
-        while True:
-            classes = _order(rng, left, expected - len(batches), self.batch_size)
+        while left[self._paired].any():
+            remaining = expected - len(batches)
+            classes = _order(rng, left, remaining, self.batch_size, self._paired)
             places = self._fill(classes, left)
             if len(places) < self.batch_size - 1:
-                return batches
+                break
             batches.append(images[places].tolist())
+        return batches
+
+    def _expected(self) -> int:
+        """Count the batches that the images are enough for, and the groups with a positive too."""
+        batches = int(self._groups.size.sum()) // self.batch_size
+        if self._paired.all():
+            return batches
+        return min(batches, int(self._groups.count[self._paired].sum()))
 
     def _fill(self, classes: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Take the places of one batch, a group of each class; ``left`` counts what remains."""
@@ -189,22 +203,34 @@ def _ranges(begin: np.ndarray, size: np.ndarray) -> np.ndarray:
     return np.repeat(begin - (size.cumsum() - size), size) + np.arange(size.sum())
 
 
-def _order(rng: np.random.Generator, left: np.ndarray, batches: int, most: int) -> np.ndarray:
+def _order(
+    rng: np.random.Generator, left: np.ndarray, batches: int, most: int, paired: np.ndarray
+) -> np.ndarray:
     """Draw the order in which classes join a batch, with ``left`` groups for ``batches`` batches.
 
     How this works: the order is random, weighted by the groups left. Each class gets the key
     log(u) / w of Efraimidis and Spirakis (2006), and the largest keys come first. Classes that have
     a group for every batch to come precede all others. Only the first ``most`` classes are sorted,
-    since more do not fit into a batch.
+    since more do not fit into a batch. ``paired`` (C,) tells which classes have two images or more.
     """
     candidates = np.flatnonzero(left)
-    left = left[candidates]
+    left, paired = left[candidates], paired[candidates]
     keys = np.log(rng.random(len(candidates))) / left
     keys[left < batches] -= 1e6  # log(u) is above −50: these come after all others
+    if not paired.all():
+        spare = int(left[paired].sum()) - (batches - 1)  # each batch to come gets one group
+        _reserve(keys, np.flatnonzero(paired), spare)
     if most < len(candidates):
         foremost = np.argpartition(-keys, most)[:most]
         candidates, keys = candidates[foremost], keys[foremost]
     return candidates[np.argsort(-keys)]
+
+
+def _reserve(keys: np.ndarray, paired: np.ndarray, spare: int) -> None:
+    """Move the foremost paired class to the very front, and those beyond ``spare`` to the end."""
+    ranked = paired[np.argsort(-keys[paired])]
+    keys[ranked[0]] = 1.0  # all others are below 0
+    keys[ranked[max(1, spare) :]] -= 1e7
 
 
 def _refuse_batches_of_batches(frame: FrameType | None) -> None:

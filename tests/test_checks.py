@@ -1,9 +1,15 @@
 """Arguments that are refused, and those that pass."""
 
+import itertools
+import math
+
 import pytest
 import torch
+from torch.nn.functional import normalize
 
+from recallkit import RecallAtKLoss
 from recallkit.checks import (
+    TEMPERATURES,
     NotFiniteError,
     check_chunk_size,
     check_embeddings,
@@ -14,6 +20,8 @@ from recallkit.checks import (
     check_temperature,
     largest_number,
 )
+from recallkit.config import setting_types
+from recallkit.ranges import range_of
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,9 @@ def test_queries_and_gallery_must_fit():
         check_same_dimension(torch.ones(2, 3), torch.ones(5, 3, device="meta"), "distractors")
 
 
-@pytest.mark.parametrize("ks", [(), (0,), (1.5,), (True,), 4])
+@pytest.mark.parametrize(
+    "ks", [(), (0,), (1.5,), (True,), 4, (math.inf,), (math.nan,), (None,), "12"]
+)
 def test_wrong_ks(ks):
     with pytest.raises(ValueError, match="ks must be"):
         check_ks(ks)
@@ -78,11 +88,32 @@ def test_ks_become_a_tuple_of_integers():
     assert check_ks(iter([1, 2.0])) == (1, 2)
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "temperature", [0, -1.0, math.nan, math.inf, 1e-46, 1e-40, 1e39, 10**400, "0.1", None]
+)
 def test_wrong_temperatures(temperature):
     assert check_temperature(1, "tau") == 1.0
-    with pytest.raises(ValueError, match="tau must be a finite number above 0"):
+    with pytest.raises(ValueError, match="tau must be a finite number above 0, between 1e-15 and"):
         check_temperature(temperature, "tau")
+
+
+@pytest.mark.parametrize("temperatures", list(itertools.product(TEMPERATURES, repeat=2)))
+def test_gradients_are_finite_at_the_ends_of_the_range(temperatures):
+    generator = torch.Generator().manual_seed(0)
+    embeddings = normalize(torch.randn(40, 8, generator=generator), dim=1)
+    embeddings[1] = embeddings[0]  # a tie: at a low temperature nothing else has a gradient
+    embeddings.requires_grad_()
+    for engine in ("dense", "blocks"):
+        loss = RecallAtKLoss((1, 2, 4), *temperatures, engine=engine)
+        loss(embeddings, torch.arange(40) // 4).backward()
+    assert embeddings.grad.isfinite().all()
+
+
+def test_settings_of_a_training_are_within_the_temperatures():
+    lowest, highest = TEMPERATURES
+    for name in ("k_temperature", "rank_temperature", "uniloss_temperature"):
+        of_setting = range_of(setting_types()[name])
+        assert lowest <= of_setting.lowest < of_setting.highest <= highest
 
 
 @pytest.mark.parametrize("chunk_size", [0, -3, "all", "5"])

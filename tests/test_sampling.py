@@ -33,6 +33,7 @@ def test_promises(sizes, batch_size, per_class, seed):
         assert max(counts.values()) <= per_class
         for label, count in counts.items():
             assert count > 1 or (labels == label).sum() == 1
+        assert max(counts.values()) > 1  # a query has a positive
 
 
 def test_equal_classes_give_full_groups_and_use_every_image():
@@ -47,6 +48,56 @@ def test_small_classes_are_used():
     labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
     [batch] = ClassBalancedSampler(labels, 9)
     assert Counter(labels[batch].tolist()) == {0: 3, 1: 2, 2: 4}
+
+
+def smallest_largest_group(batches, labels):
+    """Return the size of the largest group of a batch, of the batch where that is smallest."""
+    return min(max(Counter(labels[batch].tolist()).values()) for batch in batches)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "singles", "batches"),
+    [
+        (20, 1000, {20}),  # the images would fill 32 batches, but there are 20 pairs
+        (33, 990, {33}),  # a pair for each batch
+        (60, 1000, {35, 36}),  # chance alone would leave some batches without a pair
+    ],
+)
+def test_every_batch_has_a_positive_among_many_single_images(pairs, singles, batches):
+    labels = labels_of([2] * pairs + [1] * singles)
+    for seed in range(5):
+        epoch = list(ClassBalancedSampler(labels, 32, seed=seed))
+        assert len(epoch) in batches
+        assert smallest_largest_group(epoch, labels) == 2
+
+
+def test_a_large_class_among_single_images_is_in_every_batch():
+    labels = labels_of([80] + [1] * 1000)
+    epoch = list(ClassBalancedSampler(labels, 32))
+    assert len(epoch) == 20  # groups of 4
+    assert smallest_largest_group(epoch, labels) == 4
+
+
+def test_single_images_are_drawn_in_other_epochs():
+    labels = labels_of([2] * 5 + [1] * 100)
+    sampler = ClassBalancedSampler(labels, 20)
+    used = [{index for batch in sampler for index in batch} for _ in range(8)]
+    assert len(used[0]) < len(labels)
+    assert set.union(*used) == set(range(len(labels)))
+
+
+DRAWN = [
+    [15, 28, 18, 36, 22, 31, 0, 3, 35, 14],
+    [4, 19, 12, 17, 8, 37, 23, 21, 27, 25],
+    [34, 29, 33, 9, 24, 10, 30, 32, 26],
+]
+
+
+def test_the_draws_of_classes_without_single_images_stay():
+    """Stored runs were drawn so."""
+    sizes = [5, 3, 2, 9, 4, 6, 2, 7]
+    epoch = list(ClassBalancedSampler(labels_of(sizes), 10, seed=5))
+    assert epoch == DRAWN
 
 
 def test_whole_classes():
@@ -88,11 +139,12 @@ def test_serves_a_data_loader():
         ([0, 0], {"batch_size": 4, "per_class": 1}, "per_class must be at least 2"),
         ([0, 0], {"batch_size": 3}, "batch_size must be at least per_class = 4"),
         ([0.5, 0.5], {"batch_size": 4}, "labels must be integers"),
+        (7, {"batch_size": 4}, r"labels must be of shape .*, not \(\)"),
         ([[0, 0]], {"batch_size": 4}, "labels must be of shape"),
     ],
 )
 def test_bad_input_is_refused_by_name(labels, options, message):
-    dtype = torch.int64 if not labels else None
+    dtype = torch.int64 if labels == [] else None
     with pytest.raises(ValueError, match=message):
         ClassBalancedSampler(torch.tensor(labels, dtype=dtype), **options)
 

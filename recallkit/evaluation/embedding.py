@@ -23,6 +23,7 @@ from recallkit.data.image_files import ImageFiles, read_whole_photograph
 from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.transforms import TestTransform, normalise
 from recallkit.errors import RecallkitError
+from recallkit.large_batch import is_out_of_memory
 from recallkit.metrics import Distance, Retrieval, measure_retrieval
 from recallkit.networks import RetrievalNetwork
 
@@ -116,6 +117,8 @@ def describe(
             try:
                 descriptors.append(multi_scale(network, normalise(pixels.float() / 255), scales))
             except (AssertionError, RuntimeError) as error:
+                if is_out_of_memory(error):
+                    raise
                 raise RecallkitError(
                     f"the network takes squares of one size only ({error}): add --longest 0"
                 ) from error

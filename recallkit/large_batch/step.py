@@ -29,7 +29,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recallkit.checks import check_chunk_size, check_tolerance
 from recallkit.errors import RecallkitError
 from recallkit.labels import canonical_labels
-from recallkit.large_batch.agreement import Agreement, PassesDifferError
+from recallkit.large_batch.agreement import Agreement
 from recallkit.large_batch.inputs import (
     Inputs,
     check_rows,
@@ -205,8 +205,11 @@ class LargeBatchStep:
                 is not one tensor with a row for each input, or BatchNorm in training mode, whose
                 output would depend on the chunk.
             PassesDifferError: if the second pass over a chunk gives other embeddings than the
-                first. Gradients and random numbers are then as before the call.
+                first.
             RecallkitError: if not even a chunk of one image fits the memory.
+
+        After any error but one of memory, such as one of the loss, gradients, buffers and random
+        numbers are as before the call.
         """
         if gallery is None and itself is not None:
             raise ValueError("itself is the place of each query in a gallery, and there is none")
@@ -222,11 +225,11 @@ class LargeBatchStep:
             try:
                 self._together = False
                 return self._step(parts, [labels, gallery_labels, itself], before.buffers)
-            except PassesDifferError:
-                before.restore()
-                raise
-            except RuntimeError as error:
-                if not is_out_of_memory(error) or self._together:
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    before.restore()
+                    raise
+                if self._together:
                     raise
                 self._refuse_below_one(error)
             # Not before: the error holds the frames it came through, and they hold graphs.
@@ -434,7 +437,7 @@ class LargeBatchStep:
         finally:
             before.restore()
 
-    def _refuse_below_one(self, error: RuntimeError) -> None:
+    def _refuse_below_one(self, error: Exception) -> None:
         if self.chunk_size == 1 and self.keep_graphs == 0:
             raise RecallkitError(
                 "a single image does not fit the memory: use a smaller network or image_size, "

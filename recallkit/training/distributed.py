@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from recallkit.checks import NotFiniteError, check_embeddings
 from recallkit.large_batch import RandomState
 from recallkit.ranks import find_positives
 from recallkit.simix import SimilarityMixup, same_class_pairs
@@ -162,6 +163,23 @@ class ShardedMixup(SimilarityMixup):
         super().__init__()
         self.shard = shard
 
+    def forward(self, embeddings: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
+        """Mix the rows of this process.
+
+        Raises:
+            NotFiniteError: in every process, if the embeddings of any are not finite.
+        """
+        problem = None
+        try:
+            check_embeddings(embeddings)
+        except NotFiniteError as error:
+            problem = error
+        if self.shard.processes.any(problem is not None)[0]:
+            raise problem or NotFiniteError(
+                "embeddings must be finite: those of another process are not"
+            )
+        return super().forward(embeddings, labels)
+
     def draw(self, count: int, like: Tensor) -> Tensor:
         """Draw for the pairs of the whole batch, and keep those of this process."""
         first, _ = same_class_pairs(self.shard.labels)  # pairs of the whole batch
@@ -207,11 +225,13 @@ class ShardedLoss(nn.Module):
 
         Raises:
             ValueError: as ``loss`` does, if no query of any process has a positive.
+            NotFiniteError: in every process, if the embeddings of any are not finite.
         """
         labels = labels.to(embeddings.device)
         sizes = _gather_sizes(len(embeddings), embeddings.device)
         gallery = _Gather.apply(embeddings, sizes)  # (B, D)
         gallery_labels = _gather(labels, sizes)  # (B,)
+        check_embeddings(gallery)  # here, since a process without queries does not call the loss
         begin = sum(sizes[: dist.get_rank()])
         itself = torch.arange(begin, begin + len(embeddings), device=embeddings.device)
         share = _share_of_queries(gallery_labels, begin, len(embeddings))

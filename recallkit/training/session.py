@@ -210,7 +210,7 @@ class Session:
         training = self.training
         late = time.monotonic() - self.saved_at >= self.options.save_seconds
         stop, late = training.processes.any(stop_requested(), late)
-        if training.steps_done == training.steps or not (stop or late):
+        if not (stop or late):
             return
         self.save()
         if stop:
@@ -231,5 +231,4 @@ def _evaluation_steps(training: Training) -> set[int]:
     config, steps = training.config, training.steps
     if config.evaluation_epochs is None:
         return {steps * (i + 1) // config.evaluations for i in range(config.evaluations)}
-    epoch = max(1, len(training.labels) // training.batch_size)
-    return {*range(0, steps, epoch * config.evaluation_epochs), steps}
+    return {*range(0, steps, training.steps_an_epoch * config.evaluation_epochs), steps}

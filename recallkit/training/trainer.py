@@ -18,7 +18,7 @@ from recallkit.data.image_set import Images, ImageSet, are_features
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
-from recallkit.large_batch import LargeBatchStep, RandomState
+from recallkit.large_batch import BufferStates, LargeBatchStep, RandomState
 from recallkit.ranges import SettingError
 from recallkit.sampling import ClassBalancedSampler
 from recallkit.training.baselines import BASELINE_LOSSES
@@ -87,6 +87,7 @@ class Training:
             head. It takes images, or features.
         batch_size: smaller than ``config.batch_size`` if the classes are too few to fill a batch.
         steps: of the whole training.
+        steps_an_epoch: batches of the first epoch; a later one may have a few more or fewer.
         steps_done: so far.
 
     Raises:
@@ -117,7 +118,8 @@ class Training:
         )
         self.batch_size = sampler.batch_size
         _check_ks(config, self.batch_size)
-        self.steps = count_steps(config, self.batch_size, len(sampler))
+        self.steps_an_epoch = len(sampler)
+        self.steps = count_steps(config, self.batch_size, self.steps_an_epoch)
         self._make_optimizer()
         self.gradient = self._make_gradient(transform)
         reading, pin = Reading() if reading is None else reading, device.type == "cuda"
@@ -185,6 +187,7 @@ class Training:
         place = self.batches.epoch, self.batches.done
         indices, images = self.next_batch()
         self.trained.train()
+        buffers = BufferStates([self.trained]).copy()
         self.optimizer.zero_grad()
         try:
             value = self.gradient(images, self.labels[indices]).item() / self.processes.world
@@ -193,6 +196,8 @@ class Training:
             self._update()
         except NotFiniteError as error:
             before[0].restore()
+            for buffer in buffers:
+                buffer.restore()
             self.shard.random = before[1]
             self.batches.go_to(*place)
             raise Diverged(str(error), self.steps_done, self._names(indices)) from error
@@ -217,7 +222,8 @@ class Training:
         if self.config.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, self.config.clip_norm, norm)
         # With scale 1 an overflow cannot come from loss scaling, so the training does diverge.
-        if not norm.isfinite() and self.scaler.get_scale() <= 1:
+        if not norm.isfinite() and (scale := self.scaler.get_scale()) <= 1:
+            self.scaler.update(scale)  # else it takes the gradient for unscaled in the next call
             raise NotFiniteError(f"the gradient has the norm {norm.item()}")
         self.scaler.step(self.optimizer)
         self.scaler.update()

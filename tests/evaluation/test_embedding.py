@@ -2,10 +2,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from torch.nn.functional import interpolate, normalize
 
+from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import Protocol
+from recallkit.errors import RecallkitError
 from recallkit.evaluation import (
+    describe,
     embed,
     embed_pixels,
     evaluate,
@@ -77,3 +81,23 @@ def test_is_the_mean_over_sizes_on_the_unit_sphere():
 def test_wrong_scales_are_refused(scales):
     with pytest.raises(ValueError, match="scales must be numbers above 0"):
         multi_scale(SmallConvNet(8), torch.zeros(1, 3, 32, 32), scales)
+
+
+class Failing(torch.nn.Linear):
+    """A network that raises ``error``."""
+
+    def __init__(self, error):
+        super().__init__(1, 1)
+        self.error = error
+
+    def forward(self, images):
+        raise self.error
+
+
+def test_a_network_of_one_size_is_told_from_memory_that_runs_out(tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    photographs = ImageFiles([tmp_path / "a.png"], 16)
+    with pytest.raises(RecallkitError, match=r"one size only \(shape\): add --longest 0"):
+        describe(Failing(RuntimeError("shape")), photographs, 24)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        describe(Failing(torch.OutOfMemoryError("CUDA out of memory.")), photographs, 24)

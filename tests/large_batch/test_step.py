@@ -451,6 +451,20 @@ def test_not_even_one_image_fits():
     assert gradients(network) == [None] * 6
 
 
+def test_an_error_of_the_loss_leaves_no_trace():
+    """Not in the vectors of a spectral norm either, nor in the gradients of the step before."""
+    network, images, labels = make()
+    nn.utils.parametrizations.spectral_norm(network.body[0])
+    step = LargeBatchStep(network, RecallAtKLoss(), 4, keep_graphs=10**9)
+    step(images, labels)
+    kept = copy.deepcopy([dict(network.named_buffers()), gradients(network), torch.get_rng_state()])
+    images[3] = torch.nan
+    with pytest.raises(ValueError, match="embeddings must be finite"):
+        step(images, labels)
+    found = [dict(network.named_buffers()), gradients(network), torch.get_rng_state()]
+    torch.testing.assert_close(found, kept, rtol=0, atol=0)
+
+
 def test_other_errors_are_not_taken_for_memory():
     network, images, labels = make()
     step = LargeBatchStep(network, lambda *a: (_ for _ in ()).throw(RuntimeError("other")), 4)

@@ -14,9 +14,10 @@ from torch.nn.functional import normalize
 from torch.nn.parallel import DistributedDataParallel
 
 from recallkit import LargeBatchStep, RecallAtKLoss, SmoothAPLoss
+from recallkit.checks import NotFiniteError
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.training import Stopped, Training, train
+from recallkit.training import Diverged, Stopped, Training, train
 from recallkit.training.distributed import Processes, ShardedLoss, own_rows
 
 LOSSES = {
@@ -150,6 +151,41 @@ def train_in_parts(rank, world, ports, folder, splits, stop):
         return
     with pytest.raises(Stopped, match="stopped after 3 of 5 steps"):
         train(CONFIG, folder, **options)
+
+
+def diverge_in_one(rank, world, place, splits, simix):
+    """Weights are not finite in process 1 alone; every process says so, in this step and again."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{place}", rank=rank, world_size=world)
+    config = replace(CONFIG, simix=simix)
+    training = Training(config, splits.train, torch.device("cpu"), Processes(rank, world))
+    if rank == 1:
+        torch.nn.init.constant_(next(training.trained.parameters()), torch.nan)
+    for _ in range(2):
+        with pytest.raises(Diverged, match="embeddings must be finite"):
+            training.step()
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("simix", [False, True])
+def test_embeddings_that_are_not_finite_in_one_process_stop_all(tmp_path, toy_splits, simix):
+    side_by_side(diverge_in_one, (2, tmp_path / "meet", toy_splits, simix), 2)
+
+
+def lose_with_bad_rows(rank, world, place):
+    """Process 0 has rows that are not finite; processes 1 and 2 have no query."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{place}", rank=rank, world_size=world)
+    labels = torch.tensor(SHARDS[world][rank], dtype=torch.int64)
+    embeddings = torch.full((len(labels), 5), torch.nan if rank == 0 else 1.0)
+    with pytest.raises(NotFiniteError, match="3 of 6 rows"):
+        ShardedLoss(LOSSES["recall"])(embeddings, labels)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_a_process_without_queries_does_not_wait_for_a_loss_that_is_not_finite(tmp_path):
+    side_by_side(lose_with_bad_rows, (4, tmp_path / "meet"), 4)
 
 
 def free_port():

@@ -32,6 +32,7 @@ from recallkit.training import (
     choose_device,
     load_run,
     make_network,
+    session,
     train,
 )
 from recallkit.training.run_folder import read_weights
@@ -96,7 +97,7 @@ def test_same_seed_same_weights(run, tmp_path):
 
 
 @pytest.mark.parametrize("simix", [False, True])
-@pytest.mark.parametrize("stop", [1, 7, 10, 19])
+@pytest.mark.parametrize("stop", [1, 7, 10, 19, 20])
 def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, stop, simix):
     config = replace(CONFIG, simix=simix)
     whole = run("whole", config)
@@ -116,6 +117,23 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, s
     ]
     assert lines[0] == lines[1]  # the loss since the evaluation before, too
     assert not list((tmp_path / "stopped").glob("state*"))
+
+
+def test_a_stop_in_the_last_evaluation_is_heard(run, tmp_path, monkeypatch):
+    calls = []
+
+    def interrupted(network, images, image_size):
+        calls.append(network)
+        if len(calls) == CONFIG.evaluations:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(network, images, image_size)
+
+    monkeypatch.setattr(session, "evaluate", interrupted)
+    with pytest.raises(Stopped, match="stopped after 20 of 20 steps"):
+        run()
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert run(resume=True)["steps"] == 20
+    assert len(calls) == CONFIG.evaluations  # the last evaluation is not repeated
 
 
 def test_handlers_of_signals_are_restored(run):
@@ -310,6 +328,23 @@ def test_what_is_not_finite_stops_the_run_and_can_be_repeated(
     assert a == b
 
 
+@pytest.mark.parametrize("step", [bad_loss, bad_gradient, bad_embeddings])
+def test_buffers_are_as_before_a_step_that_diverges(toy_splits, monkeypatch, step):
+    one = Training(CONFIG, toy_splits.train, torch.device("cpu"))
+    one.trained.register_buffer("calls", torch.zeros(()))
+    one.trained.register_forward_pre_hook(lambda module, inputs: module.calls.add_(1) and None)
+    original = LargeBatchStep.__call__
+
+    def diverging(self, images, labels):
+        original(self, images, labels)
+        return step(self, images, labels)
+
+    monkeypatch.setattr(LargeBatchStep, "__call__", diverging)
+    with pytest.raises(Diverged):
+        one.step()
+    assert one.trained.calls == 0
+
+
 class DecodedImages:
     """Images of a tensor as files, of which one cannot be read ``after`` so many were."""
 
@@ -378,6 +413,29 @@ def test_overflow_under_float16_skips_the_step_and_halves_the_scale(toy_splits):
     torch.testing.assert_close(dict(one.network.state_dict()), before, rtol=0, atol=0)
 
 
+def test_a_gradient_that_is_not_finite_under_float16_can_be_repeated(toy_splits, monkeypatch):
+    """The scale cannot be halved any more: the step fails, and the next call repeats it."""
+    original = LargeBatchStep.__call__
+
+    def overflow(self, images, labels):
+        value = original(self, images, labels)
+        next(self.network.parameters()).grad.fill_(torch.inf)
+        return value
+
+    losses = []
+    for diverges in (False, True):
+        config = replace(CONFIG, precision="float16")
+        one = Training(config, toy_splits.train, torch.device("cpu"))
+        one.scaler = one.gradient.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(LargeBatchStep, "__call__", overflow)
+            for _ in range(2 * diverges):
+                with pytest.raises(Diverged, match="the gradient has the norm inf"):
+                    one.step()
+        losses.append([one.step(), one.step()])
+    assert losses[0] == losses[1]
+
+
 def test_a_gradient_is_clipped(toy_splits, monkeypatch):
     norms = []
     original = torch.optim.AdamW.step
@@ -398,6 +456,12 @@ def test_a_gradient_is_clipped(toy_splits, monkeypatch):
 def test_evaluations_by_epochs(run):
     config = replace(CONFIG, evaluation_epochs=3)  # 40 images, 16 a batch: 2 steps an epoch
     assert [line["step"] for line in run(config=config)["validation"]] == [6, 12, 18, 20]
+
+
+def test_an_epoch_of_evaluations_is_one_of_the_sampler(run):
+    """Groups of three leave an image of each class out: an epoch has 30 of the 40."""
+    config = replace(CONFIG, batch_size=9, per_class=3, epochs=4, evaluation_epochs=2)
+    assert [line["step"] for line in run(config=config)["validation"]] == [6, 12]
 
 
 def test_with_distractors_the_end_is_also_measured_among_training_images(run, tmp_path, toy_splits):
