@@ -209,7 +209,7 @@ class LargeBatchStep:
             RecallkitError: if not even a chunk of one image fits the memory.
 
         After any error but one of memory, such as one of the loss, gradients, buffers and random
-        numbers are as before the call.
+        numbers are as before the call, but for those numbers that a transform's ``draw`` took.
         """
         if gallery is None and itself is not None:
             raise ValueError("itself is the place of each query in a gallery, and there is none")
