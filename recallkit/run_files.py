@@ -17,7 +17,12 @@ def read_config(folder: Path) -> Config:
         RecallkitError: if it is not a run folder, or its settings are not of this version.
     """
     if not (folder / "config.json").is_file():
-        raise RecallkitError(f"{folder} is not a run: it has no config.json. Train one first.")
+        if not folder.exists():
+            raise RecallkitError(f"{folder} is not a run: there is no such folder. Train one first.")
+        raise RecallkitError(
+            f"{folder} is not a run: it has no config.json. Train one first; where it holds "
+            f"images, name a run, and the folder by --dataset."
+        )
     values = read_json(folder / "config.json")
     try:
         return config_from(values)

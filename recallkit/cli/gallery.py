@@ -268,16 +268,30 @@ def _index_of(
     device: str,
 ) -> "Index":
     """Return the embeddings of a folder, of an index file, or of a split of a run's images."""
-    from recallkit.gallery import load_trained_run, read_index
+    from recallkit.gallery import load_trained_run
 
     gallery, run = source_and_run(what, run)
     if gallery is not None and split is not None:
         raise ValueError(f"--split chooses images of a run, and {gallery} is none")
     if gallery is not None and not gallery.is_dir():
-        return read_index(gallery)
+        return _stored_index(gallery, run)
     plan, folder = plan_for(gallery, run, "all" if gallery else split or usual, "", "")
     options = embedding_for(folder, gallery is None, on_bad_image, workers)
     return open_for(load_trained_run(folder, device), plan, options).index
+
+
+def _stored_index(path: Path, run: Path | None) -> "Index":
+    """Read an index, and say if it is incomplete."""
+    from recallkit.gallery import read_index, remarks_on_index
+
+    if not path.exists():
+        raise RecallkitError(f"there is no folder, index or run {path}")
+    if run is not None:
+        raise ValueError(f"--run embeds a folder, and {path} holds embeddings: leave out --run")
+    index = read_index(path)
+    for remark in remarks_on_index(str(path), index):
+        say(remark)
+    return index
 
 
 def _with_classes(index: "Index") -> "Index":

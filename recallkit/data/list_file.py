@@ -1,5 +1,6 @@
 """A list file: a table of images with their classes, as a spreadsheet or pandas writes it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,7 +152,8 @@ def _rows(rows: Sequence[int]) -> str:
 
 
 def _check_once(file: Path, table: "pd.DataFrame") -> None:
-    again = table[table.duplicated("path")]
+    places = table["path"].map(lambda name: os.path.abspath(_path(file.parent, name)))
+    again = table[places.duplicated()]
     if len(again):
         raise RecallkitError(
             f"{file} lists images twice: {_rows(again.index.tolist())} repeat an image, the first "

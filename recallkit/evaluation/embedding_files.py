@@ -57,6 +57,7 @@ READERS: dict[str, Callable[[Path], Content]] = {
     ".hdf5": open_hdf5,
 }
 
+UNFINISHED = "incomplete: its embedding was interrupted, and recallkit embed again finishes it"
 _PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 _ROWS_A_CHUNK = 2**13  # that are checked at once
 
@@ -90,6 +91,11 @@ def read_embeddings(path: Path, labels: Path | None = None) -> tuple[Tensor, np.
     return file.embeddings, file.labels
 
 
+def read_vectors(path: Path) -> Tensor:
+    """Read embeddings (N, D) alone: labels, and rows without one, do not matter."""
+    return _vectors(path, open_content(path))[2]
+
+
 def read_embedding_file(
     path: Path, labels: Path | None = None, groups: Path | None = None
 ) -> EmbeddingFile:
@@ -113,19 +119,32 @@ def read_embedding_file(
             image could not be read.
     """
     content = open_content(path)
-    name, stored = _embeddings_in(content, path)
-    embeddings = _read_embeddings(path, name, stored)
-    _check_rows(path, embeddings)
+    name, stored, embeddings = _vectors(path, content)
     others = {key: value for key, value in content.items() if key != name}
     labels_of, source = _labels_of(path, others, labels, len(embeddings))
     groups_of, group_source = _named(path, others, groups, len(embeddings), "groups")
     used = [f"{path.name}: {name!r} {'×'.join(map(str, stored.shape))} {stored.type}"]
     used += [f"labels from {source}"] * bool(source)
     used += [f"groups from {group_source}"] * bool(group_source)
+    used += [UNFINISHED] * _is_unfinished(others)
     offered = tuple(key for key in others if _base(key) in GROUP_NAMES and groups is None)
     return EmbeddingFile(
         path, embeddings, labels_of, groups_of, stored.columns, ", ".join(used), offered
     )
+
+
+def _vectors(path: Path, content: Content) -> tuple[str, Stored, Tensor]:
+    """Find and read the embeddings: their name, how they are stored, and (N, D)."""
+    name, stored = _embeddings_in(content, path)
+    embeddings = _read_embeddings(path, name, stored)
+    _check_rows(path, embeddings)
+    return name, stored, embeddings
+
+
+def _is_unfinished(others: Content) -> bool:
+    """Tell whether this is an index whose embedding was interrupted."""
+    complete = others.get("complete")
+    return complete is not None and complete.shape == () and not complete.read()
 
 
 def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = None) -> None:

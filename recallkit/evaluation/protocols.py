@@ -23,7 +23,7 @@ from recallkit.evaluation.embedding import (
     evaluate_pixels,
     measure_embeddings,
 )
-from recallkit.evaluation.embedding_files import read_embeddings, write_embeddings
+from recallkit.evaluation.embedding_files import read_vectors, write_embeddings
 from recallkit.evaluation.remarks import OF_UNIT_VECTORS, landmark_lines, remarks_on_ks
 from recallkit.evaluation.result import Evaluation, evaluation_of
 from recallkit.files import write_atomically
@@ -210,7 +210,7 @@ def evaluation_of_landmarks(
         ValueError: distractors together with whitening.
         RecallkitError: a file that cannot be read.
     """
-    distractors = None if options.distractors is None else read_embeddings(options.distractors)[0]
+    distractors = None if options.distractors is None else read_vectors(options.distractors)
     if distractors is not None and options.whiten is not None:
         raise ValueError("whiten cannot be combined with distractors: store them whitened")
     queries, gallery = whitened(options, queries, gallery)
@@ -227,5 +227,5 @@ def whitened(options: EvaluationOptions, *embeddings: Tensor) -> list[Tensor]:
     """Whiten embeddings by what was learnt on ``options.whiten``; without it return them."""
     if options.whiten is None:
         return list(embeddings)
-    whitening = fit_whitening(read_embeddings(options.whiten)[0])
+    whitening = fit_whitening(read_vectors(options.whiten))
     return [whitening(tensor) for tensor in embeddings]

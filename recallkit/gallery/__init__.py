@@ -18,7 +18,13 @@ from recallkit.gallery.index import Index, check_same_run
 from recallkit.gallery.index_files import check_suffix, read_index, write_index
 from recallkit.gallery.listing import FoundImages, check_queries, expand, find_images
 from recallkit.gallery.loading import load
-from recallkit.gallery.opening import Gallery, GalleryPlan, open_gallery, plan_gallery
+from recallkit.gallery.opening import (
+    Gallery,
+    GalleryPlan,
+    open_gallery,
+    plan_gallery,
+    remarks_on_index,
+)
 from recallkit.gallery.report import Report, is_class_table, make_report, write_class_table
 from recallkit.gallery.report_html import is_report, report_page
 from recallkit.gallery.run import TrainedRun, load_trained_run
@@ -62,6 +68,7 @@ __all__ = [
     "plan_gallery",
     "read_index",
     "recall_per_class",
+    "remarks_on_index",
     "report_page",
     "rows_of_file",
     "search_files",

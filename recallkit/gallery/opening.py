@@ -167,7 +167,8 @@ def open_gallery(run: "TrainedRun", plan: GalleryPlan, options: Embedding | None
     """
     if plan.index is not None:
         check_same_run(plan.index, run, plan.name)
-        return Gallery(plan.index, partial(_image_below, Path(plan.index.root)), _warned(plan))
+        said = remarks_on_index(plan.name, plan.index)
+        return Gallery(plan.index, partial(_image_below, Path(plan.index.root)), said)
     if plan.found is not None:
         index, messages = _extended(run, plan, plan.found, options)
         return Gallery(_chosen(index, plan), partial(_image_below, plan.found.root), messages)
@@ -180,11 +181,12 @@ def _image_below(root: Path, path: str) -> Tensor:
     return read_image(root / path, FIGURE_SIDE)
 
 
-def _warned(plan: GalleryPlan) -> tuple[str, ...]:
-    if plan.index is None or plan.index.complete:
+def remarks_on_index(name: str, index: Index) -> tuple[str, ...]:
+    """Say if an index is incomplete, and how to finish it."""
+    if index.complete:
         return ()
     return (
-        f"{plan.name} is incomplete, because its embedding was interrupted: "
+        f"{name} is incomplete, because its embedding was interrupted: "
         f"run recallkit embed again to finish it",
     )
 

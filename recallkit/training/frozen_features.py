@@ -32,7 +32,7 @@ from recallkit.training.build import make_network, make_train_transform, on_devi
 
 CHUNK = 100  # images a forward pass
 
-_FORMAT = "1"  # of what is cached; another one when the computation changes
+_FORMAT = "2"  # of what is cached; another one when the computation changes
 
 ToInput = Callable[[Tensor, Tensor], Tensor]  # images and their places in the set → network input
 
@@ -145,9 +145,11 @@ def _view(
     transform = make_train_transform(config)
     settings = {name: value for name, value in vars(transform).items() if name[0] != "_"}
     del settings["training"]
-    key = [*depends_on, f"view {number} {sorted(settings.items())}"]
+    view = f"view {number} {sorted(settings.items())}"
+    key = [*depends_on, view]
     with torch.random.fork_rng([]):
-        torch.manual_seed(int(_digest(key), 16) % 2**63)
+        # Not of the images: files that were moved, or read by workers, have the same views.
+        torch.manual_seed(int(_digest([view]), 16) % 2**63)
         draws = transform.draw(len(images), torch.device("cpu"))
 
     def augmented(chunk: Tensor, places: Tensor) -> Tensor:

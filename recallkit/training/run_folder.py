@@ -15,6 +15,7 @@ figures/              learning curve and retrievals
 """
 
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
@@ -237,6 +238,8 @@ def read_weights(folder: Path, name: Weights = "weights") -> dict[str, Tensor]:
         raise RecallkitError(
             f"{path} is missing: the run did not finish. Continue it with --resume."
         )
+    if not os.access(path, os.R_OK):
+        raise RecallkitError(f"{path} may not be read by you: ask its owner for the right to.")
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:

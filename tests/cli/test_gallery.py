@@ -233,7 +233,7 @@ def test_a_run_folder_that_cannot_be_written_still_searches(command, tmp_path, r
     assert "the index is not kept: cannot write" in said.err
 
 
-def test_an_incomplete_index_says_so(command, tmp_path):
+def test_an_incomplete_index_says_so(command, tmp_path, capsys):
     from dataclasses import replace
 
     from recallkit.gallery import write_index
@@ -242,6 +242,13 @@ def test_an_incomplete_index_says_so(command, tmp_path):
     write_index(tmp_path / "album.npz", replace(read_index(tmp_path / "album.npz"), complete=False))
     said = command("search", "album/0.png", "--gallery", "album.npz")
     assert "album.npz is incomplete" in said.err
+    command("embed", "photos", "--out", "photos.npz")
+    whole = replace(read_index(tmp_path / "photos.npz"), complete=False)
+    write_index(tmp_path / "photos.npz", whole)
+    for what in ("duplicates", "confusions"):
+        assert "photos.npz is incomplete" in command(what, "photos.npz").err
+    cli.main(["evaluate", "photos.npz"])
+    assert "incomplete: its embedding was interrupted" in capsys.readouterr().out
 
 
 def test_data_sets_without_files_are_searched_too(toy, tmp_path, capsys):
@@ -299,6 +306,15 @@ def test_arguments_that_exclude_each_other(run, failing):
     assert "--json and --csv" in failing("duplicates", "album", "--json", "--csv")
     assert "is a run itself" in failing("duplicates", "runs/one", "--run", "runs/one")
     assert "--threshold must" in failing("duplicates", "album", "--threshold", "2")
+
+
+@pytest.mark.parametrize("what", ["duplicates", "confusions"])
+def test_what_is_not_there_or_needs_no_run_is_named(what, command, failing):
+    assert "there is no folder, index or run nowhere" in failing(what, "nowhere")
+    command("embed", "album", "--out", "album.npz")
+    assert "album.npz holds embeddings: leave out --run" in failing(
+        what, "album.npz", "--run", "runs/one"
+    )
 
 
 def test_confusions(command, tmp_path):

@@ -77,6 +77,8 @@ HEAD = "path,label,split,is_query\n"
         ("path,label\nimages/a.jpg,nan\nimages/b.jpg,None\n", r"no label in 2 rows \(2, 3\)"),
         ("path,label\n,x\n\n,y\nimages/b.jpg,x\n", r"no path in 2 rows \(2, 4\)"),
         ("path,label\nimages/a.jpg,x\nimages/a.jpg,y\n", r"lists images twice: row 3"),
+        ("path,label\nimages/a.jpg,x\n./images/a.jpg,x\n", r"lists images twice: row 3"),
+        ("path,label\nimages/a.jpg,x\nimages/../images/a.jpg,x\n", r"images twice: row 3"),
         (f"{HEAD}images/a.jpg,x,train,\nimages/b.jpg,x,,\n", r"no split that is known in row 3"),
         (f"{HEAD}images/a.jpg,x,train,\nimages/b.jpg,x,dev,\n", r"row 3, the first is 'dev'"),
         (f"{HEAD}images/a.jpg,x,test,perhaps\n", r"is_query must be 1 or 0.*row 2.*'perhaps'"),

@@ -32,6 +32,7 @@ def test_a_network_is_evaluated_by_its_embeddings(toy_splits):
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_distractors_are_found_and_do_not_search(toy_splits, grouped):
+    torch.manual_seed(0)
     network, images, others = SmallConvNet(8).eval(), toy_splits.validation, toy_splits.train
     groups = torch.arange(16) // 2 if grouped else torch.arange(16)
     found = evaluate_among(network, replace(images, groups=groups if grouped else None), others, 16)

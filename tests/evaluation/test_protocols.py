@@ -85,6 +85,9 @@ def test_whitening_is_learnt_on_another_file(capsys):
     white = fit_whitening(points(50, seed=2) * torch.arange(1, 7))
     expected = retrieval_metrics(white(points(20)), labels, ks=(1,))
     assert shown(capsys, "file.npz", "--ks", "1", "--whiten", "other.npy") == percent(expected)
+    some = np.array(["a", ""] * 25)  # which a whitening does not need
+    np.savez("other.npz", embeddings=np.load("other.npy"), labels=some)
+    assert shown(capsys, "file.npz", "--ks", "1", "--whiten", "other.npz") == percent(expected)
     assert expected != retrieval_metrics(points(20), labels, ks=(1,))
 
 

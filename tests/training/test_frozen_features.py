@@ -1,9 +1,11 @@
 """Training a head on features of a frozen backbone."""
 
 import os
+import shutil
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +151,21 @@ def test_features_of_files_are_those_of_their_pixels(toy_splits, files, cache):
         plain_features(network_of(), part, 32).images for part in (files, toy_splits.validation)
     ]
     torch.testing.assert_close(*found)
+
+
+def test_views_of_files_are_those_of_their_pixels_wherever_they_lie(
+    toy_splits, files, tmp_path, monkeypatch
+):
+    """So workers, another path and another time of the files change no training."""
+    (tmp_path / "moved").mkdir()
+    paths = [Path(shutil.copy(path, tmp_path / "moved")) for path in files.images.paths]
+    moved = ImageSet(ImageFiles(paths, 16), files.labels, files.class_names)
+    found = []
+    for i, part in enumerate((files, moved, toy_splits.validation)):
+        monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / str(i)))
+        found.append(augmented_features(network_of(), part, CONFIG).images)
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[0], found[2])
 
 
 def test_files_that_cannot_be_read_are_left_out_of_every_part_and_search(toy_splits, files):
