@@ -1,5 +1,6 @@
 """Files: written whole or not at all, JSON, and where data, results and caches lie."""
 
+import errno
 import json
 import os
 import tempfile
@@ -97,10 +98,9 @@ def file_name(text: str) -> str:
 
 def cannot_write(path: Path, error: OSError) -> RecallkitError:
     """Describe why ``path`` could not be written, and what to do."""
-    return RecallkitError(
-        f"cannot write {path}: {error.strerror or error}. "
-        f"Free some space, or choose another folder."
-    )
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Free some space, or choose another folder." if full else "Choose another folder."
+    return RecallkitError(f"cannot write {path}: {error.strerror or error}. {remedy}")
 
 
 def flush_to_disk(path: Path) -> None:

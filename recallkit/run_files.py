@@ -18,7 +18,9 @@ def read_config(folder: Path) -> Config:
     """
     if not (folder / "config.json").is_file():
         if not folder.exists():
-            raise RecallkitError(f"{folder} is not a run: there is no such folder. Train one first.")
+            raise RecallkitError(
+                f"{folder} is not a run: there is no such folder. Train one first."
+            )
         raise RecallkitError(
             f"{folder} is not a run: it has no config.json. Train one first; where it holds "
             f"images, name a run, and the folder by --dataset."

@@ -41,7 +41,7 @@ from recallkit.ranges import Range
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from recallkit.gallery import Gallery, Index, SearchResult
+    from recallkit.gallery import FoundImages, Gallery, Index, SearchResult
 
 Count = Annotated[int, Range(1, 10**9)]
 Cosine = Annotated[float, Range(-1, 1)]
@@ -84,11 +84,8 @@ def embed(
     gallery.check_suffix(out)
     found = gallery.find_images(folder)
     index = gallery.read_index(out) if out.exists() else None
-    if index is not None and not set(index.paths) & set(found.paths):
-        raise RecallkitError(
-            f"{out} is the index of {index.root}, and no image of it is in {folder}: choose "
-            f"another --out"
-        )
+    if index is not None:
+        _check_of_folder(index, found, out, folder)
     say(found.describe())
     trained = gallery.load_trained_run(run_of(index, run), device)
     if index is not None:
@@ -100,6 +97,18 @@ def embed(
     say_bad(changes.bad)
     print(f"wrote {out}: {len(index):,} images × {index.embeddings.shape[1]}")
     print(changes.describe())
+
+
+def _check_of_folder(index: "Index", found: "FoundImages", out: Path, folder: Path) -> None:
+    """Refuse to replace the index of other images; a folder that moved as a whole is the same."""
+    known = set(index.paths)
+    gone = known - set(found.paths)
+    if gone == known or (gone and Path(index.root).resolve() != found.root.resolve()):
+        lack = "no image of it is" if gone == known else f"{len(gone):,} of its images are not"
+        raise RecallkitError(
+            f"{out} is the index of {index.root}, and {lack} in {folder}: choose another --out, "
+            f"or delete it"
+        )
 
 
 def search(

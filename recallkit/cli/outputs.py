@@ -65,7 +65,9 @@ def _remedy(ahead: str, config: dict[str, Any]) -> str:
     """Say what to change if ``ahead`` is ahead of the trained network."""
     length = "--epochs" if config["epochs"] else "--images"
     if ahead == "pixels":
-        return f"train for more {length}, or start from pretrained weights: --preset photos"
+        data = config["root"] or config["dataset"]
+        pretrained = f"--preset photos --dataset {data}"
+        return f"train for more {length}, or start from pretrained weights: {pretrained}"
     if config["frozen"]:
         return (
             f"the head has learned its few classes by heart. Take fewer {length}, or more classes"

@@ -9,6 +9,7 @@ several, or with none, is refused, and the message lists what it holds.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from recallkit.evaluation.table_files import (
     LABEL_NAMES,
     PATH_NAMES,
     encoding_of,
+    is_numbered_by_name,
     open_csv,
     open_json,
     open_json_lines,
@@ -118,7 +120,7 @@ def read_embedding_file(
             without one; or the first row that holds NaN or infinity, or only zeros, as where an
             image could not be read.
     """
-    content = open_content(path)
+    content = _without_named(open_content(path), {str(labels), str(groups)})
     name, stored, embeddings = _vectors(path, content)
     others = {key: value for key, value in content.items() if key != name}
     labels_of, source = _labels_of(path, others, labels, len(embeddings))
@@ -138,7 +140,36 @@ def _vectors(path: Path, content: Content) -> tuple[str, Stored, Tensor]:
     name, stored = _embeddings_in(content, path)
     embeddings = _read_embeddings(path, name, stored)
     _check_rows(path, embeddings)
+    _check_columns(path, embeddings, stored.columns)
     return name, stored, embeddings
+
+
+def _without_named(content: Content, named: set[str]) -> Content:
+    """Take columns that are named as labels or groups out of the tables they were joined to."""
+    taken: dict[str, Stored] = {}
+    for key, stored in content.items():
+        columns = [*compress(stored.columns, (name in named for name in stored.columns))]
+        taken[key] = stored.without(columns) if columns else stored
+        taken |= {name: stored.column(name) for name in columns}
+    return taken
+
+
+def _check_columns(path: Path, embeddings: Tensor, columns: tuple[str, ...]) -> None:
+    """Refuse a column of whole numbers among fractions: a label or a row number, by all signs.
+
+    Columns that are numbered, x_0, x_1, …, were meant as one table.
+    """
+    if not columns or is_numbered_by_name(columns[0]):
+        return
+    varies = (embeddings != embeddings[0]).any(dim=0)
+    whole = (embeddings == embeddings.round()).all(dim=0) & varies
+    if whole.any() and (varies & ~whole).any():
+        names = ", ".join(map(repr, compress(columns, whole.tolist())))
+        raise RecallkitError(
+            f"{path}: {names} hold whole numbers among columns of fractions. Name what they are "
+            f"by --labels or --groups, or delete them; or name the columns of the embedding "
+            f"x_0, x_1, …"
+        )
 
 
 def _is_unfinished(others: Content) -> bool:
@@ -151,10 +182,16 @@ def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = Non
     """Write a ``.npz`` that :func:`read_embeddings` reads.
 
     Raises:
-        RecallkitError: another suffix, or a folder that cannot be written.
+        RecallkitError: another suffix, a file that holds more than embeddings and labels, or a
+            folder that cannot be written.
     """
     if path.suffix != ".npz":
         raise RecallkitError(f"{path} must end in .npz")
+    if path.exists() and not open_content(path).keys() <= {"embeddings", "labels"}:
+        raise RecallkitError(
+            f"{path} holds more than embeddings and labels, as an index does, and is not "
+            f"replaced: choose another name"
+        )
     arrays: dict[str, Any] = {"embeddings": embeddings.cpu().numpy()}
     if labels is not None:
         arrays["labels"] = labels.cpu().numpy()

@@ -1,8 +1,8 @@
 """One array of a file: what it is, known before it is read, so that it can be chosen or refused."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,17 @@ class Stored:
     kind: str
     read: Callable[[], Any]
     columns: tuple[str, ...] = ()
+
+    def without(self, columns: Sequence[str]) -> "Stored":
+        """Return the table without some of its columns."""
+        kept = [place for place, name in enumerate(self.columns) if name not in columns]
+        shape, names = (self.shape[0], len(kept)), tuple(self.columns[place] for place in kept)
+        return replace(self, shape=shape, columns=names, read=lambda: self.read()[:, kept])
+
+    def column(self, name: str) -> "Stored":
+        """Return one column of the table."""
+        place = self.columns.index(name)
+        return replace(self, shape=self.shape[:1], columns=(), read=lambda: self.read()[:, place])
 
 
 Content = Mapping[str, Stored]  # name → array

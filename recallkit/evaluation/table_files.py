@@ -168,6 +168,11 @@ def _with_families(columns: dict[str, np.ndarray], numbers: Sequence[str]) -> di
     return content
 
 
+def is_numbered_by_name(name: str) -> bool:
+    """Tell whether a column is one of several by its name, such as "x_12"; "12" alone is not."""
+    return bool(_stem(name))
+
+
 def _stem(name: str) -> str:
     """Return how the name of a numbered column begins: "x" of "x_12"; "" if it has no number."""
     match = _NUMBERED.match(name)

@@ -69,6 +69,12 @@ def test_embed_overwrites_nothing_of_the_users(command, tmp_path, failing):
     message = failing("embed", "photos", "--out", "album.npz")
     assert "album.npz is the index of" in message
     assert "choose another --out" in message
+    draw(tmp_path / "other" / "0.png", 300)  # a name that the album has, too
+    assert "5 of its images are not in other" in failing("embed", "other", "--out", "album.npz")
+    assert len(read_index(tmp_path / "album.npz")) == 6
+    message = failing("evaluate", "runs/one", "--save", "album.npz")
+    assert "album.npz holds more than embeddings and labels" in message
+    assert len(read_index(tmp_path / "album.npz")) == 6
     assert "must end in .npz or .parquet" in failing("embed", "album", "--out", "album.csv")
 
 

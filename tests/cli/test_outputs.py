@@ -91,6 +91,8 @@ BEHIND = {"pixels": 0.1, "features": 0.764, "trained": 0.741}
         ({"pixels": 0.1, "features": 0.7, "trained": 0.7}, {}, ""),
         ({"pixels": 0.41, "trained": 0.093}, {}, "is behind the pixels alone (41.0)"),
         ({"pixels": 0.41, "trained": 0.093}, {"epochs": 3}, "train for more --epochs"),
+        ({"pixels": 0.41, "trained": 0.093}, {}, "--preset photos --dataset emoji"),
+        ({"pixels": 0.41, "trained": 0.093}, {"root": "my"}, "--preset photos --dataset my"),
         ({"pixels": 0.8, "features": 0.7, "trained": 0.75}, {}, "behind the pixels alone (80.0)"),
         ({"pixels": 0.41, "trained": 0.42}, {}, ""),
         ({}, {}, ""),
@@ -98,7 +100,7 @@ BEHIND = {"pixels": 0.1, "features": 0.764, "trained": 0.741}
 )
 def test_a_network_behind_what_needs_no_training_says_so(rows, settings, line, capsys):
     test = {name: {"R@1": value} for name, value in rows.items()}
-    config = {"frozen": False, "epochs": 0} | settings
+    config = {"frozen": False, "epochs": 0, "dataset": "emoji", "root": ""} | settings
     print_result({"test": test, "config": config, "seconds": 1.0, "skipped": []}, Path("run"))
     text = capsys.readouterr().out
     assert ("behind" in text) == bool(line)

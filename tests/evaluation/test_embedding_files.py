@@ -1,5 +1,7 @@
 """Embeddings in files, made by any tool."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from safetensors.torch import save_file
 
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import read_embeddings, write_embeddings
+from recallkit.evaluation.embedding_files import read_embedding_file
 
 POINTS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([4, 4, -1, -1, 9])
@@ -119,3 +122,34 @@ def test_more_bad_files(tmp_path):
         read_embeddings(tmp_path / "f.npz")
     with pytest.raises(RecallkitError, match="no file of labels"):
         read_embeddings(tmp_path / "f.npz", tmp_path / "gone.npy")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tmp_path, header):
+    """It is a label, an age or a row number; named as labels or groups it is taken as such."""
+    vectors = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double()
+    labels = [0, 0, 1, 1, 2, 2]
+    rows = [
+        [*map(str, row), str(label)] for row, label in zip(vectors.tolist(), labels, strict=True)
+    ]
+    lines = [["a", "b", "c", "product"]] * header + rows
+    path, name = tmp_path / "table.csv", "product" if header else "3"
+    path.write_text("\n".join(map(",".join, lines)))
+    with pytest.raises(RecallkitError, match=f"'{name}' hold whole numbers among columns of fr"):
+        read_embeddings(path)
+    embeddings, found = read_embeddings(path, Path(name))
+    assert torch.equal(embeddings, vectors)
+    assert found.tolist() == labels
+    grouped = read_embedding_file(path, groups=Path(name))
+    assert grouped.groups.tolist() == labels
+    assert torch.equal(grouped.embeddings, vectors)
+
+
+def test_whole_numbers_alone_and_columns_that_are_numbered_are_an_embedding(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,label\n1,2,x\n3,5,x\n")
+    assert read_embeddings(path)[0].tolist() == [[1, 2], [3, 5]]
+    path.write_text("x_0,x_1,label\n0.5,2,x\n0.25,5,x\n")
+    assert read_embeddings(path)[0].tolist() == [[0.5, 2], [0.25, 5]]
+    path.write_text("a,b,dead\n0.5,2.5,0\n0.25,5.5,0\n")  # a unit that never fires
+    assert read_embeddings(path)[0].tolist() == [[0.5, 2.5, 0], [0.25, 5.5, 0]]
