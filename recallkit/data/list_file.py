@@ -152,7 +152,7 @@ def _rows(rows: Sequence[int]) -> str:
 
 
 def _check_once(file: Path, table: "pd.DataFrame") -> None:
-    places = table["path"].map(lambda name: os.path.abspath(_path(file.parent, name)))
+    places = table["path"].map(lambda name: os.path.abspath(_path(file.parent, str(name))))
     again = table[places.duplicated()]
     if len(again):
         raise RecallkitError(

@@ -6,7 +6,8 @@ The columns of an embedding are found by a rule:
     2. columns of numbers whose names end in a number and begin alike (x_0, x_1, …; or 0, 1, …) are
        one, in the order of these numbers
     3. if there is neither, all columns of numbers are one, without those that are labels, groups,
-       file names or row numbers by their name
+       file names or row numbers by their name, or are named by --labels or --groups. A column of
+       whole numbers among fractions is refused: it may be a label or a row number
 
 A .csv may have a header or none. It has none if its first line holds numbers where the second
 does, unless these only count the columns.

@@ -129,9 +129,8 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     """It is a label, an age or a row number; named as labels or groups it is taken as such."""
     vectors = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double()
     labels = [0, 0, 1, 1, 2, 2]
-    rows = [
-        [*map(str, row), str(label)] for row, label in zip(vectors.tolist(), labels, strict=True)
-    ]
+    both = zip(vectors.tolist(), labels, strict=True)
+    rows = [[*map(str, row), str(label)] for row, label in both]
     lines = [["a", "b", "c", "product"]] * header + rows
     path, name = tmp_path / "table.csv", "product" if header else "3"
     path.write_text("\n".join(map(",".join, lines)))
