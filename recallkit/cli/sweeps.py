@@ -189,7 +189,7 @@ def plot(
 
     known = {**experiments.SWEEPS, **experiments.kept_sweeps()}
     _check_names(names, [*known, *STUDY_NAMES, *findings.TOGETHER])
-    folders = () if results is None else (results,)
+    folders = _folders(results)
     runs, histories = experiments.load_results(*folders), experiments.load_histories(*folders)
     folder, files = out or results_to_write(project) / "figures", []
     if names == ("all",):
@@ -232,6 +232,13 @@ def _check_names(names: tuple[str, ...], known: list[str]) -> None:
             raise RecallkitError(f"there is no sweep {name!r}; {hint}")
 
 
+def _folders(results: Path | None) -> tuple[Path, ...]:
+    """Return the folder of results that was named, if there is one; none: the usual ones."""
+    if results is not None and not results.is_dir():
+        raise RecallkitError(f"there is no folder of results {results}")
+    return () if results is None else (results,)
+
+
 def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = None) -> None:
     """Print the paper's tables beside stored runs.
 
@@ -249,6 +256,6 @@ def compare(datasets: Positional[tuple[str, ...]] = (), results: Path | None = N
     """
     from recallkit import experiments, findings
 
-    runs = experiments.load_results(*(() if results is None else (results,)))
+    runs = experiments.load_results(*_folders(results))
     tables = findings.comparison(findings.load_published(), runs, datasets)
     print("\n\n".join([*tables.values(), findings.LEGEND]))

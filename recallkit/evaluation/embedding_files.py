@@ -173,9 +173,9 @@ def _check_columns(path: Path, embeddings: Tensor, columns: tuple[str, ...]) -> 
 
 
 def _is_unfinished(others: Content) -> bool:
-    """Tell whether this is an index whose embedding was interrupted."""
+    """Tell whether this is an index that was interrupted; a table says it in each row."""
     complete = others.get("complete")
-    return complete is not None and complete.shape == () and not complete.read()
+    return complete is not None and not np.asarray(complete.read()).any()
 
 
 def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = None) -> None:

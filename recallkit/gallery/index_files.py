@@ -63,7 +63,10 @@ def read_index(path: Path) -> Index:
         RecallkitError: if the file is missing, damaged, or not an index.
     """
     if not path.is_file():
-        raise RecallkitError(f"there is no index {path}. Make one by: recallkit embed FOLDER --out")
+        raise RecallkitError(
+            f"there is no folder or index {path}. Make an index by: "
+            f"recallkit embed FOLDER --out FILE"
+        )
     readers: dict[str, Callable[[Path], dict[str, Any]]] = {
         ".npz": _read_npz,
         ".parquet": _read_parquet,

@@ -251,10 +251,12 @@ def test_an_incomplete_index_says_so(command, tmp_path, capsys):
     command("embed", "photos", "--out", "photos.npz")
     whole = replace(read_index(tmp_path / "photos.npz"), complete=False)
     write_index(tmp_path / "photos.npz", whole)
-    for what in ("duplicates", "confusions"):
-        assert "photos.npz is incomplete" in command(what, "photos.npz").err
-    cli.main(["evaluate", "photos.npz"])
-    assert "incomplete: its embedding was interrupted" in capsys.readouterr().out
+    write_index(tmp_path / "photos.parquet", whole)
+    for index in ("photos.npz", "photos.parquet"):
+        for what in ("duplicates", "confusions"):
+            assert f"{index} is incomplete" in command(what, index).err
+        cli.main(["evaluate", index])
+        assert "incomplete: its embedding was interrupted" in capsys.readouterr().out
 
 
 def test_data_sets_without_files_are_searched_too(toy, tmp_path, capsys):

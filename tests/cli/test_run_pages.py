@@ -120,7 +120,7 @@ def test_serve_searches_a_folder_or_an_index(run, served, failing, tmp_path):
     assert "another run" in failing("serve", "album.npz", "--run", "runs/two", "--device", "cpu")
     assert "is a run itself" in failing("serve", "runs/one", "--run", "runs/two")
     assert "neither a folder nor an index" in failing("serve", "album/a.png")
-    assert "there is no index" in failing("serve", "nothing")
+    assert "there is no folder or index" in failing("serve", "nothing")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends the signal of Ctrl-C")

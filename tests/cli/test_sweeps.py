@@ -27,6 +27,13 @@ def test_mistyped_names(failing):
     assert "there is no file gone.toml" in failing("plot", "gone.toml")
 
 
+@pytest.mark.parametrize("arguments", [("plot", "batch-size"), ("compare",)])
+def test_a_folder_of_results_that_is_not_there_is_named(arguments, failing, tmp_path):
+    message = failing(*arguments, "--results", str(tmp_path / "nowhere"))
+    assert "there is no folder of results" in message
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_jobs_must_be_possible(failing):
     message = "--jobs must be a whole number between 1 and 1,024, or be None, not 0"
     assert message in failing("ablate", "batch-size", "--jobs", "0")

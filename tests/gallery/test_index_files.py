@@ -101,7 +101,7 @@ def test_files_that_are_no_index(tmp_path):
     np.savez(tmp_path / "other.npz", embeddings=np.eye(2))
     with pytest.raises(RecallkitError, match=r"other\.npz is not an index: it lacks complete, "):
         read_index(tmp_path / "other.npz")
-    with pytest.raises(RecallkitError, match=r"there is no index .*gone\.npz"):
+    with pytest.raises(RecallkitError, match=r"there is no folder or index .*gone\.npz"):
         read_index(tmp_path / "gone.npz")
     with pytest.raises(ValueError, match=r"index\.json must end in \.npz or \.parquet"):
         write_index(tmp_path / "index.json", made())
