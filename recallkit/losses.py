@@ -43,7 +43,7 @@ def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.
 def _soft_count(ranks: Tensor, k: Tensor, k_temperature: float) -> Tensor:
     """Count the positives among the first k softly: (Q, P) ranks → (Q, K)."""
     lead = k - ranks[:, :, None]  # (Q, P, K)
-    if k_temperature != 1:  # to start a division costs a small batch 2 % of its time
+    if k_temperature != 1:  # a small batch spends its time on starting operations
         lead = lead / k_temperature
     return torch.sigmoid(lead).sum(dim=1)
 

@@ -47,6 +47,8 @@ _SIMIX = {
 
 def in_words(values: Setting) -> str:
     """Return settings as a label, such as "batch 512, SiMix on"; "preset" if nothing is changed."""
+    if not values.get("simix", True):  # without SiMix there is none of its elements
+        values = {name: value for name, value in values.items() if name != "simix_variant"}
     return ", ".join(map(_one_in_words, values, values.values())) or "preset"
 
 

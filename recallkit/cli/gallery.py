@@ -101,14 +101,20 @@ def embed(
 
 def _check_of_folder(index: "Index", found: "FoundImages", out: Path, folder: Path) -> None:
     """Refuse to replace the index of other images; a folder that moved as a whole is the same."""
-    known = set(index.paths)
-    gone = known - set(found.paths)
-    if gone == known or (gone and Path(index.root).resolve() != found.root.resolve()):
-        lack = "no image of it is" if gone == known else f"{len(gone):,} of its images are not"
-        raise RecallkitError(
-            f"{out} is the index of {index.root}, and {lack} in {folder}: choose another --out, "
-            f"or delete it"
-        )
+    from recallkit.gallery import file_digest
+
+    shared = {*found.paths} & {*index.paths}
+    gone = len(index) - len(shared)
+    moved = Path(index.root).resolve() != found.root.resolve()
+    digests = dict(zip(index.paths, index.digests, strict=True))
+    kept = not moved or any(file_digest(found.root / path) == digests[path] for path in shared)
+    if shared and kept and not (moved and gone):
+        return
+    lack = f"{gone:,} of its images are not" if shared and kept else "no image of it is"
+    raise RecallkitError(
+        f"{out} is the index of {index.root}, and {lack} in {folder}: choose another --out, "
+        f"or delete it"
+    )
 
 
 def search(

@@ -31,6 +31,7 @@ from recallkit.evaluation.table_files import (
     LABEL_NAMES,
     PATH_NAMES,
     encoding_of,
+    family_name,
     is_numbered_by_name,
     open_csv,
     open_json,
@@ -120,7 +121,8 @@ def read_embedding_file(
             without one; or the first row that holds NaN or infinity, or only zeros, as where an
             image could not be read.
     """
-    content = _without_named(open_content(path), {str(labels), str(groups)})
+    named = {str(name) for name in (labels, groups) if name is not None}
+    content = _without_named(open_content(path), named)
     name, stored, embeddings = _vectors(path, content)
     others = {key: value for key, value in content.items() if key != name}
     labels_of, source = _labels_of(path, others, labels, len(embeddings))
@@ -148,8 +150,9 @@ def _without_named(content: Content, named: set[str]) -> Content:
     """Take columns that are named as labels or groups out of the tables they were joined to."""
     taken: dict[str, Stored] = {}
     for key, stored in content.items():
-        columns = [*compress(stored.columns, (name in named for name in stored.columns))]
-        taken[key] = stored.without(columns) if columns else stored
+        columns = [name for name in stored.columns if name in named]
+        rest = stored.without(columns) if columns else stored
+        taken[family_name(rest.columns) if columns and rest.columns else key] = rest
         taken |= {name: stored.column(name) for name in columns}
     return taken
 

@@ -161,7 +161,7 @@ def _with_families(columns: dict[str, np.ndarray], numbers: Sequence[str]) -> di
         chosen = [name for name in numbers if name.lower() not in _ROW_NUMBERS]
         joined = [chosen] if len(chosen) > 1 else []
     content = {
-        _family_name(names): _stored_columns(columns, tuple(names)) for names in joined if names
+        family_name(names): _stored_columns(columns, tuple(names)) for names in joined if names
     }
     for name, column in columns.items():
         if all(name not in names for names in joined):
@@ -180,7 +180,8 @@ def _stem(name: str) -> str:
     return match[1].rstrip("_- .") if match else ""
 
 
-def _family_name(names: Sequence[str]) -> str:
+def family_name(names: Sequence[str]) -> str:
+    """Name the table that columns are joined to: "x" of x_0, x_1, …, else "first … last"."""
     return _stem(names[0]) or f"{names[0]} … {names[-1]}"
 
 

@@ -260,8 +260,8 @@ def _change_here(
 
 def _words(setting: Setting) -> str:
     """Name a setting in a few words: SiMix without a variant is not said, long sets are cut."""
-    said = {name: value for name, value in setting.items() if value != "none"}
-    return with_short_sets(in_words(said))
+    whole = ("simix_variant", "none")
+    return with_short_sets(in_words(dict(pair for pair in setting.items() if pair != whole)))
 
 
 def changes_published(claim: Claim) -> list[Change]:

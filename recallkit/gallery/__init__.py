@@ -13,7 +13,7 @@ from recallkit.gallery.duplicates import (
     duplicate_pairs,
 )
 from recallkit.gallery.export import describe_run, example_images, export_run
-from recallkit.gallery.extending import Changes, Embedding, extend_index
+from recallkit.gallery.extending import Changes, Embedding, extend_index, file_digest
 from recallkit.gallery.index import Index, check_same_run
 from recallkit.gallery.index_files import check_suffix, read_index, write_index
 from recallkit.gallery.listing import FoundImages, check_queries, expand, find_images
@@ -57,6 +57,7 @@ __all__ = [
     "expand",
     "export_run",
     "extend_index",
+    "file_digest",
     "find_images",
     "image_reader",
     "is_class_table",

@@ -22,6 +22,7 @@ from torch import Tensor
 from recallkit.data.image_files import read_image
 from recallkit.data.image_set import Splits
 from recallkit.errors import RecallkitError
+from recallkit.evaluation.embedding_files import UNFINISHED
 from recallkit.gallery.extending import Embedding, extend_index
 from recallkit.gallery.index import Index, check_same_run
 from recallkit.gallery.index_files import read_index, write_index
@@ -183,12 +184,7 @@ def _image_below(root: Path, path: str) -> Tensor:
 
 def remarks_on_index(name: str, index: Index) -> tuple[str, ...]:
     """Say if an index is incomplete, and how to finish it."""
-    if index.complete:
-        return ()
-    return (
-        f"{name} is incomplete, because its embedding was interrupted: "
-        f"run recallkit embed again to finish it",
-    )
+    return () if index.complete else (f"{name} is {UNFINISHED}",)
 
 
 def _extended(

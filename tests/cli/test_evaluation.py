@@ -26,7 +26,7 @@ def test_the_latest_run_is_listed_and_evaluated(trained, capsys):
 def test_errors_are_one_line_and_name_the_remedy(tmp_path, failing):
     (tmp_path / "empty").mkdir()
     assert "Train one with: recallkit train" in failing("evaluate")
-    assert "is not a run" in failing("evaluate", "empty")
+    assert "where it holds images, name a run" in failing("evaluate", "empty")
 
 
 def test_images_without_classes_are_embedded_if_they_are_to_be_saved(tmp_path, capsys):

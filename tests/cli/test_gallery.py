@@ -70,7 +70,13 @@ def test_embed_overwrites_nothing_of_the_users(command, tmp_path, failing):
     assert "album.npz is the index of" in message
     assert "choose another --out" in message
     draw(tmp_path / "other" / "0.png", 300)  # a name that the album has, too
-    assert "5 of its images are not in other" in failing("embed", "other", "--out", "album.npz")
+    assert "no image of it is in other" in failing("embed", "other", "--out", "album.npz")
+    for i in range(6):  # all names of the album, and other images
+        draw(tmp_path / "other" / f"{i}.png", 300 + i)
+    assert "no image of it is in other" in failing("embed", "other", "--out", "album.npz")
+    (tmp_path / "part").mkdir()
+    shutil.copy(tmp_path / "album" / "1.png", tmp_path / "part" / "1.png")
+    assert "5 of its images are not in part" in failing("embed", "part", "--out", "album.npz")
     assert len(read_index(tmp_path / "album.npz")) == 6
     message = failing("evaluate", "runs/one", "--save", "album.npz")
     assert "album.npz holds more than embeddings and labels" in message

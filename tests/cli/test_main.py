@@ -144,7 +144,7 @@ def test_interrupt_ends_with_a_line(monkeypatch, failing):
 def test_errors_print_no_traceback():
     done = run("evaluate", "nowhere")
     assert done.returncode == 1
-    assert done.stderr.startswith("recallkit: error: nowhere is not a run")
+    assert done.stderr.startswith("recallkit: error: nowhere is not a run: there is no such")
     assert done.stderr.count("\n") == 1
 
 

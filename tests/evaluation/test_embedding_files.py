@@ -142,6 +142,7 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     grouped = read_embedding_file(path, groups=Path(name))
     assert grouped.groups.tolist() == labels
     assert torch.equal(grouped.embeddings, vectors)
+    assert f"'{'a … c' if header else '0 … 2'}' 6×3" in grouped.used
 
 
 def test_whole_numbers_alone_and_columns_that_are_numbered_are_an_embedding(tmp_path):

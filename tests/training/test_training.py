@@ -156,6 +156,13 @@ def test_another_run_is_not_overwritten(run):
         run()
 
 
+def test_weights_that_may_not_be_read_are_not_called_damaged(run, tmp_path, monkeypatch):
+    run("mine")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(RecallkitError, match=r"weights\.safetensors may not be read by you: ask"):
+        read_weights(tmp_path / "mine")
+
+
 def test_resuming_what_cannot_be_resumed(run, tmp_path, monkeypatch):
     with pytest.raises(RecallkitError, match="is not a run"):
         run("nothing", resume=True)
