@@ -1,4 +1,4 @@
-"""Inputs of a loss: names of another library, and lengths that cannot be meant.
+"""Inputs of a loss: names of another library, and lengths and cut-offs that cannot be meant.
 
 pytorch-metric-learning calls a loss with (embeddings, labels, indices_tuple, ref_emb, ref_labels).
 There ``ref_emb`` is what is called gallery here. ``indices_tuple`` lists the pairs or triplets that
@@ -140,6 +140,33 @@ _REFUSED = (
     "indices_tuple holds a choice of pairs or triplets, but this loss ranks each query among all "
     "items: leave out the miner. Items that cannot change a rank have no gradient anyway."
 )
+
+
+class CutoffCheck:
+    """A warning, once, that every cut-off k reaches the end of the ranking.
+
+    All positives are then among the first k of any embeddings, so there is nothing to learn. This
+    happens where cut-offs chosen for a large batch meet a small one.
+
+    Args:
+        ks: the cut-offs.
+    """
+
+    def __init__(self, ks: tuple[int, ...]) -> None:
+        self.smallest, self.warned = min(ks), False
+
+    def __call__(self, ranked: int) -> None:
+        """Compare the cut-offs with the number of items that a query is ranked among."""
+        if self.smallest < ranked or self.warned or torch.compiler.is_compiling():
+            return
+        self.warned = True
+        warnings.warn(
+            f"each query is ranked among {ranked} items, and no k is below that: recall@k is 1 for "
+            f"k = {self.smallest} whatever the embeddings are, and there is little to learn. "
+            f"Choose a smaller k, or a larger batch or gallery",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 class LengthCheck:

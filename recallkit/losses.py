@@ -13,7 +13,14 @@ from torch import Tensor, nn
 
 from recallkit.checks import check_indices, check_ks, check_temperature
 from recallkit.constants import PAPERS_KS
-from recallkit.loss_inputs import NO_POSITIVE, Gallery, LengthCheck, as_gallery, checked_labels
+from recallkit.loss_inputs import (
+    NO_POSITIVE,
+    CutoffCheck,
+    Gallery,
+    LengthCheck,
+    as_gallery,
+    checked_labels,
+)
 from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
 
 
@@ -92,6 +99,7 @@ class RecallAtKLoss(nn.Module):
         self.k_temperature = check_temperature(k_temperature, "k_temperature")
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
         self.check_lengths = LengthCheck(self.rank_temperature)
+        self.check_cutoffs = CutoffCheck(self.ks)
         self.query_in_database = query_in_database
         self.engine, self.precision = engine, precision
 
@@ -130,6 +138,7 @@ class RecallAtKLoss(nn.Module):
         given = as_gallery(embeddings, given, (indices_tuple, ref_emb, ref_labels))
         task = ranking_task(embeddings, labels, *given, self.query_in_database)
         self.check_lengths(task.queries, task.gallery)
+        self.check_cutoffs(len(task.gallery) - (task.left_out is not None))
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 

@@ -1,4 +1,4 @@
-"""Losses called as pytorch-metric-learning does, and warnings about lengths."""
+"""Losses called as pytorch-metric-learning does, and warnings about lengths and cut-offs."""
 
 import copy
 import pickle
@@ -221,6 +221,30 @@ def test_compiled_losses_agree():
     for loss in (RecallAtKLoss(), SmoothAPLoss()):
         compiled = torch.compile(loss, backend="aot_eager")
         torch.testing.assert_close(compiled(unit(1), LABELS), loss(unit(1), LABELS))
+
+
+@pytest.mark.parametrize(
+    ("ks", "settings", "warned"),
+    [((23, 64), {}, True), ((22, 64), {}, False), ((23,), {"query_in_database": True}, False)],
+    ids=["beyond the end", "one before the end", "the query is ranked too"],
+)
+def test_a_warning_once_where_every_k_reaches_the_end(ks, settings, warned):
+    loss = RecallAtKLoss(ks, **settings)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for seed in (1, 2):
+            loss(unit(seed), LABELS)
+    assert [str(w.message)[:37] for w in caught] == warned * [
+        "each query is ranked among 23 items, "
+    ]
+    assert all(w.filename == __file__ for w in caught)
+
+
+def test_a_gallery_counts_for_the_end_of_the_ranking():
+    loss = RecallAtKLoss(ks=(30,))
+    loss(unit(1), LABELS, unit(2, 31), torch.arange(31) % 6)
+    with pytest.warns(RuntimeWarning, match="among 30 items.*k = 30.*larger batch or gallery"):
+        loss(unit(1), LABELS, unit(2, 30), torch.arange(30) % 6)
 
 
 @each_loss

@@ -23,6 +23,7 @@ def value_and_gradient(loss, *leaves_and_labels):
     return [value.detach()] + [x.grad for x in leaves if x.is_floating_point()]
 
 
+@pytest.mark.filterwarnings("ignore:each query is ranked among")
 @settings(max_examples=40)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=2, max_size=9).filter(
