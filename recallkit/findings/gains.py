@@ -42,7 +42,7 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
-    """Tabulate what a batch adds to one of ``reference`` images, after equally many images.
+    """Tabulate what a batch adds to one of ``reference`` images, by RS@k, after as many images.
 
     Args:
         runs: of :func:`.load_results`.
@@ -56,6 +56,7 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
     """
     compared = _all_compared_runs(runs)
     compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
+    compared = compared[compared["loss"] == "recall@k"]  # other losses need not gain as it does
     rows = [
         _about(size)
         | {"simix": bool(size["simix"].iloc[0])}

@@ -95,6 +95,15 @@ def test_a_gain_of_a_batch_is_against_the_reference_after_equal_images(runs, use
     assert batch_gains(runs, reference=64).empty
 
 
+def test_gains_of_batches_are_those_of_recall_at_k(runs, user_results):
+    losses = ("recall@k", "triplet")
+    sweep = replace(SWEEP, name="toy-losses", compared=grid(batch_size=(512, 128), loss=losses))
+    made_up_runs(user_results, sweep, recall)
+    keep_sweep(sweep, user_results)
+    gains = batch_gains(load_results(user_results))
+    assert gains["batch_size"].tolist() == [128, 512]
+
+
 def test_past_sweeps_are_left_out_of_the_gains_of_batches(runs):
     assert batch_gains(runs).empty
     assert not simix_gains(runs).empty

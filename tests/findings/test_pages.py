@@ -257,7 +257,7 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
         ]
     )
     failed = runs["R@1"] < 20
-    assert f"left out: {failed.sum()} far below their seeds" in " ".join(
+    assert f"left out: {failed.sum()} far below their seeds or below 5 %;" in " ".join(
         page_tables.validation(RESULTS).split()
     )
     runs = runs[~failed]
