@@ -20,7 +20,7 @@ REFERENCE = 512  # the batch size that others are compared with: the one most sw
 
 
 def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """Tabulate what SiMix adds, beside how far the training is from its floor without it.
+    """Tabulate what SiMix adds to RS@k, beside how far the training is from its floor without it.
 
     Args:
         runs: of :func:`.load_results`.
@@ -31,7 +31,7 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
         training, "updates", "training classes"; "distance", the training loss without SiMix less
         that of a perfect ranking; "change" of R@1 on test classes from off to on, and "margin",
         half of its 95 % interval, as shares; "far apart", if a run of either side ended far below
-        its seeds, so that the change says little. Left out: losses without a floor.
+        its seeds, so that the change says little.
     """
     rows = [
         _about(off) | {"distance": (off["training loss"] - off["floor"]).mean()} | _change(off, on)
@@ -56,7 +56,6 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
     """
     compared = _all_compared_runs(runs)
     compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
-    compared = compared[compared["loss"] == "recall@k"]  # other losses need not gain as it does
     rows = [
         _about(size)
         | {"simix": bool(size["simix"].iloc[0])}
@@ -68,9 +67,13 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
 
 
 def _all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two."""
+    """Return the final runs of all sweeps, with the "sweep" they count for; some count for two.
+
+    Only those of RS@k with the query left out: other losses need not gain as it does.
+    """
     names = [*sorted(declared_names()), *past_sweeps(runs)]
-    return pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
+    every = pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
+    return every[(every["loss"] == "recall@k") & ~every["query_in_database"].astype(bool)]
 
 
 def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.DataFrame, ...]]:

@@ -262,7 +262,7 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
     )
     runs = runs[~failed]
     assert (runs["validation R@1"] - runs["R@1"]).abs().mean() < 5  # "within a few points"
-    assert (runs["validation alone R@1"] - runs["R@1"]).min() > 15
+    assert (runs["validation alone R@1"] - runs["R@1"]).min() > 12
     slopes = [np.polyfit(runs[name], runs["R@1"], 1)[0] for name in runs.columns[:2]]
     assert 1.3 < slopes[0] < 1.7  # "about one and a half"
     assert 0.85 < slopes[1] < 1.2  # "about a point"
