@@ -167,11 +167,12 @@ def _check_columns(path: Path, embeddings: Tensor, columns: tuple[str, ...]) -> 
     varies = (embeddings != embeddings[0]).any(dim=0)
     whole = (embeddings == embeddings.round()).all(dim=0) & varies
     if whole.any() and (varies & ~whole).any():
-        names = ", ".join(map(repr, compress(columns, whole.tolist())))
+        names = list(compress(columns, whole.tolist()))
+        verb = "holds" if len(names) == 1 else "hold"
         raise RecallkitError(
-            f"{path}: {names} hold whole numbers among columns of fractions. Name what they are "
-            f"by --labels or --groups, or delete them; or name the columns of the embedding "
-            f"x_0, x_1, …"
+            f"{path}: {', '.join(map(repr, names))} {verb} whole numbers among columns of "
+            f"fractions. Name labels and groups by --labels and --groups, or delete what is no "
+            f"embedding; or name the columns of the embedding x_0, x_1, …"
         )
 
 

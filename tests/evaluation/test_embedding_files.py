@@ -134,7 +134,7 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     lines = [["a", "b", "c", "product"]] * header + rows
     path, name = tmp_path / "table.csv", "product" if header else "3"
     path.write_text("\n".join(map(",".join, lines)))
-    with pytest.raises(RecallkitError, match=f"'{name}' hold whole numbers among columns of fr"):
+    with pytest.raises(RecallkitError, match=f"'{name}' holds whole numbers among columns of f"):
         read_embeddings(path)
     embeddings, found = read_embeddings(path, Path(name))
     assert torch.equal(embeddings, vectors)
@@ -143,6 +143,13 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     assert grouped.groups.tolist() == labels
     assert torch.equal(grouped.embeddings, vectors)
     assert f"'{'a … c' if header else '0 … 2'}' 6×3" in grouped.used
+
+
+def test_several_columns_hold_whole_numbers(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,age,size,rank\n0.5,30,2,1\n0.25,41,3,2\n")
+    with pytest.raises(RecallkitError, match="'age', 'size', 'rank' hold whole numbers among"):
+        read_embeddings(path)
 
 
 def test_whole_numbers_alone_and_columns_that_are_numbered_are_an_embedding(tmp_path):
