@@ -40,11 +40,18 @@ def test_the_run_folder_is_named_after_data_and_time(toy, tmp_path):
     assert run.name.startswith("emoji-20")
 
 
-def test_resume_names_the_folder(toy, capsys, failing):
-    cli.main(["train", "--out", "a"])
+def test_a_run_that_cannot_be_resumed_is_named_first(toy, tmp_path, capsys, failing):
+    cli.main(["train", "--out", "finished"])
+    (tmp_path / "early").mkdir()
+    shutil.copy(tmp_path / "finished" / "config.json", tmp_path / "early")
     capsys.readouterr()
-    failing("train", "--resume", "a")  # it is finished
-    assert capsys.readouterr().out == "resumed, run folder a\n"
+    for folder, problem in {
+        "gone": "gone is not a run: there is no such folder",
+        "finished": "the run in finished is finished: there is nothing to resume",
+        "early": "early/state.pt is missing: the run stopped before its first save",
+    }.items():
+        assert problem in failing("train", "--resume", folder)
+    assert capsys.readouterr().out == ""  # not even "resumed"
 
 
 def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):
