@@ -8,7 +8,7 @@ several, or with none, is refused, and the message lists what it holds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ READERS: dict[str, Callable[[Path], Content]] = {
     ".hdf5": open_hdf5,
 }
 
+INDEX_VALUES = ("root", "run", "run_folder", "measure", "complete", "form")
+"""The single values of an index, beside its arrays: no other tool's file has them all."""
+
 UNFINISHED = "incomplete: its embedding was interrupted, and recallkit embed again finishes it"
 _PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 _ROWS_A_CHUNK = 2**13  # that are checked at once
@@ -72,7 +75,8 @@ class EmbeddingFile:
     Attributes:
         path: of the file.
         embeddings: (N, D) floating point.
-        labels: (N,) as :func:`.plain_labels` returns them, or None.
+        labels: (N,) as :func:`.plain_labels` returns them, or None. "" for an image of an index
+            that has no class.
         groups: the same, or None.
         columns: the names of the columns, of a table.
         used: what was read from where, for people.
@@ -86,6 +90,20 @@ class EmbeddingFile:
     columns: tuple[str, ...]
     used: str
     offered: tuple[str, ...]
+
+    def labelled(self) -> "EmbeddingFile":
+        """Leave out the images of an index that have no class, and say so in ``used``."""
+        if self.labels is None or (self.labels != "").all():
+            return self
+        kept = self.labels != ""
+        missing = f"{(~kept).sum():,} of {len(kept):,} images have no class, and are left out"
+        return replace(
+            self,
+            embeddings=self.embeddings[torch.from_numpy(kept)],
+            labels=self.labels[kept],
+            groups=None if self.groups is None else self.groups[kept],
+            used=f"{self.used}, {missing}",
+        )
 
 
 def read_embeddings(path: Path, labels: Path | None = None) -> tuple[Tensor, np.ndarray | None]:
@@ -218,7 +236,11 @@ def open_content(path: Path) -> Content:
         raise RecallkitError(f"{path} must end in one of {', '.join(READERS)}")
     if not path.is_file():
         raise RecallkitError(f"there is no file {path}")
-    return _reading(path, lambda: READERS[suffix](path))
+    content = _reading(path, lambda: READERS[suffix](path))
+    if not {*INDEX_VALUES} <= content.keys():
+        return content
+    # of an index: a class may be called None, and "" is an image without a class
+    return {name: replace(stored, missing=frozenset()) for name, stored in content.items()}
 
 
 def _reading(path: Path, read: Callable[[], Any]) -> Any:
@@ -368,6 +390,6 @@ def _checked(path: Path, stored: Stored, number: int, name: str) -> np.ndarray:
     if isinstance(values, Tensor) and values.is_floating_point():
         values = values.double().numpy()
     try:
-        return plain_labels(values, name, whole_floats=True)
+        return plain_labels(values, name, whole_floats=True, missing=stored.missing)
     except ValueError as error:
         raise RecallkitError(str(error)) from error
