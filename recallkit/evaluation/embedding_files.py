@@ -64,6 +64,7 @@ INDEX_VALUES = ("root", "run", "run_folder", "measure", "complete", "form")
 """The single values of an index, beside its arrays: no other tool's file has them all."""
 
 UNFINISHED = "incomplete: its embedding was interrupted, and recallkit embed again finishes it"
+_MARK = "written_by"  # an array that says whose file it is
 _PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 _ROWS_A_CHUNK = 2**13  # that are checked at once
 
@@ -204,20 +205,28 @@ def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = Non
     """Write a ``.npz`` that :func:`read_embeddings` reads.
 
     Raises:
-        RecallkitError: another suffix, a file that holds more than embeddings and labels, or a
-            folder that cannot be written.
+        RecallkitError: as :func:`check_replaceable`, or a folder that cannot be written.
     """
-    if path.suffix != ".npz":
-        raise RecallkitError(f"{path} must end in .npz")
-    if path.exists() and not open_content(path).keys() <= {"embeddings", "labels"}:
-        raise RecallkitError(
-            f"{path} holds more than embeddings and labels, as an index does, and is not "
-            f"replaced: choose another name"
-        )
-    arrays: dict[str, Any] = {"embeddings": embeddings.cpu().numpy()}
+    check_replaceable(path)
+    arrays: dict[str, Any] = {"embeddings": embeddings.cpu().numpy(), _MARK: "recallkit"}
     if labels is not None:
         arrays["labels"] = labels.cpu().numpy()
     write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write embeddings where another file is than :func:`write_embeddings` wrote.
+
+    Raises:
+        RecallkitError: another suffix, or such a file.
+    """
+    if path.suffix != ".npz":
+        raise RecallkitError(f"{path} must end in .npz")
+    if path.exists() and _MARK not in open_content(path):
+        raise RecallkitError(
+            f"{path} was not saved by recallkit evaluate, or by an older version of it, and is "
+            f"not replaced: choose another name, or delete it"
+        )
 
 
 def open_content(path: Path) -> Content:

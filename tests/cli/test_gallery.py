@@ -79,7 +79,7 @@ def test_embed_overwrites_nothing_of_the_users(command, tmp_path, failing):
     assert "5 of its images are not in part" in failing("embed", "part", "--out", "album.npz")
     assert len(read_index(tmp_path / "album.npz")) == 6
     message = failing("evaluate", "runs/one", "--save", "album.npz")
-    assert "album.npz holds more than embeddings and labels" in message
+    assert "album.npz was not saved by recallkit evaluate" in message
     assert len(read_index(tmp_path / "album.npz")) == 6
     assert "must end in .npz or .parquet" in failing("embed", "album", "--out", "album.csv")
 

@@ -59,6 +59,18 @@ def test_what_is_written_is_read_again(tmp_path):
         write_embeddings(tmp_path / "file.csv", POINTS)
 
 
+def test_only_what_was_written_here_is_replaced(tmp_path):
+    path = tmp_path / "file.npz"
+    write_embeddings(path, POINTS, LABELS)
+    write_embeddings(path, 2 * POINTS)
+    assert torch.equal(read_embeddings(path)[0], 2 * POINTS)
+    np.savez(path, embeddings=POINTS.numpy(), labels=LABELS.numpy())  # of another tool
+    message = r"file\.npz was not saved by .* or by an older version .*: choose another name, or"
+    with pytest.raises(RecallkitError, match=message):
+        write_embeddings(path, 2 * POINTS)
+    assert torch.equal(read_embeddings(path)[0], POINTS)
+
+
 class Runs:
     def __reduce__(self):
         return (print, ("ran",))
