@@ -188,6 +188,15 @@ def test_json_alone_is_on_stdout(command):
     assert os.path.getsize("drawn-2.png") > 1000
 
 
+def test_each_query_has_a_figure_of_its_own(command, run):
+    queries = [f"photos/class {c}/1.png" for c in (1, 2, 1)]
+    drawn = [command("search", query).out.rpartition("drew ")[2].strip() for query in queries]
+    assert drawn[0] == drawn[2] != drawn[1]
+    figures = {f"runs/one/figures/{path.name}" for path in (run / "figures").iterdir()}
+    assert figures == {*drawn}
+    assert all(name.startswith("runs/one/figures/search-1-") for name in drawn)
+
+
 def test_names_are_printed_and_drawn_as_they_are(command, tmp_path):
     for i, name in enumerate(NAMES.values()):
         safe = name.replace("/", "-").replace("\x00", "")[:80]
