@@ -188,6 +188,27 @@ def test_json_alone_is_on_stdout(command):
     assert os.path.getsize("drawn-2.png") > 1000
 
 
+def test_the_run_that_is_taken_by_default_is_named_once(command, run):
+    command("embed", "photos", "--out", "photos.npz", "--run", "runs/one")
+    of_index = f"run {run}, that of the index"
+    latest = "run runs/one, the latest finished one"
+    for arguments, line in [
+        (["search", "album/0.png", "--json"], latest),
+        (["search", "album/0.png", "--gallery", "album", "--json"], latest),
+        (["search", "album/0.png", "--gallery", "photos.npz", "--json"], of_index),
+        (["duplicates", "photos", "--json"], latest),
+        (["confusions", "--split", "all", "--json"], latest),
+        (["embed", "album", "--out", "album.npz"], latest),
+        (["embed", "photos", "--out", "photos.npz"], of_index),
+    ]:
+        said = command(*arguments)
+        assert said.err.splitlines().count(line) == 1, arguments
+        assert "--json" not in arguments or json.loads(said.out)
+    for named in (["duplicates", "runs/one"], ["search", "album/0.png", "--run", "runs/one"]):
+        assert "run runs/one" not in command(*named).err
+    assert "run " not in command("duplicates", "photos.npz").err  # which needs none
+
+
 def test_each_query_has_a_figure_of_its_own(command, run):
     queries = [f"photos/class {c}/1.png" for c in (1, 2, 1)]
     drawn = [command("search", query).out.rpartition("drew ")[2].strip() for query in queries]
