@@ -10,13 +10,14 @@ The rules, the same wherever labels are taken:
                 no label. A file's column of whole numbers, all of which its type holds exactly, is
                 taken: MATLAB, HDF5 and tables with gaps store integers so
     missing     None, NaN, NA, empty text, masked entries, and the texts that they turn into
-                ("nan", "None", "<NA>", "NaT") are refused, with the row
+                ("nan", "None", "<NA>", "NaT") are refused, with the row. In an index a class may
+                have such a name, and an image without one is left out
     mixed       integers and text are never equal by accident: in one array, or in two arguments,
                 they are refused. Of two files the integers are compared as decimal text
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,11 @@ MISSING_TEXTS = frozenset({"", "nan", "NaN", "None", "<NA>", "NaT"})
 """What a missing label becomes when it is written as text."""
 
 
-def canonical_labels(labels: Mapping[str, Any], mixed_as_text: bool = False) -> list[Tensor]:
+def canonical_labels(
+    labels: Mapping[str, Any],
+    mixed_as_text: bool = False,
+    missing: Set[str] = MISSING_TEXTS,
+) -> list[Tensor]:
     """Number labels of any kind: equal numbers, in all arguments, where labels are equal.
 
     An int64 tensor is returned as it is, other integer tensors are converted on their device, and
@@ -47,6 +52,7 @@ def canonical_labels(labels: Mapping[str, Any], mixed_as_text: bool = False) -> 
             together.
         mixed_as_text: compare integers of one argument with text of another as decimal text. False:
             refuse them.
+        missing: texts that are no label.
 
     Returns:
         For each argument (N,) int64. Tensors stay on their device; others are on the CPU.
@@ -59,7 +65,7 @@ def canonical_labels(labels: Mapping[str, Any], mixed_as_text: bool = False) -> 
     alone = [tensor for tensor in tensors if tensor is not None]
     if len(alone) == len(labels) and not _wrapped(labels):
         return alone
-    arrays = [plain_labels(value, name) for name, value in labels.items()]
+    arrays = [plain_labels(value, name, missing=missing) for name, value in labels.items()]
     numbers = _numbered(arrays, list(labels), mixed_as_text)
     return [
         torch.from_numpy(array).to(value.device if isinstance(value, Tensor) else "cpu")
@@ -86,13 +92,19 @@ def _wrapped(labels: Mapping[str, Any]) -> bool:
     return any(bool((tensor.view(torch.int64) < 0).any()) for tensor in unsigned)
 
 
-def plain_labels(labels: Any, name: str = "labels", whole_floats: bool = False) -> np.ndarray:
+def plain_labels(
+    labels: Any,
+    name: str = "labels",
+    whole_floats: bool = False,
+    missing: Set[str] = MISSING_TEXTS,
+) -> np.ndarray:
     """Return labels as one array of integers or of clean text.
 
     Args:
         labels: of any kind, (N,).
         name: of the argument or file, for the messages.
         whole_floats: take floats that are whole numbers, as files hold them.
+        missing: texts that are no label.
 
     Returns:
         (N,) of int64, of uint64, of Python integers (object) if these are too narrow, or of str
@@ -111,7 +123,7 @@ def plain_labels(labels: Any, name: str = "labels", whole_floats: bool = False) 
     if array.dtype.kind == "f":
         return _whole(array, name, whole_floats)
     if array.dtype.kind in "OUS":
-        return _of_objects(array.tolist(), name, whole_floats)
+        return _of_objects(array.tolist(), name, whole_floats, missing)
     raise ValueError(f"{name} must be integers or text, not {array.dtype}")
 
 
@@ -155,9 +167,11 @@ def _whole(array: np.ndarray, name: str, allowed: bool) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _of_objects(values: Sequence[Any], name: str, whole_floats: bool) -> np.ndarray:
+def _of_objects(
+    values: Sequence[Any], name: str, whole_floats: bool, missing: Set[str]
+) -> np.ndarray:
     """Convert Python objects, all integers or all text."""
-    plain = [_plain(value, whole_floats) for value in values]
+    plain = [_plain(value, whole_floats, missing) for value in values]
     _refuse_missing(np.array([value is None for value in plain], dtype=bool), name)
     kinds = {type(value): row for row, value in reversed(list(enumerate(plain)))}
     for kind, row in kinds.items():
@@ -175,7 +189,7 @@ def _of_objects(values: Sequence[Any], name: str, whole_floats: bool) -> np.ndar
     return array if str in kinds else _narrowest(array)
 
 
-def _plain(value: Any, whole_floats: bool) -> Any:
+def _plain(value: Any, whole_floats: bool, missing: Set[str]) -> Any:
     """Return an int, clean text, or None for a missing label; other things as they are."""
     if getattr(value, "ndim", None) == 0:
         value = value.item()  # a scalar of torch or NumPy
@@ -183,7 +197,7 @@ def _plain(value: Any, whole_floats: bool) -> Any:
         value = value.decode("utf-8", errors="surrogateescape")
     if isinstance(value, str):
         text = canonical_text(value)
-        return None if text in MISSING_TEXTS else text
+        return None if text in missing else text
     if type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, float) and whole_floats and value.is_integer() and abs(value) <= 2**53:

@@ -9,6 +9,8 @@ from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
 from recallkit.files import read_json
 
+LAST, PREVIOUS = "state.pt", "state.previous.pt"  # all that is needed to continue a run
+
 
 def read_config(folder: Path) -> Config:
     """Read the settings of the run in ``folder``.
@@ -30,6 +32,31 @@ def read_config(folder: Path) -> Config:
         return config_from(values)
     except (TypeError, ValueError, AttributeError) as error:
         raise RecallkitError(f"{folder / 'config.json'} does not hold settings: {error}") from error
+
+
+def check_unfinished(folder: Path) -> None:
+    """Refuse a run that cannot be resumed.
+
+    Raises:
+        RecallkitError: if it is no run, is finished, or has no state.
+    """
+    read_config(folder)
+    if (folder / "result.json").exists():
+        raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
+    check_has_state(folder)
+
+
+def check_has_state(folder: Path) -> None:
+    """Refuse a run that has saved no state.
+
+    Raises:
+        RecallkitError: naming the file that is missing.
+    """
+    if not any((folder / name).is_file() for name in (LAST, PREVIOUS)):
+        raise RecallkitError(
+            f"{folder / LAST} is missing: the run stopped before its first save, or has not come "
+            f"to it yet. Start the run again."
+        )
 
 
 def read_last_metrics(folder: Path) -> dict[str, Any]:

@@ -29,11 +29,15 @@ def source_and_run(what: Path | None, run: Path | None) -> tuple[Path | None, Pa
 
 
 def run_of(index: "Index | None", run: Path | None) -> Path:
-    """Return the run that was asked for, else that of the index, else the latest."""
-    if run is not None or index is None:
-        return run or latest_run()
-    of_index = Path(index.run_folder)
-    return of_index if of_index.is_dir() else latest_run()
+    """Return the run that was asked for, else that of the index, else the latest; say which."""
+    if run is not None:
+        return run
+    if index is not None and Path(index.run_folder).is_dir():
+        say(f"run {index.run_folder}, that of the index")
+        return Path(index.run_folder)
+    latest = latest_run()
+    say(f"run {latest}, the latest finished one")
+    return latest
 
 
 def plan_for(

@@ -320,13 +320,16 @@ def _with_classes(index: "Index") -> "Index":
 
 
 def _figures(out: Path | None, folder: Path, queries: Sequence[Path], json: bool) -> Sequence[Path]:
-    """Return where the figures of the queries are drawn."""
+    """Return where the figures of the queries are drawn; images of one name do not share one."""
+    from recallkit.gallery import digest_of_path
+
     if out is not None and len(queries) > 1:
         count = min(MOST_FIGURES, len(queries))
         return [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(1, count + 1)]
     if out is None and (json or len(queries) > 1):
         return []
-    return [out or folder / "figures" / f"search-{queries[0].stem}.png"]
+    name = f"search-{queries[0].stem}-{digest_of_path(queries[0])}.png"
+    return [out or folder / "figures" / name]
 
 
 def _figure(result: "SearchResult", query: int, gallery: "Gallery") -> "Figure":

@@ -8,7 +8,7 @@ from typing import Any
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
 from recallkit.files import read_json
-from recallkit.run_files import read_config, read_last_metrics
+from recallkit.run_files import LAST, PREVIOUS, read_config, read_last_metrics
 from recallkit.tables import text_table
 from recallkit.words import as_text
 
@@ -76,7 +76,7 @@ def _progress(run: Path, config: Config | None) -> list[str]:
 
 def _state(run: Path) -> str:
     files = {"result.json": "finished", "diverged.json": "diverged"}
-    files |= dict.fromkeys(("state.pt", "state.previous.pt"), "unfinished")
+    files |= dict.fromkeys((LAST, PREVIOUS), "unfinished")
     return next((word for name, word in files.items() if (run / name).exists()), "not saved yet")
 
 

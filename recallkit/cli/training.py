@@ -14,7 +14,7 @@ from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
 from recallkit.files import file_name
 from recallkit.ranges import Range, SettingError
-from recallkit.run_files import read_config
+from recallkit.run_files import check_unfinished, read_config
 from recallkit.tables import text_table
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def train_command(chosen: str, defaults: Config | None = None) -> Callable[..., 
         _check_store(store, project)
         if resume is not None:
             _check_resumed(config, preset, out)
+            check_unfinished(resume)
         target = None if store is None else results_to_write(project)
         options = {
             "device": device,

@@ -138,10 +138,13 @@ def _check_cells(file: Path, table: "pd.DataFrame") -> None:
     if table.empty:
         raise RecallkitError(f"{file} lists no image: it has no row below its header")
     for name in _NEEDED:
-        empty = table.index[table[name].map(canonical_text).isin(MISSING_TEXTS)].tolist()
-        if empty:
+        empty = table[table[name].map(canonical_text).isin(MISSING_TEXTS)]
+        if len(empty):
+            words = quoted(sorted({*empty[name]} - {""}))
+            note = f", where {words} stands for a missing one" if words else ""
             raise RecallkitError(
-                f"{file} has no {name} in {_rows(empty)}: fill it in, or delete it"
+                f"{file} has no {name} in {_rows(empty.index.tolist())}{note}: fill it in, or "
+                f"delete it"
             )
 
 

@@ -8,7 +8,7 @@ several, or with none, is refused, and the message lists what it holds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ READERS: dict[str, Callable[[Path], Content]] = {
     ".hdf5": open_hdf5,
 }
 
+INDEX_VALUES = ("root", "run", "run_folder", "measure", "complete", "form")
+"""The single values of an index, beside its arrays: no other tool's file has them all."""
+
 UNFINISHED = "incomplete: its embedding was interrupted, and recallkit embed again finishes it"
+_MARK = "written_by"  # an array that says whose file it is
 _PICKLES = (".pkl", ".pickle", ".joblib", ".p")
 _ROWS_A_CHUNK = 2**13  # that are checked at once
 
@@ -72,7 +76,8 @@ class EmbeddingFile:
     Attributes:
         path: of the file.
         embeddings: (N, D) floating point.
-        labels: (N,) as :func:`.plain_labels` returns them, or None.
+        labels: (N,) as :func:`.plain_labels` returns them, or None. "" for an image of an index
+            that has no class.
         groups: the same, or None.
         columns: the names of the columns, of a table.
         used: what was read from where, for people.
@@ -86,6 +91,20 @@ class EmbeddingFile:
     columns: tuple[str, ...]
     used: str
     offered: tuple[str, ...]
+
+    def labelled(self) -> "EmbeddingFile":
+        """Leave out the images of an index that have no class, and say so in ``used``."""
+        if self.labels is None or (self.labels != "").all():
+            return self
+        kept = self.labels != ""
+        missing = f"{(~kept).sum():,} of {len(kept):,} images have no class, and are left out"
+        return replace(
+            self,
+            embeddings=self.embeddings[torch.from_numpy(kept)],
+            labels=self.labels[kept],
+            groups=None if self.groups is None else self.groups[kept],
+            used=f"{self.used}, {missing}",
+        )
 
 
 def read_embeddings(path: Path, labels: Path | None = None) -> tuple[Tensor, np.ndarray | None]:
@@ -167,11 +186,12 @@ def _check_columns(path: Path, embeddings: Tensor, columns: tuple[str, ...]) -> 
     varies = (embeddings != embeddings[0]).any(dim=0)
     whole = (embeddings == embeddings.round()).all(dim=0) & varies
     if whole.any() and (varies & ~whole).any():
-        names = ", ".join(map(repr, compress(columns, whole.tolist())))
+        names = list(compress(columns, whole.tolist()))
+        verb = "holds" if len(names) == 1 else "hold"
         raise RecallkitError(
-            f"{path}: {names} hold whole numbers among columns of fractions. Name what they are "
-            f"by --labels or --groups, or delete them; or name the columns of the embedding "
-            f"x_0, x_1, …"
+            f"{path}: {', '.join(map(repr, names))} {verb} whole numbers among columns of "
+            f"fractions. Name labels and groups by --labels and --groups, or delete what is no "
+            f"embedding; or name the columns of the embedding x_0, x_1, …"
         )
 
 
@@ -185,20 +205,28 @@ def write_embeddings(path: Path, embeddings: Tensor, labels: Tensor | None = Non
     """Write a ``.npz`` that :func:`read_embeddings` reads.
 
     Raises:
-        RecallkitError: another suffix, a file that holds more than embeddings and labels, or a
-            folder that cannot be written.
+        RecallkitError: as :func:`check_replaceable`, or a folder that cannot be written.
     """
-    if path.suffix != ".npz":
-        raise RecallkitError(f"{path} must end in .npz")
-    if path.exists() and not open_content(path).keys() <= {"embeddings", "labels"}:
-        raise RecallkitError(
-            f"{path} holds more than embeddings and labels, as an index does, and is not "
-            f"replaced: choose another name"
-        )
-    arrays: dict[str, Any] = {"embeddings": embeddings.cpu().numpy()}
+    check_replaceable(path)
+    arrays: dict[str, Any] = {"embeddings": embeddings.cpu().numpy(), _MARK: "recallkit"}
     if labels is not None:
         arrays["labels"] = labels.cpu().numpy()
     write_atomically(path, lambda temporary: np.savez(temporary, **arrays))
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write embeddings where another file is than :func:`write_embeddings` wrote.
+
+    Raises:
+        RecallkitError: another suffix, or such a file.
+    """
+    if path.suffix != ".npz":
+        raise RecallkitError(f"{path} must end in .npz")
+    if path.exists() and _MARK not in open_content(path):
+        raise RecallkitError(
+            f"{path} was not saved by recallkit evaluate, or by an older version of it, and is "
+            f"not replaced: choose another name, or delete it"
+        )
 
 
 def open_content(path: Path) -> Content:
@@ -217,7 +245,11 @@ def open_content(path: Path) -> Content:
         raise RecallkitError(f"{path} must end in one of {', '.join(READERS)}")
     if not path.is_file():
         raise RecallkitError(f"there is no file {path}")
-    return _reading(path, lambda: READERS[suffix](path))
+    content = _reading(path, lambda: READERS[suffix](path))
+    if not {*INDEX_VALUES} <= content.keys():
+        return content
+    # of an index: a class may be called None, and "" is an image without a class
+    return {name: replace(stored, missing=frozenset()) for name, stored in content.items()}
 
 
 def _reading(path: Path, read: Callable[[], Any]) -> Any:
@@ -367,6 +399,6 @@ def _checked(path: Path, stored: Stored, number: int, name: str) -> np.ndarray:
     if isinstance(values, Tensor) and values.is_floating_point():
         values = values.double().numpy()
     try:
-        return plain_labels(values, name, whole_floats=True)
+        return plain_labels(values, name, whole_floats=True, missing=stored.missing)
     except ValueError as error:
         raise RecallkitError(str(error)) from error

@@ -73,6 +73,8 @@ def evaluate_files(
     """
     check_distractors(data.dataset, options)
     files = [source.read() for source in (queries, gallery) if source is not None]
+    if not data.dataset:  # else rows are counted
+        files = [file.labelled() for file in files]
     if len(files) == 2:
         _check_same_space(*files)
     embeddings = whitened(options, *(file.embeddings for file in files))
@@ -182,7 +184,8 @@ def _groups(files: Sequence[EmbeddingFile]) -> tuple[Tensor | None, Tensor | Non
 
 
 def _numbered(labels: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
-    ours, theirs = (*canonical_labels(labels, mixed_as_text=True), None)[:2]
+    numbers = canonical_labels(labels, mixed_as_text=True, missing=frozenset())  # none: as read
+    ours, theirs = (*numbers, None)[:2]
     assert ours is not None
     return ours, theirs
 

@@ -23,7 +23,11 @@ from recallkit.evaluation.embedding import (
     evaluate_pixels,
     measure_embeddings,
 )
-from recallkit.evaluation.embedding_files import read_vectors, write_embeddings
+from recallkit.evaluation.embedding_files import (
+    check_replaceable,
+    read_vectors,
+    write_embeddings,
+)
 from recallkit.evaluation.remarks import OF_UNIT_VECTORS, landmark_lines, remarks_on_ks
 from recallkit.evaluation.result import Evaluation, evaluation_of
 from recallkit.files import write_atomically
@@ -96,6 +100,8 @@ def evaluate_run(
             f"there are images of {len(images.class_names)} classes to evaluate, and at least two "
             f"are needed. --split all takes the images of every class."
         )
+    if options.save:
+        check_replaceable(options.save)  # before what takes long
     embeddings = embed(network, images.images, config.image_size)
     if options.save:
         write_embeddings(options.save, embeddings, images.labels)
@@ -140,6 +146,8 @@ def evaluate_run_on_landmarks(
     """
     if not data.root:
         raise ValueError(f"root must name the folder that holds {data.dataset}: add --root DIR")
+    if options.save:
+        check_replaceable(options.save)
     queries, gallery, judgements = load_landmarks(data.dataset, Path(data.root), config.image_size)
     query_embeddings = _describe(network, config, queries, options)
     gallery_embeddings = _describe(network, config, gallery, options)

@@ -1,13 +1,15 @@
 """One array of a file: what it is, known before it is read, so that it can be chosen or refused."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from recallkit.labels import MISSING_TEXTS
 
 LARGE = 2**30  # bytes; below, a file may unpack to any multiple of its size
 MOST_TIMES = 100  # a file's size; embeddings hardly compress, and labels are small
@@ -23,6 +25,7 @@ class Stored:
         kind: "float", "integer", "text" or "other": what it can serve as.
         read: reads it.
         columns: the names of the columns of a table that it is made of.
+        missing: texts that are no label.
     """
 
     shape: tuple[int, ...]
@@ -30,6 +33,7 @@ class Stored:
     kind: str
     read: Callable[[], Any]
     columns: tuple[str, ...] = ()
+    missing: Set[str] = MISSING_TEXTS
 
     def without(self, columns: Sequence[str]) -> "Stored":
         """Return the table without some of its columns."""

@@ -24,6 +24,7 @@ from recallkit.errors import RecallkitError
 from recallkit.experiments.plan import Run, place
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import read_json, results_folder, write_json
+from recallkit.run_files import LAST, PREVIOUS
 from recallkit.training import Diverged, Stopped, choose_device, train
 
 STORED, FAILED, STOPPED, TAKEN = 0, 1, 3, 4
@@ -164,7 +165,7 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
     options: dict[str, Any] = {"device": task.options.device, "save_seconds": SAVE_SECONDS}
     options["baselines"] = False  # they are the same for all runs, and not compared
     run = partial(train, task.run.config, folder, splits=splits, progress=False, **options)
-    if not any((folder / name).exists() for name in ("state.pt", "state.previous.pt")):
+    if not any((folder / name).exists() for name in (LAST, PREVIOUS)):
         return run()
     try:
         return run(resume=True)

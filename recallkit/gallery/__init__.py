@@ -21,6 +21,7 @@ from recallkit.gallery.loading import load
 from recallkit.gallery.opening import (
     Gallery,
     GalleryPlan,
+    digest_of_path,
     open_gallery,
     plan_gallery,
     remarks_on_index,
@@ -51,6 +52,7 @@ __all__ = [
     "check_suffix",
     "confused_classes",
     "describe_run",
+    "digest_of_path",
     "duplicate_groups",
     "duplicate_pairs",
     "example_images",

@@ -17,6 +17,7 @@ import torch
 
 from recallkit.errors import RecallkitError, needs_extra
 from recallkit.evaluation.array_files import open_npz
+from recallkit.evaluation.embedding_files import INDEX_VALUES
 from recallkit.evaluation.table_files import open_parquet
 from recallkit.files import write_atomically
 from recallkit.gallery.index import MEASURE, Index
@@ -30,7 +31,6 @@ _COLUMNS = {  # in a .npz → in a .parquet
     **{"embeddings": "embedding", "paths": "path", "labels": "label"},
     **{"sizes": "size", "mtimes_ns": "mtime_ns", "digests": "digest"},
 }
-_SINGLE = ("root", "run", "run_folder", "measure", "complete", "form")
 
 
 def check_suffix(path: Path) -> None:
@@ -110,7 +110,7 @@ def _write_npz(path: Path, values: dict[str, Any]) -> None:
 
 def _read_npz(path: Path) -> dict[str, Any]:
     content = open_npz(path)
-    wanted = [name for name in (*_COLUMNS, *_SINGLE) if name in content]
+    wanted = [name for name in (*_COLUMNS, *INDEX_VALUES) if name in content]
     values = {name: np.asarray(content[name].read()) for name in wanted}
     return {name: v.item() if v.ndim == 0 else v for name, v in values.items()}
 
@@ -127,7 +127,7 @@ def _write_parquet(path: Path, values: dict[str, Any]) -> None:
     for name in ("paths", "labels", "sizes", "mtimes_ns", "digests"):
         if name in values:
             columns[_COLUMNS[name]] = pa.array(values[name].tolist())
-    columns |= {name: pa.repeat(pa.scalar(values[name]), len(embeddings)) for name in _SINGLE}
+    columns |= {name: pa.repeat(pa.scalar(values[name]), len(embeddings)) for name in INDEX_VALUES}
     parquet.write_table(pa.table(columns), path)
 
 
@@ -138,11 +138,11 @@ def _read_parquet(path: Path) -> dict[str, Any]:
         for name, column in _COLUMNS.items()
         if column in content
     }
-    return values | {name: content[name].read()[0] for name in _SINGLE if name in content}
+    return values | {name: content[name].read()[0] for name in INDEX_VALUES if name in content}
 
 
 def _checked(path: Path, values: dict[str, Any]) -> Index:
-    needed = {*_COLUMNS, *_SINGLE} - {"labels"}
+    needed = {*_COLUMNS, *INDEX_VALUES} - {"labels"}
     if missing := sorted(needed - set(values)):
         raise RecallkitError(
             f"{path} is not an index: it lacks {', '.join(missing)}. Make one by: recallkit embed "

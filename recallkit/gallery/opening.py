@@ -42,7 +42,7 @@ from recallkit.training.run_folder import DataSplit
 if TYPE_CHECKING:
     from recallkit.gallery.run import TrainedRun
 
-__all__ = ["Gallery", "GalleryPlan", "open_gallery", "plan_gallery"]
+__all__ = ["Gallery", "GalleryPlan", "digest_of_path", "open_gallery", "plan_gallery"]
 
 FIGURE_SIDE = 96  # pixels of an image in a figure
 
@@ -149,9 +149,14 @@ def _plan_of_run(run: Path, dataset: str, root: str, split: DataSplit) -> Galler
 
 def _kept_for(run: Path, folder: Path) -> Path:
     """Return where the index of a folder is kept; folders of one name do not share one."""
-    real = os.path.realpath(folder)
-    digest = hashlib.blake2b(os.fsencode(real), digest_size=4).hexdigest()
-    return run / "galleries" / f"{Path(real).name or 'root'}-{digest}.npz"
+    name = Path(os.path.realpath(folder)).name or "root"
+    return run / "galleries" / f"{name}-{digest_of_path(folder)}.npz"
+
+
+def digest_of_path(path: Path) -> str:
+    """Return 8 hexadecimal digits that tell a path from others of the same name."""
+    real = os.path.realpath(path)
+    return hashlib.blake2b(os.fsencode(real), digest_size=4).hexdigest()
 
 
 def open_gallery(run: "TrainedRun", plan: GalleryPlan, options: Embedding | None = None) -> Gallery:

@@ -11,8 +11,7 @@ import torch
 
 from recallkit.errors import RecallkitError
 from recallkit.files import write_atomically
-
-LAST, PREVIOUS = "state.pt", "state.previous.pt"
+from recallkit.run_files import LAST, PREVIOUS, check_has_state
 
 State = dict[str, Any]
 
@@ -51,6 +50,7 @@ def load_state(
     Raises:
         RecallkitError: naming each file and its problem, if neither can be used.
     """
+    check_has_state(folder)
     problems = []
     for path in (folder / LAST, folder / PREVIOUS):
         try:
@@ -63,8 +63,6 @@ def load_state(
             if problems:
                 warnings.warn(f"{problems[0]}: the one before it is used", stacklevel=2)
             return
-    if not any((folder / name).is_file() for name in (LAST, PREVIOUS)):
-        problems = [f"{folder / LAST} is missing: the run stopped before its first save"]
     raise RecallkitError("; ".join(problems) + ". Start the run again.")
 
 

@@ -37,9 +37,8 @@ from recallkit.files import (
     write_json,
 )
 from recallkit.networks import RetrievalNetwork
-from recallkit.run_files import read_config
+from recallkit.run_files import LAST, PREVIOUS, check_unfinished, read_config
 from recallkit.training.build import make_network
-from recallkit.training.checkpoint import LAST, PREVIOUS
 from recallkit.training.environment import choose_device
 from recallkit.training.run_data import (
     DATA,
@@ -90,12 +89,12 @@ def resume_run(folder: Path, config: Config) -> None:
     """Prepare the run folder for another session.
 
     Raises:
-        RecallkitError: if it holds no run, a finished one, or one with other settings.
+        RecallkitError: if it holds no run, a finished one, one without a state, or one with other
+            settings.
     """
+    check_unfinished(folder)
     if read_config(folder) != config:
         raise RecallkitError(f"the run in {folder} has other settings; resume with its own")
-    if (folder / "result.json").exists():
-        raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
     remove_unfinished(folder)
     (folder / "diverged.json").unlink(missing_ok=True)
 

@@ -79,7 +79,7 @@ def test_embed_overwrites_nothing_of_the_users(command, tmp_path, failing):
     assert "5 of its images are not in part" in failing("embed", "part", "--out", "album.npz")
     assert len(read_index(tmp_path / "album.npz")) == 6
     message = failing("evaluate", "runs/one", "--save", "album.npz")
-    assert "album.npz holds more than embeddings and labels" in message
+    assert "album.npz was not saved by recallkit evaluate" in message
     assert len(read_index(tmp_path / "album.npz")) == 6
     assert "must end in .npz or .parquet" in failing("embed", "album", "--out", "album.csv")
 
@@ -186,6 +186,36 @@ def test_json_alone_is_on_stdout(command):
     assert os.path.isabs(first["path"])
     assert "drew drawn-1.png" in said.err
     assert os.path.getsize("drawn-2.png") > 1000
+
+
+def test_the_run_that_is_taken_by_default_is_named_once(command, run):
+    command("embed", "photos", "--out", "photos.npz", "--run", "runs/one")
+    of_index = f"run {run}, that of the index"
+    latest = "run runs/one, the latest finished one"
+    for arguments, line in [
+        (["search", "album/0.png", "--json"], latest),
+        (["search", "album/0.png", "--gallery", "album", "--json"], latest),
+        (["search", "album/0.png", "--gallery", "photos.npz", "--json"], of_index),
+        (["duplicates", "photos", "--json"], latest),
+        (["confusions", "--split", "all", "--json"], latest),
+        (["embed", "album", "--out", "album.npz"], latest),
+        (["embed", "photos", "--out", "photos.npz"], of_index),
+    ]:
+        said = command(*arguments)
+        assert said.err.splitlines().count(line) == 1, arguments
+        assert "--json" not in arguments or json.loads(said.out)
+    for named in (["duplicates", "runs/one"], ["search", "album/0.png", "--run", "runs/one"]):
+        assert "run runs/one" not in command(*named).err
+    assert "run " not in command("duplicates", "photos.npz").err  # which needs none
+
+
+def test_each_query_has_a_figure_of_its_own(command, run):
+    queries = [f"photos/class {c}/1.png" for c in (1, 2, 1)]
+    drawn = [command("search", query).out.rpartition("drew ")[2].strip() for query in queries]
+    assert drawn[0] == drawn[2] != drawn[1]
+    figures = {f"runs/one/figures/{path.name}" for path in (run / "figures").iterdir()}
+    assert figures == {*drawn}
+    assert all(name.startswith("runs/one/figures/search-1-") for name in drawn)
 
 
 def test_names_are_printed_and_drawn_as_they_are(command, tmp_path):

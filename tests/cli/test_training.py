@@ -1,7 +1,9 @@
 """``recallkit train``, as a user types it."""
 
 import json
+import os
 import shutil
+import signal
 import time
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from recallkit.config import PRESETS
 from recallkit.files import file_name
 from recallkit.ranges import SettingError
 from recallkit.run_files import read_config
+from recallkit.training import Training
 
 
 def test_train_prints_a_table_and_draws_two_figures(toy, capsys, tmp_path):
@@ -40,11 +43,50 @@ def test_the_run_folder_is_named_after_data_and_time(toy, tmp_path):
     assert run.name.startswith("emoji-20")
 
 
-def test_resume_names_the_folder(toy, capsys, failing):
-    cli.main(["train", "--out", "a"])
+def test_a_run_that_cannot_be_resumed_is_named_first(toy, tmp_path, capsys, failing):
+    cli.main(["train", "--out", "finished"])
+    (tmp_path / "early").mkdir()
+    shutil.copy(tmp_path / "finished" / "config.json", tmp_path / "early")
     capsys.readouterr()
-    failing("train", "--resume", "a")  # it is finished
-    assert capsys.readouterr().out == "resumed, run folder a\n"
+    for folder, problem in {
+        "gone": "gone is not a run: there is no such folder",
+        "finished": "the run in finished is finished: there is nothing to resume",
+        "early": "early/state.pt is missing: the run stopped before its first save",
+    }.items():
+        assert problem in failing("train", "--resume", folder)
+    assert capsys.readouterr().out == ""  # not even "resumed"
+
+
+def test_a_stopped_run_goes_on_by_the_command_that_it_printed(
+    image_folder, tmp_path, monkeypatch, capsys, failing
+):
+    """With a frozen backbone; the weights are bit for bit those without the stop."""
+    monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "cache"))
+    flags = ["--dataset", "images", "--network", "timm/test_resnet", "--frozen", "--views", "2"]
+    flags += ["--images", "64", "--batch-size", "8", "--image-size", "32", "--device", "cpu"]
+    cli.main(["train", *flags, "--out", "whole"])
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        message = failing("train", *flags, "--out", "stopped")
+    assert "stopped after 3 of 8 steps" in message
+    shutil.rmtree(tmp_path / "cache")  # the features are computed again
+    capsys.readouterr()
+    cli.main([*message.partition("recallkit ")[2].split(), "--device", "cpu"])
+    assert capsys.readouterr().out.startswith("resumed, run folder stopped\n")
+    whole, resumed = (tmp_path / name / "weights.safetensors" for name in ("whole", "stopped"))
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+def stop_after(monkeypatch, steps):
+    """Send Ctrl-C from within step number ``steps``."""
+    original = Training.step
+
+    def step(self):
+        if self.steps_done == steps - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self)
+
+    monkeypatch.setattr(Training, "step", step)
 
 
 def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):

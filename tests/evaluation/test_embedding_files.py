@@ -59,6 +59,18 @@ def test_what_is_written_is_read_again(tmp_path):
         write_embeddings(tmp_path / "file.csv", POINTS)
 
 
+def test_only_what_was_written_here_is_replaced(tmp_path):
+    path = tmp_path / "file.npz"
+    write_embeddings(path, POINTS, LABELS)
+    write_embeddings(path, 2 * POINTS)
+    assert torch.equal(read_embeddings(path)[0], 2 * POINTS)
+    np.savez(path, embeddings=POINTS.numpy(), labels=LABELS.numpy())  # of another tool
+    message = r"file\.npz was not saved by .* or by an older version .*: choose another name, or"
+    with pytest.raises(RecallkitError, match=message):
+        write_embeddings(path, 2 * POINTS)
+    assert torch.equal(read_embeddings(path)[0], POINTS)
+
+
 class Runs:
     def __reduce__(self):
         return (print, ("ran",))
@@ -134,7 +146,7 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     lines = [["a", "b", "c", "product"]] * header + rows
     path, name = tmp_path / "table.csv", "product" if header else "3"
     path.write_text("\n".join(map(",".join, lines)))
-    with pytest.raises(RecallkitError, match=f"'{name}' hold whole numbers among columns of fr"):
+    with pytest.raises(RecallkitError, match=f"'{name}' holds whole numbers among columns of f"):
         read_embeddings(path)
     embeddings, found = read_embeddings(path, Path(name))
     assert torch.equal(embeddings, vectors)
@@ -143,6 +155,13 @@ def test_a_column_of_whole_numbers_among_fractions_is_no_part_of_an_embedding(tm
     assert grouped.groups.tolist() == labels
     assert torch.equal(grouped.embeddings, vectors)
     assert f"'{'a … c' if header else '0 … 2'}' 6×3" in grouped.used
+
+
+def test_several_columns_hold_whole_numbers(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,age,size,rank\n0.5,30,2,1\n0.25,41,3,2\n")
+    with pytest.raises(RecallkitError, match="'age', 'size', 'rank' hold whole numbers among"):
+        read_embeddings(path)
 
 
 def test_whole_numbers_alone_and_columns_that_are_numbered_are_an_embedding(tmp_path):

@@ -9,6 +9,7 @@ import torch
 from helpers.strategies import unit_vectors
 from helpers.user_names import NAMES
 
+from recallkit import cli
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import read_embeddings
 from recallkit.gallery import Index, read_index, write_index
@@ -75,6 +76,24 @@ def test_other_tools_read_embeddings_labels_and_paths(tmp_path):
 def test_without_classes_there_are_no_labels(tmp_path):
     write_index(tmp_path / "index.npz", made(labels=("", "", "")))
     assert read_embeddings(tmp_path / "index.npz")[1] is None
+
+
+@pytest.mark.parametrize("name", ["None", "nan", "NaN", "<NA>", "NaT"])
+def test_an_index_is_evaluated_without_the_images_that_have_no_class(path, name, capsys):
+    index = made("abcdefg", ("a", "", "a", name, "b", name, "b"))
+    write_index(path, index)
+    cli.main(["evaluate", str(path), "--ks", "1"])
+    text = capsys.readouterr().out
+    assert "1 of 7 images have no class, and are left out" in text
+    write_index(path, index.rows([0, 2, 3, 4, 5, 6]))
+    cli.main(["evaluate", str(path), "--ks", "1"])
+    whole = capsys.readouterr().out
+    assert "no class" not in whole
+    assert text.splitlines()[:-1] == whole.splitlines()[:-1]  # the last names the file
+    assert "6 queries" in whole
+    np.savez(path.with_name("other.npz"), embeddings=index.embeddings, labels=[name] * 7)
+    with pytest.raises(RecallkitError, match="7 of 7 rows have no label"):
+        read_embeddings(path.with_name("other.npz"))
 
 
 def test_parquet_has_a_row_an_image(tmp_path):
