@@ -22,8 +22,8 @@ _STYLE = """
 .searches .misses:checked ~ .found { display: none !important; }
 """
 _PAGE = "font: 14px/1.4 sans-serif; max-width: 60em"
-_LIST = "display: flex; flex-wrap: wrap; gap: 6px; padding: 0; list-style: none"
-_ITEM = "width: 84px; text-align: center; font-size: 11px; overflow-wrap: anywhere"
+_LIST = "display: flex; flex-wrap: wrap; gap: 6px 2px; padding: 0; list-style: none"
+_ITEM = "width: 88px; text-align: center; font-size: 11px; overflow-wrap: anywhere"
 _FRAMES = {"query": "3px solid transparent", "right": f"3px solid {BLUE}"}
 _FRAMES["wrong"] = f"3px dashed {VERMILION}"
 _SIDE = 72  # of an image, in pixels
