@@ -21,6 +21,7 @@ NO_POSITIVE = (
 )
 
 LENGTHS = (0.5, 2.0)  # of the longest embedding, within which nothing is said
+FLAT = 10.0  # τ₁ from k a sigmoid has a slope below 5e-5
 SPREADS = (10.0, 400.0)  # (longest length)² / τ, within which nothing is said; the paper's is 100
 
 
@@ -143,27 +144,30 @@ _REFUSED = (
 
 
 class CutoffCheck:
-    """A warning, once, that every cut-off k reaches the end of the ranking.
+    """A warning, once, that every cut-off k lies far beyond the end of the ranking.
 
-    All positives are then among the first k of any embeddings, so there is nothing to learn. This
-    happens where cut-offs chosen for a large batch meet a small one.
+    All positives are then among the first k of any embeddings. The sigmoids of (k − r) / τ₁ are
+    flat for every rank r there is, so loss and gradient are next to 0. This happens where cut-offs
+    chosen for a large batch meet a small one.
 
     Args:
         ks: the cut-offs.
+        temperature: τ₁, in ranks.
     """
 
-    def __init__(self, ks: tuple[int, ...]) -> None:
-        self.smallest, self.warned = min(ks), False
+    def __init__(self, ks: tuple[int, ...], temperature: float) -> None:
+        self.smallest, self.temperature, self.warned = min(ks), temperature, False
 
     def __call__(self, ranked: int) -> None:
         """Compare the cut-offs with the number of items that a query is ranked among."""
-        if self.smallest < ranked or self.warned or torch.compiler.is_compiling():
+        near = self.smallest - ranked < FLAT * self.temperature
+        if near or self.warned or torch.compiler.is_compiling():
             return
         self.warned = True
         warnings.warn(
-            f"each query is ranked among {ranked} items, and no k is below that: recall@k is 1 for "
-            f"k = {self.smallest} whatever the embeddings are, and there is little to learn. "
-            f"Choose a smaller k, or a larger batch or gallery",
+            f"each query is ranked among {ranked} items, and the smallest k is {self.smallest}: "
+            f"recall@k is 1 whatever the embeddings are, so its gradient is next to 0. Choose a "
+            f"smaller k, or a larger batch or gallery",
             RuntimeWarning,
             stacklevel=5,
         )

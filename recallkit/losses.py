@@ -99,7 +99,7 @@ class RecallAtKLoss(nn.Module):
         self.k_temperature = check_temperature(k_temperature, "k_temperature")
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
         self.check_lengths = LengthCheck(self.rank_temperature)
-        self.check_cutoffs = CutoffCheck(self.ks)
+        self.check_cutoffs = CutoffCheck(self.ks, self.k_temperature)
         self.query_in_database = query_in_database
         self.engine, self.precision = engine, precision
 

@@ -225,25 +225,32 @@ def test_compiled_losses_agree():
 
 @pytest.mark.parametrize(
     ("ks", "settings", "warned"),
-    [((23, 64), {}, True), ((22, 64), {}, False), ((23,), {"query_in_database": True}, False)],
-    ids=["beyond the end", "one before the end", "the query is ranked too"],
+    [
+        ((33, 64), {}, True),
+        ((32, 64), {}, False),
+        ((33,), {"query_in_database": True}, False),
+        ((33,), {"k_temperature": 2.0}, False),
+    ],
+    ids=["far beyond the end", "near the end", "the query is ranked too", "a soft step"],
 )
-def test_a_warning_once_where_every_k_reaches_the_end(ks, settings, warned):
+def test_a_warning_once_where_every_k_is_far_beyond_the_end(ks, settings, warned):
     loss = RecallAtKLoss(ks, **settings)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for seed in (1, 2):
-            loss(unit(seed), LABELS)
-    assert [str(w.message)[:37] for w in caught] == warned * [
-        "each query is ranked among 23 items, "
+            embeddings = unit(seed).requires_grad_()
+            loss(embeddings, LABELS).backward()
+    assert [str(w.message)[:36] for w in caught] == warned * [
+        "each query is ranked among 23 items,"
     ]
     assert all(w.filename == __file__ for w in caught)
+    assert not warned or embeddings.grad.abs().max() < 1e-5
 
 
 def test_a_gallery_counts_for_the_end_of_the_ranking():
-    loss = RecallAtKLoss(ks=(30,))
+    loss = RecallAtKLoss(ks=(40,))
     loss(unit(1), LABELS, unit(2, 31), torch.arange(31) % 6)
-    with pytest.warns(RuntimeWarning, match="among 30 items.*k = 30.*larger batch or gallery"):
+    with pytest.warns(RuntimeWarning, match="among 30 items.*k is 40.*larger batch or gallery"):
         loss(unit(1), LABELS, unit(2, 30), torch.arange(30) % 6)
 
 

@@ -141,7 +141,7 @@ def _check_cells(file: Path, table: "pd.DataFrame") -> None:
         empty = table[table[name].map(canonical_text).isin(MISSING_TEXTS)]
         if len(empty):
             words = quoted(sorted({*empty[name]} - {""}))
-            note = f", where {words} stands for a missing one" if words else ""
+            note = f" (missing is also: {words})" if words else ""
             raise RecallkitError(
                 f"{file} has no {name} in {_rows(empty.index.tolist())}{note}: fill it in, or "
                 f"delete it"

@@ -76,7 +76,7 @@ HEAD = "path,label,split,is_query\n"
         ("path,label\nimages/a.jpg,\nimages/b.jpg,x\n", "no label in row 2"),
         (
             "path,label\nimages/a.jpg,nan\nimages/b.jpg,None\n",
-            r"no label in 2 rows \(2, 3\), where 'None', 'nan' stands for a missing one: fill",
+            r"no label in 2 rows \(2, 3\) \(missing is also: 'None', 'nan'\): fill",
         ),
         ("path,label\n,x\n\n,y\nimages/b.jpg,x\n", r"no path in 2 rows \(2, 4\)"),
         ("path,label\nimages/a.jpg,x\nimages/a.jpg,y\n", r"lists images twice: row 3"),
