@@ -1,14 +1,13 @@
 """``recallkit train``, as a user types it."""
 
 import json
-import os
 import shutil
-import signal
 import time
 from dataclasses import replace
 
 import pytest
 from helpers.processes import command, interrupt, wait_until
+from helpers.stopping import stop_after
 from PIL import Image
 
 from recallkit import cli, config, data
@@ -17,7 +16,6 @@ from recallkit.config import PRESETS
 from recallkit.files import file_name
 from recallkit.ranges import SettingError
 from recallkit.run_files import read_config
-from recallkit.training import Training
 
 
 def test_train_prints_a_table_and_draws_two_figures(toy, capsys, tmp_path):
@@ -75,18 +73,6 @@ def test_a_stopped_run_goes_on_by_the_command_that_it_printed(
     assert capsys.readouterr().out.startswith("resumed, run folder stopped\n")
     whole, resumed = (tmp_path / name / "weights.safetensors" for name in ("whole", "stopped"))
     assert whole.read_bytes() == resumed.read_bytes()
-
-
-def stop_after(monkeypatch, steps):
-    """Send Ctrl-C from within step number ``steps``."""
-    original = Training.step
-
-    def step(self):
-        if self.steps_done == steps - 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self)
-
-    monkeypatch.setattr(Training, "step", step)
 
 
 def test_store_writes_to_the_users_results(toy, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 import torch
 from helpers import killed_run
+from helpers.stopping import stop_after
 from safetensors.torch import load_file, save_file
 
 from recallkit import files
@@ -47,18 +48,6 @@ def run(tmp_path, toy_splits):
         return train(config, tmp_path / name, **options)
 
     return call
-
-
-def stop_after(monkeypatch, steps):
-    """Send Ctrl-C from within step number ``steps``."""
-    original = Training.step
-
-    def step(self):
-        if self.steps_done == steps - 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self)
-
-    monkeypatch.setattr(Training, "step", step)
 
 
 def test_a_run_leaves_its_folder(run, tmp_path):
