@@ -328,9 +328,10 @@ def ranking_task(
         itself = itself.to(queries.device)
         positives = positives.masked_fill(positives == itself[:, None], -1)
     left_out = None if query_in_database else itself
-    if positives.min() >= 0:
+    has_positive = positives.amax(dim=1) >= 0  # (Q,)
+    if has_positive.all():  # no copies: queries that are their own gallery stay one tensor
         return RankingTask(queries, gallery, positives, left_out)
-    kept = (positives >= 0).any(dim=1).nonzero().squeeze(1)  # (Q',)
+    kept = has_positive.nonzero().squeeze(1)  # (Q',)
     if len(kept) == 0:
         raise ValueError(NO_POSITIVE)
     left_out = None if left_out is None else left_out[kept]

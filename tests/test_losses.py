@@ -278,6 +278,13 @@ def test_a_task_holds_the_queries_that_have_a_positive():
     assert torch.equal(task.ranks(0.3), expected)
 
 
+def test_queries_of_classes_of_unequal_sizes_are_not_copied():
+    embeddings, labels = unit(8, 5, 4), torch.tensor([5, 9, 5, 9, 9])
+    task = ranking_task(embeddings, labels)
+    assert task.queries is embeddings
+    assert task.positives.tolist() == [[2, -1], [3, 4], [0, -1], [1, 4], [1, 3]]
+
+
 def test_a_task_against_a_gallery_that_holds_the_queries():
     gallery, labels = unit(7, 6, 4), torch.tensor([0, 1, 0, 1, 1, 2])
     itself = torch.tensor([4, 5, 0])
