@@ -174,11 +174,14 @@ def save_distractors(
 
     Raises:
         ValueError: if ``options.save`` names no ``.npy``.
-        RecallkitError: files that are missing or damaged, or a disk that is full.
+        RecallkitError: a file of that name, since a ``.npy`` does not say who wrote it; files that
+            are missing or damaged, or a disk that is full.
     """
     path = options.save
     if path is None or path.suffix != ".npy":
         raise ValueError("save must name a .npy for the embeddings of the distractors")
+    if path.exists():
+        raise RecallkitError(f"{path} exists, and is not replaced: choose another name")
     contents = checked_lists(BENCHMARKS[DISTRACTORS], root)
     assert isinstance(contents, Distractors)
     files = ImageFiles([root / name for name in contents.images.paths], config.image_size)

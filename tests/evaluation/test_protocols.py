@@ -9,7 +9,7 @@ import torch
 from helpers.trees import ground_truth, make_tree
 
 from recallkit import cli
-from recallkit.evaluation import read_embeddings
+from recallkit.evaluation import protocols, read_embeddings
 from recallkit.metrics import (
     fit_whitening,
     measure_retrieval,
@@ -118,6 +118,11 @@ def test_files_by_the_revisited_protocol_with_distractors(tmp_path, monkeypatch,
     assert "--gallery FILE" in failing("q.npy", "--dataset", "roxford5k", "--root", "tree")
 
 
+def never_called(*_):
+    """Stand for what takes long, where a file must be refused before."""
+    raise AssertionError("images were embedded before the file was refused")
+
+
 def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
     make_tree("sop", tmp_path / "tree", monkeypatch)
     make_tree("roxford5k", tmp_path / "oxford", monkeypatch)
@@ -140,8 +145,15 @@ def test_a_run_on_its_own_data_and_on_landmarks(tmp_path, monkeypatch, capsys):
         cli.main(["evaluate", *far, *more])
         assert read_embeddings(tmp_path / "far.npy")[0].shape == (5, 8)
         among_more = shown(capsys, *landmarks, *more, "--distractors", "far.npy")
+        assert "far.npy exists, and is not replaced" in failing(*far)
+        (tmp_path / "far.npy").unlink()
         assert all(value <= metrics[name] for name, value in among_more.items())
     assert "save must name a .npy" in failing("run", "--dataset", "revisitop1m", "--root", "far")
+    (tmp_path / "mine.npz").write_text("mine")
+    monkeypatch.setattr(protocols, "embed", never_called)
+    monkeypatch.setattr(protocols, "describe", never_called)
+    for data in ([], ["--dataset", "roxford5k", "--root", "oxford"]):
+        assert "mine.npz cannot be read" in failing("run", *data, "--save", "mine.npz")
 
 
 def test_bad_input_is_one_line(tmp_path):
