@@ -12,7 +12,7 @@ from recallkit.files import embedded
 from recallkit.training import data_card, make_network, train
 from recallkit.training.data_card import digest_of_images, digest_of_network, measured_on_card
 
-CARD = embedded("results") / "baselines" / "glyphs.json"
+CARDS = embedded("results") / "baselines"
 
 
 def image_set(**changed):
@@ -79,11 +79,12 @@ def test_the_digest_is_of_values_not_of_their_layout():
     assert digest_of_images(image_set(images=seen_thrice), 8) != digest_of_images(image_set(), 8)
 
 
-def test_the_card_of_glyphs_is_of_the_images_and_the_network_of_glyphs_short():
-    config, card = PRESETS["glyphs-short"], json.loads(CARD.read_text())
+@pytest.mark.parametrize("dataset", ["glyphs", "glyphs-distorted"])
+def test_the_cards_of_glyphs_are_of_the_images_and_the_network_of_glyphs_short(dataset):
+    config, card = PRESETS["glyphs-short"], json.loads((CARDS / f"{dataset}.json").read_text())
     torch.manual_seed(config.seed)
-    test = load("glyphs", config.image_size).test
-    assert measured_on_card("glyphs", test, config.image_size, make_network(config)) == card["test"]
+    test = load(dataset, config.image_size).test
+    assert measured_on_card(dataset, test, config.image_size, make_network(config)) == card["test"]
 
 
 def test_a_training_takes_its_baselines_from_the_card(tmp_path, monkeypatch, capsys):
