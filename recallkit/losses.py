@@ -21,7 +21,7 @@ from recallkit.loss_inputs import (
     as_gallery,
     checked_labels,
 )
-from recallkit.ranks import compute_ranks, find_positives, ranks_among_positives
+from recallkit.ranks import compute_ranks, ranks_among_positives, table_of_positives
 
 
 def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
@@ -266,12 +266,14 @@ class RankingTask:
         gallery: (N, D).
         positives: (Q, P) int64 indices into the gallery, −1 at padding.
         left_out: (Q,) int64, the gallery item that does not compete for each query; or None.
+        full: whether it is known that no entry of ``positives`` is padding, which saves time.
     """
 
     queries: Tensor
     gallery: Tensor
     positives: Tensor
     left_out: Tensor | None
+    full: bool = False
 
     def ranks(self, temperature: float, engine: str = "auto", precision: str = "float32") -> Tensor:
         """Compute the relaxed ranks (Q, P) of the positives; see :func:`.relaxed_ranks`."""
@@ -283,6 +285,7 @@ class RankingTask:
             temperature,
             engine,
             precision,
+            self.full,
         )
 
     def ranks_among_positives(self, temperature: float, engine: str = "auto") -> Tensor:
@@ -318,7 +321,7 @@ def ranking_task(
         ValueError: as :class:`RecallAtKLoss`.
     """
     labels = checked_labels(queries, query_labels, gallery, gallery_labels)
-    positives = find_positives(*labels)  # (Q, P)
+    positives, full = table_of_positives(*labels)  # (Q, P)
     if gallery is None:
         if itself is not None:
             raise ValueError("itself is the place of each query in a gallery: give gallery, too")
@@ -327,8 +330,11 @@ def ranking_task(
         check_indices(itself, (len(queries),), len(gallery), "itself")
         itself = itself.to(queries.device)
         positives = positives.masked_fill(positives == itself[:, None], -1)
+        full = bool(positives.min() >= 0)
     left_out = None if query_in_database else itself
-    has_positive = positives.amax(dim=1) >= 0  # (Q,)
+    if full:
+        return RankingTask(queries, gallery, positives, left_out, full)
+    has_positive = (positives >= 0).any(dim=1)  # (Q,)
     if has_positive.all():  # no copies: queries that are their own gallery stay one tensor
         return RankingTask(queries, gallery, positives, left_out)
     kept = has_positive.nonzero().squeeze(1)  # (Q',)

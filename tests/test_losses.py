@@ -282,6 +282,7 @@ def test_queries_of_classes_of_unequal_sizes_are_not_copied():
     embeddings, labels = unit(8, 5, 4), torch.tensor([5, 9, 5, 9, 9])
     task = ranking_task(embeddings, labels)
     assert task.queries is embeddings
+    assert not task.full
     assert task.positives.tolist() == [[2, -1], [3, 4], [0, -1], [1, 4], [1, 3]]
 
 
@@ -294,5 +295,10 @@ def test_a_task_against_a_gallery_that_holds_the_queries():
     assert task.left_out.tolist() == [4, 0]
     elsewhere = ranking_task(gallery[itself], labels[itself], gallery, labels)
     assert elsewhere.left_out is None
+    without_own = ranking_task(gallery[:2], labels[:2], gallery[:4], labels[:4], torch.arange(2))
+    assert without_own.positives.tolist() == [[-1, 2], [-1, 3]]
+    assert not without_own.full
     inside = ranking_task(gallery, labels, query_in_database=True)
     assert inside.left_out is None
+    pairs = ranking_task(gallery[:4], labels[:4])
+    assert pairs.full

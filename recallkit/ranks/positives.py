@@ -28,14 +28,25 @@ def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
     Raises:
         ValueError: labels that are missing, floats, or integers beside text.
     """
+    given = {"query_labels": query_labels}
+    if gallery_labels is not None:
+        given["gallery_labels"] = gallery_labels
+    return table_of_positives(*canonical_labels(given))[0]
+
+
+def table_of_positives(
+    query_labels: Tensor, gallery_labels: Tensor | None = None
+) -> tuple[Tensor, bool]:
+    """Return the table of :func:`find_positives` for canonical labels, and whether it is full.
+
+    A full table has no padding, which saves its reader the search.
+    """
     within = gallery_labels is None
-    given = {"query_labels": query_labels} | ({} if within else {"gallery_labels": gallery_labels})
-    query_labels, *others = canonical_labels(given)
-    gallery_labels = others[0] if others else query_labels
+    gallery_labels = query_labels if gallery_labels is None else gallery_labels
     if len(query_labels) * len(gallery_labels) <= SMALL:
         table = _from_mask(query_labels, gallery_labels, within)
         if table is not None:
-            return table
+            return table, True
     ordered, order = torch.sort(gallery_labels, stable=True)
     start = torch.searchsorted(ordered, query_labels.contiguous())  # (Q,)
     count = torch.searchsorted(ordered, query_labels.contiguous(), right=True) - start  # (Q,)
@@ -48,7 +59,7 @@ def find_positives(query_labels: Any, gallery_labels: Any = None) -> Tensor:
         slot = slot + (slot >= (own - start)[:, None])
     place = (start[:, None] + slot).clamp(max=len(order) - 1)
     padding = torch.arange(slot.shape[1], device=order.device) >= count[:, None]
-    return order[place].masked_fill(padding, -1)
+    return order[place].masked_fill(padding, -1), not padding.any()
 
 
 def _from_mask(query_labels: Tensor, gallery_labels: Tensor, within: bool) -> Tensor | None:

@@ -6,10 +6,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 PRECISIONS = ("float32", "tf32")
-_BACKENDS = (
-    torch.backends.cuda.matmul,
-    torch.backends.mkldnn.matmul,  # pyright: ignore[reportAttributeAccessIssue]  # torch's stubs
-)
+_OF_CUDA = torch.backends.cuda.matmul
+_OF_OTHERS = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]  # torch's
 
 
 @contextmanager
@@ -24,17 +22,15 @@ def products_in(precision: str, device_type: str) -> Iterator[None]:
             stay in float32.
         device_type: the device whose autocast is switched off: ``"cpu"``, ``"cuda"``, ….
     """
-    rounding = "tf32" if precision == "tf32" and device_type == "cuda" else "ieee"
-    before = [(backend, backend.fp32_precision) for backend in _BACKENDS]
-    others = [(backend, value) for backend, value in before if value != rounding]
-    for backend, _ in others:  # to set one takes longer than to read it
-        backend.fp32_precision = rounding
+    on_cuda = device_type == "cuda"
+    backend = _OF_CUDA if on_cuda else _OF_OTHERS
+    before = backend.fp32_precision
+    backend.fp32_precision = "tf32" if precision == "tf32" and on_cuda else "ieee"
     try:
         with without_autocast(device_type):
             yield
     finally:
-        for backend, value in others:
-            backend.fp32_precision = value
+        backend.fp32_precision = before
 
 
 def without_autocast(device_type: str) -> AbstractContextManager:

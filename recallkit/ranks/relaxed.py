@@ -128,10 +128,12 @@ def compute_ranks(
     temperature: float,
     engine: str,
     precision: str,
+    full: bool = False,
 ) -> Tensor:
     """Compute :func:`relaxed_ranks` without checking the arguments.
 
-    Reading a tensor's values makes the host wait for the device. The losses check once.
+    Reading a tensor's values makes the host wait for the device. The losses check once, and say
+    whether ``positives`` are ``full``: without padding.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
@@ -139,7 +141,7 @@ def compute_ranks(
     alone = gallery is queries
     queries = queries.to(dtype)
     gallery = queries if alone else gallery.to(dtype)  # engines save a product where they are one
-    ranks = _choose(engine, queries, gallery, positives)
+    ranks = _choose(engine, queries, gallery, positives, full)
     with without_autocast(queries.device.type):
         return ranks(queries, gallery, positives, left_out, temperature, precision)
 
@@ -154,14 +156,14 @@ def _check_apart(positives: Tensor, left_out: Tensor) -> None:
         )
 
 
-def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> Engine:
+def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor, full: bool) -> Engine:
     if engine != "auto":
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
         return ENGINES[engine]
     comparisons = positives.numel() * len(gallery)
     if comparisons <= SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
-        return small_ranks
+        return functools.partial(small_ranks, full=full)
     if queries.is_cuda and _fused_obstacle(queries) is None:
         return ENGINES["fused"]
     return functools.partial(blocks_ranks, whole=fit_whole(queries, gallery))

@@ -36,6 +36,16 @@ def test_queries_against_a_gallery(query_labels, gallery_labels):
     )
 
 
+@pytest.mark.parametrize("small", [0, 2**16])  # by a sort, and by a mask
+@given(labels)
+def test_a_full_table_has_no_padding(small, labels):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SMALL", small)
+        for arguments in ([labels], [labels, labels[::-1]], [labels, [0, 1]]):
+            table, full = module.table_of_positives(*map(torch.tensor, arguments))
+            assert full == bool((table >= 0).all())
+
+
 def test_padding_comes_last():
     table = find_positives(torch.tensor([1, 2, 1, 1]))
     assert table.tolist() == [[2, 3], [-1, -1], [0, 3], [0, 2]]
