@@ -322,7 +322,8 @@ def _clip(ax: "Axes", marks: Sequence[tuple[float, float, Any]]) -> None:
     near = [100 * height for height in heights if height >= floor]
     if len(near) == len(marks):
         return
-    top = min(ax.get_ylim()[1], 2 * max(near) - min(near))
+    span = max(near) - min(near) or 1.0
+    top = min(ax.dataLim.y1 + 0.15 * span, max(near) + span)  # an interval may be very long
     ax.set_ylim(min(near) - 0.15 * (top - min(near)), top)
     for x, height, colour in marks:
         if height < floor:

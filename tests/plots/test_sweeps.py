@@ -63,10 +63,15 @@ def test_a_mean_far_below_is_marked_and_does_not_crush_the_others():
     _, ax = plots.plot_comparison({"a": points}, {}, xlabel="", values=SIZES)
     assert marks_of(ax) == {"▼ 2": 2}
     assert ax.get_ylim()[0] > 80
+    assert 91 < ax.get_ylim()[1] < 92  # above the interval, and not far
     near = points | {64: (0.76, 0.01)}  # less than 15 points below the best
     _, ax = plots.plot_comparison({"a": near}, {}, xlabel="", values=SIZES)
     assert marks_of(ax) == {}
     assert ax.get_ylim()[0] < 76
+    alike = points | {4: (0.9, 0.0), 16: (0.9, 0.4)}
+    _, ax = plots.plot_comparison({"a": alike}, {}, xlabel="", values=SIZES)
+    low, high = ax.get_ylim()
+    assert low < 90 < high < 95
 
 
 def test_gains_are_in_points_with_intervals_and_the_size_of_their_updates():
