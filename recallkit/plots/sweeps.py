@@ -324,7 +324,8 @@ def _clip(ax: "Axes", marks: Sequence[tuple[float, float, Any]]) -> None:
         return
     span = max(near) - min(near) or 1.0
     top = min(ax.dataLim.y1 + 0.15 * span, max(near) + span)  # an interval may be very long
-    ax.set_ylim(min(near) - 0.15 * (top - min(near)), top)
+    bottom = min(near) - 0.15 * (top - min(near))
+    ax.set_ylim(bottom, top)
     for x, height, colour in marks:
-        if height < floor:
+        if 100 * height < bottom:
             _write_at_foot(ax, x, f"▼ {100 * height:.0f}", colour)

@@ -72,6 +72,10 @@ def test_a_mean_far_below_is_marked_and_does_not_crush_the_others():
     _, ax = plots.plot_comparison({"a": alike}, {}, xlabel="", values=SIZES)
     low, high = ax.get_ylim()
     assert low < 90 < high < 95
+    wide = {4: (0.7, 0.01), 8: (0.69, 0.01), 16: (0.69, 0.4), 32: (0.56, 0.01), 64: (0.54, 0.01)}
+    _, ax = plots.plot_comparison({"a": wide}, {}, xlabel="", values=[*wide])
+    assert ax.get_ylim()[0] < 54  # far below, but on the axis still: no mark stands for it
+    assert marks_of(ax) == {}
 
 
 def test_gains_are_in_points_with_intervals_and_the_size_of_their_updates():
