@@ -87,7 +87,7 @@ class Change(NamedTuple):
         margin: half of its interval; NaN if there is none.
         verdict: of :class:`.Comparison`; of published numbers, how far they can be trusted.
         seeds: of the two sides; empty for published numbers.
-        far_apart: whether a run of a side ended far below its seeds: the means say little.
+        far_apart: whether a run of a side ended far below the others: the means say little.
     """
 
     where: str
@@ -301,8 +301,8 @@ def _change_published(before: Published, after: Published) -> Change:
 def draw_claim(name: str, runs: pd.DataFrame) -> "Figure":
     """Draw all differences of a claim on one axis: ours with intervals, published ones without.
 
-    A difference with a run far below its seeds is left to the table: its interval would be all that
-    one sees.
+    A difference with a run far below the others is left to the table: its interval would be all
+    that one sees.
 
     Args:
         name: of :data:`CLAIMS`.

@@ -339,7 +339,7 @@ def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
 def _telling(gains: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the changes of means that say something, and a note on those left out."""
     left_out = int(gains["far apart"].sum())
-    note = f"left out: {left_out} with a run more than {100 * APART:g} points below its seeds"
+    note = f"left out: {left_out} with a run more than {100 * APART:g} points below the others"
     return gains[~gains["far apart"].astype(bool)], [note] * (left_out > 0)
 
 

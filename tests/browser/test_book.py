@@ -74,6 +74,26 @@ def test_figures_on_a_phone_are_as_large_as_on_a_desktop(book, phone):
         assert all(reached)
 
 
+# What cells print as sentences or tables of numbers and goes beyond the page.
+BEYOND = """
+return [...document.querySelectorAll('.cell_output :is(.sentences pre, :has(> div > .dataframe))')]
+  .filter((shown) => shown.scrollWidth > shown.clientWidth).map((shown) => shown.textContent);
+"""
+
+
+WIDE = ".cell_output pre { white-space: pre !important } .dataframe { min-width: 400px }"
+ADD_STYLE = "document.head.append(document.createElement('style')); "
+ADD_STYLE += "document.head.lastChild.textContent = arguments[0]"
+
+
+def test_sentences_and_tables_of_numbers_fit_a_phone(book, phone):
+    for page in ("03_two_definitions", "05_simix", "06_batch_size"):
+        open_with_answers(phone, url(book, f"{page}.html"), True)
+        assert phone.execute_script(BEYOND) == []
+        phone.execute_script(ADD_STYLE, WIDE)  # so that what is wide is seen
+        assert len(phone.execute_script(BEYOND)) > 7
+
+
 # How much wider each picture of a session is than its place on the first page.
 THUMBNAILS = """
 return [...document.querySelectorAll('.book-session img')]

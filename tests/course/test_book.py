@@ -195,6 +195,28 @@ def test_printed_tables_are_tables(pages):
     assert printed == []
 
 
+@pytest.mark.parametrize(
+    ("printed", "columns"),
+    [
+        ("not yet: it returns 2.  Which angle?\n", False),
+        ("peak 37.9 MB\nembeddings: 0.13 MB\n", False),
+        ("cold   0.34\nhot    0.83\n", True),
+        ("at the start 2.00\n  128 images 0.50\n", True),
+    ],
+)
+def test_printed_columns_are_told_from_sentences(printed, columns):
+    assert extension.has_columns(printed) is columns
+
+
+def test_sentences_that_a_cell_prints_are_marked_and_its_tables_not(book):
+    page = text_of(book / "02_gradients.html")
+    blocks = re.findall(r'<div class="output stream([^"]*)">.*?<pre><span></span>(.*)', page)
+    marked = {line: "sentences" in classes for classes, line in blocks}
+    assert [line for line in marked if line.startswith("not yet: ") and not marked[line]] == []
+    assert not any(marked[line] for line in marked if line.startswith("RS@k"))
+    assert 1 < sum(marked.values()) < len(marked) - 1
+
+
 def test_a_number_and_its_interval_stay_on_one_line(book):
     assert extension.whole_intervals("46.2 ± 0.8 → 45 ± 1") == "46.2\xa0±\xa00.8 → 45\xa0±\xa01"
     claims = text_of(book / "guide" / "claims.html")
@@ -416,6 +438,7 @@ def test_every_chapter_can_be_a_lecture(book, pages):
         text = "\n".join(c.source for c in source.cells if c.cell_type == "markdown")
         takeaways = re.findall(r"^\*\*What the \w+ says?\.\*\*", text, re.MULTILINE)
         assert text_of(page.path).count('class="takeaway"') >= len(takeaways) > 0
+        assert "{.takeaway}" not in text_of(page.path)  # a mark inside a paragraph would be read
         opener = lecture_page(book, path.stem)
         assert f"url=../{path.stem}.html#lecture" in text_of(opener)
     others = [page for path, page in pages.items() if not re.match(r"\d\d_", path.name)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WITHOUT_SECTIONS = ("attribute", "data", "property")
 COLON = "\ue000"  # stands for a colon that napoleon would take for the end of a type
 SECTION = re.compile(r"[A-Z]\w+:$")  # Args:, Raises:, …
+COLUMNS = re.compile(r"\S {2,}\S|^ +\S", re.MULTILINE)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -26,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("recallkit_language", lambda _: Language(ENGLISH), "env", Language)
     app.connect("doctree-read", _give_alt_texts)
     app.connect("doctree-read", _keep_intervals_whole)
+    app.connect("doctree-read", _let_sentences_wrap)
     app.connect("missing-reference", _find_reference)
     formulas.connect(app)
     lecture.connect(app)
@@ -56,6 +58,18 @@ def _keep_intervals_whole(app: Sphinx, document: nodes.document) -> None:
 def whole_intervals(text: str) -> str:
     """Put spaces that do not break around each ±."""
     return text.replace(" ± ", "\u00a0±\u00a0")
+
+
+def _let_sentences_wrap(app: Sphinx, document: nodes.document) -> None:
+    """Mark what a cell prints as sentences: its long lines wrap, those of a table scroll."""
+    for printed in document.findall(nodes.literal_block):
+        if "output" in printed["classes"] and not has_columns(printed.astext()):
+            printed["classes"].append("sentences")
+
+
+def has_columns(text: str) -> bool:
+    """Tell whether a text is a table: several lines, and spaces that align their words."""
+    return "\n" in text.strip("\n") and bool(COLUMNS.search(text))
 
 
 def _find_reference(

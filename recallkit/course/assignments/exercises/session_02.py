@@ -151,7 +151,7 @@ def check_role_agreement(answer: Answer, seed: int) -> list[str]:
         case = {"pairs": _pairs(number, draw), "embeddings": _on_sphere(number, draw)}
         cases.append(case)
     pairs = _pairs(3, draw)
-    rule = "Take from each role the part along the sphere. Do the two point the same way?"
+    rule = "Keep only the part of each role along the sphere. Do the two point the same way?"
     wrong = compare(answer, _role_agreement, cases, rule)
     pairs[between(0, 2, draw)] = 0
     rule = "An image without a positive has one role only: there is nothing to compare, return 0."
