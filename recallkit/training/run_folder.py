@@ -58,8 +58,11 @@ Weights = Literal["weights", "best"]  # at the end of the run; at the best R@1
 DataSplit = Literal["test", "validation", "train", "all"]  # what is read of the data of a run
 
 
+_REPLACED = (DATA, "metrics.jsonl", "best.safetensors", "weights.safetensors", "diverged.json")
+
+
 def check_new(folder: Path) -> None:
-    """Refuse a folder that holds a run.
+    """Refuse a folder that holds a run, or files of the user's that a run would replace.
 
     Raises:
         RecallkitError: if it does.
@@ -68,6 +71,20 @@ def check_new(folder: Path) -> None:
         raise RecallkitError(
             f"{folder} already holds a run. Continue it with --resume, or choose another --out."
         )
+    there = [name for name in ("config.json", *_REPLACED) if (folder / name).exists()]
+    if there and not _has_config(folder):
+        raise RecallkitError(
+            f"{folder} holds {there[0]}, which no run of this version wrote and a run "
+            f"would replace. Choose another --out."
+        )
+
+
+def _has_config(folder: Path) -> bool:
+    try:
+        read_config(folder)
+    except RecallkitError:
+        return False
+    return True
 
 
 def begin_run(folder: Path, config: Config) -> None:
