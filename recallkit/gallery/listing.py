@@ -66,15 +66,19 @@ def find_images(folder: Path) -> FoundImages:
     left_out = walk.phrases()
     if not files:
         raise RecallkitError(f"{folder} holds no image; {text_of_left_out(left_out)}")
-    depth = 1 if _has_splits({file.parts[0] for file in files}) else 0
+    depth = 1 if _has_splits(files) else 0
     labels = tuple(_label(file, depth) for file in files)
     return FoundImages(root, tuple(file.as_posix() for file in files), labels, left_out)
 
 
-def _has_splits(names: set[str]) -> bool:
-    """Tell whether the names in a folder are splits, among them that of training."""
-    splits = {SPLIT_NAMES.get(name.lower(), "") for name in names}
-    return "train" in splits and len(splits) > 1 and "" not in splits
+def _has_splits(files: Sequence[Path]) -> bool:
+    """Tell whether folders are splits: train and another one, which hold classes or are alone."""
+    holders, folders = (
+        {SPLIT_NAMES.get(file.parts[0].lower(), "") for file in files if len(file.parts) > depth}
+        for depth in (2, 1)
+    )
+    splits = folders if "" not in folders else holders - {""}
+    return "train" in splits and len(splits) > 1
 
 
 def _label(file: Path, depth: int) -> str:
