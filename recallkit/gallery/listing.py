@@ -16,6 +16,7 @@ from recallkit.data.image_files import opened
 from recallkit.data.image_set import text_of_left_out
 from recallkit.data.listing import SPLIT_NAMES, Walk, canonical_name
 from recallkit.errors import RecallkitError
+from recallkit.files import expanded
 
 __all__ = ["FoundImages", "check_queries", "expand", "find_images", "relative_to"]
 
@@ -58,7 +59,7 @@ def find_images(folder: Path) -> FoundImages:
     Raises:
         RecallkitError: if there is no such folder, it cannot be opened, or it holds no image.
     """
-    root = Path(os.path.abspath(folder.expanduser()))
+    root = Path(os.path.abspath(expanded(folder)))
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {folder}")
     walk = Walk(root)
@@ -103,7 +104,7 @@ def expand(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     named = [paths] if isinstance(paths, (str, Path)) else list(paths)
     files: list[Path] = []
-    for path in (Path(name).expanduser() for name in named):
+    for path in (expanded(name) for name in named):
         if path.is_dir():
             files += [path / relative for relative in find_images(path).paths]
         elif path.exists():

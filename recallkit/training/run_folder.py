@@ -32,6 +32,7 @@ from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
+    expanded,
     remove_unfinished,
     write_atomically,
     write_json,
@@ -184,7 +185,7 @@ def load_data_of_run(
 
 def _check_places(folder: Path, data: RunData, name: str, root: str) -> None:
     """Check that what the run stored is still there. What was asked for its loader checks."""
-    if name == data.dataset and not is_known(name) and not Path(name).expanduser().exists():
+    if name == data.dataset and not is_known(name) and not expanded(name).exists():
         raise RecallkitError(
             f"the run {folder} was trained on {name}, which is not there any more. Say where its "
             f"images are now: --dataset FOLDER"
