@@ -116,8 +116,8 @@ def read_data(folder: Path) -> RunData | None:
 
 def _damaged(folder: Path, why: str) -> RecallkitError:
     return RecallkitError(
-        f"{folder / DATA} does not hold the data of a run ({why}). Delete it: the classes are then "
-        f"computed from the images, as for a run of an older version."
+        f"{folder / DATA} does not hold the data of a run ({why}): it is damaged. Copy it again "
+        f"from the folder in which the run was trained."
     )
 
 

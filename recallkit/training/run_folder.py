@@ -33,6 +33,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
     expanded,
+    read_json,
     remove_unfinished,
     write_atomically,
     write_json,
@@ -168,7 +169,7 @@ def load_data_of_run(
         ValueError: if there is no such data set, or "all" is asked of a benchmark.
     """
     config = read_config(folder)
-    data = read_data(folder) or data_before(config, dataset)
+    data = read_data(folder) or _data_before(folder, config, dataset)
     name, root = dataset or data.dataset, root or ("" if dataset else data.root)
     _check_places(folder, data, name, root)
     reading = Reading(on_bad_image=data.on_bad_image) if reading is None else reading
@@ -181,6 +182,17 @@ def load_data_of_run(
     if split in PARTS:
         parts = [part if part == split else "" for part in parts]
     return read_splits(images, parts, data.side, reading, (*data.notes, *notes))
+
+
+def _data_before(folder: Path, config: Config, dataset: str) -> RunData:
+    """Compute what a run of an older version knew of its data; a newer one has lost its file."""
+    newer = "classes" in read_json(folder / "config.json")  # a setting that older ones lacked
+    if newer and not is_known(config.dataset):
+        raise RecallkitError(
+            f"{folder / DATA} is missing: it names the classes that trained, which must not be "
+            f"tested. Copy it from the folder in which the run was trained."
+        )
+    return data_before(config, dataset)
 
 
 def _check_places(folder: Path, data: RunData, name: str, root: str) -> None:
