@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -126,14 +126,14 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
         ks = tuple(ks)
     except TypeError:
         raise ValueError(f"ks must be a sequence such as (1, 2, 4), not {ks!r}") from None
-    if not ks or not all(_is_cutoff(k) for k in ks):
+    if not ks or not all(_is_count(k) for k in ks):
         raise ValueError(f"ks must be whole numbers of at least 1, and at least one, not {ks}")
     return tuple(int(k) for k in ks)
 
 
-def _is_cutoff(k: Any) -> bool:
+def _is_count(number: Any) -> bool:
     try:
-        return not isinstance(k, bool) and k == int(k) and k >= 1
+        return not isinstance(number, bool) and number == int(number) and number >= 1
     except (OverflowError, TypeError, ValueError):  # infinity, None, NaN or text
         return False
 
@@ -156,14 +156,17 @@ def check_temperature(temperature: float, name: str) -> float:
     )
 
 
-def check_chunk_size(chunk_size: int | str) -> None:
-    """Refuse a chunk size that is neither ``"auto"`` nor a number of at least 1.
+def check_chunk_size(chunk_size: int | str) -> int | Literal["auto"]:
+    """Return a chunk size as an int, or as ``"auto"``.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: naming the argument, for anything else than a whole number of at least 1.
     """
-    if chunk_size != "auto" and (isinstance(chunk_size, str) or chunk_size < 1):
+    if chunk_size == "auto":
+        return "auto"
+    if not _is_count(chunk_size):
         raise ValueError(f'chunk_size must be at least 1, or "auto", not {chunk_size!r}')
+    return int(chunk_size)
 
 
 def check_tolerance(tolerance: float) -> float:

@@ -15,6 +15,7 @@ __all__ = [
     "cannot_write",
     "checkout",
     "embedded",
+    "expanded",
     "file_name",
     "flush_to_disk",
     "read_json",
@@ -82,6 +83,14 @@ def remove_unfinished(folder: Path) -> None:
     """
     for path in folder.glob(f"{_UNFINISHED}*"):
         path.unlink(missing_ok=True)
+
+
+def expanded(path: str | Path) -> Path:
+    """Put the home folder in the place of a leading "~".
+
+    "~name" is the home of that user or, where there is none, the name of a file, such as "~1.jpg".
+    """
+    return Path(os.path.expanduser(path))  # Path.expanduser raises where there is no such user
 
 
 def file_name(text: str) -> str:
@@ -175,7 +184,7 @@ def results_folder() -> Path:
     It is what ``RECALLKIT_RESULTS`` names, by default ``results`` in the working directory. The
     results that come with the project lie in ``embedded("results")`` and are only read.
     """
-    return Path(os.environ.get("RECALLKIT_RESULTS") or "results").expanduser()
+    return expanded(os.environ.get("RECALLKIT_RESULTS") or "results")
 
 
 def cache_folder() -> Path:

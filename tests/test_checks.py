@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -116,10 +117,11 @@ def test_settings_of_a_training_are_within_the_temperatures():
         assert lowest <= of_setting.lowest < of_setting.highest <= highest
 
 
-@pytest.mark.parametrize("chunk_size", [0, -3, "all", "5"])
+@pytest.mark.parametrize("chunk_size", [0, -3, "all", "5", 2.5, None, True])
 def test_wrong_chunk_sizes(chunk_size):
     for right in (1, 200, "auto"):
-        check_chunk_size(right)
+        assert check_chunk_size(right) == right
+    assert type(check_chunk_size(np.int64(7))) is int
     with pytest.raises(ValueError, match='chunk_size must be at least 1, or "auto"'):
         check_chunk_size(chunk_size)
 

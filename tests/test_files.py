@@ -8,6 +8,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import (
     cache_folder,
     embedded,
+    expanded,
     file_name,
     read_json,
     remove_unfinished,
@@ -120,6 +121,13 @@ def test_folders_follow_the_environment(tmp_path, monkeypatch):
     assert results_folder() == Path("results")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "recallkit"
+
+
+def test_a_home_that_there_is_not_is_a_name(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("USERPROFILE", "/home/me")
+    assert expanded("~/images") == Path("/home/me/images")
+    assert expanded(Path("~no such user/1.jpg")) == Path("~no such user/1.jpg")
 
 
 @pytest.mark.parametrize("name", ["emoji", "glyphs", "paper", "results", "notebooks"])

@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 from recallkit.cli.shared import call
 from recallkit.errors import did_you_mean
+from recallkit.files import expanded
 from recallkit.ranges import Range
 
 
@@ -56,7 +57,7 @@ def release(session: Positional[str], to: Path) -> None:
     """
     from recallkit.course.assignments.handing_out import write_release
 
-    print(f"wrote {write_release(session, to.expanduser())}")
+    print(f"wrote {write_release(session, expanded(to))}")
 
 
 def grade(
@@ -92,7 +93,7 @@ def grade(
     from recallkit.course.assignments.grading import find_submissions, grade_all
     from recallkit.course.assignments.isolation import Limits
 
-    submissions, to = find_submissions(submitted.expanduser()), to.expanduser()
+    submissions, to = find_submissions(expanded(submitted)), expanded(to)
     if not overwrite:
         check_folder(submissions, to)
     for sentence in sorted(grade_all(submissions, secret, Limits(seconds))):
@@ -117,7 +118,7 @@ def solutions(to: Path, sessions: Positional[tuple[str, ...]] = ()) -> None:
     """
     from recallkit.course.assignments.handing_out import write_solutions
 
-    for path in write_solutions(sessions, to.expanduser()):
+    for path in write_solutions(sessions, expanded(to)):
         print(f"wrote {path}")
 
 
@@ -148,7 +149,7 @@ def export(
     from recallkit.course.assignments.exports import export_nbgrader, export_otter
 
     write = export_nbgrader if form == "nbgrader" else export_otter
-    print(f"wrote {write(session, secret, to.expanduser())}")
+    print(f"wrote {write(session, secret, expanded(to))}")
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {

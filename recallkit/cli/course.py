@@ -12,7 +12,7 @@ from tyro.conf import Positional
 
 from recallkit.cli.shared import call
 from recallkit.errors import RecallkitError, did_you_mean, missing_extra
-from recallkit.files import checkout
+from recallkit.files import checkout, expanded
 
 COURSE = Path("recallkit-course")
 OWN_FLAGS = ("-h", "--help", "--copy-only", "--no-copy-only", "--language")
@@ -120,7 +120,7 @@ def lab_command(flags: list[str]) -> Callable[..., None]:
         from recallkit.course.translation import ENGLISH, VARIABLE, course_in
         from recallkit.course.trust import trust_notebooks
 
-        folder = folder.expanduser()
+        folder = expanded(folder)
         with course_in(language) as source:
             copied = copy_course(folder, source)
         if language != ENGLISH:
@@ -222,5 +222,5 @@ def book(out: Path = Path("book"), language: str = "en") -> None:
     """
     from recallkit.course.book import build_book
 
-    first_page = build_book(out.expanduser(), language=language)
+    first_page = build_book(expanded(out), language=language)
     print(f"the book is in {first_page.parent}. Open {first_page} in a browser.")

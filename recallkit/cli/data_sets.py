@@ -8,7 +8,7 @@ from tyro.conf import Positional
 from recallkit.config import PRESETS
 from recallkit.data.benchmarks import BENCHMARKS
 from recallkit.errors import RecallkitError
-from recallkit.files import checkout
+from recallkit.files import checkout, expanded
 
 
 def prepare(
@@ -85,7 +85,7 @@ def _prepare_benchmark(name: str, root: Path | None, wanted: bool) -> None:
     benchmark = BENCHMARKS[name]
     if root is None:
         raise RecallkitError(f"name the folder that holds {name}, or will hold it: --root DIR")
-    root = root.expanduser()
+    root = expanded(root)
     if wanted:
         if benchmark.archive is None:
             raise RecallkitError(

@@ -9,6 +9,7 @@ from tyro.conf import Positional, arg
 
 from recallkit.cli.gallery import embed
 from recallkit.cli.shared import latest_run
+from recallkit.files import expanded
 from recallkit.ranges import Range
 from recallkit.tables import metrics_table
 
@@ -234,7 +235,7 @@ def _lacks_classes(dataset: str) -> bool:
     """Tell whether this is a folder of images without classes: it can be embedded all the same."""
     from recallkit.gallery import find_images
 
-    folder = Path(dataset).expanduser()
+    folder = expanded(dataset)
     return bool(dataset) and folder.is_dir() and not any(find_images(folder).labels)
 
 

@@ -83,6 +83,7 @@ def embed(
 
     gallery.check_suffix(out)
     found = gallery.find_images(folder)
+    gallery.check_names(out, map(str, found.files()))
     index = gallery.read_index(out) if out.exists() else None
     if index is not None:
         _check_of_folder(index, found, out, folder)

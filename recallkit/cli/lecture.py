@@ -6,6 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from recallkit.errors import RecallkitError
+from recallkit.files import expanded
 
 
 def lecture(chapter: Positional[str], out: Path = Path("book"), browser: bool = True) -> None:
@@ -30,7 +31,7 @@ def lecture(chapter: Positional[str], out: Path = Path("book"), browser: bool = 
         out: the folder of the book.
         browser: --no-browser opens none.
     """
-    page = _opener(chapter, out.expanduser())
+    page = _opener(chapter, expanded(out))
     print(f"the lecture is in {page}. Its steps move with the arrow keys; Escape leaves.")
     if browser and not webbrowser.open(page.resolve().as_uri()):
         print(f"no browser was found. Open {page} in one.")

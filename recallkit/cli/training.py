@@ -12,7 +12,7 @@ from recallkit.cli.outputs import draw_figures, print_result, store_result
 from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
 from recallkit.errors import did_you_mean
-from recallkit.files import file_name
+from recallkit.files import expanded, file_name
 from recallkit.ranges import Range, SettingError
 from recallkit.run_files import check_unfinished, read_config
 from recallkit.tables import text_table
@@ -64,7 +64,7 @@ def defaults_of(preset: str, arguments: Sequence[str]) -> Config:
 def _names_own_images(arguments: Sequence[str]) -> bool:
     """Tell whether a run begins on a folder or list file of the user's."""
     dataset = _flag(arguments, "dataset")
-    if dataset is None or _flag(arguments, "resume") or not Path(dataset).expanduser().exists():
+    if dataset is None or _flag(arguments, "resume") or not expanded(dataset).exists():
         return False
     from recallkit.data.catalogue import own_source
 

@@ -11,6 +11,7 @@ from recallkit.data.glyphs.archive import FILE as GLYPHS_FILE
 from recallkit.data.image_set import Splits
 from recallkit.data.prefetch import Reading
 from recallkit.errors import did_you_mean
+from recallkit.files import expanded
 
 LOADERS: dict[str, Callable[[], Splits]] = {
     "emoji": load_emoji,
@@ -43,7 +44,7 @@ def load(name: str, image_size: int = 32, root: str = "", reading: Reading | Non
                 f"root must name the folder that holds {name}: add --root DIR. "
                 f"Run `recallkit prepare {name} --root DIR` to see which files it needs."
             )
-        return load_benchmark(name, Path(root).expanduser(), image_size, reading=reading)
+        return load_benchmark(name, expanded(root), image_size, reading=reading)
     if root:
         raise ValueError(
             f"root names the folder of a benchmark ({', '.join(BENCHMARKS)}), and {name!r} is "
@@ -53,7 +54,7 @@ def load(name: str, image_size: int = 32, root: str = "", reading: Reading | Non
         return LOADERS[name]()
     source = own_source(name)
     if source is None:
-        return load_glyphs(Path(name).expanduser())
+        return load_glyphs(expanded(name))
     return load_folder(source, kept_side(image_size, reading), reading=reading)
 
 
@@ -70,7 +71,7 @@ def own_source(name: str) -> Path | None:
     """
     if is_known(name):
         return None
-    source = Path(name).expanduser()
+    source = expanded(name)
     if not source.exists():
         known = [*sorted(LOADERS), *BENCHMARKS]
         hint = did_you_mean(name, known) or f"known data sets are: {', '.join(known)}"

@@ -1,6 +1,7 @@
 """The form of every data set: images with labels, split by class."""
 
 import typing
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -108,6 +109,16 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def can_be_measured(self) -> bool:
+        """Tell whether each search of the protocol has a query that something can be found for."""
+        labels = self.labels.tolist()
+        groups = range(len(self)) if self.groups is None else self.groups.tolist()
+        searches = self.protocol.searches or {"": (torch.arange(len(self)), None)}
+        return all(
+            _finds_any(labels, groups, queries.tolist(), (queries if g is None else g).tolist())
+            for queries, g in searches.values()
+        )
 
     def name(self, index: int) -> str:
         """Make a caption for image ``index``: its class, and who made it."""
@@ -238,6 +249,16 @@ class Splits:
     def without_test(self) -> "Splits":
         """Put an empty set in the place of the test images, which are not touched."""
         return replace(self, test=self.validation.of_classes(torch.empty(0, dtype=torch.int64)))
+
+
+def _finds_any(
+    labels: Sequence[int], groups: Sequence[int], queries: Sequence[int], gallery: Sequence[int]
+) -> bool:
+    """Tell whether a query has an image of its class, and of another group, in the gallery."""
+    groups_of: dict[int, set[int]] = defaultdict(set)  # class → groups of its images
+    for place in gallery:
+        groups_of[labels[place]].add(groups[place])
+    return any(groups_of[labels[place]] - {groups[place]} for place in queries)
 
 
 def text_of_left_out(left_out: Sequence[str]) -> str:

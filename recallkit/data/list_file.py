@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from recallkit.data.listing import SPLIT_NAMES, ImageList, canonical_name, check_distinct, quoted
 from recallkit.errors import RecallkitError, needs_extra
+from recallkit.files import expanded
 from recallkit.labels import MISSING_TEXTS, canonical_text
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _check_once(file: Path, table: "pd.DataFrame") -> None:
 
 def _path(folder: Path, name: str) -> Path:
     """Find an image; where there is none, a backslash between folders is read as "/"."""
-    path = folder / Path(name).expanduser()
+    path = folder / expanded(name)
     if "\\" in name and not path.is_file():
         return folder / name.replace("\\", "/")
     return path

@@ -20,6 +20,7 @@ from pathlib import Path
 from recallkit.data.image_files import SUFFIXES
 from recallkit.data.image_set import text_of_left_out
 from recallkit.errors import RecallkitError
+from recallkit.files import expanded
 from recallkit.labels import canonical_text
 
 __all__ = [
@@ -121,7 +122,7 @@ def list_folder(root: Path) -> ImageList:
         RecallkitError: if there is no such folder, it cannot be opened, it holds no image, or two
             classes differ in spelling only.
     """
-    root = Path(os.path.abspath(root.expanduser()))
+    root = Path(os.path.abspath(expanded(root)))
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {root}")
     walk = Walk(root)

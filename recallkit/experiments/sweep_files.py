@@ -11,7 +11,14 @@ from typing import Any
 
 from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.experiments.sweeps import Sweep, checked_values, grid
-from recallkit.files import PACKAGE, file_name, results_folder, write_atomically, write_json
+from recallkit.files import (
+    PACKAGE,
+    expanded,
+    file_name,
+    results_folder,
+    write_atomically,
+    write_json,
+)
 
 FOLDER = PACKAGE / "experiments"
 SUFFIXES = (".toml", ".json")
@@ -124,7 +131,7 @@ def find_sweep(name: str) -> Sweep:
     if name in SWEEPS:
         return SWEEPS[name]
     kept = _files(results_folder() / "sweeps")
-    path = kept.get(name, Path(name).expanduser())
+    path = kept.get(name, expanded(name))
     if path.suffix in SUFFIXES:
         return read_sweep(path)
     known = [*SWEEPS, *kept]

@@ -15,7 +15,7 @@ from recallkit.gallery.duplicates import (
 from recallkit.gallery.export import describe_run, example_images, export_run
 from recallkit.gallery.extending import Changes, Embedding, extend_index, file_digest
 from recallkit.gallery.index import Index, check_same_run
-from recallkit.gallery.index_files import check_suffix, read_index, write_index
+from recallkit.gallery.index_files import check_names, check_suffix, read_index, write_index
 from recallkit.gallery.listing import FoundImages, check_queries, expand, find_images
 from recallkit.gallery.loading import load
 from recallkit.gallery.opening import (
@@ -47,6 +47,7 @@ __all__ = [
     "SearchResult",
     "TrainedRun",
     "check_k",
+    "check_names",
     "check_queries",
     "check_same_run",
     "check_suffix",

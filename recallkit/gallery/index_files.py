@@ -8,7 +8,7 @@
 Labels are there if any image has a class. ``recallkit evaluate`` reads both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from recallkit.evaluation.table_files import open_parquet
 from recallkit.files import write_atomically
 from recallkit.gallery.index import MEASURE, Index
 
-__all__ = ["INDEX_SUFFIXES", "check_suffix", "read_index", "write_index"]
+__all__ = ["INDEX_SUFFIXES", "check_names", "check_suffix", "read_index", "write_index"]
 
 FORM = 1  # of the file; another number is refused
 INDEX_SUFFIXES = (".npz", ".parquet")
@@ -41,6 +41,28 @@ def check_suffix(path: Path) -> None:
     """
     if path.suffix.lower() not in INDEX_SUFFIXES:
         raise ValueError(f"{path} must end in {' or '.join(INDEX_SUFFIXES)}")
+
+
+def check_names(path: Path, names: Iterable[str]) -> None:
+    """Refuse names that are no text where the index is a ``.parquet``, which holds text alone.
+
+    Raises:
+        RecallkitError: naming the first of them.
+    """
+    wrong = [name for name in names if not _is_text(name)]
+    if wrong and path.suffix.lower() == ".parquet":
+        raise RecallkitError(
+            f"{path} cannot hold the names of {len(wrong):,} images, which are no text: the first "
+            f"is {wrong[0]!r}. Rename them, or choose a name that ends in .npz."
+        )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_index(path: Path, index: Index) -> None:

@@ -16,6 +16,7 @@ from recallkit.data.image_files import opened
 from recallkit.data.image_set import text_of_left_out
 from recallkit.data.listing import SPLIT_NAMES, Walk, canonical_name
 from recallkit.errors import RecallkitError
+from recallkit.files import expanded
 
 __all__ = ["FoundImages", "check_queries", "expand", "find_images", "relative_to"]
 
@@ -58,7 +59,7 @@ def find_images(folder: Path) -> FoundImages:
     Raises:
         RecallkitError: if there is no such folder, it cannot be opened, or it holds no image.
     """
-    root = Path(os.path.abspath(folder.expanduser()))
+    root = Path(os.path.abspath(expanded(folder)))
     if not root.is_dir():
         raise RecallkitError(f"there is no folder {folder}")
     walk = Walk(root)
@@ -66,15 +67,19 @@ def find_images(folder: Path) -> FoundImages:
     left_out = walk.phrases()
     if not files:
         raise RecallkitError(f"{folder} holds no image; {text_of_left_out(left_out)}")
-    depth = 1 if _has_splits({file.parts[0] for file in files}) else 0
+    depth = 1 if _has_splits(files) else 0
     labels = tuple(_label(file, depth) for file in files)
     return FoundImages(root, tuple(file.as_posix() for file in files), labels, left_out)
 
 
-def _has_splits(names: set[str]) -> bool:
-    """Tell whether the names in a folder are splits, among them that of training."""
-    splits = {SPLIT_NAMES.get(name.lower(), "") for name in names}
-    return "train" in splits and len(splits) > 1 and "" not in splits
+def _has_splits(files: Sequence[Path]) -> bool:
+    """Tell whether folders are splits: train and another one, which hold classes or are alone."""
+    holders, folders = (
+        {SPLIT_NAMES.get(file.parts[0].lower(), "") for file in files if len(file.parts) > depth}
+        for depth in (2, 1)
+    )
+    splits = folders if "" not in folders else holders - {""}
+    return "train" in splits and len(splits) > 1
 
 
 def _label(file: Path, depth: int) -> str:
@@ -99,7 +104,7 @@ def expand(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     named = [paths] if isinstance(paths, (str, Path)) else list(paths)
     files: list[Path] = []
-    for path in (Path(name).expanduser() for name in named):
+    for path in (expanded(name) for name in named):
         if path.is_dir():
             files += [path / relative for relative in find_images(path).paths]
         elif path.exists():

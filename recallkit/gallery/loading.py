@@ -6,6 +6,7 @@ from typing import Any
 from recallkit.data import LOADERS
 from recallkit.data import load as load_data_set
 from recallkit.data.prefetch import Reading
+from recallkit.files import expanded
 from recallkit.gallery.run import load_trained_run
 
 __all__ = ["load"]
@@ -44,7 +45,7 @@ def load(
         ValueError: if there is no such run, data set or folder; an argument that is for the other.
         RecallkitError: if a run is not finished, or files are missing or damaged.
     """
-    folder = Path(what).expanduser()
+    folder = expanded(what)
     if str(what) in LOADERS or not (folder / "config.json").is_file():
         if device != "auto":
             raise ValueError(f"device is for a run, and {what} is none: it has no config.json")

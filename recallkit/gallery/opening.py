@@ -23,6 +23,7 @@ from recallkit.data.image_files import read_image
 from recallkit.data.image_set import Splits
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding_files import UNFINISHED
+from recallkit.files import expanded
 from recallkit.gallery.extending import Embedding, extend_index
 from recallkit.gallery.index import Index, check_same_run
 from recallkit.gallery.index_files import read_index, write_index
@@ -130,7 +131,7 @@ def plan_gallery(
         )
     if isinstance(gallery, Index):
         return GalleryPlan(gallery.root, index=gallery)
-    path = Path(gallery).expanduser()
+    path = expanded(gallery)
     if path.is_dir():
         found = find_images(path)
         return GalleryPlan(str(gallery), _kept_for(run, path), found, message=found.describe())

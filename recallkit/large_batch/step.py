@@ -162,12 +162,11 @@ class LargeBatchStep:
         gallery_network: nn.Module | None = None,
         tolerance: float | None = None,
     ) -> None:
-        check_chunk_size(chunk_size)
         if keep_graphs < 0:
             raise ValueError(f"keep_graphs must be bytes, at least 0, not {keep_graphs}")
         self.network = network
         self.loss = loss
-        self.chunk_size = chunk_size
+        self.chunk_size = check_chunk_size(chunk_size)
         self.mixup = mixup
         self.autocast = autocast
         self.transform = transform

@@ -1,5 +1,6 @@
 """Exact nearest neighbours, by torch or by faiss: the same result, ties included."""
 
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -78,7 +79,7 @@ def search(
     elif gallery is None:
         left_out = torch.arange(len(queries))
     queries, gallery = checked_operands(queries, gallery, distance)
-    _check_k(k, len(gallery), left_out is not None)
+    k = _check_k(k, len(gallery), left_out is not None)
     left_out = None if left_out is None else left_out.to(queries.device)
     if chosen_engine(engine, distance) == "faiss":
         return _search_by_faiss(queries, gallery, k, left_out, distance)
@@ -91,16 +92,17 @@ def _check_left_out(left_out: Tensor, queries: int, gallery: Tensor | None) -> N
     check_indices(left_out, (queries,), len(gallery), "left_out")
 
 
-def _check_k(k: int, gallery_size: int, without_one: bool) -> None:
+def _check_k(k: int, gallery_size: int, without_one: bool) -> int:
     largest = gallery_size - without_one
     if largest < 1:
         raise ValueError(
             "queries must be at least two to be searched among themselves, "
             "and so must a gallery from which an item is left out"
         )
-    if not isinstance(k, int) or not 1 <= k <= largest:
+    if not isinstance(k, Integral) or not 1 <= k <= largest:
         why = ", all but the query itself" if without_one else ""
         raise ValueError(f"k must be from 1 to {largest}{why}, not {k!r}")
+    return int(k)
 
 
 def chosen_engine(engine: Engine, distance: Distance = "dot") -> str:

@@ -36,7 +36,7 @@ _LOW_BITS = 2**32 - 1
 _MOST_ROWS = 1024  # beyond, conversion of the gallery to float64 costs next to nothing
 _BYTES_A_PAIR = 40  # where all pairs are wanted: two indices, a place, a key, and its halves
 _ROWS_A_CHUNK = 2**13  # whose lengths are computed at once, in float64
-_LONGEST = 1e18  # the product of two longer vectors would leave the range of float32
+_LONGEST = 1e18  # the product of two longer ones, or of two shorter than 1e-18, leaves float32
 
 
 def checked_operands(
@@ -53,8 +53,8 @@ def checked_operands(
         name: of the gallery, in error messages.
 
     Raises:
-        ValueError: an empty, non-finite or enormous input, dimensions that disagree, an unknown
-            distance, or a vector of length zero for the cosine.
+        ValueError: an empty, non-finite, enormous or vanishing input, dimensions that disagree, an
+            unknown distance, or a vector of length zero for the cosine.
     """
     check_distance(distance)
     queries = as_embeddings(queries, "queries")
@@ -77,6 +77,8 @@ def _check_operand(embeddings: Tensor, distance: str, name: str) -> None:
     bound = largest_number(embeddings) * math.sqrt(embeddings.shape[1])  # on any row's length
     if bound > _LONGEST and longest(embeddings) > _LONGEST:
         raise ValueError(f"{name} must be no longer than {_LONGEST:.0e}: normalise them")
+    if distance == "dot" and 0 < bound < 1 / _LONGEST:
+        raise ValueError(f"{name} must not all be shorter than {1 / _LONGEST:.0e}: normalise them")
 
 
 def longest(embeddings: Tensor) -> Tensor:

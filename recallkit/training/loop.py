@@ -159,6 +159,7 @@ def _train(
 ) -> dict[str, Any]:
     shown = options.session.progress
     splits = without_unreadable(splits) if config.frozen else splits
+    _check_measurable(splits, splits.source or config.dataset)
     inputs = _features(config, splits, device, processes, shown) if config.frozen else splits
     announce(f"building the network {config.network}", shown)
     with warnings.catch_warnings():
@@ -178,6 +179,20 @@ def _train(
     if processes.first:
         _finish(session, splits.test, inputs.test, result, options.on_test)
     return result
+
+
+def _check_measurable(splits: Splits, source: str) -> None:
+    """Refuse images that no evaluation could measure, before the hours that a training takes."""
+    for part in ("validation", "test"):
+        images = splits.part(part)
+        if len(images) and not images.can_be_measured():
+            wanted = "a second image"
+            wanted += " of another group" if images.groups is not None else ""
+            wanted += " that is no query" if images.protocol.searches else ""
+            raise RecallkitError(
+                f"{source}: no query of the {part} images has an image to find. Give one of their "
+                f"classes {wanted}."
+            )
 
 
 def _of_classes(images: ImageSet, count: int) -> ImageSet:

@@ -20,7 +20,7 @@ from recallkit.data.listing import ImageList, canonical_name, quoted
 from recallkit.data.prefetch import OnBadImage, Reading
 from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
-from recallkit.files import read_json, write_json
+from recallkit.files import expanded, read_json, write_json
 
 __all__ = [
     "DATA",
@@ -66,10 +66,10 @@ class RunData:
 
 def data_of(config: Config, splits: Splits, reading: Reading) -> RunData:
     """Describe the data of a training that begins."""
-    source = Path(config.dataset).expanduser()
+    source = expanded(config.dataset)
     return RunData(
         dataset=splits.source or (_absolute(source) if source.exists() else config.dataset),
-        root=_absolute(Path(config.root).expanduser()) if config.root else "",
+        root=_absolute(expanded(config.root)) if config.root else "",
         on_bad_image=reading.on_bad_image,
         side=splits.train.images.shape[-1],
         classes={part: _names(splits.part(part).class_names.values()) for part in PARTS},
@@ -116,8 +116,8 @@ def read_data(folder: Path) -> RunData | None:
 
 def _damaged(folder: Path, why: str) -> RecallkitError:
     return RecallkitError(
-        f"{folder / DATA} does not hold the data of a run ({why}). Delete it: the classes are then "
-        f"computed from the images, as for a run of an older version."
+        f"{folder / DATA} does not hold the data of a run ({why}): it is damaged. Copy it again "
+        f"from the folder in which the run was trained."
     )
 
 
@@ -131,9 +131,9 @@ def data_before(config: Config, dataset: str) -> RunData:
         config: of the run.
         dataset: where the folder is now; "": where the run had it.
     """
-    source = Path(config.dataset).expanduser()
+    source = expanded(config.dataset)
     if dataset and not source.is_dir():
-        source = Path(dataset).expanduser()
+        source = expanded(dataset)
     side = kept_side(config.image_size, None)
     none: dict[str, list[str]] = {part: [] for part in PARTS}
     data = RunData(config.dataset, config.root, "raise", side, none, [])

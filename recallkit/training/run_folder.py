@@ -32,6 +32,8 @@ from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
+    expanded,
+    read_json,
     remove_unfinished,
     write_atomically,
     write_json,
@@ -58,8 +60,11 @@ Weights = Literal["weights", "best"]  # at the end of the run; at the best R@1
 DataSplit = Literal["test", "validation", "train", "all"]  # what is read of the data of a run
 
 
+_REPLACED = (DATA, "metrics.jsonl", "best.safetensors", "weights.safetensors", "diverged.json")
+
+
 def check_new(folder: Path) -> None:
-    """Refuse a folder that holds a run.
+    """Refuse a folder that holds a run, or files of the user's that a run would replace.
 
     Raises:
         RecallkitError: if it does.
@@ -68,6 +73,20 @@ def check_new(folder: Path) -> None:
         raise RecallkitError(
             f"{folder} already holds a run. Continue it with --resume, or choose another --out."
         )
+    there = [name for name in ("config.json", *_REPLACED) if (folder / name).exists()]
+    if there and not _has_config(folder):
+        raise RecallkitError(
+            f"{folder} holds {there[0]}, which no run of this version wrote and a run "
+            f"would replace. Choose another --out."
+        )
+
+
+def _has_config(folder: Path) -> bool:
+    try:
+        read_config(folder)
+    except RecallkitError:
+        return False
+    return True
 
 
 def begin_run(folder: Path, config: Config) -> None:
@@ -150,7 +169,7 @@ def load_data_of_run(
         ValueError: if there is no such data set, or "all" is asked of a benchmark.
     """
     config = read_config(folder)
-    data = read_data(folder) or data_before(config, dataset)
+    data = read_data(folder) or _data_before(folder, config, dataset)
     name, root = dataset or data.dataset, root or ("" if dataset else data.root)
     _check_places(folder, data, name, root)
     reading = Reading(on_bad_image=data.on_bad_image) if reading is None else reading
@@ -165,9 +184,20 @@ def load_data_of_run(
     return read_splits(images, parts, data.side, reading, (*data.notes, *notes))
 
 
+def _data_before(folder: Path, config: Config, dataset: str) -> RunData:
+    """Compute what a run of an older version knew of its data; a newer one has lost its file."""
+    newer = "classes" in read_json(folder / "config.json")  # a setting that older ones lacked
+    if newer and not is_known(config.dataset):
+        raise RecallkitError(
+            f"{folder / DATA} is missing: it names the classes that trained, which must not be "
+            f"tested. Copy it from the folder in which the run was trained."
+        )
+    return data_before(config, dataset)
+
+
 def _check_places(folder: Path, data: RunData, name: str, root: str) -> None:
     """Check that what the run stored is still there. What was asked for its loader checks."""
-    if name == data.dataset and not is_known(name) and not Path(name).expanduser().exists():
+    if name == data.dataset and not is_known(name) and not expanded(name).exists():
         raise RecallkitError(
             f"the run {folder} was trained on {name}, which is not there any more. Say where its "
             f"images are now: --dataset FOLDER"

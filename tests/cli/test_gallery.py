@@ -84,6 +84,14 @@ def test_embed_overwrites_nothing_of_the_users(command, tmp_path, failing):
     assert "must end in .npz or .parquet" in failing("embed", "album", "--out", "album.csv")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes")
+def test_a_name_that_is_no_text_is_told_before_anything_is_embedded(command, tmp_path, failing):
+    shutil.copy("album/0.png", "album/caf\udce9.png")
+    message = failing("embed", "album", "--out", "album.parquet")
+    assert r"caf\udce9.png'. Rename them" in message
+    assert command("embed", "album", "--out", "album.npz").out.startswith("wrote album.npz: 7")
+
+
 def test_an_index_of_another_run_is_refused(command, tmp_path, failing):
     command("embed", "album", "--out", "album.npz")
     make_run(tmp_path / "runs" / "two", "photos", seed=1)

@@ -1,10 +1,13 @@
 """Images with labels: chosen by class, empty, and of three kinds."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, Protocol, Splits, are_features
+from recallkit.evaluation.embedding import evaluate_embeddings
 
 
 def of_kind(kind, tmp_path, count=6):
@@ -52,6 +55,34 @@ def test_the_test_images_can_be_left_out(kind, tmp_path):
 def test_images_and_labels_must_agree(tmp_path):
     with pytest.raises(ValueError, match="same length, not 6 and 5"):
         ImageSet(of_kind("tensor", tmp_path), torch.arange(5), {})
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "queries", "possible"),
+    [
+        ([0, 0, 1], None, None, True),
+        ([0, 1, 2], None, None, False),
+        ([0, 0, 1, 1], [5, 5, 6, 6], None, False),
+        ([0, 0, 1, 1], [5, 5, 6, 7], None, True),
+        ([0, 0, 1, 1], None, [0, 1], False),
+        ([0, 0, 1, 1], None, [0, 2], True),
+        ([0, 0, 1, 1], [5, 5, 6, 6], [0, 2], False),
+    ],
+)
+def test_what_can_be_measured_is_what_the_metrics_take(labels, groups, queries, possible):
+    rows = torch.arange(len(labels))
+    chosen = torch.tensor(queries or [])
+    rest = rows[~torch.isin(rows, chosen)]
+    images = ImageSet(
+        torch.zeros(len(labels), 3, 8, 8, dtype=torch.uint8),
+        torch.tensor(labels),
+        {label: str(label) for label in labels},
+        protocol=Protocol(searches={"x": (chosen, rest)} if queries else {}),
+        groups=None if groups is None else torch.tensor(groups),
+    )
+    assert images.can_be_measured() == possible
+    with nullcontext() if possible else pytest.raises(ValueError, match="no query has a positive"):
+        evaluate_embeddings(torch.eye(len(labels)), images)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -53,6 +53,11 @@ def test_absolute_paths(write, tmp_path):
     assert images.paths == (tmp_path / "images" / "a.jpg",)
 
 
+def test_a_name_may_begin_with_a_tilde(write, tmp_path):
+    (tmp_path / "~a.jpg").touch()
+    assert read_list(write("path,label\n~a.jpg,x\n")).paths == (tmp_path / "~a.jpg",)
+
+
 def test_images_that_are_not_there(write):
     file = write("path,label\nimages/a.jpg,x\nimages/gone.jpg,x\nimages/b.jpg,y\nimages,y\n")
     with pytest.raises(

@@ -40,7 +40,27 @@ def test_folders_of_splits_are_no_classes(tmp_path):
     }
 
 
-@pytest.mark.parametrize("names", [("train/a.png", "cat/b.png"), ("test/a.png", "val/b.png")])
+def test_what_stands_beside_the_splits_makes_no_classes_of_them(tmp_path):
+    touch(
+        tmp_path, "train/cat/a.png", "test/dog/b.png", "cover.png", "more/c.png", "more/elk/d.png"
+    )
+    assert labels_of(tmp_path) == {
+        "cover.png": "",
+        "more/c.png": "",
+        "more/elk/d.png": "elk",
+        "test/dog/b.png": "dog",
+        "train/cat/a.png": "cat",
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train/a.png", "cat/b.png"),
+        ("test/a.png", "val/b.png"),
+        ("train/deep/a.png", "cat/deep/b.png"),
+    ],
+)
 def test_a_class_may_be_called_train(tmp_path, names):
     touch(tmp_path, *names)
     assert all(labels_of(tmp_path).values())

@@ -1,15 +1,18 @@
 """A finished run with random weights, and small images of random blocks: nothing is trained."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
 from recallkit.config import Config
+from recallkit.data.folder import load_folder
+from recallkit.data.prefetch import Reading
 from recallkit.files import write_json
 from recallkit.training.build import make_network
-from recallkit.training.run_folder import write_weights
+from recallkit.training.run_folder import store_data_of_run, write_weights
 
 
 def draw(path, seed, **options):
@@ -24,6 +27,8 @@ def make_run(folder, dataset="emoji", seed=0):
     """Write a run, and return its folder."""
     config = Config(dataset=str(dataset), image_size=16, embedding_dim=8)
     write_json(folder / "config.json", asdict(config))
+    if Path(dataset).is_dir():
+        store_data_of_run(folder, config, load_folder(Path(dataset)), Reading())
     torch.manual_seed(seed)
     write_weights(folder, make_network(config))
     write_json(folder / "result.json", {})

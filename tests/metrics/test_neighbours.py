@@ -1,6 +1,7 @@
 import sys
 
 import numpy
+import numpy as np
 import pytest
 import torch
 from helpers.brute_force import rankings
@@ -215,6 +216,8 @@ PAIR = {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3)}
         ({"queries": torch.ones(5, 3, dtype=torch.int64)}, "queries"),
         ({"queries": torch.full((5, 3), torch.nan)}, "queries must be finite"),
         ({"queries": torch.full((5, 3), 1e30)}, "queries must be no longer"),
+        ({"queries": torch.full((5, 3), 1e-30)}, "queries must not all be shorter"),
+        ({"queries": torch.ones(5, 3), "k": 2.0}, "k must be from 1 to 4"),
         ({"queries": torch.ones(5, 3), "gallery": torch.ones(5, 4)}, "dimension"),
         (
             {"queries": torch.ones(5, 3), "gallery": torch.full((5, 3), torch.inf)},
@@ -239,6 +242,12 @@ PAIR = {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3)}
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         search(**{"k": 2} | arguments)
+
+
+def test_short_vectors_are_ranked_as_long_ones_and_k_may_be_of_numpy():
+    embeddings = unit_vectors(30, 4)
+    short, long = search(1e-17 * embeddings, k=np.int64(9)), search(embeddings, k=9)
+    assert torch.equal(short[1], long[1])
 
 
 @pytest.mark.gpu

@@ -11,6 +11,7 @@ from PIL import Image
 from recallkit.config import Config
 from recallkit.data import Reading, load_folder
 from recallkit.errors import RecallkitError
+from recallkit.files import write_json
 from recallkit.training.run_data import DATA
 from recallkit.training.run_folder import begin_run, load_data_of_run, store_data_of_run
 
@@ -166,7 +167,8 @@ def old_split(count):
 def test_a_run_of_an_older_version_keeps_its_split(photos, tmp_path):
     config = Config(dataset=str(photos), image_size=16)
     begin_run(tmp_path / "run", config)
-    assert asdict(config)["dataset"] == str(photos)
+    older = {key: value for key, value in asdict(config).items() if key != "classes"}
+    write_json(tmp_path / "run" / "config.json", older)
     ordered = sorted(path.name for path in photos.iterdir())
     trained, tested = old_split(20)
     splits = load_data_of_run(tmp_path / "run")
@@ -181,6 +183,14 @@ def test_a_damaged_file_is_named(photos, tmp_path):
         (tmp_path / "run" / DATA).write_text(text)
         with pytest.raises(RecallkitError, match=DATA):
             load_data_of_run(tmp_path / "run")
+
+
+def test_a_file_that_is_lost_is_no_older_version(photos, tmp_path):
+    begin(tmp_path / "run", photos)
+    (tmp_path / "run" / DATA).unlink()
+    for dataset in ("", str(photos)):
+        with pytest.raises(RecallkitError, match=f"{DATA} is missing: .* must not be tested"):
+            load_data_of_run(tmp_path / "run", dataset)
 
 
 def test_embedded_data_whole_and_in_splits(tmp_path, toy_splits, monkeypatch):

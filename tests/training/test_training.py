@@ -493,6 +493,27 @@ def test_more_classes_than_there_are_is_an_error_before_anything_is_written(run,
     assert not (tmp_path / "none" / "config.json").exists()
 
 
+@pytest.mark.parametrize("name", ["config.json", "data.json", "metrics.jsonl", "best.safetensors"])
+def test_files_of_the_users_are_not_replaced(run, tmp_path, name):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / name).write_text('{"model_type": "another tool\'s"}')
+    with pytest.raises(RecallkitError, match=f"holds {name}, .* Choose another --out"):
+        run("project")
+    assert [path.name for path in (tmp_path / "project").iterdir()] == [name]
+    assert "another tool's" in (tmp_path / "project" / name).read_text()
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_images_that_cannot_be_measured_are_an_error_before_the_training(
+    run, tmp_path, toy_splits, part
+):
+    images = toy_splits.part(part)
+    of_one_group = replace(images, groups=images.labels)
+    with pytest.raises(RecallkitError, match=f"{part} images .* a second image of another group"):
+        run("none", splits=replace(toy_splits, **{part: of_one_group}), baselines=False)
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_training_by_epochs_counts_its_images(run):
     result = run(config=replace(CONFIG, epochs=3))
     assert (result["steps"], result["images_seen"]) == (6, 96)  # 2 batches of 16 an epoch
