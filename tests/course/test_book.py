@@ -2,12 +2,13 @@
 
 import ast
 import importlib
+import inspect
 import re
 import shutil
 import sys
 from base64 import b64encode
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -18,6 +19,7 @@ from helpers.figures import COLUMN
 from latex2mathml.converter import convert
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
+from sphinx.ext.autodoc.preserve_defaults import update_default_value
 
 import recallkit
 from recallkit import RecallkitError
@@ -215,6 +217,28 @@ def test_sentences_that_a_cell_prints_are_marked_and_its_tables_not(book):
     assert [line for line in marked if line.startswith("not yet: ") and not marked[line]] == []
     assert not any(marked[line] for line in marked if line.startswith("RS@k"))
     assert 1 < sum(marked.values()) < len(marked) - 1
+
+
+def test_functions_have_their_own_defaults_after_a_build():
+    """Sphinx's text for a default, which a page shows, is taken out of the function again."""
+
+    def function(ks=(1, 2)):
+        return ks
+
+    def declared(ks=(1, 2)):
+        return ks
+
+    handlers = {}
+    extension.keep_signatures(SimpleNamespace(connect=handlers.__setitem__))
+    own = inspect.signature(function)
+    declared.__signature__ = own
+    update_default_value(function, bound_method=False)
+    assert inspect.signature(function) != own
+    for each in (function, declared, int):
+        handlers["autodoc-before-process-signature"](None, each, False)
+    handlers["build-finished"](None, None)
+    assert inspect.signature(function) == own
+    assert declared.__signature__ is own
 
 
 def test_a_number_and_its_interval_stay_on_one_line(book):

@@ -1,8 +1,9 @@
 """The book's additions to Sphinx: alt texts, references, equations."""
 
 import re
+from inspect import Signature
 from pydoc import locate
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
@@ -29,12 +30,37 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", _keep_intervals_whole)
     app.connect("doctree-read", _let_sentences_wrap)
     app.connect("missing-reference", _find_reference)
+    keep_signatures(app)
     formulas.connect(app)
     lecture.connect(app)
     accessibility.connect(app)
     for priority, handler in ((400, _keep_equations), (401, _hide_colon), (600, _show_colon)):
         app.connect("autodoc-process-docstring", handler, priority=priority)  # napoleon: 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def keep_signatures(app: Sphinx) -> None:
+    """Remove at the end the signatures that ``autodoc_preserve_defaults`` gives the functions.
+
+    Their defaults are text, and the process goes on with the functions.
+    """
+    described: list[Any] = []
+
+    def remember(app: Sphinx, function: Any, bound_method: bool) -> None:
+        described.append(function)
+
+    def remove(app: Sphinx, problem: Exception | None) -> None:
+        for names in filter(None, (getattr(each, "__dict__", None) for each in described)):
+            if _has_text_for_defaults(names.get("__signature__")):
+                del names["__signature__"]
+
+    app.connect("autodoc-before-process-signature", remember)
+    app.connect("build-finished", remove)
+
+
+def _has_text_for_defaults(given: Signature | None) -> bool:
+    values = [] if given is None else [each.default for each in given.parameters.values()]
+    return any(type(value).__name__ == "DefaultValue" for value in values)  # Sphinx's
 
 
 def _give_alt_texts(app: Sphinx, document: nodes.document) -> None:
