@@ -170,7 +170,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "losses",
             "RS@k retrieves better than Smooth-AP and the contrastive loss.",
-            ("distorted-losses", "emoji-losses", "losses"),
+            ("distorted-losses", "emoji-losses", "finetuned-losses", "losses"),
             _from_rivals,
             (("Smooth-AP", "RS@k"), ("contrastive", "RS@k")),
         ),
