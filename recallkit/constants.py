@@ -8,3 +8,6 @@ Drawings have no statistics of their own; a backbone of photographs rescales its
 
 PAPERS_KS = (1, 2, 4, 8, 16)
 """The cut-offs k of the recall@k loss in the paper."""
+
+SIMIX_KS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)
+"""The cut-offs k that the paper takes with SiMix; from memory, unverified."""

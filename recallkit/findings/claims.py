@@ -16,7 +16,7 @@ import pandas as pd
 
 from recallkit import plots
 from recallkit.config import PRESETS
-from recallkit.constants import PAPERS_KS
+from recallkit.constants import PAPERS_KS, SIMIX_KS
 from recallkit.experiments.results import load_results
 from recallkit.experiments.statistics import FALLS, RISES, Comparison, Interval, interval
 from recallkit.experiments.sweep_files import SWEEPS
@@ -38,9 +38,6 @@ from recallkit.words import as_text, in_words, with_short_sets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SIMIX_KS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)
-"""The cut-offs k that the paper takes with SiMix; from memory, unverified."""
 
 RIVALS = ("smooth-ap", "contrastive")
 """The losses that the paper compares RS@k with, and that are here."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from recallkit.constants import PAPERS_KS, SIMIX_KS
 from recallkit.experiments.results import SETTINGS
 from recallkit.experiments.statistics import compare
 from recallkit.experiments.sweep_files import declared_names
@@ -69,11 +70,13 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
 def _all_compared_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the final runs of all sweeps, with the "sweep" they count for; some count for two.
 
-    Only those of RS@k with the query left out: other losses need not gain as it does.
+    Only those of RS@k with the query left out, and with the paper's cut-offs, without SiMix or with
+    it: what differs in these need not gain as it does.
     """
     names = [*sorted(declared_names()), *past_sweeps(runs)]
     every = pd.concat([compared_runs(name, runs)[1].assign(sweep=name) for name in names])
-    return every[(every["loss"] == "recall@k") & ~every["query_in_database"].astype(bool)]
+    papers = (every["loss"] == "recall@k") & every["ks"].isin([PAPERS_KS, SIMIX_KS])
+    return every[papers & ~every["query_in_database"].astype(bool)]
 
 
 def _pairs(runs: pd.DataFrame, name: str, before: Any) -> Iterator[tuple[pd.DataFrame, ...]]:

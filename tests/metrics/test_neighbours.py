@@ -91,7 +91,7 @@ def test_engines_agree_on_nearly_collapsed_embeddings(noise):
         assert torch.equal(by_torch[1], by_faiss[1])
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-22, 1e-10, 1e10, 1e17])
+@pytest.mark.parametrize("scale", [1e-17, 1e-10, 1e10, 1e17])
 def test_engines_agree_at_the_ends_of_float32(scale):
     embeddings = unit_vectors(300, 8) * scale
     by_torch, by_faiss = (search(embeddings, k=10, engine=e) for e in ENGINES)
