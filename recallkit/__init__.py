@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recallkit.experiments import load_results
     from recallkit.gallery import load
     from recallkit.large_batch import LargeBatchStep
-    from recallkit.losses import RecallAtKLoss, SmoothAPLoss, soft_recall_at_k
+    from recallkit.losses import RecallAtKLoss, SmoothAPLoss
     from recallkit.metrics import (
         measure_retrieval,
         metrics_of_neighbours,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recallkit.ranks import find_positives, relaxed_ranks
     from recallkit.sampling import ClassBalancedSampler
     from recallkit.simix import SimilarityMixup, same_class_pairs
+    from recallkit.soft_recall import soft_recall_at_k
     from recallkit.training import Training, choose_device, load_run, train
 
 __version__ = "0.2.0"
@@ -62,7 +63,7 @@ __all__ = [
 _CORE = {
     "recallkit.errors": ["RecallkitError"],
     "recallkit.large_batch": ["LargeBatchStep"],
-    "recallkit.losses": ["RecallAtKLoss", "SmoothAPLoss", "soft_recall_at_k"],
+    "recallkit.losses": ["RecallAtKLoss", "SmoothAPLoss"],
     "recallkit.metrics": [
         "measure_retrieval",
         "metrics_of_neighbours",
@@ -72,6 +73,7 @@ _CORE = {
     "recallkit.ranks": ["find_positives", "relaxed_ranks"],
     "recallkit.sampling": ["ClassBalancedSampler"],
     "recallkit.simix": ["SimilarityMixup", "same_class_pairs"],
+    "recallkit.soft_recall": ["soft_recall_at_k"],
 }
 
 _WITH_EXTRAS = {

@@ -22,37 +22,7 @@ from recallkit.loss_inputs import (
     checked_labels,
 )
 from recallkit.ranks import compute_ranks, ranks_among_positives, table_of_positives
-
-
-def soft_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
-    r"""Relax recall@k: the share of a query's positives among its first k, with a gradient.
-
-        recall[q,k] = min(Σ_p sigmoid((k − r[q,p]) / τ₁), k) / min(k, P_q)
-
-    The cap at k belongs to the definition. At most k items can be among the first k, but several
-    positives whose soft ranks lie just below k would add up to more.
-
-    Args:
-        ranks: (Q, P) relaxed ranks, +∞ at padding; each row has a finite entry.
-        ks: the cut-offs, each at least 1.
-        k_temperature: τ₁, in units of rank. 1 is the paper's choice: a positive one place beyond
-            k still counts 27 % and feels the pull.
-
-    Returns:
-        (Q, K), between 0 and 1.
-    """
-    k = torch.tensor(ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-    count = torch.minimum(_soft_count(ranks, k, k_temperature), k)  # (Q, K)
-    positives = (ranks < torch.inf).sum(dim=1, keepdim=True)  # (Q, 1)
-    return count / torch.minimum(k, positives)
-
-
-def _soft_count(ranks: Tensor, k: Tensor, k_temperature: float) -> Tensor:
-    """Count the positives among the first k softly: (Q, P) ranks → (Q, K)."""
-    lead = k - ranks[:, :, None]  # (Q, P, K)
-    if k_temperature != 1:  # a small batch spends its time on starting operations
-        lead = lead / k_temperature
-    return torch.sigmoid(lead).sum(dim=1)
+from recallkit.soft_recall import mean_miss, soft_count, soft_recall_at_k
 
 
 class RecallAtKLoss(nn.Module):
@@ -140,7 +110,13 @@ class RecallAtKLoss(nn.Module):
         self.check_lengths(task.queries, task.gallery)
         self.check_cutoffs(len(task.gallery) - (task.left_out is not None))
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
-        return 1 - self.recall(ranks).mean()
+        return self.mean_miss(ranks)
+
+    def mean_miss(self, ranks: Tensor) -> Tensor:
+        """Average 1 − recall over queries and over k; plainly for the engine ``dense``."""
+        if self.engine == "dense":
+            return 1 - self.recall(ranks).mean()
+        return mean_miss(ranks, self.ks, self.k_temperature)
 
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute :func:`soft_recall_at_k`: (Q, P) relaxed ranks, +∞ at padding → (Q, K) recall."""
@@ -183,10 +159,14 @@ class RecallVariant(RecallAtKLoss):
             raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
         self.variant = variant
 
+    def mean_miss(self, ranks: Tensor) -> Tensor:
+        """Average 1 − recall over queries and over k."""
+        return 1 - self.recall(ranks).mean()
+
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
         k = torch.tensor(self.ks, dtype=ranks.dtype, device=ranks.device)  # (K,)
-        count = _soft_count(ranks, k, self.k_temperature)  # (Q, K)
+        count = soft_count(ranks, k, self.k_temperature)  # (Q, K)
         if self.variant != "recall@k-no-cap":
             count = torch.minimum(count, k)
         positives = ranks.isfinite().sum(dim=1, keepdim=True)  # (Q, 1)

@@ -3,12 +3,13 @@
 import pytest
 import torch
 from helpers import reference
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss, SmoothAPLoss, relaxed_ranks
-from recallkit.losses import VARIANTS, RecallVariant, ranking_task, soft_recall_at_k
+from recallkit.losses import VARIANTS, RecallVariant, ranking_task
+from recallkit.soft_recall import mean_miss, soft_count, soft_recall_at_k
 
 
 def unit(seed, *shape):
@@ -195,6 +196,36 @@ PAIR = (torch.ones(2, 2), torch.zeros(2, dtype=torch.int64))
 def test_bad_batches_are_refused_by_name(arguments, message, loss):
     with pytest.raises(ValueError, match=message):
         loss(*arguments)
+
+
+@given(
+    ranks=st.lists(
+        st.lists(st.floats(1, 30) | st.just(float("inf")), min_size=3, max_size=3),
+        min_size=1,
+        max_size=5,
+    ),
+    ks=st.lists(st.integers(1, 20), min_size=1, max_size=4),
+    k_temperature=st.sampled_from([0.1, 1.0, 5.0]),
+)
+def test_the_gradient_that_is_written_out_is_that_of_the_definition(ranks, ks, k_temperature):
+    ranks = torch.tensor(ranks, dtype=torch.float64)
+    ranks[:, 0] = ranks[:, 0].clamp(max=30)  # each query has a positive
+    k = torch.tensor(ks)
+    assume((soft_count(ranks, k, k_temperature) != k).all())  # there any slope up to 1 is right
+
+    def derivatives(value):
+        leaf = ranks.clone().requires_grad_()
+        miss = value(leaf)
+        [once] = torch.autograd.grad(3 * miss, leaf, retain_graph=True)
+        [first] = torch.autograd.grad(3 * miss, leaf, create_graph=True)
+        [twice] = torch.autograd.grad(first.square().sum(), leaf)
+        return miss, once, first, twice
+
+    def plain(leaf):
+        return 1 - soft_recall_at_k(leaf, ks, k_temperature).mean()
+
+    found = derivatives(lambda leaf: mean_miss(leaf, ks, k_temperature))
+    torch.testing.assert_close(found, derivatives(plain), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # of torch's own forward mode

@@ -1,7 +1,8 @@
 """The cost of ranks: time and memory against batch size, for each engine and other methods.
 
-The four matrix products of a method that keeps no similarities are timed in turn with it: two for
-the similarities, forward and backward, and two for the gradients. See :mod:`recallkit.bench.cases`.
+Four matrix products are timed in turn with it, those of a method that keeps no similarities: two
+for the similarities, forward and backward, and two for the gradients. Where the similarities are
+symmetric, two could do. See :mod:`recallkit.bench.cases`.
 """
 
 from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ def available(method: str, device: str) -> bool:
 
 
 def products(embeddings: Tensor, block_bytes: int | None = None) -> Tensor:
-    """Compute the four unavoidable products in blocks, as ``blocks`` does: S, S again, wE, wᵀE."""
+    """Compute four products in blocks, of queries and another gallery: S, S again, wE, wᵀE."""
     gradient = torch.zeros_like(embeddings)
     if block_bytes is None:
         block_bytes = CUDA_BLOCK_BYTES if embeddings.is_cuda else 8 * MB
@@ -182,16 +183,16 @@ def measure(case: Case) -> dict[str, Any]:
     warm_up = seconds_of_step(loss, embeddings, labels)
     highest = peak(case.device) - before
     keep_freed_memory()  # as a training does; the peak needed it given back
-    times, unavoidable = [], []
+    times, four = [], []
     for _ in range(_repeats(sum(warm_up))):
         times.append(seconds_of_step(loss, embeddings, labels))
-        unavoidable.append(seconds(lambda: products(embeddings), case.device))
+        four.append(seconds(lambda: products(embeddings), case.device))
     gradient = embeddings.numel() * embeddings.element_size()
     return {
         "forward_s": median(t[0] for t in times),
         "backward_s": median(t[1] for t in times),
-        "products_s": median(unavoidable),
-        "ratio": median(sum(t) / u for t, u in zip(times, unavoidable, strict=True)),
+        "products_s": median(four),
+        "ratio": median(sum(t) / u for t, u in zip(times, four, strict=True)),
         "peak_mb": highest / MB,
         "over_gradient_mb": (highest - gradient) / MB,
         "repeats": len(times),

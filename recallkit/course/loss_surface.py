@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from recallkit.constants import PAPERS_KS
-from recallkit.losses import soft_recall_at_k
 from recallkit.ranks import relaxed_ranks
+from recallkit.soft_recall import soft_recall_at_k
 
 PAPERS_SETTINGS: dict[str, Any] = {
     "ks": PAPERS_KS,

@@ -2,45 +2,43 @@
 
 A block is a few queries against the whole gallery. The forward pass makes each block once and
 keeps only its ranks, and the last block. The backward pass begins with the last block and makes the
-others again. With g = dL/dr and σ' = σ(1 − σ), the
-derivative of the loss with respect to the similarities is
+others again. With g = dL/dr and σ' = σ(1 − σ), the derivative of the loss with respect to the
+similarities is
 
     w[q,z] = Σ_p g[q,p] · σ'((s[q,z] − s[q,p]) / τ) / τ,
     dS[q,z] = w[q,z],   and for each positive   dS[q,p] −= g[q,p] · Σ_z σ'(…) / τ,
 
 and then dQ = dS · G, dG = dSᵀ · Q. These are four products of Q·N·D in all: two to make the blocks,
-two for the gradients. A method that does not keep the similarities needs at least these four. If
-they are one block, three do, and two if the batch is its own gallery: dL/dE = (w + wᵀ) · E.
+two for the gradients. If they are one block, three do, and two if the batch is its own gallery:
+dL/dE = (w + wᵀ) · E. In many blocks, such a batch needs two as well, since its similarities are
+symmetric; see :mod:`recallkit.ranks.tiles`.
 
-Most items are so much less similar than every positive that their sigmoids are 0. Each row of a
-block is cut into segments, and a segment in which all items are that far is skipped: see
-:func:`_alive`.
+Items that are far behind every positive are skipped; see :mod:`recallkit.ranks.segments`.
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from recallkit.ranks.cells import (
-    CACHED_ITEMS,
-    Cells,
-    cells_that_pay,
-    in_cache,
-    sigmoid_sums,
-    weighted_slopes,
-)
+from recallkit.ranks.cells import Cells, cells_that_pay, sigmoid_sums, weighted_slopes
 from recallkit.ranks.precision import products_in
+from recallkit.ranks.segments import (
+    Alive,
+    add_sigmoids,
+    empty_block,
+    far_behind,
+    find_alive,
+    nearness,
+    placed,
+    slopes,
+)
 
 BLOCK_BYTES = 5 * 2**20  # one or two live at once; larger gained nothing on a CPU
 WHOLE_BYTES = 64 * 2**20  # of similarities that may be kept: of 4,096 by 4,096 in float32
 CUDA_BLOCK_BYTES = 128 * 2**20  # enough rows to fill a large GPU
-SEGMENT = 64  # items tested together: testing shorter segments costs as much as it saves
-WORTH_SKIPPING = 0.4  # share of segments that matter: above it, copying them costs what it saves
 
 
 def blocks_ranks(
@@ -85,8 +83,8 @@ class _BlocksRanks(torch.autograd.Function):
         with products_in(precision, queries.device.type):
             for rows in block_rows(len(queries), height):
                 block, own = _block(queries, gallery, positives, left_out, temperature, rows)
-                alive = _alive(block, own, positives[rows], skip)
-                cells = _cells(alive, block, own, positives[rows])
+                alive = find_alive(block, own, positives[rows], len(gallery), skip)
+                cells = _cells(alive, own, positives[rows], len(gallery))
                 ctx.sums.append((cells, _add_sigmoids(ranks[rows], alive, own, cells)))
         ctx.last = block, own, alive
         ctx.alone = gallery is queries and len(block) == len(queries)
@@ -105,8 +103,8 @@ class _BlocksRanks(torch.autograd.Function):
             rows_of = block_rows(len(queries), ctx.height)
             for rows, sums in reversed([*zip(rows_of, ctx.sums, strict=True)]):
                 block, own, alive = _taken(ctx) or _made_again(ctx, rows)
-                slopes, back = _slopes(alive, own, grad_ranks[rows], *sums)
-                weights = _placed(slopes, alive, block)[:, : len(gallery)]
+                found, back = _slopes(alive, own, grad_ranks[rows], *sums)
+                weights = placed(found, alive, block)[:, : len(gallery)]
                 # Padding has gradient 0: adding it at item 0 changes nothing.
                 weights.scatter_add_(1, positives[rows].clamp(min=0), -back)
                 if ctx.alone:  # both gradients in one product
@@ -137,8 +135,12 @@ def block_rows(count: int, height: int) -> Iterator[slice]:
 
 def block_height(width: int, like: Tensor) -> int:
     """Count the rows of ``width`` numbers that fit a block, of the type and device of ``like``."""
-    budget = CUDA_BLOCK_BYTES if like.is_cuda else BLOCK_BYTES
-    return max(1, budget // (width * like.element_size()))
+    return max(1, block_budget(like) // (width * like.element_size()))
+
+
+def block_budget(like: Tensor) -> int:
+    """Return the bytes of a block on the device of ``like``."""
+    return CUDA_BLOCK_BYTES if like.is_cuda else BLOCK_BYTES
 
 
 def _block(
@@ -154,31 +156,15 @@ def _block(
     The width is rounded up to whole segments. Columns beyond N and items left out are −∞.
     """
     count, items = rows.stop - rows.start, len(gallery)
-    block = queries.new_empty(count, math.ceil(items / SEGMENT) * SEGMENT)  # (q, ≥ N)
+    block = empty_block(count, items, queries)  # (q, ≥ N)
     torch.mm(queries[rows] / temperature, gallery.T, out=block[:, :items])
-    block[:, items:] = -torch.inf  # σ(−∞) = 0, and so is its slope
     own = block.gather(1, positives[rows].clamp(min=0))
     if left_out is not None:
         block.scatter_(1, left_out[rows, None], -torch.inf)
     return block, own
 
 
-@dataclass(frozen=True)
-class _Alive:
-    """The segments of a block that matter.
-
-    Attributes:
-        segments: (L, W), or whole rows of the block, if most of its segments matter.
-        row: (L,) the row of the block that each comes from.
-        place: (L,) where each segment lies in the block; None for whole rows.
-    """
-
-    segments: Tensor
-    row: Tensor
-    place: Tensor | None
-
-
-_Made = tuple[Tensor, Tensor, _Alive]  # a block (q, ≥ N), its positives (q, P), what matters in it
+_Made = tuple[Tensor, Tensor, Alive]  # a block (q, ≥ N), its positives (q, P), what matters in it
 
 
 def _taken(ctx: Any) -> _Made | None:
@@ -190,37 +176,7 @@ def _taken(ctx: Any) -> _Made | None:
 def _made_again(ctx: Any, rows: slice) -> _Made:
     queries, gallery, positives, left_out = ctx.saved_tensors
     block, own = _block(queries, gallery, positives, left_out, ctx.temperature, rows)
-    return block, own, _alive(block, own, positives[rows], ctx.skip)
-
-
-def _alive(block: Tensor, own: Tensor, positives: Tensor, skip: bool) -> _Alive:
-    """Find the segments in which an item comes near a positive of its query, or before it.
-
-    In the others every (s[q,z] − s[q,p]) / τ is below −c with c = ln(N / ε), ε the resolution of
-    the type. The sigmoids of all N items together are then below ε, less than the rounding of a
-    rank, and so are their slopes. For N = 4,000 and float32, c = 24.
-    """
-    rows = torch.arange(len(block), device=block.device)
-    if not skip or block.numel() * own.shape[1] <= CACHED_ITEMS:  # little to be saved
-        return _Alive(block, rows, None)
-    near = _nearness(block, own, positives)
-    place = near.flatten().nonzero().squeeze(1)  # (L,)
-    if len(place) > WORTH_SKIPPING * near.numel():
-        return _Alive(block, rows, None)
-    segments = block.view(-1, SEGMENT).index_select(0, place)
-    return _Alive(segments, place // near.shape[1], place)
-
-
-def _nearness(block: Tensor, own: Tensor, positives: Tensor) -> Tensor:
-    """Mark the segments that matter: (q, N / SEGMENT) bool."""
-    farthest = own.masked_fill(positives < 0, torch.inf).amin(dim=1, keepdim=True)  # (q, 1)
-    nearest = block.unflatten(1, (-1, SEGMENT)).amax(dim=2)  # (q, N / SEGMENT)
-    return nearest > farthest - _limit(block)
-
-
-def _limit(block: Tensor) -> float:
-    """c: sigmoids of all items of a block at −c together are below the resolution of its type."""
-    return math.log(block.shape[1] / torch.finfo(block.dtype).eps)
+    return block, own, find_alive(block, own, positives[rows], len(gallery), ctx.skip)
 
 
 def share_alive(
@@ -232,69 +188,35 @@ def share_alive(
 ) -> float:
     """Measure the share of segments that come near enough to a positive to matter, 0 … 1.
 
-    A block skips the others if at most ``WORTH_SKIPPING`` of its segments matter. The arguments are
-    those of :func:`.relaxed_ranks`.
+    The arguments are those of :func:`.relaxed_ranks`. A block skips the others if they are many;
+    see :func:`.find_alive`.
     """
     alive = total = 0
     for rows in block_rows(len(queries), block_height(len(gallery), queries)):
         block, own = _block(queries, gallery, positives, left_out, temperature, rows)
-        near = _nearness(block, own, positives[rows])
+        near = nearness(block, own, positives[rows], len(gallery))
         alive, total = alive + int(near.sum()), total + near.numel()
     return alive / total
 
 
-def _cells(alive: _Alive, block: Tensor, own: Tensor, positives: Tensor) -> Cells | None:
-    return cells_that_pay(alive.segments, own, positives, _limit(block), block.shape[1])
+def _cells(alive: Alive, own: Tensor, positives: Tensor, items: int) -> Cells | None:
+    return cells_that_pay(alive.segments, own, positives, far_behind(items, own.dtype), items)
 
 
-def _add_sigmoids(ranks: Tensor, alive: _Alive, own: Tensor, cells: Cells | None) -> Tensor | None:
+def _add_sigmoids(ranks: Tensor, alive: Alive, own: Tensor, cells: Cells | None) -> Tensor | None:
     """Add Σ_z σ to ranks (q, P), and return Σ_z σ' if cells give it along the way."""
-    if cells is not None:
-        sums, slopes = sigmoid_sums(cells, alive.segments, alive.row, own)
-        ranks += sums
-        return slopes
-    for items, row in in_cache(alive.segments, alive.row):
-        for some in _columns(items, own):
-            step = torch.sub(items[:, None], own[row, some, None]).sigmoid_()  # (L, p, W)
-            _add_rows(ranks[:, some], row, step.sum(dim=2))
-    return None
-
-
-def _add_rows(total: Tensor, row: Tensor, values: Tensor) -> None:
-    """Add values (L, p) to the rows (L,) of a table: not by the slow ``index_add_``."""
-    total.scatter_add_(0, row[:, None].expand_as(values), values)
-
-
-def _columns(items: Tensor, own: Tensor) -> Iterator[slice]:
-    """Yield some positives at a time: one, or more where there are few items (L, W)."""
-    count = max(1, CACHED_ITEMS // items.numel())
-    for start in range(0, own.shape[1], count):
-        yield slice(start, start + count)
+    if cells is None:
+        return add_sigmoids(ranks, alive, own)
+    sums, of_slopes = sigmoid_sums(cells, alive.segments, alive.row, own)
+    ranks += sums
+    return of_slopes
 
 
 def _slopes(
-    alive: _Alive, own: Tensor, grad_ranks: Tensor, cells: Cells | None, sums: Tensor | None
+    alive: Alive, own: Tensor, grad_ranks: Tensor, cells: Cells | None, sums: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Compute w of the segments (L, W), and g · Σ_z σ' (q, P), from g = dL/dr over τ."""
-    if cells is not None and sums is not None:
-        weights = weighted_slopes(cells, alive.segments, alive.row, own, grad_ranks)
-        return weights, grad_ranks * sums
-    back = torch.zeros_like(grad_ranks)
-    for items, row in in_cache(alive.segments, alive.row):
-        weights = torch.zeros_like(items)
-        for some in _columns(items, own):
-            slope = torch.sub(items[:, None], own[row, some, None]).sigmoid_()  # (L, p, W)
-            grad = grad_ranks[row, some, None]
-            torch.ops.aten.sigmoid_backward(grad, slope, grad_input=slope)
-            _add_rows(back[:, some], row, slope.sum(dim=2))
-            weights += slope[:, 0] if slope.shape[1] == 1 else slope.sum(dim=1)
-        items.copy_(weights)  # the similarities are no longer needed
-    return alive.segments, back
-
-
-def _placed(segments: Tensor, alive: _Alive, block: Tensor) -> Tensor:
-    """Put segments where they come from, into the memory of the block (q, ≥ N); elsewhere 0."""
-    if alive.place is None:
-        return segments
-    block.zero_().view(-1, SEGMENT).index_copy_(0, alive.place, segments)
-    return block
+    if cells is None or sums is None:
+        return slopes(alive, own, grad_ranks)
+    weights = weighted_slopes(cells, alive.segments, alive.row, own, grad_ranks)
+    return weights, grad_ranks * sums

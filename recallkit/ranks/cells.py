@@ -81,13 +81,18 @@ def cells_that_pay(
     """
     count, width, order = items.numel() / len(own), own.shape[1], ORDERS[own.dtype]
     fixed = count * order * COST_OF_A_MOMENT
-    if own.is_cuda or fixed > count * width or not float(own.abs().max()) < LARGEST:
+    if never_pay(width, own) or not float(own.abs().max()) < LARGEST:
         return None
     cells = lay_cells(own, positives, limit)
     products = cells.groups * cells.slope.numel()
     too_large = cells.total * order > most
     too_slow = fixed + products * COST_OF_A_PRODUCT > count * width
     return None if too_large or too_slow else cells
+
+
+def never_pay(positives: int, like: Tensor) -> bool:
+    """Tell whether so few positives a query, of the type and device of ``like``, need no cells."""
+    return like.is_cuda or ORDERS[like.dtype] * COST_OF_A_MOMENT > positives
 
 
 def lay_cells(own: Tensor, positives: Tensor, limit: float) -> Cells:

@@ -19,6 +19,7 @@ from recallkit.ranks.blocks import blocks_ranks, fit_whole
 from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.precision import PRECISIONS, without_autocast
 from recallkit.ranks.small import small_ranks
+from recallkit.ranks.tiles import tiles_pay, tiles_ranks
 
 
 def _fused_ranks(queries: Tensor, *others) -> Tensor:
@@ -28,7 +29,14 @@ def _fused_ranks(queries: Tensor, *others) -> Tensor:
 
         return fused_ranks(queries, *others)
     warn_once(f"engine 'fused' cannot run, so 'blocks' is used: {obstacle}")
-    return blocks_ranks(queries, *others)
+    return _blocks_ranks(queries, *others)
+
+
+def _blocks_ranks(queries: Tensor, gallery: Tensor, positives: Tensor, *others) -> Tensor:
+    """Run the engine "blocks": by tiles, where they take half as many products."""
+    if tiles_pay(queries, gallery, positives):
+        return tiles_ranks(queries, positives, *others)
+    return blocks_ranks(queries, gallery, positives, *others)
 
 
 def _fused_obstacle(queries: Tensor) -> str | None:
@@ -57,7 +65,7 @@ Engine = Callable[..., Tensor]
 
 ENGINES: dict[str, Engine] = {
     "dense": dense_ranks,
-    "blocks": blocks_ranks,
+    "blocks": _blocks_ranks,
     "fused": _fused_ranks,
 }
 # Largest Q·N·P for which a table of all comparisons is as fast as any, in a training: few launches.
@@ -95,7 +103,8 @@ def relaxed_ranks(
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense``, with its gradient
             written out, for small problems, else ``fused`` where it can run, else ``blocks``. If
-            the Q×N similarities are at most 64 MB, that keeps them, and takes half as long.
+            the Q×N similarities are at most 64 MB, that keeps them. A larger ``gallery`` that is
+            the same tensor as ``queries`` takes half as long, too: s[q,z] = s[z,q] is made once.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.
@@ -166,4 +175,6 @@ def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor, fu
         return functools.partial(small_ranks, full=full)
     if queries.is_cuda and _fused_obstacle(queries) is None:
         return ENGINES["fused"]
-    return functools.partial(blocks_ranks, whole=fit_whole(queries, gallery))
+    if fit_whole(queries, gallery):
+        return functools.partial(blocks_ranks, whole=True)
+    return ENGINES["blocks"]

@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from recallkit import find_positives
-from recallkit.ranks import blocks
+from recallkit.ranks import blocks, segments
 
 
 def test_segments_that_matter_are_counted():
@@ -38,7 +38,7 @@ def ranks_and_gradient(embeddings, positives, skip):
 def test_skipping_changes_nothing_but_the_rounding(dtype):
     embeddings, labels = clustered(1024)
     embeddings, positives = embeddings.to(dtype), find_positives(labels)
-    assert blocks.share_alive(embeddings, embeddings, positives) < blocks.WORTH_SKIPPING
+    assert blocks.share_alive(embeddings, embeddings, positives) < segments.WORTH_SKIPPING
     skipped, everything = (ranks_and_gradient(embeddings, positives, s) for s in (True, False))
     for some, all_of_it in zip(skipped, everything, strict=True):
         error = (some - all_of_it).norm() / all_of_it.norm()

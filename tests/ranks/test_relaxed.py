@@ -66,22 +66,28 @@ def test_values_and_gradients_equal_loops(engine, generator, left_out, temperatu
     torch.testing.assert_close(embeddings.grad, copy.grad, rtol=1e-10, atol=1e-10)
 
 
-def products_of(engine, count, monkeypatch):
-    """Products of a batch that is its own gallery, in units of B² D."""
+def products_of(engine, count, monkeypatch, another=False):
+    """Products of a batch that is its own gallery, or in another, in units of B² D."""
     monkeypatch.setitem(relaxed.SMALL_COMPARISONS, "cpu", 0)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * count * count // 4)  # four blocks
     leaf = unit(torch.Generator().manual_seed(0), count, 8, dtype=torch.float32).requires_grad_()
     with counted_products() as counted:
         positives = find_positives(torch.arange(count) // 4)
-        relaxed_ranks(leaf, leaf, positives, engine=engine).sum().backward()
+        gallery = leaf + 0 if another else leaf
+        relaxed_ranks(leaf, gallery, positives, engine=engine).sum().backward()
     return counted.get_total_flops() / (2 * count * count * 8)
 
 
 def test_similarities_that_fit_are_made_once(monkeypatch):
     assert products_of("auto", 128, monkeypatch) == 2  # S, and one for both gradients
-    assert products_of("blocks", 128, monkeypatch) == 3.75  # S, S again but the last, two
+    own = 3 / 128  # similarities of three positives a query
+    assert products_of("blocks", 128, monkeypatch) == 2.5 + own  # S twice, w + wᵀ: three tiles of 4
     monkeypatch.setattr(blocks, "WHOLE_BYTES", 4 * 128 * 128 - 1)
-    assert products_of("auto", 128, monkeypatch) == 3.75
+    assert products_of("auto", 128, monkeypatch) == 2.5 + own
+
+
+def test_another_gallery_takes_four_products_but_for_the_last_block(monkeypatch):
+    assert products_of("blocks", 128, monkeypatch, another=True) == 3.75
 
 
 @settings(max_examples=60)

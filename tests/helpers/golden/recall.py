@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from recallkit.course import rank_pull
-from recallkit.losses import soft_recall_at_k
+from recallkit.soft_recall import soft_recall_at_k
 
 TEMPERATURES = (1e-6, 0.05, 1.0, 10.0, 100.0)
 

@@ -10,8 +10,8 @@ from recallkit.course.assignments.answers import Answer, compare, describe
 from recallkit.course.assignments.drawing import between, generator_of, hundredths
 from recallkit.course.circle import on_circle
 from recallkit.course.class_collapse import arc_classes
-from recallkit.losses import soft_recall_at_k
 from recallkit.ranks import relaxed_ranks
+from recallkit.soft_recall import soft_recall_at_k
 
 TEMPERATURE = 0.01  # τ₂ of the paper
 KS = (1, 2, 4, 8, 16)  # of the paper
