@@ -174,7 +174,12 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "temperatures",
             "τ₁ = 1 and τ₂ = 0.01 are good temperatures.",
-            ("distorted-temperatures", "emoji-temperatures", "temperatures"),
+            (
+                "distorted-temperatures",
+                "emoji-temperatures",
+                "finetuned-temperatures",
+                "temperatures",
+            ),
             partial(_towards, lambda _: {"rank_temperature": 0.01, "k_temperature": 1.0}),
         ),
         Claim(
