@@ -57,11 +57,11 @@ def footnotes(sweep: Sweep, summary: pd.DataFrame) -> list[str]:
         AT_FLOOR: (summary["excess"] <= NEARLY_SOLVED) & (not silent),
         rising: summary["rise"] > FLAT,
         f"a run more than {100 * APART:g} points below the others": summary["runs"].map(far_apart),
-        "no interval (one seed)": summary["seeds"] == 1,
+        "a single run, so no interval": summary["seeds"] == 1,
         f"{tuned} at the edge of its candidates": is_stored & (summary["edges"] != ""),
         "diverged": diverged,
         "not run": ~is_stored & ~diverged,
-        **{f"on {device}": of for device, of in _devices(summary).items()},
+        **{f"run on {device}": of for device, of in _devices(summary).items()},
     }
     settings = [in_words({n: row[n] for n in sweep.axes}) for row in summary.to_dict("records")]
     notes = [
@@ -77,10 +77,14 @@ def _devices(summary: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _listed(settings: Sequence[str], holds: Sequence[bool]) -> str:
-    """Name the settings for which a note holds in the fewest words; there is at least one."""
+    """Name the settings for which a note holds in the fewest words; there is at least one.
+
+    A setting is quoted: it has commas and an "all" of its own.
+    """
     some, others = ([*compress(settings, which)] for which in (holds, map(not_, holds)))
-    if not others and len(some) > 1:
-        return "all"
-    if len(others) == 1 and len(some) > 1:
-        return f"all but {others[0]}"
-    return f"{len(some)} of {len(settings)}" if len(some) > NAMED else "; ".join(some)
+    if len(some) > 1 and len(others) < 2:
+        return " ".join(["all settings", *(f"except “{other}”" for other in others)])
+    if len(some) > NAMED:
+        return f"{len(some)} of the {len(settings)} settings"
+    *first, last = (f"“{setting}”" for setting in some)
+    return " and ".join([*filter(None, [", ".join(first)]), last])

@@ -128,8 +128,11 @@ def _fitting(text: str, ems: float) -> int:
 
 
 def _word_end(text: str, end: int) -> int:
-    """Return the last place up to ``end`` where a word ends, or ``end`` if it is far before."""
-    ends = (i for i in range(end, end // 3, -1) if text[i] == " " or text[i - 1] in " -_/")
+    """Return the last place up to ``end`` where a word, or what is before a dot, ends.
+
+    ``end`` if that is far before.
+    """
+    ends = (i for i in range(end, end // 3, -1) if text[i] in " ." or text[i - 1] in " -_/")
     return next(ends, end)
 
 

@@ -94,6 +94,21 @@ def test_sentences_and_tables_of_numbers_fit_a_phone(book, phone):
         assert len(phone.execute_script(BEYOND)) > 7
 
 
+# The first words of each table, or page of HTML, of a cell that goes beyond its box.
+BEYOND_ITS_BOX = """
+return [...document.querySelectorAll('.cell_output :is(.table-wrapper, .text_html)')]
+  .filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.innerText.split(/\\s/)[0]);
+"""
+
+
+def test_tables_of_results_fit_a_phone(book, phone):
+    widest = {"08_benchmarks": ["preset"], "09_your_images": []}  # of presets: eight columns
+    for page, expected in widest.items():
+        open_with_answers(phone, url(book, f"{page}.html"), True)
+        assert phone.execute_script("return document.querySelectorAll('.cell_output table').length")
+        assert phone.execute_script(BEYOND_ITS_BOX) == expected
+
+
 # How much wider each picture of a session is than its place on the first page.
 THUMBNAILS = """
 return [...document.querySelectorAll('.book-session img')]

@@ -214,6 +214,43 @@ def test_texts_and_targets_are_large_and_nothing_is_cut_off(figure, width, artef
     figure.save_screenshot(str(artefacts / f"explorable-{figure.name_of_figure}-{width}.png"))
 
 
+MOVE = "arguments[0].value = arguments[1]; "
+MOVE += "arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+# The places of what lies below the sentence, while each knob goes over its whole range.
+BELOW = """
+const foot = document.querySelector('.rk-foot'), places = {};
+for (const knob of document.querySelectorAll('.rk input[type=range]:not([hidden] *)')) {
+  const [start, low, high] = [knob.value, knob.min, knob.max].map(Number);
+  const move = (value) => {
+    knob.value = value;
+    knob.dispatchEvent(new Event('input', {bubbles: true}));
+    return Math.round(foot.getBoundingClientRect().top);
+  };
+  const seen = Array.from({length: 25}, (_, i) => move(low + (high - low) * i / 24));
+  places[knob.ariaLabel] = [...new Set(seen)].length;
+  move(start);
+}
+return places;
+"""
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_what_lies_below_the_sentence_does_not_move(figure, width):
+    show(figure, width)
+    places = figure.execute_script(BELOW)
+    assert {name: count for name, count in places.items() if count > 1} == {}
+
+
+@pytest.mark.parametrize("figure", ["arc"], indirect=True)
+def test_losses_of_zero_do_not_lie_on_the_ticks(figure):
+    show(figure, 390)
+    figure.find_elements("css selector", ".rk input[type=radio]")[-1].click()  # k = 16
+    wait(lambda: "0.000" in figure.execute_script(STATUS))
+    for width in (5, 15, 45):
+        figure.execute_script(MOVE, figure.find_element("css selector", KNOBS), width)
+        assert figure.execute_script(OVERLAPS) == [], width
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_told_from_the_page(figure, scheme):
     show(figure, 900, scheme)

@@ -81,7 +81,7 @@ def test_the_figure_of_a_solved_sweep_says_that_it_cannot_tell(tmp_path):
 def test_solved_settings_among_others_are_named(tmp_path):
     runs = with_losses(tmp_path, SWEEP, {64: 0.01, 128: 0.5})
     notes = footnotes(SWEEP, sweep_summary(SWEEP, runs))
-    assert notes == [f"{AT_FLOOR}: batch 64, SiMix off"]
+    assert notes == [f"{AT_FLOOR}: “batch 64, SiMix off”"]
 
 
 def test_the_table_and_sweeps_side_by_side_say_which_cannot_tell(tmp_path):
@@ -103,7 +103,7 @@ def test_of_the_declared_sweeps_that_were_run_each_can_tell():
 @pytest.mark.parametrize(("rise", "rising"), [(0.0049, False), (-0.02, False), (0.0051, True)])
 def test_flat_is_no_more_than_half_a_point_at_the_last_evaluation(tmp_path, rise, rising):
     runs = made_up_runs(tmp_path, SWEEP, lambda config: 0.5, rise)
-    expected = ["still rising (by more than 0.5 points at the last evaluation): all"]
+    expected = ["still rising (by more than 0.5 points at the last evaluation): all settings"]
     assert footnotes(SWEEP, sweep_summary(SWEEP, runs)) == (expected if rising else [])
 
 
@@ -114,7 +114,7 @@ def test_a_run_far_below_the_others_is_told_and_drawn(tmp_path, failed, told):
 
     runs = made_up_runs(tmp_path, SWEEP, recall)
     notes = footnotes(SWEEP, sweep_summary(SWEEP, runs))
-    assert notes == ["a run more than 20 points below the others: batch 64, SiMix off"] * told
+    assert notes == ["a run more than 20 points below the others: “batch 64, SiMix off”"] * told
     points = [
         line
         for line in draw_results(SWEEP, runs).axes[0].lines
@@ -135,26 +135,31 @@ def test_footnotes_name_what_a_reader_must_know(tmp_path):
 
     runs = made_up_runs(tmp_path, sweep, value, lacks=lacks)
     assert footnotes(sweep, sweep_summary(sweep, runs)) == [
-        "no interval (one seed): batch 256",
-        "diverged: batch 64",
-        "not run: batch 128",
+        "a single run, so no interval: “batch 256”",
+        "diverged: “batch 64”",
+        "not run: “batch 128”",
     ]
     edge = replace(SWEEP, compared=SWEEP.compared[:1], tuned={"per_class": (2, 4)})
     runs = made_up_runs(tmp_path, edge, lambda c: 0.5 + c.per_class / 100)
     [note] = footnotes(edge, sweep_summary(edge, runs))
-    assert note == "per class at the edge of its candidates: batch 64, SiMix off"
+    assert note == "per class at the edge of its candidates: “batch 64, SiMix off”"
     many = replace(SWEEP, compared=grid(rotation=tuple(map(float, range(10)))), seeds=(0, 1))
     runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 0)
-    assert footnotes(many, sweep_summary(many, runs)) == ["not run: all but rotation 0"]
+    assert footnotes(many, sweep_summary(many, runs)) == [
+        "not run: all settings except “rotation 0”"
+    ]
     many = replace(many, compared=grid(rotation=tuple(map(float, range(12)))))
     runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 2)
-    assert footnotes(many, sweep_summary(many, runs)) == ["not run: 9 of 12"]
+    assert footnotes(many, sweep_summary(many, runs)) == ["not run: 9 of the 12 settings"]
+    runs = made_up_runs(tmp_path, many, lambda c: 0.5, lacks=lambda c: c.rotation > 8)
+    three = ["not run: “rotation 9”, “rotation 10” and “rotation 11”"]
+    assert footnotes(many, sweep_summary(many, runs)) == three
 
 
 def test_settings_of_several_devices_are_named(tmp_path):
     runs = made_up_runs(tmp_path, SWEEP, lambda c: 0.5,
                         others=lambda c: {"device": f"machine {c.batch_size}"})  # fmt: skip
     assert footnotes(SWEEP, sweep_summary(SWEEP, runs)) == [
-        "on machine 128: batch 128, SiMix off",
-        "on machine 64: batch 64, SiMix off",
+        "run on machine 128: “batch 128, SiMix off”",
+        "run on machine 64: “batch 64, SiMix off”",
     ]

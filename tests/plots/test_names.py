@@ -81,6 +81,7 @@ def test_a_word_that_is_longer_than_a_line_gets_a_hyphen_and_a_file_name_none():
     assert fitted("expressionless face", 44, 2) == "expression-\nless face"
     assert fitted("expressionlessface", 44, 2) == "expressionl\nessface"
     assert fitted("disappointed face", 48, 2) == "disappoint-\ned face"
+    assert fitted("upside (openmoji.png)", 50, 3) == "upside\n(openmoji\n.png)"
     assert fitted("表情のない顔の 絵文字", 44, 2).count("-") == 0
 
 

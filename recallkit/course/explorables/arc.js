@@ -69,7 +69,8 @@ function paintLosses({ pen, state, say }, area, curves, here) {
   points.forEach(([px, py], i) => {
     const above = here[i] >= here[1 - i] && (i === 1 || here[0] > here[1]);
     const tint = i === 0 ? "rk-blue" : "rk-red";
-    pen.text(px + (left ? -12 : 12), py + (above ? -10 : 20), fixed(here[i], 3), `${tint} rk-tint rk-strong${left ? " rk-end" : ""}`);
+    const low = py + 20 > area.bottom ? Math.min(...points.map(([, top]) => top)) - 27 : py + 20; // not on the ticks
+    pen.text(px + (left ? -12 : 12), above ? py - 10 : low, fixed(here[i], 3), `${tint} rk-tint rk-strong${left ? " rk-end" : ""}`);
   });
 }
 

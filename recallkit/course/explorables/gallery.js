@@ -1,5 +1,5 @@
 // Images of a sprite: one of them, all queries as a contact sheet, and a query's nearest ones, marked.
-import { clamp } from "./scales.js";
+import { clamp, longer } from "./scales.js";
 
 const SHEET_COLUMNS = 12; // of the sprite
 const SHEET_SIDE = 40; // pixels of an image in it
@@ -30,6 +30,12 @@ export function nearestIn(text) {
 }
 
 export const queriesOf = ({ neighbours }) => nearestIn(neighbours[0]).length;
+
+/** The state with the query of the longest name. */
+export function atLongestName(state) {
+  const names = state.names.slice(0, queriesOf(state));
+  return { ...state, query: names.indexOf(names.reduce(longer)) };
+}
 
 /** The query that can be shown: another gallery may have fewer. */
 export const queryOf = (state) => Math.min(state.query, queriesOf(state) - 1);

@@ -17,6 +17,7 @@ const COMMON = { reset: "Reset", play: "▶ Play", pause: "❚❚ Pause", help: 
  * words: name → text: "title", the names of the controls, and what paint says.
  * inputs: names of the values that the reader or Python sets. outputs: names of what paint returns.
  * controls, signs: see controls.js.
+ * room({state, say}): a status as long as it gets, so that what lies below never moves.
  * paint({pen, state, width, narrow, say, set, again}): draws in pixels; returns {height, status,
  * outputs}. A paint that is not done calls again(), and is called in the next frame once more.
  */
@@ -30,14 +31,16 @@ export const explorable = (figure) => ({
 
 function frame(figure, say, el) {
   const picture = node("svg", { role: "group", "aria-label": say("title") });
-  const status = tag("p", { class: "rk-status", role: "status" });
+  const status = tag("p", { role: "status" });
+  const room = tag("p", { class: "rk-room", "aria-hidden": "true" }); // unseen, behind the status
+  const said = tag("div", { class: "rk-said" }, status, room);
   const controls = tag("div", { class: "rk-controls" });
   const reset = tag("button", { type: "button", class: "rk-reset" }, say("reset"));
   const foot = tag("div", { class: "rk-foot" }, tag("span", {}, say("help")), reset);
   const signs = figure.signs ? [legend(figure.signs, say)] : [];
-  const root = tag("div", { class: "rk" }, tag("style", {}, STYLE), picture, ...signs, status, controls, foot);
+  const root = tag("div", { class: "rk" }, tag("style", {}, STYLE), picture, ...signs, said, controls, foot);
   el.append(root);
-  return { root, picture, status, controls, reset, pen: penFor(picture) };
+  return { root, picture, status, room, controls, reset, pen: penFor(picture) };
 }
 
 function roomIn(root) {
@@ -48,6 +51,7 @@ function roomIn(root) {
 function connect(figure, say, model, shown) {
   const read = () => Object.fromEntries(figure.inputs.map((name) => [name, model.get(name)]));
   const start = structuredClone(read());
+  if (figure.room) shown.room.textContent = figure.room({ state: start, say });
   let width = roomIn(shown.root); // asked for when it changes only: the answer costs a layout
   let setting = false;
   let frame = 0; // of a paint that is not done
@@ -114,12 +118,13 @@ function seldom(act, pause) {
   };
 }
 
-function draw(figure, { picture, pen, status }, { state, say, set, again, width }) {
+function draw(figure, { picture, pen, status, room }, { state, say, set, again, width }) {
   pen.begin();
   const now = figure.paint({ pen, state, say, set, again, width, narrow: width < NARROW_WIDTH });
   pen.end();
   picture.setAttribute("viewBox", `0 0 ${width} ${now.height}`);
   picture.setAttribute("height", now.height);
   if (status.textContent !== now.status) status.textContent = now.status;
+  if (room.textContent.length < now.status.length) room.textContent = now.status;
   return now;
 }

@@ -1,7 +1,7 @@
 // The peak memory of a training step against its batch size, plain and in chunks.
 import { explorable } from "./kit.js";
 import { drawAxes } from "./pen.js";
-import { logarithmic, short } from "./scales.js";
+import { logarithmic, longer, short } from "./scales.js";
 import { peakMemory } from "./maths/step_memory.js";
 
 const BATCHES = [3, 14]; // powers of two on the axis: 8 to 16,384
@@ -93,6 +93,15 @@ function sentence({ batch_size: batch, chunk_size: chunk, ...state }, say) {
   });
 }
 
+/** The largest batch with its most digits, and the longest of the three ends. */
+function longestSentence({ state, say }) {
+  const [batch, chunk] = [2 ** BATCHES[1], 2 ** CHUNKS[1]];
+  return say("status", {
+    batch: whole(batch), chunk: whole(chunk), plain: gigabytes(peakMemory(state, batch)), chunked: "0.000",
+    size: gigabytes(state.gpu_memory), room: ["both", "one", "none"].map((name) => say(name)).reduce(longer),
+  });
+}
+
 function paint(given) {
   const { state, say, width, narrow } = given;
   const place = layOut(state, width, narrow);
@@ -112,4 +121,5 @@ export default explorable({
     { name: "chunk_size", base: 2, min: CHUNKS[0], max: CHUNKS[1], step: 1, text: whole },
   ],
   paint,
+  room: longestSentence,
 });

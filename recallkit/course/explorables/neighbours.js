@@ -1,5 +1,5 @@
 // Any query of a gallery, and its nearest images by several embeddings; a neighbour can be the next query.
-import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
+import { atLongestName, GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
 import { explorable } from "./kit.js";
 
 const WORDS = {
@@ -36,16 +36,21 @@ function paint(given) {
   paintQuery(given, place);
   const { left, side, across } = place;
   let y = place.results + 84;
-  const rights = state.neighbours.map((table, i) => {
+  state.neighbours.forEach((table, i) => {
     const items = nearestIn(table)[queryOf(state)];
     const right = rightAmong(state, queryOf(state), items);
     pen.text(left, y, say("share", { name: state.embeddings[i], right, count: items.length }));
     paintNearest(given, items, [left, y + 9], side, GAP, across);
     y += 9 + Math.ceil(items.length / across) * (side + GAP) + 22;
-    return `${state.embeddings[i]} ${right}`;
   });
-  const status = say("status", { name: state.names[queryOf(state)], count: nearestIn(state.neighbours[0])[0].length, rights: rights.join(", "), source: sourceOf(given) });
-  return { height: Math.max(y - 18, place.top + sheetHeight(state, place.sheet) + 6), status, outputs: {} };
+  return { height: Math.max(y - 18, place.top + sheetHeight(state, place.sheet) + 6), status: sentence(given), outputs: {} };
+}
+
+function sentence({ state, say }) {
+  const query = queryOf(state);
+  const rights = state.neighbours.map((table, i) => `${state.embeddings[i]} ${rightAmong(state, query, nearestIn(table)[query])}`);
+  const count = nearestIn(state.neighbours[0])[0].length;
+  return say("status", { name: state.names[query], count, rights: rights.join(", "), source: sourceOf({ state, say }) });
 }
 
 export default explorable({
@@ -53,4 +58,5 @@ export default explorable({
   inputs: ["sprite", "names", "labels", "embeddings", "neighbours", "query", "source", "stored_run"],
   signs: GALLERY_SIGNS,
   paint,
+  room: ({ state, say }) => sentence({ state: atLongestName(state), say }),
 });

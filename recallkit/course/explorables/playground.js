@@ -152,6 +152,13 @@ function changesSentence(state, say, now, marked) {
   return say("status", { higher: list(names.higher), lower: list(names.lower), same: list(names.same) });
 }
 
+/** All names in one list: the sentence has no longer one. */
+function longestSentence({ state, say }) {
+  const k = KINDS.length;
+  const metrics = metricsOf(IN_THE_TEXT, k);
+  return changesSentence({ ...state, k }, say, metrics, metrics);
+}
+
 function paint(given) {
   const { state, say, width, narrow } = given;
   const place = layOutList(width, narrow);
@@ -177,4 +184,5 @@ export default explorable({
     { name: "compare", act: ({ order }) => ({ compared: order }) },
   ],
   paint,
+  room: longestSentence,
 });

@@ -1,5 +1,5 @@
 // A stored training, checkpoint by checkpoint: its loss, R@1, and what it finds for a query.
-import { GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
+import { atLongestName, GALLERY_SIGNS, GALLERY_WORDS, nearestIn, paintImage, paintNearest, paintQueries, queriesOf, queryOf, rightAmong, sheetHeight, showSheet, sourceOf } from "./gallery.js";
 import { explorable } from "./kit.js";
 import { drawAxes } from "./pen.js";
 import { fixed, linear, ticks } from "./scales.js";
@@ -122,6 +122,11 @@ function replaySentence(state, say, items) {
   });
 }
 
+function longestSentence({ state: { neighbours, ...state }, say }) {
+  const last = atLongestName({ neighbours, ...state, checkpoint: neighbours.length - 1 });
+  return replaySentence(last, say, nearestIn(neighbours[last.checkpoint])[last.query]);
+}
+
 export default explorable({
   words: { ...GALLERY_WORDS, ...WORDS },
   inputs: [
@@ -133,4 +138,5 @@ export default explorable({
     { name: "checkpoint", play: ({ images_seen: seen }) => seen.length - 1, pace: PACE },
   ],
   paint,
+  room: longestSentence,
 });

@@ -41,5 +41,19 @@ export const spaced = (low, high, count) =>
 /** A number with a proper minus sign, to some decimals. */
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "");
 
-/** A number in three significant digits, as short as it can be. */
-export const short = (value) => String(Number(value.toPrecision(3))).replace("-", "−");
+const POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const raised = (power) => [...power].map((sign) => (sign === "-" ? "⁻" : POWERS[sign] ?? "")).join("");
+
+/**
+ * A number in three significant digits, as short as it can be.
+ *
+ * Below a thousandth zeros would have to be counted: it has two digits, and a power of ten.
+ */
+export function short(value) {
+  if (value === 0 || Math.abs(value) >= 0.001) return String(Number(value.toPrecision(3))).replace("-", "−");
+  const [digits, power] = value.toExponential(1).split("e");
+  return `${digits.replace("-", "−").replace(".0", "")}·10${raised(power)}`;
+}
+
+/** The longer of two texts. */
+export const longer = (one, other) => (other.length > one.length ? other : one);

@@ -47,11 +47,7 @@ function curvesOf(state) {
   return drawn.curves;
 }
 
-const scientific = (value) => {
-  if (value >= 0.001) return short(Number(value.toPrecision(2)));
-  const [digits, power] = value.toExponential(1).split("e");
-  return `${digits}·10${[...power].map((sign) => ({ "-": "⁻", "+": "" })[sign] ?? "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign]).join("")}`;
-};
+const inTwoDigits = (value) => short(Number(value.toPrecision(2)));
 
 function layOutSolved(width, narrow) {
   const high = narrow ? 190 : 250;
@@ -101,6 +97,12 @@ function paintPushes(given, area, now) {
   paintMarks(given.pen, x(given.state.share), y, { plain: of(now.plain), mixed: of(now.mixed) });
 }
 
+function longestSentence({ state, say }) {
+  const [all, loss, push] = [measured(state, 1), "0.000", short(1.1 * LEAST)];
+  const words = { plain: loss, plainFloor: loss, plainPush: push, mixed: loss, mixedFloor: loss, mixedPush: push };
+  return say("status", { perfect: all.count, count: all.count, ...words });
+}
+
 function paint(given) {
   const { pen, state, say, set, width, narrow } = given;
   const now = measured(state, state.share);
@@ -116,7 +118,7 @@ function paint(given) {
     value: state.share, min: 0, max: 1, step: 0.025, page: 0.1, at: (to) => clamp(x.invert(to), 0, 1), change: (share) => set({ share }),
   });
   for (const way in WAYS) {
-    Object.assign(words, { [way]: fixed(now[way].loss, 3), [`${way}Floor`]: fixed(floors[way], 3), [`${way}Push`]: scientific(now[way].push) });
+    Object.assign(words, { [way]: fixed(now[way].loss, 3), [`${way}Floor`]: fixed(floors[way], 3), [`${way}Push`]: inTwoDigits(now[way].push) });
   }
   return { height: place.height, status: say("status", words), outputs: {} };
 }
@@ -130,4 +132,5 @@ export default explorable({
     { name: "rank_temperature", base: 10, min: -3, max: 0, step: 0.25 },
   ],
   paint,
+  room: longestSentence,
 });

@@ -36,7 +36,8 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-press,.rk .rk-pad{fill:transparent;stroke:none;cursor:pointer;outline:none}
 .rk .rk-press:hover{fill:var(--rk-ink);fill-opacity:.1}.rk .rk-press:focus-visible{stroke:var(--rk-ink);stroke-width:3;stroke-dasharray:4 3}
 .rk .rk-handle:focus-visible{stroke:var(--rk-ink);stroke-dasharray:4 3}
-.rk-status{margin:.5em 0 .7em;min-height:2.9em;font-size:15px;font-variant-numeric:tabular-nums}
+.rk-said{display:grid;margin:.5em 0 .7em;min-height:2.9em;font-size:15px;font-variant-numeric:tabular-nums}
+.rk-said>p{grid-area:1/1;margin:0}.rk-room{visibility:hidden}
 .rk .rk-legend{display:flex;flex-wrap:wrap;gap:.15em 1.3em;margin:0 0 .5em;padding:0;list-style:none;color:var(--rk-quiet);font-size:13px}
 .rk .rk-legend li{display:flex;align-items:center;gap:.45em;margin:0}
 .rk-controls{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr));gap:.5em 1.8em;align-items:start}
