@@ -141,6 +141,7 @@ CLAIMS: dict[str, Claim] = {
                 "batch-size",
                 "emoji-lengths",
                 "batch-size-finetuned",
+                "finetuned-lengths",
                 "batch-size-glyphs-4m",
             ),
             partial(_steps, "batch_size"),
