@@ -133,7 +133,7 @@ def test_sweeps_have_a_verdict_for_each_setting(tmp_path):
     assert rows["circle"][5].startswith("−10.0 ± ")
     assert rows["circle"][6] == "falls"
     assert rows["contrastive"][6] == "no difference seen"
-    assert "*Welch’s tests, Holm’s correction over 6 comparisons; not run: Smooth-AP*" in text
+    assert "*Welch’s tests, Holm’s correction over 6 comparisons; not run: “Smooth-AP”*" in text
 
 
 @pytest.mark.parametrize(
