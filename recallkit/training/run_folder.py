@@ -33,7 +33,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
     expanded,
-    read_json,
+    read_json_object,
     remove_unfinished,
     write_atomically,
     write_json,
@@ -186,7 +186,8 @@ def load_data_of_run(
 
 def _data_before(folder: Path, config: Config, dataset: str) -> RunData:
     """Compute what a run of an older version knew of its data; a newer one has lost its file."""
-    newer = "classes" in read_json(folder / "config.json")  # a setting that older ones lacked
+    settings = read_json_object(folder / "config.json")
+    newer = "classes" in settings  # older ones lacked it
     if newer and not is_known(config.dataset):
         raise RecallkitError(
             f"{folder / DATA} is missing: it names the classes that trained, which must not be "
