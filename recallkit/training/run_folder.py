@@ -41,6 +41,7 @@ from recallkit.files import (
 from recallkit.networks import RetrievalNetwork
 from recallkit.run_files import LAST, PREVIOUS, check_unfinished, read_config
 from recallkit.training.build import make_network
+from recallkit.training.claim import check_unclaimed
 from recallkit.training.environment import choose_device
 from recallkit.training.run_data import (
     DATA,
@@ -258,13 +259,14 @@ def read_weights(folder: Path, name: Weights = "weights") -> dict[str, Tensor]:
     """Read weights of the run in ``folder``: the last, or the best on validation classes.
 
     Raises:
-        RecallkitError: if they are missing, truncated, or not finite.
+        RecallkitError: if they are missing, truncated, or not finite, or the run is on its way.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / f"{name}.safetensors"
     if not path.is_file():
+        check_unclaimed(folder)
         raise RecallkitError(
             f"{path} is missing: the run did not finish. Continue it with --resume."
         )
