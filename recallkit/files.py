@@ -19,6 +19,7 @@ __all__ = [
     "file_name",
     "flush_to_disk",
     "read_json",
+    "read_json_object",
     "remove_unfinished",
     "results_folder",
     "write_atomically",
@@ -144,6 +145,18 @@ def read_json(path: Path) -> Any:
         raise RecallkitError(f"{path} is missing") from None
     except (OSError, ValueError) as error:
         raise RecallkitError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object, as the files of a run are.
+
+    Raises:
+        RecallkitError: as :func:`read_json`, or if the file holds another value.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise RecallkitError(f"{path} is damaged: it must hold a JSON object, and does not")
+    return value
 
 
 def checkout() -> Path | None:

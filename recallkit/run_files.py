@@ -7,7 +7,7 @@ from typing import Any
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.files import read_json
+from recallkit.files import read_json_object
 
 LAST, PREVIOUS = "state.pt", "state.previous.pt"  # all that is needed to continue a run
 
@@ -27,7 +27,7 @@ def read_config(folder: Path) -> Config:
             f"{folder} is not a run: it has no config.json. Train one first; where it holds "
             f"images, name a run, and the folder by --dataset."
         )
-    values = read_json(folder / "config.json")
+    values = read_json_object(folder / "config.json")
     try:
         return config_from(values)
     except (TypeError, ValueError, AttributeError) as error:
@@ -62,10 +62,11 @@ def check_has_state(folder: Path) -> None:
 def read_last_metrics(folder: Path) -> dict[str, Any]:
     """Return the last whole line of the run's ``metrics.jsonl``; {} if there is none.
 
-    A run on its way may be writing another one.
+    A run on its way may be writing another one, and a machine that failed may have left anything.
     """
     log = folder / "metrics.jsonl"
-    for text in reversed(log.read_text(encoding="utf-8").splitlines() if log.exists() else []):
+    for text in reversed(log.read_bytes().splitlines() if log.exists() else []):
         with suppress(ValueError):
-            return json.loads(text)
+            if isinstance(line := json.loads(text), dict):
+                return line
     return {}

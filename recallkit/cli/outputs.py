@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.cli.shared import save_figure
 from recallkit.config import config_from
-from recallkit.files import read_json, write_atomically, write_json
+from recallkit.files import read_json_object, write_atomically, write_json
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _remedy(ahead: str, config: dict[str, Any]) -> str:
 
 def store_result(folder: Path, name: str, target: Path) -> None:
     """Copy the result of a run, and for seed 0 its figures, to the stored results."""
-    result = read_json(folder / "result.json")
+    result = read_json_object(folder / "result.json")
     write_json(target / f"{name}-seed{result['seed']}.json", result)
     for figure in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
         copy = target / "figures" / f"{name}-{figure.stem.replace('_', '-')}.png"

@@ -15,7 +15,7 @@ from recallkit.cli.galleries import (
 )
 from recallkit.cli.shared import latest_run
 from recallkit.errors import RecallkitError
-from recallkit.files import read_json, write_atomically
+from recallkit.files import read_json_object, write_atomically
 from recallkit.ranges import Range
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _check_replaceable(page: Path, table: Path) -> None:
 
 
 def _facts(run: "TrainedRun") -> dict[str, str]:
-    result = read_json(run.folder / "result.json")
+    result = read_json_object(run.folder / "result.json")
     config = run.config
     facts = {
         "run": str(run.folder.absolute()),

@@ -7,7 +7,7 @@ from typing import Any
 
 from recallkit.config import Config
 from recallkit.errors import RecallkitError
-from recallkit.files import read_json
+from recallkit.files import read_json_object
 from recallkit.run_files import LAST, PREVIOUS, read_config, read_last_metrics
 from recallkit.tables import text_table
 from recallkit.words import as_text
@@ -82,7 +82,7 @@ def _state(run: Path) -> str:
 
 def _test_recall(run: Path) -> str:
     try:
-        result = read_json(run / "result.json") if (run / "result.json").exists() else {}
+        result = read_json_object(run / "result.json") if (run / "result.json").exists() else {}
         return f"{result['test']['trained']['R@1']:.1%}"
     except RecallkitError:
         return "damaged"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from recallkit.cli.outputs import draw_figures, print_result, store_result
 from recallkit.cli.shared import RUNS, call, results_to_write
 from recallkit.config import PRESETS, Config
-from recallkit.errors import did_you_mean
+from recallkit.errors import RecallkitError, did_you_mean
 from recallkit.files import expanded, file_name
 from recallkit.ranges import Range, SettingError
 from recallkit.run_files import check_unfinished, read_config
@@ -142,7 +142,7 @@ def train_command(chosen: str, defaults: Config | None = None) -> Callable[..., 
         _check_store(store, project)
         if resume is not None:
             _check_resumed(config, preset, out)
-            check_unfinished(resume)
+            _check_unfinished(resume)
         target = None if store is None else results_to_write(project)
         options = {
             "device": device,
@@ -216,6 +216,17 @@ def _check_resumed(config: Config, preset: str, out: Path | None) -> None:
         raise SettingError(
             names[0], "has no effect with --resume: the run goes on in its folder, as it was begun"
         )
+
+
+def _check_unfinished(folder: Path) -> None:
+    """Refuse a run that cannot be resumed, and say so if another process has just begun it."""
+    try:
+        check_unfinished(folder)
+    except RecallkitError:
+        from recallkit.training.claim import check_unclaimed
+
+        check_unclaimed(folder)
+        raise
 
 
 def _new_folder(config: Config, first: bool) -> Path:

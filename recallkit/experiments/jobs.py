@@ -23,7 +23,7 @@ from recallkit.data.prefetch import BadImageError
 from recallkit.errors import RecallkitError
 from recallkit.experiments.plan import Run, place
 from recallkit.experiments.sweeps import Sweep
-from recallkit.files import read_json, results_folder, write_json
+from recallkit.files import read_json_object, results_folder, write_json
 from recallkit.run_files import LAST, PREVIOUS
 from recallkit.training import Diverged, Stopped, choose_device, train
 
@@ -161,7 +161,7 @@ def do_run(task: Task, splits: Splits | None = None) -> None:
 def _trained(task: Task, splits: Splits) -> dict[str, Any]:
     folder = task.folder
     if (folder / "result.json").exists():  # it was killed after the run, before its storing
-        return read_json(folder / "result.json")
+        return read_json_object(folder / "result.json")
     options: dict[str, Any] = {"device": task.options.device, "save_seconds": SAVE_SECONDS}
     options["baselines"] = False  # they are the same for all runs, and not compared
     run = partial(train, task.run.config, folder, splits=splits, progress=False, **options)

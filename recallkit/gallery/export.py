@@ -24,7 +24,7 @@ from recallkit.data.image_files import ImageFiles
 from recallkit.data.prefetch import Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError, needs_extra
-from recallkit.files import read_json, write_atomically
+from recallkit.files import read_json_object, write_atomically
 from recallkit.gallery.run import TrainedRun
 from recallkit.gallery.run_data import data_of_run
 
@@ -120,7 +120,7 @@ def export_run(
 def describe_run(run: TrainedRun) -> dict[str, Any]:
     """Describe what a program must know of an exported run, and where it comes from."""
     files = run.files([], Reading())
-    result = read_json(run.folder / "result.json")
+    result = read_json_object(run.folder / "result.json")
     return {
         "recallkit": version("recallkit"),
         "run": run.folder.absolute().name,

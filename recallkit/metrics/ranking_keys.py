@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recallkit.checks import check_embeddings, check_same_dimension, largest_number
+from recallkit.checks import check_embeddings, check_same_dimension
 from recallkit.metrics.arrays import as_embeddings
 from recallkit.metrics.distances import (
     as_measured,
@@ -74,11 +74,31 @@ def _check_operand(embeddings: Tensor, distance: str, name: str) -> None:
     if distance == "cosine":
         check_no_zero_rows(embeddings, name)
         return
-    bound = largest_number(embeddings) * math.sqrt(embeddings.shape[1])  # on any row's length
-    if bound > _LONGEST and longest(embeddings) > _LONGEST:
+    bounds = _bounds_on_lengths(embeddings)
+    if bounds.max() > _LONGEST and longest(embeddings) > _LONGEST:
         raise ValueError(f"{name} must be no longer than {_LONGEST:.0e}: normalise them")
-    if distance == "dot" and 0 < bound < 1 / _LONGEST:
-        raise ValueError(f"{name} must not all be shorter than {1 / _LONGEST:.0e}: normalise them")
+    if distance == "dot":
+        _check_no_vanishing_rows(bounds, name)
+
+
+def _bounds_on_lengths(embeddings: Tensor) -> Tensor:
+    """Return what no row of (N, D) is longer than, (N,) float64: √D times its largest number."""
+    chunks = embeddings.detach().split(_ROWS_A_CHUNK)
+    largest = torch.cat([chunk.abs().amax(dim=1) for chunk in chunks])
+    return largest.double() * math.sqrt(embeddings.shape[1])
+
+
+def _check_no_vanishing_rows(bounds: Tensor, name: str) -> None:
+    """Refuse rows whose products with each other would all be 0. A row of zeros ties by right."""
+    short = (bounds > 0) & (bounds < 1 / _LONGEST)
+    if short.any():
+        rows = ", ".join(map(str, short.nonzero().flatten()[:5].tolist()))
+        raise ValueError(
+            f"{name} must hold no vector shorter than {1 / _LONGEST:.0e}, except zeros: normalise "
+            f"them. {int(short.sum())} of {len(short):,} rows are shorter, counted from 0: {rows}"
+            + ", …"
+            * bool(short.sum() > 5)
+        )
 
 
 def longest(embeddings: Tensor) -> Tensor:

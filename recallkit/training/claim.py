@@ -35,6 +35,26 @@ def new_folder(parent: Path, name: str) -> Path:
             return folder
 
 
+def check_unclaimed(folder: Path) -> None:
+    """Refuse a run folder in which another process trains now. Nothing is written.
+
+    Raises:
+        RecallkitError: if one does. Where the lock may not be opened, none is assumed.
+    """
+    lock = FileLock(folder / LOCK, timeout=0)
+    if not (folder / LOCK).exists():
+        return
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RecallkitError(
+            f"another process trains the run in {folder} now. Wait for its end."
+        ) from None
+    except OSError:
+        return
+    lock.release()
+
+
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Keep a run folder to this process. It is made if need be, and removed if nothing is in it.

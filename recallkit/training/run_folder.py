@@ -33,7 +33,7 @@ from recallkit.errors import RecallkitError
 from recallkit.files import (
     cannot_write,
     expanded,
-    read_json,
+    read_json_object,
     remove_unfinished,
     write_atomically,
     write_json,
@@ -41,6 +41,7 @@ from recallkit.files import (
 from recallkit.networks import RetrievalNetwork
 from recallkit.run_files import LAST, PREVIOUS, check_unfinished, read_config
 from recallkit.training.build import make_network
+from recallkit.training.claim import check_unclaimed
 from recallkit.training.environment import choose_device
 from recallkit.training.run_data import (
     DATA,
@@ -186,7 +187,8 @@ def load_data_of_run(
 
 def _data_before(folder: Path, config: Config, dataset: str) -> RunData:
     """Compute what a run of an older version knew of its data; a newer one has lost its file."""
-    newer = "classes" in read_json(folder / "config.json")  # a setting that older ones lacked
+    settings = read_json_object(folder / "config.json")
+    newer = "classes" in settings  # older ones lacked it
     if newer and not is_known(config.dataset):
         raise RecallkitError(
             f"{folder / DATA} is missing: it names the classes that trained, which must not be "
@@ -257,13 +259,14 @@ def read_weights(folder: Path, name: Weights = "weights") -> dict[str, Tensor]:
     """Read weights of the run in ``folder``: the last, or the best on validation classes.
 
     Raises:
-        RecallkitError: if they are missing, truncated, or not finite.
+        RecallkitError: if they are missing, truncated, or not finite, or the run is on its way.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / f"{name}.safetensors"
     if not path.is_file():
+        check_unclaimed(folder)
         raise RecallkitError(
             f"{path} is missing: the run did not finish. Continue it with --resume."
         )

@@ -53,6 +53,14 @@ def test_a_report_measures_what_evaluate_measures(run, capsys):
     assert re.findall(r"([0-9.]+) %", capsys.readouterr().out) == expected
 
 
+@pytest.mark.parametrize("value", ["[1, 2]", "3", "null", '"text"'])
+@pytest.mark.parametrize("command", ["report", "export"])
+def test_a_result_that_is_no_object_is_named(run, failing, command, value):
+    (run / "result.json").write_text(value)
+    message = failing(command, "runs/one")
+    assert "result.json is damaged: it must hold a JSON object" in message
+
+
 def test_a_report_replaces_a_report_and_nothing_else(run, failing, tmp_path):
     own, table = tmp_path / "own.html", tmp_path / "new.classes.csv"
     own.write_text("mine")

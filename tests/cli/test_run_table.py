@@ -71,6 +71,17 @@ def test_a_log_of_an_older_version_has_steps_done_alone(tmp_path):
     assert (found["step"], found["state"], found["R@1 test"]) == ("700", "diverged", "")
 
 
+@pytest.mark.parametrize("value", [b"[1, 2]", b"3", b"null", b"\xff\x80"])
+def test_files_that_hold_something_else_are_shown_as_damaged_or_passed_over(tmp_path, value):
+    made_up(tmp_path, CONFIG, replace(CONFIG, seed=1))
+    for name in ("result.json", "metrics.jsonl"):
+        (tmp_path / "run 0" / name).write_bytes(value)
+    (tmp_path / "run 1" / "metrics.jsonl").write_bytes(b'{"step": 7}\n' + value + b"\n")
+    table = run_table(tmp_path)
+    assert (row(table, "run 0")["step"], row(table, "run 0")["R@1 test"]) == ("0", "damaged")
+    assert row(table, "run 1")["step"] == "7"
+
+
 def test_runs_stand_in_the_order_of_their_numbers(tmp_path):
     sizes = (2048, 32, 512, 128)
     table = made_up(tmp_path, *(replace(CONFIG, images=4096, batch_size=b) for b in sizes))

@@ -16,6 +16,7 @@ from recallkit.config import PRESETS
 from recallkit.files import file_name
 from recallkit.ranges import SettingError
 from recallkit.run_files import read_config
+from recallkit.training.claim import claimed
 
 
 def test_train_prints_a_table_and_draws_two_figures(toy, capsys, tmp_path):
@@ -53,6 +54,26 @@ def test_a_run_that_cannot_be_resumed_is_named_first(toy, tmp_path, capsys, fail
     }.items():
         assert problem in failing("train", "--resume", folder)
     assert capsys.readouterr().out == ""  # not even "resumed"
+
+
+@pytest.mark.parametrize("written", [[], ["config.json"], ["config.json", "state.pt"]])
+def test_a_run_that_another_process_trains_is_named_so(toy, tmp_path, failing, written):
+    """From its first moment on, whatever is written yet; nothing in its folder changes."""
+    cli.main(["train", "--out", "run"])
+    on_its_way, problem = tmp_path / "busy", "another process trains the run in busy now. Wait for"
+    with claimed(on_its_way):
+        for name in written:
+            (on_its_way / name).write_bytes((tmp_path / "run" / "config.json").read_bytes())
+        assert failing("train", "--resume", "busy").endswith(f"{problem} its end.")
+        if written:
+            assert problem in failing("evaluate", "busy")
+        assert sorted(path.name for path in on_its_way.iterdir()) == [".lock", *written]
+
+
+def test_a_lock_that_a_killed_process_left_hides_no_cause(toy, tmp_path, failing):
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / ".lock").touch()
+    assert "killed is not a run: it has no config.json" in failing("train", "--resume", "killed")
 
 
 def test_a_stopped_run_goes_on_by_the_command_that_it_printed(

@@ -216,7 +216,7 @@ PAIR = {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3)}
         ({"queries": torch.ones(5, 3, dtype=torch.int64)}, "queries"),
         ({"queries": torch.full((5, 3), torch.nan)}, "queries must be finite"),
         ({"queries": torch.full((5, 3), 1e30)}, "queries must be no longer"),
-        ({"queries": torch.full((5, 3), 1e-30)}, "queries must not all be shorter"),
+        ({"queries": torch.full((5, 3), 1e-30)}, "queries must hold no vector shorter"),
         ({"queries": torch.ones(5, 3), "k": 2.0}, "k must be from 1 to 4"),
         ({"queries": torch.ones(5, 3), "gallery": torch.ones(5, 4)}, "dimension"),
         (
@@ -248,6 +248,22 @@ def test_short_vectors_are_ranked_as_long_ones_and_k_may_be_of_numpy():
     embeddings = unit_vectors(30, 4)
     short, long = search(1e-17 * embeddings, k=np.int64(9)), search(embeddings, k=9)
     assert torch.equal(short[1], long[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_few_vanishing_vectors_among_others_are_named(dtype):
+    """Their products with each other would all round to 0, and tie; a cosine has no such limit."""
+    embeddings = unit_vectors(30, 4).to(dtype)
+    mixed = embeddings.clone()
+    mixed[[3, 20]] *= 1e-25
+    shorter = r"shorter than 1e-18, .* 2 of 30 rows are shorter, counted from 0: 3, 20$"
+    with pytest.raises(ValueError, match=f"queries must hold no vector {shorter}"):
+        search(mixed, k=5)
+    with pytest.raises(ValueError, match=f"gallery must hold no vector {shorter}"):
+        search(embeddings, mixed, k=5)
+    assert torch.equal(search(mixed, k=5, distance="cosine")[1], search(embeddings, k=5)[1])
+    mixed[[3, 20]] = 0
+    assert search(mixed, k=5)[0].shape == (30, 5)
 
 
 @pytest.mark.gpu
