@@ -92,12 +92,11 @@ def _check_no_vanishing_rows(bounds: Tensor, name: str) -> None:
     """Refuse rows whose products with each other would all be 0. A row of zeros ties by right."""
     short = (bounds > 0) & (bounds < 1 / _LONGEST)
     if short.any():
-        rows = ", ".join(map(str, short.nonzero().flatten()[:5].tolist()))
+        rows = [str(row) for row in short.nonzero().flatten()[:6].tolist()]
+        listed = ", ".join(rows if len(rows) < 6 else [*rows[:5], "…"])
         raise ValueError(
             f"{name} must hold no vector shorter than {1 / _LONGEST:.0e}, except zeros: normalise "
-            f"them. {int(short.sum())} of {len(short):,} rows are shorter, counted from 0: {rows}"
-            + ", …"
-            * bool(short.sum() > 5)
+            f"them. {int(short.sum())} of {len(short):,} rows are shorter, counted from 0: {listed}"
         )
 
 
