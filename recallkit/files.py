@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import shlex
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from recallkit.errors import RecallkitError
 
 __all__ = [
+    "as_argument",
     "cache_folder",
     "cannot_write",
     "checkout",
@@ -92,6 +95,12 @@ def expanded(path: str | Path) -> Path:
     "~name" is the home of that user or, where there is none, the name of a file, such as "~1.jpg".
     """
     return Path(os.path.expanduser(path))  # Path.expanduser raises where there is no such user
+
+
+def as_argument(path: str | Path) -> str:
+    """Write a path as it is typed in a command: in quotes if it holds blanks or the like."""
+    text = str(path)
+    return shlex.quote(text) if os.name == "posix" else subprocess.list2cmdline([text])
 
 
 def file_name(text: str) -> str:

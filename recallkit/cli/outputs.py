@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.cli.shared import save_figure
 from recallkit.config import config_from
-from recallkit.files import read_json_object, write_atomically, write_json
+from recallkit.files import as_argument, read_json_object, write_atomically, write_json
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _remedy(ahead: str, config: dict[str, Any]) -> str:
     length = "--epochs" if config["epochs"] else "--images"
     if ahead == "pixels":
         data = config["root"] or config["dataset"]
-        pretrained = f"--preset photos --dataset {data}"
+        pretrained = f"--preset photos --dataset {as_argument(data)}"
         return f"train for more {length}, or start from pretrained weights: {pretrained}"
     if config["frozen"]:
         return (

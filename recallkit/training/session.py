@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from recallkit.data.image_set import ImageSet
 from recallkit.data.prefetch import BadImageError, Reading
 from recallkit.evaluation.embedding import evaluate, evaluate_among, named_metrics
-from recallkit.files import write_json
+from recallkit.files import as_argument, write_json
 from recallkit.training.checkpoint import load_state, save_state
 from recallkit.training.environment import peak_memory
 from recallkit.training.floor import count_class_sizes, training_floor
@@ -216,7 +216,8 @@ class Session:
         if stop:
             raise Stopped(
                 f"stopped after {training.steps_done} of {training.steps} steps; "
-                f"nothing is lost. Continue with: recallkit train --resume {self.folder}"
+                f"nothing is lost. Continue with: recallkit train --resume "
+                f"{as_argument(self.folder)}"
             )
 
     def _save_diverged(self, error: Diverged) -> None:

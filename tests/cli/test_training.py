@@ -1,6 +1,7 @@
 """``recallkit train``, as a user types it."""
 
 import json
+import shlex
 import shutil
 import time
 from dataclasses import replace
@@ -83,16 +84,17 @@ def test_a_stopped_run_goes_on_by_the_command_that_it_printed(
     monkeypatch.setenv("RECALLKIT_CACHE", str(tmp_path / "cache"))
     flags = ["--dataset", "images", "--network", "timm/test_resnet", "--frozen", "--views", "2"]
     flags += ["--images", "64", "--batch-size", "8", "--image-size", "32", "--device", "cpu"]
+    stopped = "it's half done"  # a path with blanks and a quote
     cli.main(["train", *flags, "--out", "whole"])
     with monkeypatch.context() as patch:
         stop_after(patch, 3)
-        message = failing("train", *flags, "--out", "stopped")
+        message = failing("train", *flags, "--out", stopped)
     assert "stopped after 3 of 8 steps" in message
     shutil.rmtree(tmp_path / "cache")  # the features are computed again
     capsys.readouterr()
-    cli.main([*message.partition("recallkit ")[2].split(), "--device", "cpu"])
-    assert capsys.readouterr().out.startswith("resumed, run folder stopped\n")
-    whole, resumed = (tmp_path / name / "weights.safetensors" for name in ("whole", "stopped"))
+    cli.main([*shlex.split(message.partition("with: recallkit ")[2]), "--device", "cpu"])
+    assert capsys.readouterr().out.startswith(f"resumed, run folder {stopped}\n")
+    whole, resumed = (tmp_path / name / "weights.safetensors" for name in ("whole", stopped))
     assert whole.read_bytes() == resumed.read_bytes()
 
 
