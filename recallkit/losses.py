@@ -22,7 +22,7 @@ from recallkit.loss_inputs import (
     checked_labels,
 )
 from recallkit.ranks import compute_ranks, ranks_among_positives, table_of_positives
-from recallkit.soft_recall import mean_miss, soft_count, soft_recall_at_k
+from recallkit.soft_recall import quick_recall_at_k, soft_count, soft_recall_at_k
 
 
 class RecallAtKLoss(nn.Module):
@@ -110,17 +110,12 @@ class RecallAtKLoss(nn.Module):
         self.check_lengths(task.queries, task.gallery)
         self.check_cutoffs(len(task.gallery) - (task.left_out is not None))
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
-        return self.mean_miss(ranks)
-
-    def mean_miss(self, ranks: Tensor) -> Tensor:
-        """Average 1 − recall over queries and over k; plainly for the engine ``dense``."""
-        if self.engine == "dense":
-            return 1 - self.recall(ranks).mean()
-        return mean_miss(ranks, self.ks, self.k_temperature)
+        return 1 - self.recall(ranks).mean()
 
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute :func:`soft_recall_at_k`: (Q, P) relaxed ranks, +∞ at padding → (Q, K) recall."""
-        return soft_recall_at_k(ranks, self.ks, self.k_temperature)
+        compute = soft_recall_at_k if self.engine == "dense" else quick_recall_at_k
+        return compute(ranks, self.ks, self.k_temperature)
 
     def extra_repr(self) -> str:
         """Return the settings that ``print(loss)`` shows."""
@@ -158,10 +153,6 @@ class RecallVariant(RecallAtKLoss):
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
         self.variant = variant
-
-    def mean_miss(self, ranks: Tensor) -> Tensor:
-        """Average 1 − recall over queries and over k."""
-        return 1 - self.recall(ranks).mean()
 
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""

@@ -46,25 +46,17 @@ def _most(ranks: Tensor, k: Tensor) -> Tensor:
     return torch.minimum(k, (ranks < torch.inf).sum(dim=1, keepdim=True))
 
 
-def mean_miss(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
-    """Average 1 − recall of :func:`soft_recall_at_k` over queries and over k.
+def quick_recall_at_k(ranks: Tensor, ks: Sequence[int], k_temperature: float = 1.0) -> Tensor:
+    """Compute :func:`soft_recall_at_k` with its gradient written out.
 
-    Its gradient is written out: autograd would start about twice as many operations, which is what
-    the time of a small batch goes into. Differentiable any number of times, beyond once by the
-    definition. Not for ``torch.func``.
-
-    Args:
-        ranks: (Q, P) relaxed ranks, +∞ at padding; each row has a finite entry.
-        ks: the cut-offs, each at least 1.
-        k_temperature: τ₁, in units of rank.
-
-    Returns:
-        A scalar.
+    Autograd would start about twice as many operations, which is what the time of a small batch
+    goes into. Differentiable any number of times, beyond once by the definition. Not for
+    ``torch.func``. The arguments and the result are those of :func:`soft_recall_at_k`.
     """
-    return _MeanMiss.apply(ranks, tuple(ks), k_temperature)
+    return _QuickRecall.apply(ranks, tuple(ks), k_temperature)
 
 
-class _MeanMiss(torch.autograd.Function):
+class _QuickRecall(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, ranks: Tensor, ks: tuple[int, ...], k_temperature: float) -> Tensor:
         ctx.ks, ctx.k_temperature = ks, k_temperature
@@ -72,13 +64,13 @@ class _MeanMiss(torch.autograd.Function):
         among = _among(ranks, k, k_temperature)
         count, most = among.sum(dim=1), _most(ranks, k)
         ctx.save_for_backward(ranks, among, (count < k) / most)  # beyond the cap the slope is 0
-        return 1 - (torch.minimum(count, k) / most).mean()
+        return torch.minimum(count, k) / most
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         ranks, among, slope = ctx.saved_tensors
         if torch.is_grad_enabled():  # a derivative of this derivative is asked for
-            miss = 1 - soft_recall_at_k(ranks, ctx.ks, ctx.k_temperature).mean()
-            return torch.autograd.grad(miss, ranks, grads[0], create_graph=True)[0], None, None
-        slope = slope * (grads[0] / (slope.numel() * ctx.k_temperature))  # of 1 − mean, and of −r
+            recall = soft_recall_at_k(ranks, ctx.ks, ctx.k_temperature)
+            return torch.autograd.grad(recall, ranks, grads[0], create_graph=True)[0], None, None
+        slope = slope * (grads[0] / -ctx.k_temperature)  # (Q, K); σ falls with the rank
         return torch.ops.aten.sigmoid_backward(slope[:, None], among).sum(dim=2), None, None

@@ -47,20 +47,28 @@ def check_unclaimed(folder: Path) -> None:
     try:
         lock.acquire()
     except Timeout:
-        raise RecallkitError(
-            f"another process trains the run in {folder} now. Wait for its end."
-        ) from None
+        raise _taken(folder) from None
     except OSError:
         return
     lock.release()
 
 
+def _taken(folder: Path, otherwise: str = "") -> RecallkitError:
+    return RecallkitError(
+        f"another process trains the run in {folder} now. Wait for its end{otherwise}."
+    )
+
+
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claimed(folder: Path, resume: bool = False) -> Iterator[None]:
     """Keep a run folder to this process. It is made if need be, and removed if nothing is in it.
 
     The claim is a lock of the operating system on the file ``.lock``. It ends with the process,
     also when that is killed, so no run is ever locked by one that is gone.
+
+    Args:
+        folder: of the run.
+        resume: whether the run is continued, for which no other folder will do.
 
     Raises:
         RecallkitError: if another process has it, or it cannot be written.
@@ -70,10 +78,7 @@ def claimed(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise RecallkitError(
-            f"another process trains the run in {folder} now. Wait for its end, or choose "
-            "another --out."
-        ) from None
+        raise _taken(folder, "" if resume else ", or choose another --out") from None
     except OSError as error:
         raise cannot_write(folder, error) from error
     try:

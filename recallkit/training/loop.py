@@ -29,7 +29,7 @@ from recallkit.evaluation.result import Evaluation, evaluation_of
 from recallkit.files import write_json
 from recallkit.ranges import SettingError
 from recallkit.training.checkpoint import remove_states
-from recallkit.training.claim import check_unclaimed, claimed
+from recallkit.training.claim import claimed
 from recallkit.training.data_card import measured_on_card
 from recallkit.training.distributed import Processes, joined
 from recallkit.training.environment import (
@@ -216,9 +216,7 @@ def _length(training: Training) -> str:
 
 def _claim(folder: Path, config: Config, resume: bool, claims: ExitStack) -> None:
     """Keep the run folder to this process, and refuse one that does not fit."""
-    if resume:
-        check_unclaimed(folder)
-    claims.enter_context(claimed(folder))
+    claims.enter_context(claimed(folder, resume))
     if resume:
         resume_run(folder, config)
     else:
