@@ -42,6 +42,7 @@ from recallkit.training.frozen_features import feature_splits, without_unreadabl
 from recallkit.training.progress import announce
 from recallkit.training.run_folder import (
     begin_run,
+    check_classes_left,
     check_new,
     load_data_of_run,
     reading_of_run,
@@ -106,7 +107,8 @@ def train(
 
     Raises:
         RecallkitError: if the folder cannot be written, holds another run, or another process
-            trains in it. Nothing is left in it if data or network cannot be had.
+            trains in it; if a run is resumed without any of its classes. Nothing is left in it if
+            data or network cannot be had.
         BadImageError: if an image file cannot be read; the state before that step is saved.
         Diverged: if the loss or the gradient is not finite; the state before that step is saved,
             and ``diverged.json`` names its images.
@@ -131,6 +133,8 @@ def train(
             )
         if splits.source:
             announce(splits.describe(), shown)
+        if resume:
+            check_classes_left(folder, splits)
         return _train(config, folder, splits, chosen, processes, options)
 
 

@@ -27,6 +27,7 @@ from recallkit.config import Config
 from recallkit.data.catalogue import is_known, load, own_source
 from recallkit.data.folder import list_images, read_splits
 from recallkit.data.image_set import Splits
+from recallkit.data.listing import quoted
 from recallkit.data.prefetch import OnBadImage, Reading
 from recallkit.data.split import PARTS
 from recallkit.errors import RecallkitError
@@ -215,6 +216,22 @@ def _chosen(splits: Splits, split: DataSplit | None) -> Splits:
     if split is None:
         return splits
     return splits.all_as_test() if split == "all" else splits.only(split)
+
+
+def check_classes_left(folder: Path, splits: Splits) -> None:
+    """Refuse images to go on with that have none of the classes of the run.
+
+    Raises:
+        RecallkitError: if all classes are gone that it trained on, or all that it validated on.
+    """
+    data = read_data(folder)
+    for part in ("train", "validation"):
+        if data and data.classes[part] and not len(splits.part(part)):
+            raise RecallkitError(
+                f"{splits.source or data.dataset} has none of the {part} classes of the run "
+                f"{folder} any more ({quoted(data.classes[part])}). Put their images back, or say "
+                f"where they are now: --dataset FOLDER"
+            )
 
 
 def store_data_of_run(folder: Path, config: Config, splits: Splits, reading: Reading) -> None:

@@ -12,6 +12,7 @@ from recallkit.config import Config
 from recallkit.data import Reading, load_folder
 from recallkit.errors import RecallkitError
 from recallkit.files import write_json
+from recallkit.training import train
 from recallkit.training.run_data import DATA
 from recallkit.training.run_folder import begin_run, load_data_of_run, store_data_of_run
 
@@ -74,6 +75,21 @@ def test_classes_that_are_gone_are_named(photos, tmp_path):
     after = load_data_of_run(tmp_path / "run")
     assert names(after)["test"] == before["test"]
     assert after.notes == (f"1 class is not there any more: {gone!r}",)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_run_does_not_go_on_without_all_its_classes_of_a_split(part, photos, tmp_path):
+    before = names(begin(tmp_path / "run", photos))
+    for name in before[part]:
+        shutil.rmtree(photos / name)
+    config = Config(dataset=str(photos), image_size=16)
+    (tmp_path / "run" / "state.pt").touch()
+    with pytest.raises(RecallkitError) as failure:
+        train(config, tmp_path / "run", resume=True, progress=False)
+    message = str(failure.value)
+    assert message.startswith(f"{photos} has none of the {part} classes of the run {tmp_path}")
+    assert f"any more ({min(before[part])!r}" in message
+    assert message.endswith("--dataset FOLDER")
 
 
 def test_one_split_is_read_alone_and_all_as_test(photos, tmp_path):
