@@ -112,12 +112,12 @@ def plot_comparison(
         width = 6.5 if len(stored) < 3 else 8.5  # room for a legend beside
         _, ax = plt.subplots(figsize=(width, 4), layout="constrained")
     styles = styles or series_styles([*stored, *(missing or {})], ordered)
-    at = _value_axis(ax, values, log2)
+    shifts = [0.09 * (i - (len(stored) - 1) / 2) for i in range(len(stored))]
+    at = _value_axis(ax, values, log2, max([0.0, *shifts]))
     numbers = all(isinstance(value, (int, float)) for value in values)
     joined = {} if numbers else {"linestyle": "none"}
     marks: list[tuple[float, float, Any]] = []  # x, R@1, colour
-    for i, (name, means) in enumerate(stored.items()):
-        shift = 0.09 * (i - (len(stored) - 1) / 2)  # intervals side by side
+    for shift, (name, means) in zip(shifts, stored.items(), strict=True):  # side by side
         points = {at[v] * 4**shift if log2 else at[v] + shift: m for v, m in means.items()}
         _draw_means(ax, points, name, {**styles[name], **joined})
         colour = styles[name]["color"]
@@ -278,11 +278,12 @@ def _draw_runs(ax: "Axes", x: float, recalls: Sequence[float], colour: Any) -> N
     ax.plot([x] * len(heights), heights, "o", markersize=4, color=colour, markerfacecolor="white")
 
 
-def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool) -> dict[Any, float]:
-    """Name the values below the axis; return where each stands."""
+def _value_axis(ax: "Axes", values: Sequence[Any], log2: bool, shift: float) -> dict[Any, float]:
+    """Name the values below the axis, which a point lies up to ``shift`` beside; place them."""
     if log2:
         batch_axis(ax, values)
-        ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
+        beside = max(1.6, 1.2 * 4**shift)
+        ax.set_xlim(min(values) / beside, max(values) * beside)
         return {value: float(value) for value in values}
     shown = [fitted(str(value), LONGEST, size=10) for value in values]
     ax.set_xticks(range(len(values)), shown, **name_style(*shown))

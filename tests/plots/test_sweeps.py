@@ -58,6 +58,15 @@ def test_not_run_stands_at_the_values_that_lack_it():
     assert heights[2] > heights[0] == heights[1]
 
 
+def test_eight_series_side_by_side_lie_well_within_the_axis():
+    stored = {f"loss {i}": {128: (0.7, 0.01), 512: (0.7, 0.01)} for i in range(8)}
+    _, ax = plots.plot_comparison(stored, {}, xlabel="", values=[128, 512], log2=True)
+    left, right = ax.get_xlim()
+    drawn = [x for line in ax.containers for x in line.lines[0].get_xdata()]
+    assert left < min(drawn) / 1.15
+    assert right > max(drawn) * 1.15
+
+
 def test_a_mean_far_below_is_marked_and_does_not_crush_the_others():
     points = {4: (0.88, 0.01), 16: (0.9, 0.01), 64: (0.02, 0.01)}
     _, ax = plots.plot_comparison({"a": points}, {}, xlabel="", values=SIZES)
