@@ -142,6 +142,7 @@ CLAIMS: dict[str, Claim] = {
                 "emoji-lengths",
                 "batch-size-finetuned",
                 "finetuned-lengths",
+                "finetuned-simix",
                 "batch-size-glyphs-4m",
             ),
             partial(_steps, "batch_size"),
@@ -159,6 +160,7 @@ CLAIMS: dict[str, Claim] = {
                 "batch-size",
                 "emoji-classes",
                 "emoji-per-class",
+                "finetuned-simix",
                 "batch-size-glyphs-1m",
             ),
             partial(_steps, "simix"),
@@ -186,7 +188,7 @@ CLAIMS: dict[str, Claim] = {
         Claim(
             "ks",
             "K = {1, 2, 4, 8, 16}, and up to 32 with SiMix, are good cut-offs.",
-            ("distorted-ks", "distorted-simix-six", "emoji-ks", "ks"),
+            ("distorted-ks", "distorted-simix-six", "emoji-ks", "finetuned-simix", "ks"),
             partial(_towards, _papers_ks),
         ),
     )
