@@ -18,7 +18,7 @@ import pandas as pd
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.files import embedded, read_json, results_folder
+from recallkit.files import embedded, finished_files, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
 from recallkit.training.floor import class_sizes_of, training_floor
 
@@ -170,7 +170,7 @@ def read_runs(*folders: Path) -> list[StoredRun]:
 
 def _state(folder: Path) -> tuple[tuple[Path, int, int], ...]:
     """Name all stored runs of a folder, when each was written last, and its bytes."""
-    paths = [path for pattern in PLACES for path in sorted(folder.glob(pattern))]
+    paths = [path for pattern in PLACES for path in finished_files(folder, pattern)]
     states = [path.stat() for path in paths]
     return tuple((p, s.st_mtime_ns, s.st_size) for p, s in zip(paths, states, strict=True))
 
@@ -187,7 +187,7 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
     The default folder of a user's results is called ``results``, and may hold files of others.
     """
     for pattern, stage in PLACES.items():
-        for path in sorted(folder.glob(pattern)):
+        for path in finished_files(folder, pattern):
             result = read_json(path)
             is_run = isinstance(result, dict) and "config" in result
             if not (strict or stage != "named" or is_run):

@@ -16,7 +16,7 @@ from recallkit.experiments import (
     results,
     run_key,
 )
-from recallkit.files import embedded, read_json, write_json
+from recallkit.files import embedded, read_json, write_atomically, write_json
 from recallkit.training import train
 
 BASE = Config()
@@ -131,6 +131,20 @@ def test_the_project_s_runs_are_under_their_keys():
     assert all(
         file.endswith(f"/{key}.json") for file, key in zip(swept["file"], swept["key"], strict=True)
     )
+
+
+def test_what_another_process_is_writing_is_no_run_yet(tmp_path):
+    store(tmp_path, made_up_result(BASE, 0.5, 0.4))
+    counts = []
+
+    def count(temporary):
+        temporary.write_text('{"config": ')
+        counts.append(len(load_results(tmp_path)))
+
+    for place in ("", "ablations/a", "ablations/a/tuning"):
+        with pytest.raises(ZeroDivisionError):
+            write_atomically(tmp_path / place / "1.json", lambda path: [count(path), 1 / 0])
+    assert counts == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["config", "seed", "test", "validation", "device", "commit"])

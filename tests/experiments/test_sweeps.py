@@ -15,6 +15,7 @@ from recallkit.experiments.sweep_files import (
     write_example,
 )
 from recallkit.experiments.sweeps import Sweep, grid, scaled
+from recallkit.files import write_atomically
 
 TOML = """
 name = "turning"
@@ -194,6 +195,13 @@ def test_a_file_more_is_a_sweep_more(user_results):
     for ask in (kept_sweeps, lambda: find_sweep("bad")):
         with pytest.raises(RecallkitError, match=r"bad\.toml"):
             ask()
+
+
+def test_a_file_that_is_being_written_is_no_sweep_yet(user_results):
+    seen = []
+    path = user_results / "sweeps" / "turning.json"
+    write_atomically(path, lambda temporary: seen.append(kept_sweeps()))
+    assert seen == [{}]
 
 
 def test_settings_stand_in_the_order_of_their_values():
