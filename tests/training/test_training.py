@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from recallkit import files
 from recallkit.checks import check_embeddings
 from recallkit.config import Config
-from recallkit.data.prefetch import Reading
+from recallkit.data.prefetch import DecodedChunks, Reading
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_among, evaluate_embeddings
 from recallkit.files import read_json
@@ -356,6 +356,9 @@ class DecodedImages:
             raise RecallkitError("photo.jpg cannot be read as an image.")
         return self.images[index]
 
+    def split(self, size):
+        return DecodedChunks(self, size, Reading())
+
 
 def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
     """Files give the weights that a tensor gives, the bad one mended half way."""
@@ -370,6 +373,26 @@ def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_split
             assert state["progress"][0] == 6  # the seventh batch had it
     run(splits=splits, resume=True)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+@pytest.mark.parametrize("evaluation", [1, 4])
+def test_an_evaluation_that_met_a_bad_image_is_made_on_resuming(
+    run, tmp_path, toy_splits, evaluation
+):
+    whole = run("whole")
+    count = len(toy_splits.validation)
+    for after in (count * evaluation, -1):
+        images = DecodedImages(toy_splits.validation.images, after)
+        splits = replace(toy_splits, validation=replace(toy_splits.validation, images=images))
+        if after > 0:
+            with pytest.raises(RecallkitError, match=r"photo\.jpg.*--on-bad-image skip"):
+                run(splits=splits)
+    resumed = run(splits=splits, resume=True)
+    compared = ("step", "loss", "R@1")
+    a, b = ([[line[k] for k in compared] for line in r["validation"]] for r in (whole, resumed))
+    assert a == b
+    a, b = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "run"))
     assert a == b
 
 
