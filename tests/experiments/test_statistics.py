@@ -275,6 +275,22 @@ def test_a_row_of_a_sweep_has_what_was_tuned_and_the_mean_of_its_seeds(tmp_path)
     assert (row["device"], row["edges"]) == ("a processor", "")
 
 
+def test_a_setting_may_be_none(tmp_path):
+    """As no limit of the gradient is: it comes first, and pandas does not make NaN of it."""
+    limits = Sweep("limits", "?", "emoji", ({"clip_norm": 1.0}, {}, {"clip_norm": 0.1}), tuned={})
+    runs = made_up_runs(tmp_path, limits, lambda c: 0.5 + (c.clip_norm or 0) / 10 + c.seed / 1000)
+    table = sweep_changes(limits, runs)
+    assert table["clip_norm"].tolist() == [None, 0.1, 1.0]
+    assert table["R@1"].tolist() == pytest.approx([0.5, 0.51, 0.6])
+    assert table["verdict"].tolist()[1:] == ["rises", "rises"]
+    assert table["reference"].tolist() == [{"clip_norm": None}] * 3
+    assert verdict(limits, {"clip_norm": 1.0}, {"clip_norm": None}, runs) == "falls"
+    history = sweep_history(limits, runs, load_histories(tmp_path))
+    assert history["clip_norm"].tolist() == [None, None, 0.1, 0.1, 1.0, 1.0]
+    past = runs.assign(sweep="gone")
+    assert contrasts("gone", [({"clip_norm": None}, {"clip_norm": 1.0})], past)[0].of == 2
+
+
 def test_what_lacks_or_diverged_is_seen(tmp_path):
     def value(config):
         if config.batch_size == 64 or (config.batch_size == 128 and config.seed == 2):

@@ -210,6 +210,8 @@ def test_settings_stand_in_the_order_of_their_values():
     assert [s["simix"] for s in sizes.in_order()] == [False, True] * 4
     cut_offs = Sweep("a", "?", "emoji", grid(ks=((1, 2, 4), (16,), (1, 2), (2,))))
     assert [s["ks"] for s in cut_offs.in_order()] == [(2,), (16,), (1, 2), (1, 2, 4)]
+    limits = Sweep("a", "?", "emoji", grid(clip_norm=(1.0, None, 0.1)))
+    assert [s["clip_norm"] for s in limits.in_order()] == [None, 0.1, 1.0]
     words = Sweep("a", "?", "emoji", grid(loss=("recall@k", "circle", "nt-xent")))
     assert words.in_order() == list(words.compared)
     lacking = Sweep("a", "?", "emoji", ({"flip": True}, {}, {"flip": True, "per_class": 2}))
