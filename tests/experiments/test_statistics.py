@@ -73,6 +73,13 @@ def test_one_value_has_no_interval_and_none_has_no_mean():
         interval([])
 
 
+def test_what_was_not_measured_does_not_count():
+    assert interval([0.5, math.nan, 0.6]) == interval([0.5, 0.6])
+    assert math.isnan(interval([math.nan, 0.6]).margin)
+    assert all(map(math.isnan, interval([math.nan, math.nan])))
+    assert compare([0.5, 0.6, math.nan], [math.nan, 0.7]) == compare([0.5, 0.6], [0.7])
+
+
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 3), (3, 12), (12, 2)])
 def test_a_difference_is_that_of_welch(n, m):
     random = np.random.default_rng(n + m)
@@ -96,6 +103,9 @@ def test_a_difference_is_that_of_welch(n, m):
         ([0.5, 0.5], [0.5, 0.5], "no difference seen"),
         ([0.5], [0.6, 0.61], "one seed"),
         ([], [0.6, 0.61], "not run"),
+        ([math.nan, math.nan], [0.6, 0.61], "not run"),
+        ([0.5, math.nan], [0.6, 0.61], "one seed"),
+        ([0.5, 0.51, 0.49], [0.6, math.nan, 0.61, 0.59], "rises"),
     ],
 )
 def test_a_verdict_needs_a_small_p_value(before, after, said):
