@@ -186,6 +186,9 @@ def run_task(task: Task) -> int:
             return _run_claimed(task)
     except Timeout:
         return TAKEN
+    except _StopNow as stop:
+        print(stop, file=sys.stderr)
+        return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -209,8 +212,12 @@ def _run_claimed(task: Task) -> int:
     return FAILED
 
 
+class _StopNow(BaseException):
+    """The run is to stop where nothing is to be saved; no handler of other errors may take it."""
+
+
 def _stop_now(number: int, frame: object) -> NoReturn:
-    raise Stopped("stopped between two steps of the run that cannot be saved")
+    raise _StopNow("stopped before the training, or after it; it goes on from its last save")
 
 
 class ProcessJob:
