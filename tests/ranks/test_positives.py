@@ -65,6 +65,12 @@ def test_a_side_may_be_empty(monkeypatch, small, arguments, expected):
     assert full == bool((expected >= 0).all())
 
 
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_labels_are_in_one_row(shape):
+    with pytest.raises(ValueError, match="query_labels must be of shape"):
+        find_positives(torch.zeros(shape, dtype=torch.int64))
+
+
 def test_padding_comes_last():
     table = find_positives(torch.tensor([1, 2, 1, 1]))
     assert table.tolist() == [[2, 3], [-1, -1], [0, 3], [0, 2]]
