@@ -225,11 +225,12 @@ class Training:
         return indices, images
 
     def _too_few(self) -> BadImageError:
-        bad = sorted(self.batches.reading.bad)[:1]
-        return BadImageError(
+        first = sorted(self.batches.reading.bad)[:1]
+        problem = (
             f"too few images of the batch at step {self.steps_done} can be read: a class must have "
-            f"two, and each process one. Mend them, and continue with --resume. {' '.join(bad)}"
+            f"two, and each process one. Mend them, and continue with --resume."
         )
+        return BadImageError(" ".join([problem, *first]))
 
     def _update(self) -> None:
         """Clip the gradient, and take the optimiser's step with it if it is finite."""
