@@ -20,6 +20,7 @@ __all__ = [
     "embedded",
     "expanded",
     "file_name",
+    "finished_files",
     "flush_to_disk",
     "read_json",
     "read_json_object",
@@ -78,6 +79,14 @@ def _temporary_beside(path: Path) -> Path:
     )
     os.close(handle)
     return Path(name)
+
+
+def finished_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern in alphabetical order, without those that are being written.
+
+    For folders that :func:`write_atomically` writes into: what it has begun has the same suffix.
+    """
+    return sorted(p for p in folder.glob(pattern) if not p.name.startswith(_UNFINISHED))
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -74,8 +74,8 @@ def canonical_labels(
 
 
 def _of_tensor(labels: Any, name: str) -> Tensor | None:
-    """Return an integer tensor as int64, without loss: of uint64 the same 64 bits."""
-    if not isinstance(labels, Tensor):
+    """Return integers (N,) in a tensor as int64, without loss: of uint64 the same 64 bits."""
+    if not isinstance(labels, Tensor) or labels.ndim != 1:
         return None
     if labels.dtype == torch.int64:
         return labels

@@ -12,6 +12,10 @@ from recallkit.files import read_json_object
 LAST, PREVIOUS = "state.pt", "state.previous.pt"  # all that is needed to continue a run
 
 
+class UnusableStateError(RecallkitError):
+    """No session can go on from what a run folder holds: it is damaged, or of another run."""
+
+
 def read_config(folder: Path) -> Config:
     """Read the settings of the run in ``folder``.
 
@@ -44,6 +48,23 @@ def check_unfinished(folder: Path) -> None:
     if (folder / "result.json").exists():
         raise RecallkitError(f"the run in {folder} is finished: there is nothing to resume")
     check_has_state(folder)
+
+
+def check_settings(folder: Path, config: Config) -> None:
+    """Refuse a run that is to go on with other settings than its own.
+
+    Raises:
+        UnusableStateError: if its settings are others, or damaged.
+        RecallkitError: if they cannot be read now.
+    """
+    try:
+        own = read_config(folder)
+    except RecallkitError as error:
+        if isinstance(error.__cause__, OSError):  # the file may be sound
+            raise
+        raise UnusableStateError(str(error)) from error
+    if own != config:
+        raise UnusableStateError(f"the run in {folder} has other settings; resume with its own")
 
 
 def check_has_state(folder: Path) -> None:

@@ -66,8 +66,10 @@ def changes_in_words(before: Setting, after: Setting) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return the value of a setting as a label: on, off, {1, 2, 4}, 4,096, 0.01, RS@k."""
+    """Return the value of a setting as a label: on, off, none, {1, 2, 4}, 4,096, 0.01, RS@k."""
     match value:
+        case None:
+            return "none"
         case bool():
             return "on" if value else "off"
         case tuple():

@@ -10,6 +10,7 @@ from recallkit.files import (
     embedded,
     expanded,
     file_name,
+    finished_files,
     read_json,
     remove_unfinished,
     results_folder,
@@ -96,6 +97,15 @@ def test_what_a_killed_process_left_is_removed(tmp_path, monkeypatch):
     remove_unfinished(tmp_path)
     assert names(tmp_path) == ["kept.json"]
     assert (tmp_path / "kept.json").read_text() == "{}"
+
+
+def test_what_is_being_written_is_no_finished_file(tmp_path):
+    (tmp_path / "b.json").write_text("{}")
+    seen = []
+    write_atomically(tmp_path / "a.json", lambda p: seen.append(finished_files(tmp_path, "*.json")))
+    assert [path.name for path in seen[0]] == ["b.json"]
+    assert [path.name for path in finished_files(tmp_path, "*.json")] == ["a.json", "b.json"]
+    assert finished_files(tmp_path / "none", "*.json") == []
 
 
 def test_json_is_readable_and_read_again(tmp_path):

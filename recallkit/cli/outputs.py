@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from recallkit.cli.shared import save_figure
 from recallkit.config import config_from
-from recallkit.files import as_argument, read_json_object, write_atomically, write_json
+from recallkit.files import (
+    as_argument,
+    finished_files,
+    read_json_object,
+    write_atomically,
+    write_json,
+)
 from recallkit.tables import metrics_table
 
 if TYPE_CHECKING:
@@ -79,7 +85,7 @@ def store_result(folder: Path, name: str, target: Path) -> None:
     """Copy the result of a run, and for seed 0 its figures, to the stored results."""
     result = read_json_object(folder / "result.json")
     write_json(target / f"{name}-seed{result['seed']}.json", result)
-    for figure in (folder / "figures").glob("*.png") if result["seed"] == 0 else ():
+    for figure in finished_files(folder / "figures", "*.png") if result["seed"] == 0 else ():
         copy = target / "figures" / f"{name}-{figure.stem.replace('_', '-')}.png"
         write_atomically(copy, lambda path, figure=figure: shutil.copyfile(figure, path))
     print(f"stored {target / name}-seed{result['seed']}.json")

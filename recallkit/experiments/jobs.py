@@ -19,12 +19,11 @@ from filelock import SoftFileLease, Timeout
 
 from recallkit.data import load
 from recallkit.data.image_set import Splits
-from recallkit.data.prefetch import BadImageError
 from recallkit.errors import RecallkitError
 from recallkit.experiments.plan import Run, place
 from recallkit.experiments.sweeps import Sweep
 from recallkit.files import read_json_object, results_folder, write_json
-from recallkit.run_files import LAST, PREVIOUS
+from recallkit.run_files import LAST, PREVIOUS, UnusableStateError
 from recallkit.training import Diverged, Stopped, choose_device, train
 
 STORED, FAILED, STOPPED, TAKEN = 0, 1, 3, 4
@@ -169,11 +168,7 @@ def _trained(task: Task, splits: Splits) -> dict[str, Any]:
         return run()
     try:
         return run(resume=True)
-    except (Stopped, Diverged, BadImageError):  # the state is sound: it is kept
-        raise
-    except RecallkitError as error:  # damaged, or of another version
-        if isinstance(error.__cause__, OSError):  # it cannot be written, such as on a full disk
-            raise
+    except UnusableStateError as error:  # damaged, or of another version
         print(f"{folder} starts again: {error}", file=sys.stderr)
         aside = folder.with_name(f"{folder.name}.damaged")
         shutil.rmtree(aside, ignore_errors=True)
@@ -191,6 +186,9 @@ def run_task(task: Task) -> int:
             return _run_claimed(task)
     except Timeout:
         return TAKEN
+    except _StopNow as stop:
+        print(stop, file=sys.stderr)
+        return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -214,8 +212,12 @@ def _run_claimed(task: Task) -> int:
     return FAILED
 
 
+class _StopNow(BaseException):
+    """The run is to stop where nothing is to be saved; no handler of other errors may take it."""
+
+
 def _stop_now(number: int, frame: object) -> NoReturn:
-    raise Stopped("stopped between two steps of the run that cannot be saved")
+    raise _StopNow("stopped before the training, or after it; it goes on from its last save")
 
 
 class ProcessJob:

@@ -2,8 +2,9 @@
 
 For each compared setting, first its tuning: a run for each candidate, all with one seed that no
 final run has, judged by R@1 at the last evaluation on *validation* classes. Where the best
-candidate is the first or last, the candidates go on by a step, twice at most. Then the final runs
-at the best candidate, a seed each, measured on test classes at their end.
+candidate is the first or last, the candidates go on by a step, twice at most, and never out of the
+range of their setting. Then the final runs at the best candidate, a seed each, measured on test
+classes at their end.
 """
 
 import math
@@ -17,7 +18,7 @@ import pandas as pd
 
 from recallkit.config import Config
 from recallkit.experiments.results import run_key
-from recallkit.experiments.sweeps import TUNING_SEED, Setting, Sweep
+from recallkit.experiments.sweeps import TUNING_SEED, Setting, Sweep, checked_values
 
 EXTENSIONS = 2  # steps beyond the declared candidates, at most
 
@@ -109,7 +110,7 @@ def _tune_one(
         return replace(state, done=done, due=due)
     scores = [stored[run.stage, run.key] for run in runs]
     best = scores.index(max(scores))
-    wider = extended(values, best)
+    wider = _wider(name, values, best)
     if steps and wider != values:
         return _tune_one(state, name, wider, stored, steps - 1)
     edges = (name,) if len(values) > 1 and best in (0, len(values) - 1) else ()
@@ -117,6 +118,15 @@ def _tune_one(
     return replace(
         state, config=runs[best].config, done=done, edges=state.edges + edges, failed=failed
     )
+
+
+def _wider(name: str, values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
+    """Add a candidate as :func:`extended` does, if the setting can have it."""
+    wider = extended(values, best)
+    try:
+        return checked_values("", name, wider)
+    except ValueError:  # crop has no candidate beyond 1
+        return values
 
 
 def extended(values: tuple[Any, ...], best: int) -> tuple[Any, ...]:
@@ -185,6 +195,10 @@ def most_steps_beyond(sweep: Sweep, plan: Plan) -> list[Config]:
 
     A run is given by the settings of the tuning it belongs to; its candidate is not known yet.
     """
-    wider = {name for name, values in sweep.tuned.items() if extended(values, 0) != values}
+    wider = {n for n, values in sweep.tuned.items() if _is_wider_at_an_end(n, values)}
     waiting = [tuning.config for tuning in plan.tunings if tuning.due]
     return [c for c in waiting for name in wider if c.has_effect(name) for _ in range(EXTENSIONS)]
+
+
+def _is_wider_at_an_end(name: str, values: tuple[Any, ...]) -> bool:
+    return any(_wider(name, values, end) != values for end in (0, len(values) - 1))

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 
 from recallkit.config import Config, config_from
 from recallkit.errors import RecallkitError
-from recallkit.files import embedded, read_json, results_folder
+from recallkit.files import embedded, finished_files, read_json, results_folder
 from recallkit.training import AMONG_TRAINING
 from recallkit.training.floor import class_sizes_of, training_floor
 
@@ -170,7 +170,7 @@ def read_runs(*folders: Path) -> list[StoredRun]:
 
 def _state(folder: Path) -> tuple[tuple[Path, int, int], ...]:
     """Name all stored runs of a folder, when each was written last, and its bytes."""
-    paths = [path for pattern in PLACES for path in sorted(folder.glob(pattern))]
+    paths = [path for pattern in PLACES for path in finished_files(folder, pattern)]
     states = [path.stat() for path in paths]
     return tuple((p, s.st_mtime_ns, s.st_size) for p, s in zip(paths, states, strict=True))
 
@@ -187,7 +187,7 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
     The default folder of a user's results is called ``results``, and may hold files of others.
     """
     for pattern, stage in PLACES.items():
-        for path in sorted(folder.glob(pattern)):
+        for path in finished_files(folder, pattern):
             result = read_json(path)
             is_run = isinstance(result, dict) and "config" in result
             if not (strict or stage != "named" or is_run):
@@ -201,6 +201,29 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
             yield StoredRun(about, config, result, path)
 
 
+def _are_rows(values: Iterable[Any]) -> bool:
+    """Tell whether these are objects of numbers."""
+    return all(
+        isinstance(row, dict) and all(isinstance(value, (int, float)) for value in row.values())
+        for row in values
+    )
+
+
+def _are_sizes(values: Mapping[str, Any]) -> bool:
+    """Tell whether these are numbers of images → numbers of classes."""
+    counts = all(isinstance(count, int) and count > 0 for count in values.values())
+    return counts and all(size.isdecimal() and int(size) > 0 for size in values)
+
+
+# What the parts of a file hold, where they are there.
+_PARTS: dict[str, Callable[[Any], bool]] = {
+    "test": lambda rows: isinstance(rows, dict) and _are_rows(rows.values()),
+    "validation": lambda lines: isinstance(lines, list) and _are_rows(lines),
+    "class_sizes": lambda sizes: isinstance(sizes, dict) and _are_sizes(sizes),
+    "libraries": lambda versions: isinstance(versions, dict),
+}
+
+
 def _problem(result: Any, stage: Stage) -> str:
     """Say what a file lacks of a stored run; "" if nothing."""
     if not isinstance(result, dict):
@@ -208,6 +231,9 @@ def _problem(result: Any, stage: Stage) -> str:
     for name, kind in (_FIELDS if stage != "diverged" else {"config": dict}).items():
         if not isinstance(result.get(name), kind):
             return f"{name!r} is missing or wrong"
+    for name, is_whole in _PARTS.items():
+        if name in result and not is_whole(result[name]):
+            return f"{name!r} is not as it was written"
     if stage in ("named", "final") and "trained" not in result["test"]:
         return "'test' has no 'trained'"
     is_empty = stage != "diverged" and not result["validation"]

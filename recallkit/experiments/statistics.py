@@ -57,13 +57,16 @@ def students_t(degrees: Any) -> Any:
 def interval(values: Values) -> Interval:
     """Return mean and half of the 95 % interval of independent values.
 
+    NaN, which was not measured, is left out. Where nothing was measured, both are NaN.
+
     Raises:
         ValueError: if there is no value.
     """
     if len(values) == 0:
         raise ValueError("values must hold at least one number")
-    mean, error = float(np.mean(values)), pd.Series(values, dtype=float).sem()
-    return Interval(mean, float(students_t(len(values) - 1) * error))
+    measured = pd.Series(values, dtype=float).dropna()
+    margin = students_t(len(measured) - 1) * measured.sem()
+    return Interval(float(measured.mean()), float(margin))
 
 
 def compare(before: Values, after: Values) -> Comparison:
@@ -73,12 +76,12 @@ def compare(before: Values, after: Values) -> Comparison:
     Satterthwaite, V² / ((v₁/n₁)²/(n₁−1) + (v₂/n₂)²/(n₂−1)) degrees of freedom.
 
     Args:
-        before: a value a seed, of one setting.
-        after: a value a seed, of another.
+        before: a value a seed, of one setting. NaN is not measured, and counts as not run.
+        after: a value a seed, of another; likewise.
     """
     from scipy.stats import t
 
-    sides = [np.asarray(values, dtype=float) for values in (before, after)]
+    sides = [pd.Series(values, dtype=float).dropna().to_numpy() for values in (before, after)]
     counts = np.array([len(values) for values in sides])
     if counts.min() == 0:
         return Comparison(math.nan, math.nan, math.nan, 1, NOT_RUN)

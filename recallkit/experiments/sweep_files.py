@@ -15,6 +15,7 @@ from recallkit.files import (
     PACKAGE,
     expanded,
     file_name,
+    finished_files,
     results_folder,
     write_atomically,
     write_json,
@@ -90,7 +91,7 @@ def _check_keys(values: Any) -> None:
 
 def _files(folder: Path) -> dict[str, Path]:
     """Return the files of a folder that declare sweeps, by their names, in alphabetical order."""
-    files = {path.stem: path for path in folder.glob("*") if path.suffix in SUFFIXES}
+    files = {path.stem: path for path in finished_files(folder, "*") if path.suffix in SUFFIXES}
     return dict(sorted(files.items()))
 
 

@@ -62,7 +62,15 @@ def sweep_summary(sweep: Sweep, runs: pd.DataFrame) -> pd.DataFrame:
         row |= {n: getattr(config, n) if n in known else math.nan for n in sweep.tuned}
         row |= _over_seeds(finals) | {"diverged": sum(map(stored.has, wanted)) - len(finals)}
         rows.append(row | {"failed": tuning.failed, "edges": " ".join(tuning.edges)})
-    return pd.DataFrame(rows)
+    return _with_none(pd.DataFrame(rows), sweep.axes)
+
+
+def _with_none(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Put None back where pandas has made NaN of it; a setting is never NaN."""
+    lost = [name for name in axes if table[name].isna().any()]
+    return table.assign(
+        **{name: pd.Series([*map(_without_nan, table[name])], table.index, object) for name in lost}
+    )
 
 
 def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
@@ -92,17 +100,26 @@ def sweep_history(sweep: Sweep, runs: pd.DataFrame, histories: pd.DataFrame) -> 
     lines = finals[["key", "floor", *sweep.axes]].merge(lines, on="key")
     lines["above floor"] -= lines["floor"]
     groups = lines.groupby([*sweep.axes, "updates"], sort=False, dropna=False)
-    return groups[["images_seen", "validation R@1", "above floor"]].mean().reset_index()
+    means = groups[["images_seen", "validation R@1", "above floor"]].mean().reset_index()
+    return _with_none(means, sweep.axes)
 
 
 def settings_of(axes: Sequence[str], table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return these settings of each row of a table."""
-    return [{name: row[name] for name in axes} for row in table.to_dict("records")]
+    """Return these settings of each row of a table; NaN is how pandas stores None."""
+    rows = table[[*axes]].to_dict("records")
+    return [{str(name): _without_nan(value) for name, value in row.items()} for row in rows]
+
+
+def _without_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def with_values(runs: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     """Return the rows that have these values; a tuple of cut-offs is a value."""
-    same = {name: runs[name].isin([value]) for name, value in setting.items()}
+    same = {
+        name: runs[name].isna() if value is None else runs[name].isin([value])
+        for name, value in setting.items()
+    }
     return runs[pd.DataFrame(same, index=runs.index).all(axis=1)]
 
 

@@ -146,11 +146,15 @@ def _checked(where: str, name: str, value: Any, hint: Any) -> Any:
 
 
 def sorted_values(values: Iterable[Any]) -> list[Any]:
-    """Sort numbers by size, sets of cut-offs by length; keep words as they were declared."""
+    """Sort numbers by size, sets of cut-offs by length; keep words as they were declared.
+
+    None, which stands for no limit or the like, comes first.
+    """
     values = list(dict.fromkeys(values))
-    if any(isinstance(value, str) for value in values):
-        return values
-    return sorted(values, key=lambda v: (len(v), v) if isinstance(v, tuple) else (0, v))
+    known = [value for value in values if value is not None]
+    if not any(isinstance(value, str) for value in known):
+        known.sort(key=lambda v: (len(v), v) if isinstance(v, tuple) else (0, v))
+    return [None] * (len(known) < len(values)) + known
 
 
 def grid(**values: Sequence[Any]) -> tuple[Setting, ...]:

@@ -127,7 +127,8 @@ def _arrays(index: Index) -> dict[str, Any]:
 
 
 def _write_npz(path: Path, values: dict[str, Any]) -> None:
-    np.savez(path, **values)
+    with path.open("wb") as file:  # to a name such as PHOTOS.NPZ, NumPy would add .npz
+        np.savez(file, **values)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from recallkit.gallery.run_data import (
     embedded_data,
     files_of_data,
     image_of_data,
+    name_of_data,
     paths_of_data,
 )
 from recallkit.gallery.searching import rows_of_file
@@ -139,8 +140,9 @@ def plan_gallery(
 
 
 def _plan_of_run(run: Path, dataset: str, root: str, split: DataSplit) -> GalleryPlan:
-    splits, name = data_of_run(run, dataset, root), dataset or read_config(run).dataset
+    splits = data_of_run(run, dataset, root)
     found, chosen = files_of_data(splits), chosen_paths(run, splits, split, dataset, root)
+    name = dataset or read_config(run).dataset if found else name_of_data(run, dataset)
     if chosen is not None and not chosen:
         raise ValueError(f"the split {split} of {name} holds no images")
     message = splits.describe().removesuffix(".") if splits.source else ""
@@ -228,9 +230,9 @@ def _chosen(index: Index, plan: GalleryPlan) -> Index:
 def _data_index(run: "TrainedRun", plan: GalleryPlan, splits: Splits) -> Index:
     """Read or make the index of a data set whose images are no files."""
     kept = _kept_index(run, plan)
-    if kept is not None and kept.paths == paths_of_data(splits):
+    if kept is not None and (kept.root, kept.paths) == (plan.name, paths_of_data(splits)):
         return kept
-    index = embedded_data(run, splits)
+    index = embedded_data(run, splits, plan.name)
     with suppress(RecallkitError):  # the search needs no file
         write_index(plan.kept or Path(), index)
     return index

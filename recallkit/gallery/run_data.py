@@ -9,12 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recallkit.data.catalogue import is_known
 from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import ImageSet, Splits
 from recallkit.data.split import PARTS
 from recallkit.evaluation import embed
+from recallkit.files import expanded
 from recallkit.gallery.index import Index
 from recallkit.gallery.listing import FoundImages, relative_to
+from recallkit.run_files import read_config
+from recallkit.training.run_data import read_data
 from recallkit.training.run_folder import DataSplit, load_data_of_run, reading_of_run
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ __all__ = [
     "embedded_data",
     "files_of_data",
     "image_of_data",
+    "name_of_data",
     "paths_of_data",
 ]
 
@@ -37,6 +42,13 @@ def data_of_run(folder: Path, dataset: str = "", root: str = "") -> Splits:
     if not splits.source:
         return splits
     return load_data_of_run(folder, dataset, root, split="all", reading=reading)
+
+
+def name_of_data(folder: Path, dataset: str = "") -> str:
+    """Name the images of a run, or others in their place: a data set, or an absolute path."""
+    data = None if dataset else read_data(folder)
+    name = dataset or (data.dataset if data else read_config(folder).dataset)
+    return name if is_known(name) else os.path.abspath(expanded(name))
 
 
 def chosen_paths(
@@ -100,13 +112,13 @@ def paths_of_data(splits: Splits) -> tuple[str, ...]:
     )
 
 
-def embedded_data(run: "TrainedRun", splits: Splits) -> Index:
-    """Embed the images of a data set that are no files."""
+def embedded_data(run: "TrainedRun", splits: Splits, name: str) -> Index:
+    """Embed the images of the data set ``name`` that are no files."""
     paths, size = paths_of_data(splits), run.config.image_size
     return Index(
         torch.cat([embed(run.network, part.images, size).cpu() for _, part in _parts(splits)]),
         paths,
-        run.config.dataset,
+        name,
         tuple(label for _, part in _parts(splits) for label in _labels(part)),
         np.full((len(paths), 2), -1, dtype=np.int64),
         ("",) * len(paths),

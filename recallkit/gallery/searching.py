@@ -82,14 +82,16 @@ def check_k(k: int | None, images: int, own: int, gallery: str) -> int:
         gallery: its name, for the message.
 
     Raises:
-        ValueError: if k is below 1, or there are fewer images.
+        ValueError: if k is below 1, or there are fewer images, or none but the query.
     """
     most = images - own
-    if k is None and most >= 1:
-        return min(DEFAULT_K, most)
     if k is not None and k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    if k is None or k > most:
+    if most < 1:
+        raise ValueError(f"{gallery} holds no image{' but the query' if own else ''}: add others")
+    if k is None:
+        return min(DEFAULT_K, most)
+    if k > most:
         without = " without the query" if own else ""
         raise ValueError(f"k must be at most {most:,}, the images of {gallery}{without}, not {k}")
     return k

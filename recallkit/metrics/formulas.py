@@ -28,6 +28,7 @@ from recallkit.errors import did_you_mean
 Metric = Callable[[Tensor, Tensor], Tensor]  # ranks (Q, M), numbers of positives (Q,) → (Q,)
 
 WHOLE = ("mAP", "mAP@R", "MRR", "NDCG", "R-precision")
+_LARGEST_K = 2**63 - 1  # what torch compares ranks with
 CUT = ("R", "P", "mAP", "MRR", "NDCG")  # of the top k, as in "R@10"
 
 
@@ -56,6 +57,8 @@ def _metric(name: str) -> Metric:
         hint = did_you_mean(str(name), known) or f"there are {', '.join(known)}, k from 1"
         raise ValueError(f"metrics: there is no {name!r}; {hint}")
     kind, k = match[1], int(match[2])
+    if k > _LARGEST_K:
+        raise ValueError(f"metrics: k must be at most {_LARGEST_K:,}, not that of {name!r}")
     return lambda ranks, number: _CUT[kind](ranks, number, k)
 
 

@@ -43,6 +43,9 @@ def table_of_positives(
     """
     within = gallery_labels is None
     gallery_labels = query_labels if gallery_labels is None else gallery_labels
+    if not (len(query_labels) and len(gallery_labels)):
+        table = torch.full((len(query_labels), 1), -1, device=query_labels.device)
+        return table, len(table) == 0
     if len(query_labels) * len(gallery_labels) <= SMALL:
         table = _from_mask(query_labels, gallery_labels, within)
         if table is not None:

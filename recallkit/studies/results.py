@@ -7,7 +7,7 @@ import pandas as pd
 
 from recallkit.errors import RecallkitError
 from recallkit.experiments import Comparison, compare, correct, interval
-from recallkit.files import embedded, file_name, read_json, results_folder
+from recallkit.files import embedded, file_name, finished_files, read_json, results_folder
 from recallkit.studies.names import find_study
 from recallkit.studies.study import Outcome, Run, Study, Tuning, final_runs, tune
 
@@ -63,7 +63,7 @@ def load_study_histories(*folders: Path) -> pd.DataFrame:
 def _read(folders: tuple[Path, ...]) -> list[tuple[Path, dict[str, Any]]]:
     found = []
     for folder in folders or (embedded("results"), results_folder()):
-        for path in sorted(folder.glob("studies/*/*.json")):
+        for path in finished_files(folder, "studies/*/*.json"):
             result = read_json(path)
             needed = {*_ABOUT[:1], *_ABOUT[2:], "choice", *Outcome._fields}
             if not isinstance(result, dict) or not needed <= set(result):

@@ -11,9 +11,11 @@ import torch
 
 from recallkit.errors import RecallkitError
 from recallkit.files import write_atomically
-from recallkit.run_files import LAST, PREVIOUS, check_has_state
+from recallkit.run_files import LAST, PREVIOUS, UnusableStateError, check_has_state
 
 State = dict[str, Any]
+
+_OF_THE_MACHINE = (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 def save_state(folder: Path, state: State, identity: Any) -> None:
@@ -48,22 +50,26 @@ def load_state(
         use: takes a state; an error that it raises means that the state is damaged.
 
     Raises:
-        RecallkitError: naming each file and its problem, if neither can be used.
+        UnusableStateError: naming each file and its problem, if neither can ever be used.
+        RecallkitError: the same, if one may be sound and the machine could not load it now.
     """
     check_has_state(folder)
-    problems = []
+    problems, may_be_sound = [], False
     for path in (folder / LAST, folder / PREVIOUS):
         try:
             use(_read(path, identity, device))
         except FileNotFoundError:
             problems.append(f"{path} is missing")
-        except Exception as error:  # a damaged file fails in many ways, each of them final
+        except Exception as error:  # a damaged file fails in many ways
+            may_be_sound = may_be_sound or isinstance(error, _OF_THE_MACHINE)
             problems.append(f"{path} cannot be resumed from ({str(error) or repr(error)})")
         else:
             if problems:
                 warnings.warn(f"{problems[0]}: the one before it is used", stacklevel=2)
             return
-    raise RecallkitError("; ".join(problems) + ". Start the run again.")
+    if may_be_sound:
+        raise RecallkitError("; ".join(problems) + ". Resume the run when that is mended.")
+    raise UnusableStateError("; ".join(problems) + ". Start the run again.")
 
 
 def remove_states(folder: Path) -> None:

@@ -120,11 +120,12 @@ class Shard:
         self.labels, self.rows = torch.empty(0, dtype=torch.int64), slice(0, 0)
         self.random = RandomState(device)
 
-    def begin(self, labels: Tensor) -> None:
-        """Begin a batch, of which this process has images with ``labels``."""
+    def begin(self, labels: Tensor) -> list[Tensor]:
+        """Begin a batch, of which this process has ``labels``; return those of each process."""
         shards = self.processes.gather(labels.cpu())
         begin = sum(len(shard) for shard in shards[: self.processes.rank])
         self.labels, self.rows = torch.cat(shards), slice(begin, begin + len(labels))
+        return shards
 
     @contextmanager
     def common_random(self) -> Iterator[None]:

@@ -40,7 +40,7 @@ from recallkit.files import (
     write_json,
 )
 from recallkit.networks import RetrievalNetwork
-from recallkit.run_files import LAST, PREVIOUS, check_unfinished, read_config
+from recallkit.run_files import LAST, PREVIOUS, check_settings, check_unfinished, read_config
 from recallkit.training.build import make_network
 from recallkit.training.claim import check_unclaimed
 from recallkit.training.environment import choose_device
@@ -110,12 +110,11 @@ def resume_run(folder: Path, config: Config) -> None:
     """Prepare the run folder for another session.
 
     Raises:
-        RecallkitError: if it holds no run, a finished one, one without a state, or one with other
-            settings.
+        UnusableStateError: if it has other settings, or damaged ones.
+        RecallkitError: if it holds no run, a finished one, or one without a state.
     """
+    check_settings(folder, config)
     check_unfinished(folder)
-    if read_config(folder) != config:
-        raise RecallkitError(f"the run in {folder} has other settings; resume with its own")
     remove_unfinished(folder)
     (folder / "diverged.json").unlink(missing_ok=True)
 

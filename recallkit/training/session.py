@@ -156,12 +156,23 @@ class Session:
         ]
 
     def _run(self, stop_requested: Callable[[], bool]) -> None:
+        if self._is_due():  # an image of it could not be read, and the state was saved
+            self._evaluate_and_save()
         while self.training.steps_done < self.training.steps:
             self._step()
-            if self.training.steps_done in self.due:
-                self._evaluate()
-                self.save()
+            if self._is_due():
+                self._evaluate_and_save()
             self._save_or_stop(stop_requested)
+
+    def _is_due(self) -> bool:
+        """Say whether an evaluation is due after the steps done, and was not made yet."""
+        done = self.training.steps_done
+        is_made = any(line.get("step") == done for line in self.history[-1:])
+        return done > 0 and done in self.due and not is_made
+
+    def _evaluate_and_save(self) -> None:
+        self._evaluate()
+        self.save()
 
     def _step(self) -> None:
         training = self.training

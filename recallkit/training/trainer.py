@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recallkit.checks import NotFiniteError
 from recallkit.config import Config
 from recallkit.data.image_set import Images, ImageSet, are_features
-from recallkit.data.prefetch import Reading
+from recallkit.data.prefetch import BadImageError, Reading
 from recallkit.data.transforms import flattened
 from recallkit.errors import RecallkitError
 from recallkit.large_batch import BufferStates, LargeBatchStep, RandomState
@@ -182,6 +182,7 @@ class Training:
         Raises:
             Diverged: if embeddings, loss or gradient are not finite. The training is as before the
                 step: its state can be saved, and the next call repeats the step.
+            BadImageError: as :meth:`next_batch`; the training is as before the step.
         """
         before = RandomState(self.device), self.shard.random
         place = self.batches.epoch, self.batches.done
@@ -209,11 +210,27 @@ class Training:
 
         Returns:
             Indices (b,), and images (b, 3, H, W) uint8 or, for features, the indices as a tensor.
+
+        Raises:
+            BadImageError: for an unreadable image, unless such are skipped; in every process, if
+                too few are left to learn from. The next call takes the same batch again.
         """
+        place = self.batches.epoch, self.batches.done
         indices, images = self.batches.take()
-        if self.processes.world > 1:
-            self.shard.begin(self.labels[indices])
+        shards = self.shard.begin(self.labels[indices])
+        has_pair = any(len(labels.unique()) < len(labels) for labels in shards)
+        if not (has_pair and all(map(len, shards))):
+            self.batches.go_to(*place)
+            raise self._too_few()
         return indices, images
+
+    def _too_few(self) -> BadImageError:
+        first = sorted(self.batches.reading.bad)[:1]
+        problem = (
+            f"too few images of the batch at step {self.steps_done} can be read: a class must have "
+            f"two, and each process one. Mend them, and continue with --resume."
+        )
+        return BadImageError(" ".join([problem, *first]))
 
     def _update(self) -> None:
         """Clip the gradient, and take the optimiser's step with it if it is finite."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from helpers.trees import write_images
 from recallkit.errors import MissingExtraError, RecallkitError
 from recallkit.experiments import Sweep, SweepOptions, ablate, load_results
 from recallkit.experiments import jobs as jobs_module
-from recallkit.experiments.jobs import FAILED, STORED, TAKEN, Task, run_task
+from recallkit.experiments.jobs import FAILED, STOPPED, STORED, TAKEN, Task, run_task
 from recallkit.experiments.plan import Run
 
 
@@ -45,6 +46,22 @@ def cluster():
     from recallkit.experiments import cluster
 
     return cluster
+
+
+def suppressing(*arguments):
+    """Be told to stop where errors of all kinds are handled."""
+    for kind in (RecallkitError, Exception):
+        with suppress(kind):
+            signal.raise_signal(signal.SIGTERM)
+    return False
+
+
+@pytest.mark.parametrize("place", ["do_run", "_run_claimed"])
+def test_a_stop_before_the_training_is_no_error_that_anyone_handles(task, monkeypatch, place):
+    monkeypatch.setattr(os, "dup2", lambda *files: None)  # stderr stays that of the tests
+    monkeypatch.setattr(jobs_module, place, suppressing)
+    assert run_task(task) == STOPPED
+    assert not task.result().exists()
 
 
 def holder(task, then):

@@ -76,6 +76,16 @@ def test_a_best_rate_at_the_edge_moves_the_edge(best, tried, chosen, edges):
     assert (tuning.config.learning_rate, tuning.edges) == (chosen, edges)
 
 
+@pytest.mark.parametrize("values", [(0.5, 1.0), (0.4, 0.7, 0.9)])
+def test_no_candidate_leaves_the_range_of_its_setting(values):
+    sweep = replace(SWEEP, compared=({},), tuned={"crop": values})
+    order, stored = follow(sweep, lambda config: config.crop)
+    assert [r.config.crop for r in order if r.stage == "tuning"] == list(values)
+    tuning = tune(sweep, {}, stored)
+    assert (tuning.config.crop, tuning.edges) == (values[-1], ("crop",))
+    assert order[-1].config.crop == values[-1]
+
+
 def test_two_settings_are_tuned_one_after_the_other():
     tuned = {"learning_rate": RATES, "weight_decay": (0.01, 0.1, 1.0)}
     sweep = replace(SWEEP, compared=({},), tuned=tuned)

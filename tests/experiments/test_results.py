@@ -16,7 +16,7 @@ from recallkit.experiments import (
     results,
     run_key,
 )
-from recallkit.files import embedded, read_json, write_json
+from recallkit.files import embedded, read_json, write_atomically, write_json
 from recallkit.training import train
 
 BASE = Config()
@@ -133,6 +133,20 @@ def test_the_project_s_runs_are_under_their_keys():
     )
 
 
+def test_what_another_process_is_writing_is_no_run_yet(tmp_path):
+    store(tmp_path, made_up_result(BASE, 0.5, 0.4))
+    counts = []
+
+    def count(temporary):
+        temporary.write_text('{"config": ')
+        counts.append(len(load_results(tmp_path)))
+
+    for place in ("", "ablations/a", "ablations/a/tuning"):
+        with pytest.raises(ZeroDivisionError):
+            write_atomically(tmp_path / place / "1.json", lambda path: [count(path), 1 / 0])
+    assert counts == [1, 1, 1]
+
+
 @pytest.mark.parametrize("name", ["config", "seed", "test", "validation", "device", "commit"])
 def test_a_missing_field_is_named_with_its_file(tmp_path, name):
     result = made_up_result(BASE, 0.5, 0.4)
@@ -148,6 +162,21 @@ def test_a_missing_field_is_named_with_its_file(tmp_path, name):
         (made_up_result(BASE, 0.5, 0.4) | {"seconds": "long"}, "'seconds' is missing or wrong"),
         (made_up_result(BASE, 0.5), "'test' has no 'trained'"),
         (made_up_result(BASE, 0.5, 0.4) | {"validation": []}, "'validation' is empty"),
+        *(
+            (made_up_result(BASE, 0.5, 0.4) | {name: value}, f"'{name}' is not as it was written")
+            for name, value in [
+                ("test", {"trained": 0.5}),
+                ("test", {"trained": {"R@1": "0.5"}}),
+                ("test", {"trained": {"R@1": 0.5}, "pixels": []}),
+                ("validation", [0.5]),
+                ("validation", [{"step": 1, "R@1": [0.5]}]),
+                ("class_sizes", [4]),
+                ("class_sizes", {"four": 10}),
+                ("class_sizes", {"4": "ten"}),
+                ("class_sizes", {"0": 1}),
+                ("libraries", "torch"),
+            ]
+        ),
         (made_up_result(BASE, 0.5, 0.4) | {"config": {"sky": 1}}, "sky"),
         (made_up_result(BASE, 0.5, 0.4) | {"config": {"ks": [0]}}, "'config' does not hold"),
     ],
@@ -161,6 +190,10 @@ def test_a_bad_file_is_named(tmp_path, bad, message):
 def test_a_file_that_is_no_json_or_no_diverged_run_is_named(tmp_path):
     write_json(tmp_path / "ablations/x/diverged/a.json", {"config": {"sky": 1}})
     with pytest.raises(RecallkitError, match=r"a\.json.*sky"):
+        load_results(tmp_path)
+    diverged = {"config": asdict(BASE), "validation": 3}
+    write_json(tmp_path / "ablations/x/diverged/a.json", diverged)
+    with pytest.raises(RecallkitError, match=r"a\.json is not a stored run: 'validation'"):
         load_results(tmp_path)
     (tmp_path / "cut.json").write_text('{"config": ')
     with pytest.raises(RecallkitError, match=r"cut\.json cannot be read as JSON"):

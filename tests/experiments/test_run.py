@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.processes import command, interrupt, wait_until
 from helpers.trees import write_images
 
@@ -22,8 +23,9 @@ from recallkit.experiments import (
 )
 from recallkit.experiments.jobs import STOPPED, do_run
 from recallkit.experiments.plan import Stored, make_plan
-from recallkit.files import embedded, read_json
+from recallkit.files import embedded, read_json, write_json
 from recallkit.training import Diverged, Stopped, Training
+from recallkit.training.claim import claimed
 
 TOY = presets.Config(
     images=160, batch_size=16, evaluations=2, image_size=16, embedding_dim=4, simix=False
@@ -175,20 +177,63 @@ def test_an_interrupted_run_goes_on_to_the_same_result(
     assert whole["test"] == resumed["test"]
 
 
-def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_starts_again(
-    tmp_path, inline, monkeypatch, toy_splits, capsys, sweep
-):
+@pytest.fixture
+def stopped_task(tmp_path, inline, monkeypatch, toy_splits, sweep):
+    """A run of which nothing is stored but its state, after three steps."""
     ablate(replace(sweep, compared=({"ks": (1,)},)), options(tmp_path), inline, progress=False)
     task = elsewhere(inline.tasks[-1], tmp_path)
     with monkeypatch.context() as patch:
         interrupt_in_step(patch, 3)
         with pytest.raises(Stopped):
             do_run(task, toy_splits)
-    (task.folder / "state.pt").write_bytes(b"cut")
-    do_run(task, toy_splits)
+    return task
+
+
+def test_a_state_that_cannot_be_used_is_set_aside_and_the_run_starts_again(
+    stopped_task, toy_splits, capsys
+):
+    (stopped_task.folder / "state.pt").write_bytes(b"cut")
+    do_run(stopped_task, toy_splits)
     assert "starts again" in capsys.readouterr().err
-    assert Path(f"{task.folder}.damaged").is_dir()
-    assert task.result().exists()
+    assert Path(f"{stopped_task.folder}.damaged").is_dir()
+    assert stopped_task.result().exists()
+
+
+def kept(task, splits, error, match):
+    """Whether the run raises, and its folder is left as it was."""
+    before = (task.folder / "state.pt").read_bytes()
+    with pytest.raises(error, match=match):
+        do_run(task, splits)
+    assert not Path(f"{task.folder}.damaged").exists()
+    return (task.folder / "state.pt").read_bytes() == before
+
+
+def test_a_sound_state_is_kept_where_there_is_no_such_device(stopped_task, toy_splits):
+    abacus = replace(stopped_task, options=replace(stopped_task.options, device="abacus"))
+    assert kept(abacus, toy_splits, RecallkitError, "there is no device 'abacus'")
+
+
+def test_a_sound_state_is_kept_where_another_process_has_its_folder(stopped_task, toy_splits):
+    with claimed(stopped_task.folder):
+        assert kept(stopped_task, toy_splits, RecallkitError, "another process trains")
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), torch.OutOfMemoryError()])
+def test_a_sound_state_is_kept_where_the_machine_cannot_load_it(
+    stopped_task, toy_splits, monkeypatch, error
+):
+    def load(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(torch, "load", load)
+    assert kept(stopped_task, toy_splits, RecallkitError, "Resume the run when that is mended")
+
+
+def test_a_state_with_other_settings_is_set_aside(stopped_task, toy_splits, capsys):
+    write_json(stopped_task.folder / "config.json", {"flux": 1})
+    do_run(stopped_task, toy_splits)
+    assert "does not hold settings" in capsys.readouterr().err
+    assert Path(f"{stopped_task.folder}.damaged").is_dir()
 
 
 def test_a_run_that_diverges_is_kept_as_such_and_the_sweep_goes_on(

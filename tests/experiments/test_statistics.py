@@ -73,6 +73,13 @@ def test_one_value_has_no_interval_and_none_has_no_mean():
         interval([])
 
 
+def test_what_was_not_measured_does_not_count():
+    assert interval([0.5, math.nan, 0.6]) == interval([0.5, 0.6])
+    assert math.isnan(interval([math.nan, 0.6]).margin)
+    assert all(map(math.isnan, interval([math.nan, math.nan])))
+    assert compare([0.5, 0.6, math.nan], [math.nan, 0.7]) == compare([0.5, 0.6], [0.7])
+
+
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 3), (3, 12), (12, 2)])
 def test_a_difference_is_that_of_welch(n, m):
     random = np.random.default_rng(n + m)
@@ -96,6 +103,9 @@ def test_a_difference_is_that_of_welch(n, m):
         ([0.5, 0.5], [0.5, 0.5], "no difference seen"),
         ([0.5], [0.6, 0.61], "one seed"),
         ([], [0.6, 0.61], "not run"),
+        ([math.nan, math.nan], [0.6, 0.61], "not run"),
+        ([0.5, math.nan], [0.6, 0.61], "one seed"),
+        ([0.5, 0.51, 0.49], [0.6, math.nan, 0.61, 0.59], "rises"),
     ],
 )
 def test_a_verdict_needs_a_small_p_value(before, after, said):
@@ -273,6 +283,22 @@ def test_a_row_of_a_sweep_has_what_was_tuned_and_the_mean_of_its_seeds(tmp_path)
     assert row["R@1 ±"] == pytest.approx(T95[2] * 0.01 / math.sqrt(3), rel=1e-4)
     assert row["rise"] == pytest.approx(0.001)
     assert (row["device"], row["edges"]) == ("a processor", "")
+
+
+def test_a_setting_may_be_none(tmp_path):
+    """As no limit of the gradient is: it comes first, and pandas does not make NaN of it."""
+    limits = Sweep("limits", "?", "emoji", ({"clip_norm": 1.0}, {}, {"clip_norm": 0.1}), tuned={})
+    runs = made_up_runs(tmp_path, limits, lambda c: 0.5 + (c.clip_norm or 0) / 10 + c.seed / 1000)
+    table = sweep_changes(limits, runs)
+    assert table["clip_norm"].tolist() == [None, 0.1, 1.0]
+    assert table["R@1"].tolist() == pytest.approx([0.5, 0.51, 0.6])
+    assert table["verdict"].tolist()[1:] == ["rises", "rises"]
+    assert table["reference"].tolist() == [{"clip_norm": None}] * 3
+    assert verdict(limits, {"clip_norm": 1.0}, {"clip_norm": None}, runs) == "falls"
+    history = sweep_history(limits, runs, load_histories(tmp_path))
+    assert history["clip_norm"].tolist() == [None, None, 0.1, 0.1, 1.0, 1.0]
+    past = runs.assign(sweep="gone")
+    assert contrasts("gone", [({"clip_norm": None}, {"clip_norm": 1.0})], past)[0].of == 2
 
 
 def test_what_lacks_or_diverged_is_seen(tmp_path):

@@ -15,6 +15,7 @@ from recallkit.experiments.sweep_files import (
     write_example,
 )
 from recallkit.experiments.sweeps import Sweep, grid, scaled
+from recallkit.files import write_atomically
 
 TOML = """
 name = "turning"
@@ -196,12 +197,21 @@ def test_a_file_more_is_a_sweep_more(user_results):
             ask()
 
 
+def test_a_file_that_is_being_written_is_no_sweep_yet(user_results):
+    seen = []
+    path = user_results / "sweeps" / "turning.json"
+    write_atomically(path, lambda temporary: seen.append(kept_sweeps()))
+    assert seen == [{}]
+
+
 def test_settings_stand_in_the_order_of_their_values():
     sizes = Sweep("a", "?", "emoji", grid(batch_size=(128, 2048, 32, 512), simix=(True, False)))
     assert [s["batch_size"] for s in sizes.in_order()] == [32, 32, 128, 128, 512, 512, 2048, 2048]
     assert [s["simix"] for s in sizes.in_order()] == [False, True] * 4
     cut_offs = Sweep("a", "?", "emoji", grid(ks=((1, 2, 4), (16,), (1, 2), (2,))))
     assert [s["ks"] for s in cut_offs.in_order()] == [(2,), (16,), (1, 2), (1, 2, 4)]
+    limits = Sweep("a", "?", "emoji", grid(clip_norm=(1.0, None, 0.1)))
+    assert [s["clip_norm"] for s in limits.in_order()] == [None, 0.1, 1.0]
     words = Sweep("a", "?", "emoji", grid(loss=("recall@k", "circle", "nt-xent")))
     assert words.in_order() == list(words.compared)
     lacking = Sweep("a", "?", "emoji", ({"flip": True}, {}, {"flip": True, "per_class": 2}))

@@ -135,6 +135,19 @@ def test_lengths_are_lines_and_simix_has_panels(tmp_path):
     assert ax.get_xlabel() == "images seen"
 
 
+def test_no_limit_stands_among_the_numbers(tmp_path):
+    limits = Sweep("limits", "?", "emoji", ({"clip_norm": 1.0}, {}), tuned={})
+    runs = made_up_runs(tmp_path, limits, recall)
+    for path in tmp_path.rglob("*.json"):
+        result = read_json(path)
+        result["validation"] = [line | {"loss": 0.6} for line in result["validation"]]
+        write_json(path, result)
+    figure = draw_results(limits, load_results(tmp_path), histories=load_histories(tmp_path))
+    assert texts_of(figure.axes[0].get_xticklabels()) == ["none", "1.0"]
+    assert {line.get_label() for line in figure.axes[1].lines} == {"none", "1"}
+    assert len(runs) == 6
+
+
 def test_the_way_there_stands_beside_the_results(tmp_path):
     runs = made_up_runs(tmp_path, SWEEP, recall, rise=0.1)
     for path in tmp_path.rglob("*.json"):

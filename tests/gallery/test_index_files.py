@@ -54,6 +54,16 @@ def test_what_is_written_is_read(path):
         assert_same(read_index(path), index)
 
 
+@pytest.mark.parametrize("suffix", [".NPZ", ".Parquet"])
+def test_the_suffix_may_be_in_capital_letters(tmp_path, suffix):
+    if suffix == ".Parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"PHOTOS{suffix}"
+    write_index(path, made())
+    assert_same(read_index(path), made())
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_any_name_survives(tmp_path):
     names = [f"{i} {name}".replace("\x00", "") for i, name in enumerate(NAMES.values())]
     index = made(names, names)

@@ -1,6 +1,7 @@
 """A trained run embeds images, and searches with them."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,9 +10,11 @@ from helpers.trees import make_tree
 
 import recallkit
 from recallkit.data import load as load_data_set
+from recallkit.data.catalogue import LOADERS
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import embed
 from recallkit.gallery import load_trained_run
+from recallkit.gallery.opening import open_gallery, plan_gallery
 
 
 def test_embeddings_are_those_that_an_evaluation_sees(run, photos):
@@ -91,6 +94,20 @@ def test_the_default_gallery_is_all_that_the_run_was_made_of(run, photos):
     assert len(set(result.paths[0])) == 23
     assert set(result.labels[0]) == {f"class {c}" for c in range(8)}
     assert len(run.search(photos, photos).paths) == 24
+
+
+def test_data_sets_of_one_size_do_not_share_a_kept_index(tmp_path, monkeypatch, toy_splits):
+    """As glyphs and glyphs-distorted: the same classes and numbers, other pixels."""
+    test = replace(toy_splits.test, images=255 - toy_splits.test.images)
+    splits = {"glyphs": toy_splits, "glyphs-distorted": replace(toy_splits, test=test)}
+    for name, of_name in splits.items():
+        monkeypatch.setitem(LOADERS, name, lambda of_name=of_name: of_name)
+    run = load_trained_run(make_run(tmp_path / "run", "glyphs"), "cpu")
+    for name in ("", "glyphs-distorted", "glyphs"):
+        index = open_gallery(run, plan_gallery(run.folder, dataset=name, split="test")).index
+        images = splits[name or "glyphs"].test.images
+        assert torch.equal(index.embeddings, embed(run.network, images, 16))
+        assert index.root == (name or "glyphs")
 
 
 def test_load_takes_a_run_or_a_data_set(run, tmp_path, album):

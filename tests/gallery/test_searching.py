@@ -77,7 +77,9 @@ def test_k():
         (6, 5, 0, "k must be at most 5, the images of g, not 6"),
         (1500, 1001, 1, "k must be at most 1,000, the images of g without the query, not 1500"),
         (0, 5, 0, "k must be at least 1, not 0"),
-        (None, 1, 1, "k must be at most 0"),
+        (None, 1, 1, "g holds no image but the query: add others"),
+        (3, 1, 1, "g holds no image but the query"),
+        (None, 0, 0, "g holds no image: add others"),
     ]:
         with pytest.raises(ValueError, match=message):
             check_k(k, images, own, "g")

@@ -153,6 +153,12 @@ def test_batch_norm_in_training_mode_is_refused(chunk_size):
     step(images, labels)
 
 
+def test_one_number_is_no_label_of_each_image():
+    network, images, _ = make()
+    with pytest.raises(ValueError, match=r"labels must be of shape \(N,\).*, not \(\)"):
+        LargeBatchStep(network, RecallAtKLoss())(images, torch.tensor(3))
+
+
 @pytest.mark.parametrize("count", [0, 25])
 def test_images_and_labels_of_different_length(count):
     network, images, labels = make()

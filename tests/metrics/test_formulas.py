@@ -178,6 +178,7 @@ def test_metrics_of_each_class_under_the_labels_that_were_given():
     [
         ({"metrics": ("R@0",)}, "no 'R@0'"),
         ({"metrics": ("NDGC@10",)}, "did you mean NDCG"),
+        ({"metrics": ("R@99999999999999999999",)}, "k must be at most 9,223,372,036,854,775,807"),
         ({"metrics": "R@1"}, "must be names"),
         ({"metrics": ()}, "must be names"),
         ({"itself": [0, 1, 2, 3]}, "itself needs a gallery"),

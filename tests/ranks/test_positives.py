@@ -46,6 +46,31 @@ def test_a_full_table_has_no_padding(small, labels):
             assert full == bool((table >= 0).all())
 
 
+@pytest.mark.parametrize("small", [0, 2**16])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (([],), torch.empty(0, 1)),
+        (([], []), torch.empty(0, 1)),
+        (([], [1, 2]), torch.empty(0, 1)),
+        (([1, 2], []), torch.tensor([[-1], [-1]])),
+        (([1],), torch.tensor([[-1]])),
+    ],
+)
+def test_a_side_may_be_empty(monkeypatch, small, arguments, expected):
+    monkeypatch.setattr(module, "SMALL", small)
+    labels = [torch.tensor(side, dtype=torch.int64) for side in arguments]
+    assert torch.equal(find_positives(*labels), expected.long())
+    _, full = module.table_of_positives(*labels)
+    assert full == bool((expected >= 0).all())
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_labels_are_in_one_row(shape):
+    with pytest.raises(ValueError, match="query_labels must be of shape"):
+        find_positives(torch.zeros(shape, dtype=torch.int64))
+
+
 def test_padding_comes_last():
     table = find_positives(torch.tensor([1, 2, 1, 1]))
     assert table.tolist() == [[2, 3], [-1, -1], [0, 3], [0, 2]]

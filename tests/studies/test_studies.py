@@ -13,6 +13,7 @@ from recallkit import studies
 from recallkit.cli import main
 from recallkit.errors import RecallkitError
 from recallkit.experiments import TUNING_SEED, compare, holm
+from recallkit.files import write_atomically
 from recallkit.studies import Outcome, Run, Study
 from recallkit.studies.results import place, stored_choices
 from recallkit.studies.study import make_plan, tune
@@ -152,6 +153,13 @@ def test_a_foreign_file_is_named(tmp_path):
     path.write_text('{"method": "one"}')
     with pytest.raises(RecallkitError, match=path.name):
         studies.load_studies(tmp_path)
+
+
+def test_what_another_process_is_writing_is_no_run_yet(tmp_path):
+    seen = []
+    path = place(tmp_path, "imagined", Run("one", 0.1, 0))
+    write_atomically(path, lambda temporary: seen.append(studies.load_studies(tmp_path)))
+    assert len(seen[0]) == 0
 
 
 def test_the_figure_draws_every_seed_and_names_what_is_not_run(stored):

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from recallkit import LargeBatchStep, RecallAtKLoss, SmoothAPLoss
 from recallkit.checks import NotFiniteError
 from recallkit.config import Config
+from recallkit.data.prefetch import BadImageError, Reading
 from recallkit.errors import RecallkitError
 from recallkit.training import Diverged, Stopped, Training, train
 from recallkit.training.distributed import Processes, ShardedLoss, own_rows
@@ -170,6 +171,37 @@ def diverge_in_one(rank, world, place, splits, simix):
 @pytest.mark.parametrize("simix", [False, True])
 def test_embeddings_that_are_not_finite_in_one_process_stop_all(tmp_path, toy_splits, simix):
     side_by_side(diverge_in_one, (2, tmp_path / "meet", toy_splits, simix), 2)
+
+
+class Unreadable:
+    """Images as files, of which none can be read."""
+
+    def __init__(self, images):
+        self.shape = images.shape
+
+    def __len__(self):
+        return self.shape[0]
+
+    def read(self, index):
+        raise RecallkitError(f"{index}.jpg cannot be read as an image.")
+
+
+def read_none_in_one(rank, world, place, splits):
+    """Process 1 can read no image; every process says so, in this step and again."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{place}", rank=rank, world_size=world)
+    images = splits.train
+    images = replace(images, images=Unreadable(images.images)) if rank == 1 else images
+    reading, processes = Reading(on_bad_image="skip"), Processes(rank, world)
+    training = Training(CONFIG, images, torch.device("cpu"), processes, reading)
+    for _ in range(2):
+        with pytest.raises(BadImageError, match="too few images of the batch at step 0"):
+            training.step()
+    dist.destroy_process_group()
+
+
+def test_a_process_without_a_readable_image_stops_all(tmp_path, toy_splits):
+    side_by_side(read_none_in_one, (2, tmp_path / "meet", toy_splits), 2)
 
 
 def lose_with_bad_rows(rank, world, place):

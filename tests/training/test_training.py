@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from recallkit import files
 from recallkit.checks import check_embeddings
 from recallkit.config import Config
-from recallkit.data.prefetch import Reading
+from recallkit.data.prefetch import BadImageError, DecodedChunks, Reading
 from recallkit.errors import RecallkitError
 from recallkit.evaluation.embedding import embed, evaluate, evaluate_among, evaluate_embeddings
 from recallkit.files import read_json
@@ -356,6 +356,9 @@ class DecodedImages:
             raise RecallkitError("photo.jpg cannot be read as an image.")
         return self.images[index]
 
+    def split(self, size):
+        return DecodedChunks(self, size, Reading())
+
 
 def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_splits):
     """Files give the weights that a tensor gives, the bad one mended half way."""
@@ -370,6 +373,69 @@ def test_a_bad_image_stops_the_run_with_its_state_saved(run, tmp_path, toy_split
             assert state["progress"][0] == 6  # the seventh batch had it
     run(splits=splits, resume=True)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+class LostBatch(DecodedImages):
+    """Images as files, of which the seventh batch of 16 has few that can be read."""
+
+    def __init__(self, images, readable):
+        super().__init__(images, -1)
+        self.count, self.lost = 0, range(96 + readable, 112)
+
+    def read(self, index):
+        self.count += 1
+        if self.count - 1 in self.lost:
+            raise RecallkitError("photo.jpg cannot be read as an image.")
+        return self.images[index]
+
+
+@pytest.mark.parametrize("readable", [0, 1])
+def test_a_batch_without_a_readable_pair_stops_the_run_with_its_state_saved(
+    run, tmp_path, toy_splits, readable
+):
+    run("whole")
+    images = LostBatch(toy_splits.train.images, readable)
+    splits = replace(toy_splits, train=replace(toy_splits.train, images=images))
+    with pytest.raises(BadImageError, match=r"too few .* at step 6 .*--resume\. photo\.jpg"):
+        run(splits=splits, reading=Reading(on_bad_image="skip"))
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert state["progress"][0] == 6
+    run(resume=True)  # mended
+    a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run"))
+    assert a == b
+
+
+def test_a_batch_without_a_readable_pair_is_taken_again(toy_splits):
+    whole = Training(CONFIG, toy_splits.train, torch.device("cpu"))
+    expected = [whole.step() for _ in range(8)]
+    images = replace(toy_splits.train, images=LostBatch(toy_splits.train.images, 0))
+    one = Training(CONFIG, images, torch.device("cpu"), reading=Reading(on_bad_image="skip"))
+    losses = [one.step() for _ in range(6)]
+    with pytest.raises(BadImageError):
+        one.step()
+    images.images.lost = ()
+    losses += [one.step() for _ in range(2)]
+    assert losses == expected
+
+
+@pytest.mark.parametrize("evaluation", [1, 4])
+def test_an_evaluation_that_met_a_bad_image_is_made_on_resuming(
+    run, tmp_path, toy_splits, evaluation
+):
+    whole = run("whole")
+    count = len(toy_splits.validation)
+    for after in (count * evaluation, -1):
+        images = DecodedImages(toy_splits.validation.images, after)
+        splits = replace(toy_splits, validation=replace(toy_splits.validation, images=images))
+        if after > 0:
+            with pytest.raises(RecallkitError, match=r"photo\.jpg.*--on-bad-image skip"):
+                run(splits=splits)
+    resumed = run(splits=splits, resume=True)
+    compared = ("step", "loss", "R@1")
+    a, b = ([[line[k] for k in compared] for line in r["validation"]] for r in (whole, resumed))
+    assert a == b
+    a, b = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "run"))
     assert a == b
 
 
