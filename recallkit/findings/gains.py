@@ -45,6 +45,8 @@ def simix_gains(runs: pd.DataFrame) -> pd.DataFrame:
 def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
     """Tabulate what a batch adds to one of ``reference`` images, by RS@k, after as many images.
 
+    With the paper's five cut-offs.
+
     Args:
         runs: of :func:`.load_results`.
         reference: the batch size that is compared with.
@@ -56,7 +58,8 @@ def batch_gains(runs: pd.DataFrame, reference: int = REFERENCE) -> pd.DataFrame:
         "distance".
     """
     compared = _all_compared_runs(runs)
-    compared = compared[~compared["sweep"].isin(past_sweeps(runs))]
+    usual = ~compared["sweep"].isin(past_sweeps(runs)) & compared["ks"].isin([PAPERS_KS])
+    compared = compared[usual]
     rows = [
         _about(size)
         | {"simix": bool(size["simix"].iloc[0])}

@@ -7,6 +7,7 @@ import pytest
 from helpers.made_up_runs import made_up_runs
 
 from recallkit.config import PRESETS
+from recallkit.constants import PAPERS_KS, SIMIX_KS
 from recallkit.experiments import Sweep, compare, keep_sweep, load_results
 from recallkit.experiments.sweeps import grid
 from recallkit.files import read_json, write_json
@@ -93,6 +94,15 @@ def test_a_gain_of_a_batch_is_against_the_reference_after_equal_images(runs, use
     assert other["change"][other["simix"]].tolist() == pytest.approx([0.0616] * 2)
     assert batch_gains(runs, reference=128)["batch_size"].tolist() == [128, 512] * 4
     assert batch_gains(runs, reference=64).empty
+
+
+def test_gains_of_batches_are_those_of_the_papers_cut_offs(tmp_path, user_results):
+    own = replace(SWEEP, compared=grid(batch_size=(512, 128), ks=(PAPERS_KS, SIMIX_KS)))
+    made_up_runs(tmp_path, own, recall)
+    keep_sweep(own, user_results)
+    gains = batch_gains(load_results(tmp_path))
+    assert gains["batch_size"].tolist() == [128, 512]
+    assert set(gains["largest k"]) == {16}
 
 
 def test_gains_of_batches_are_those_of_recall_at_k(runs, user_results):
