@@ -138,6 +138,7 @@ CLAIMS: dict[str, Claim] = {
             (
                 "distorted-batch-size",
                 "distorted-lengths",
+                "distorted-large",
                 "batch-size",
                 "emoji-lengths",
                 "batch-size-finetuned",
@@ -153,7 +154,7 @@ CLAIMS: dict[str, Claim] = {
             "SiMix retrieves better.",
             (
                 "distorted-batch-size",
-                "distorted-lengths",
+                "distorted-large",
                 "distorted-classes",
                 "distorted-per-class",
                 "distorted-simix-six",
