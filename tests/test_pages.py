@@ -124,11 +124,12 @@ def test_findings_are_dated():
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_claims_hold_for_the_stored_runs(claim):
-    from recallkit.experiments import verdict
+    from recallkit.experiments import contrasts, verdict
     from recallkit.studies import study_verdicts
 
+    names = {"verdict": verdict, "study_verdicts": study_verdicts, "contrasts": contrasts}
     assert re.search(r"verdicts?\(", claim)
-    assert eval(claim, {"verdict": verdict, "study_verdicts": study_verdicts}) is True
+    assert eval(claim, names) is True
 
 
 def test_the_table_of_the_papers_claims_can_be_read():
