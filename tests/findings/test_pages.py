@@ -256,7 +256,7 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
             ["validation alone R@1", "validation R@1", "R@1"],
         ]
     )
-    failed = runs["R@1"] < 20
+    failed = runs["R@1"] < 10  # the shortest trainings end at 15 and more
     assert f"left out: {failed.sum()} far below their seeds or below 5 %;" in " ".join(
         page_tables.validation(RESULTS).split()
     )
@@ -264,7 +264,7 @@ def test_what_the_page_says_of_the_two_searches_of_validation_images():
     assert (runs["validation R@1"] - runs["R@1"]).abs().mean() < 5  # "within a few points"
     assert (runs["validation alone R@1"] - runs["R@1"]).min() > 12
     slopes = [np.polyfit(runs[name], runs["R@1"], 1)[0] for name in runs.columns[:2]]
-    assert 1.3 < slopes[0] < 1.7  # "about one and a half"
+    assert 1.2 < slopes[0] < 1.45  # "about one and a third"
     assert 0.85 < slopes[1] < 1.2  # "about a point"
     orders = runs.corr("spearman")["R@1"]
     assert orders.iloc[:2].min() > 0.9
