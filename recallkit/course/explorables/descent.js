@@ -127,6 +127,13 @@ function descentSentence({ loss, labels }, say, path, step) {
   });
 }
 
+function longestSentence({ state: { loss, labels }, say }) {
+  const classes = new Set(labels).size;
+  const [moves, rests] = [say("moves"), say("rests")];
+  const longer = rests.length > moves.length ? rests : moves;
+  return say("status", { loss, step: STEPS, classes, near: NEAR, together: classes, moves: longer });
+}
+
 function paint(given) {
   const { pen, state, say, set, width, narrow } = given;
   const path = pathOf(given);
@@ -155,4 +162,5 @@ export default explorable({
   signs: [["circle", "rk-ink rk-open", "start"], ["circle", "rk-ink rk-fill", "now"]],
   controls: [LOSS_CHOICE, { name: "step", min: 0, max: STEPS, step: 1 }, { name: "step", play: STEPS }, ...KNOBS_OF_CHOICE],
   paint,
+  room: longestSentence,
 });

@@ -13,7 +13,7 @@ const TRUE = { bus_row: 4, bus_column: 4, bus_growth: 0, lemon_row: 9, lemon_col
 const WORDS = {
   title: "A prediction of twelve by twelve pixels, and what five losses make of it",
   scene: "prediction",
-  weights: "weight of each pixel, relative to the largest of its map",
+  weights: "pixel weights, relative to the largest of the map",
   truth: "true outline",
   handle: "to drag",
   ground: "ground",

@@ -41,7 +41,7 @@ font:14px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Roboto
 .rk .rk-legend{display:flex;flex-wrap:wrap;gap:.15em 1.3em;margin:0 0 .5em;padding:0;list-style:none;color:var(--rk-quiet);font-size:13px}
 .rk .rk-legend li{display:flex;align-items:center;gap:.45em;margin:0}
 .rk-controls{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr));gap:.5em 1.8em;align-items:start}
-.rk-knob{display:grid;grid-template-columns:1fr auto;column-gap:1em}.rk-knob output{font-variant-numeric:tabular-nums;font-weight:650}
+.rk-knob{display:grid;grid-template-columns:1fr auto;column-gap:1em}.rk-knob output{font-variant-numeric:tabular-nums;font-weight:650;min-width:6ch;text-align:right}
 .rk-knob input{grid-column:1/-1;width:100%;height:28px;margin:0;background:none;appearance:none;-webkit-appearance:none;cursor:pointer;accent-color:var(--rk-blue)}
 .rk-knob input::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:linear-gradient(to right,var(--rk-blue) var(--rk-share),var(--rk-faint) var(--rk-share))}
 .rk-knob input::-moz-range-track{height:6px;border-radius:3px;background:linear-gradient(to right,var(--rk-blue) var(--rk-share),var(--rk-faint) var(--rk-share))}
