@@ -87,7 +87,7 @@ def test_runs_stand_in_the_order_of_their_numbers(tmp_path):
     table = made_up(tmp_path, *(replace(CONFIG, images=4096, batch_size=b) for b in sizes))
     assert [line[-1] for line in cells(table)[2:]] == ["32", "128", "512", "2,048"]
     clipped = made_up(tmp_path / "x", *(replace(CONFIG, clip_norm=c) for c in (2.0, None, 1.0)))
-    assert [line[-1] for line in cells(clipped)[2:]] == ["None", "1", "2"]
+    assert [line[-1] for line in cells(clipped)[2:]] == ["none", "1", "2"]
 
 
 def test_no_line_is_longer_than_a_terminal_and_the_rest_is_named(tmp_path):
