@@ -70,7 +70,7 @@ def plot_differences(rows: Sequence[Difference], *, title: str) -> "tuple[Figure
     ax.set_ylim(len(lines) - 0.4, -0.6)
     ax.axvline(0, color="black", linewidth=0.8, zorder=0)
     ax.grid(alpha=0.3, axis="x")
-    ax.set_xlabel("← against   change of R@1 on test classes (points)   for the claim →")
+    ax.set_xlabel("change of R@1 on test classes (points)\n← against          for the claim →")
     fig.suptitle(legible(title), fontsize=11, **name_style(title))
     _legend(fig, ax)
     return fig, ax

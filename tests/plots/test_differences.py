@@ -56,3 +56,11 @@ def test_without_rows_the_figure_is_empty():
     fig, ax = plots.plot_differences([], title="?")
     assert not ax.containers
     assert not fig.legends
+
+
+def test_the_axis_is_named_within_the_figure_beside_long_labels():
+    label = "batch 128, SiMix off: K = {1, 2, 4, …, 32} → K = {1, 2, 4, 8, 16}"
+    fig, ax = plots.plot_differences([ROWS[0]._replace(label=label)], title="Larger is better.")
+    fig.draw_without_rendering()
+    extent = ax.xaxis.label.get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= fig.bbox.x1
