@@ -297,7 +297,7 @@ def draw_simix_gain(
 _FIRST = ("emoji", "glyphs-distorted")  # so that these look alike in all figures of gains
 _GAIN_AXES = {
     "distance": "training loss above its floor, without SiMix",
-    "per_class": "images of a class in a batch",
+    "per_class": "images of a class in a batch, at most",
     "training classes": "training classes",
 }
 

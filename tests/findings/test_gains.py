@@ -133,7 +133,7 @@ def test_a_point_of_the_figures_is_a_row(runs, user_results):
 def test_the_gain_of_simix_is_drawn_against_other_columns_of_what_is_alike(runs):
     figure = draw_simix_gain(runs, "per_class", {"emoji": {"batch_size": 128, "images": 65_000}})
     [ax] = figure.axes
-    assert ax.get_xlabel() == "images of a class in a batch"
+    assert ax.get_xlabel() == "images of a class in a batch, at most"
     assert ax.collections[1].get_offsets().tolist() == [pytest.approx([4, 10])]
     figure = draw_simix_gain(runs, "training classes", {"emoji": {"images": 260_000}})
     offsets = figure.axes[0].collections[1].get_offsets()
