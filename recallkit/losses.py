@@ -21,8 +21,15 @@ from recallkit.loss_inputs import (
     as_gallery,
     checked_labels,
 )
-from recallkit.ranks import compute_ranks, ranks_among_positives, table_of_positives
-from recallkit.soft_recall import quick_recall_at_k, soft_count, soft_recall_at_k
+from recallkit.ranks import (
+    SmallProblem,
+    compute_ranks,
+    is_small,
+    ranks_among_positives,
+    table_of_positives,
+)
+from recallkit.small_recall import small_recall_loss
+from recallkit.soft_recall import soft_count, soft_recall_at_k
 
 
 class RecallAtKLoss(nn.Module):
@@ -109,13 +116,22 @@ class RecallAtKLoss(nn.Module):
         task = ranking_task(embeddings, labels, *given, self.query_in_database)
         self.check_lengths(task.queries, task.gallery)
         self.check_cutoffs(len(task.gallery) - (task.left_out is not None))
+        return self.of_task(task)
+
+    def of_task(self, task: "RankingTask") -> Tensor:
+        """Compute the loss of queries with their positives; a small batch takes a short cut."""
+        if not is_small(self.engine, task.queries, task.gallery, task.positives):
+            return self._by_ranks(task)
+        problem = task.small_problem(self.rank_temperature, self.precision)
+        return small_recall_loss(task.queries, task.gallery, problem, self.ks, self.k_temperature)
+
+    def _by_ranks(self, task: "RankingTask") -> Tensor:
         ranks = task.ranks(self.rank_temperature, self.engine, self.precision)  # (Q', P)
         return 1 - self.recall(ranks).mean()
 
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute :func:`soft_recall_at_k`: (Q, P) relaxed ranks, +∞ at padding → (Q, K) recall."""
-        compute = soft_recall_at_k if self.engine == "dense" else quick_recall_at_k
-        return compute(ranks, self.ks, self.k_temperature)
+        return soft_recall_at_k(ranks, self.ks, self.k_temperature)
 
     def extra_repr(self) -> str:
         """Return the settings that ``print(loss)`` shows."""
@@ -153,6 +169,10 @@ class RecallVariant(RecallAtKLoss):
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {VARIANTS}, not {variant!r}")
         self.variant = variant
+
+    def of_task(self, task: "RankingTask") -> Tensor:
+        """Compute the loss of queries with their positives."""
+        return self._by_ranks(task)
 
     def recall(self, ranks: Tensor) -> Tensor:
         """Compute the recall of the variant: (Q, P) ranks, +∞ at padding → (Q, K)."""
@@ -258,6 +278,10 @@ class RankingTask:
             precision,
             self.full,
         )
+
+    def small_problem(self, temperature: float, precision: str) -> SmallProblem:
+        """Return what :func:`.small_recall_loss` takes beside queries and gallery."""
+        return SmallProblem(self.positives, self.left_out, temperature, precision, self.full)
 
     def ranks_among_positives(self, temperature: float, engine: str = "auto") -> Tensor:
         """Compute the ranks (Q, P) among positives; see :func:`.ranks_among_positives`."""

@@ -3,13 +3,14 @@
 import pytest
 import torch
 from helpers import reference
+from helpers.products import counted_products
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss, SmoothAPLoss, relaxed_ranks
 from recallkit.losses import VARIANTS, RecallVariant, ranking_task
-from recallkit.soft_recall import quick_recall_at_k, soft_count, soft_recall_at_k
+from recallkit.soft_recall import soft_count, soft_recall_at_k
 
 
 def unit(seed, *shape):
@@ -34,7 +35,7 @@ def value_and_gradient(loss, *leaves_and_labels):
     duplicate=st.booleans(),
     query_in_database=st.booleans(),
     temperature=st.sampled_from([0.01, 0.2]),
-    engine=st.sampled_from(["blocks", "dense"]),
+    engine=st.sampled_from(["auto", "blocks", "dense"]),
 )
 def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperature, engine):
     labels = torch.tensor(labels)
@@ -53,7 +54,7 @@ def test_batch_equals_loops(labels, ks, duplicate, query_in_database, temperatur
     torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("engine", ["blocks", "dense"])
+@pytest.mark.parametrize("engine", ["auto", "blocks", "dense"])
 def test_query_against_gallery_equals_loops(engine):
     queries, gallery = unit(1, 5, 3), unit(2, 8, 3)
     query_labels, gallery_labels = torch.tensor([0, 1, 7, 1, 0]), torch.arange(8) % 3
@@ -198,32 +199,58 @@ def test_bad_batches_are_refused_by_name(arguments, message, loss):
         loss(*arguments)
 
 
+@pytest.mark.filterwarnings("ignore:each query is ranked among")
 @given(
-    ranks=st.lists(
-        st.lists(st.floats(1, 30) | st.just(float("inf")), min_size=3, max_size=3),
-        min_size=1,
-        max_size=5,
+    labels=st.lists(st.integers(0, 3), min_size=3, max_size=9).filter(
+        lambda labels: len(set(labels)) < len(labels)
     ),
     ks=st.lists(st.integers(1, 20), min_size=1, max_size=4),
     k_temperature=st.sampled_from([0.1, 1.0, 5.0]),
+    rows=st.booleans(),
+    query_in_database=st.booleans(),
 )
-def test_the_gradient_that_is_written_out_is_that_of_the_definition(ranks, ks, k_temperature):
-    ranks = torch.tensor(ranks, dtype=torch.float64)
-    ranks[:, 0] = ranks[:, 0].clamp(max=30)  # each query has a positive
-    k = torch.tensor(ks)
-    assume((soft_count(ranks, k, k_temperature) != k).all())  # there any slope up to 1 is right
+def test_the_gradient_that_is_written_out_is_that_of_the_definition(
+    labels, ks, k_temperature, rows, query_in_database
+):
+    """Of a batch, and of a gallery that has a gradient, too; once and twice."""
+    labels = torch.tensor(labels)
+    batches = [unit(1, len(labels), 3)] + rows * [unit(2, len(labels), 3)]
+    others = {"gallery_labels": labels.flip(0)} if rows else {}
+    settings = {"rank_temperature": 0.2, "k_temperature": k_temperature}
+    settings["query_in_database"] = query_in_database
 
-    def derivatives(recall):
-        leaf = ranks.clone().requires_grad_()
-        value = recall(leaf, ks, k_temperature)
-        upstream = torch.linspace(1, 2, value.numel(), dtype=leaf.dtype).view_as(value)
-        [once] = torch.autograd.grad(value, leaf, upstream, retain_graph=True)
-        [first] = torch.autograd.grad(value, leaf, upstream, create_graph=True)
-        [twice] = torch.autograd.grad(first.square().sum(), leaf)
-        return value, once, first, twice
+    def derivatives(engine):
+        loss = RecallAtKLoss(ks, engine=engine, **settings)
+        leaves = [batch.clone().requires_grad_() for batch in batches]
+        value = 3 * loss(leaves[0], labels, *leaves[1:], **others)
+        once = torch.autograd.grad(value, leaves, retain_graph=True)
+        again = torch.autograd.grad(value, leaves, create_graph=True)
+        twice = torch.autograd.grad(sum(slope.square().sum() for slope in again), leaves)
+        return value, *once, *again, *twice
 
-    found, expected = map(derivatives, (quick_recall_at_k, soft_recall_at_k))
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    task = ranking_task(batches[0], labels, *batches[1:], **others)
+    counts = soft_count(task.ranks(0.2), torch.tensor(ks), k_temperature)
+    assume((counts != torch.tensor(ks)).all())  # there any slope up to 1 is right
+    torch.testing.assert_close(derivatives("auto"), derivatives("dense"), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("fixed", [0, 1])
+def test_a_small_batch_has_the_gradient_that_is_wanted(fixed):
+    """A memory of earlier embeddings has none, and no product is spent on it."""
+    leaves = [unit(seed, 12, 3) for seed in (1, 2)]
+    leaves[1 - fixed].requires_grad_()
+    labels = torch.arange(12) // 3
+    with counted_products() as counted:
+        RecallAtKLoss()(leaves[0], labels, leaves[1], labels).backward()
+    assert counted.get_total_flops() == 2 * (2 * 12 * 12 * 3)
+    assert leaves[fixed].grad is None
+    assert leaves[1 - fixed].grad.abs().sum() > 0
+
+
+def test_a_loss_without_gradient_makes_none():
+    with counted_products() as counted:
+        RecallAtKLoss()(unit(1, 12, 3), torch.arange(12) // 3)
+    assert counted.get_total_flops() == 2 * 12 * 12 * 3
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # of torch's own forward mode

@@ -2,12 +2,15 @@
 
 from recallkit.ranks.among_positives import ranks_among_positives
 from recallkit.ranks.positives import find_positives, table_of_positives
-from recallkit.ranks.relaxed import ENGINES, compute_ranks, relaxed_ranks
+from recallkit.ranks.relaxed import ENGINES, compute_ranks, is_small, relaxed_ranks
+from recallkit.ranks.small import SmallProblem
 
 __all__ = [
     "ENGINES",
+    "SmallProblem",
     "compute_ranks",
     "find_positives",
+    "is_small",
     "ranks_among_positives",
     "relaxed_ranks",
     "table_of_positives",

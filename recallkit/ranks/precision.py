@@ -4,10 +4,31 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+from torch import Tensor
 
 PRECISIONS = ("float32", "tf32")
 _OF_CUDA = torch.backends.cuda.matmul
 _OF_OTHERS = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]  # torch's
+
+
+def check_precision(precision: str) -> None:
+    """Refuse a precision of matrix products that is not known.
+
+    Raises:
+        ValueError: naming those that are.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
+
+
+def in_single(queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    """Return queries and gallery in float32 if they are in half precision, else as they are.
+
+    Where they are one tensor they stay one, since engines save a product then.
+    """
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    single = queries.to(dtype)
+    return single, single if gallery is queries else gallery.to(dtype)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from recallkit.checks import (
 )
 from recallkit.ranks.blocks import blocks_ranks, fit_whole
 from recallkit.ranks.dense import dense_ranks
-from recallkit.ranks.precision import PRECISIONS, without_autocast
+from recallkit.ranks.precision import check_precision, in_single, without_autocast
 from recallkit.ranks.small import small_ranks
 from recallkit.ranks.tiles import tiles_pay, tiles_ranks
 
@@ -144,12 +144,8 @@ def compute_ranks(
     Reading a tensor's values makes the host wait for the device. The losses check once, and say
     whether ``positives`` are ``full``: without padding.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {list(PRECISIONS)}, not {precision!r}")
-    dtype = torch.promote_types(queries.dtype, torch.float32)
-    alone = gallery is queries
-    queries = queries.to(dtype)
-    gallery = queries if alone else gallery.to(dtype)  # engines save a product where they are one
+    check_precision(precision)
+    queries, gallery = in_single(queries, gallery)
     ranks = _choose(engine, queries, gallery, positives, full)
     with without_autocast(queries.device.type):
         return ranks(queries, gallery, positives, left_out, temperature, precision)
@@ -165,13 +161,19 @@ def _check_apart(positives: Tensor, left_out: Tensor) -> None:
         )
 
 
+def is_small(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> bool:
+    """Tell whether the engine makes a table of all comparisons, to start few operations."""
+    comparisons = positives.numel() * len(gallery)
+    most = SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]
+    return engine == "auto" and comparisons <= most
+
+
 def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor, full: bool) -> Engine:
     if engine != "auto":
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
         return ENGINES[engine]
-    comparisons = positives.numel() * len(gallery)
-    if comparisons <= SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]:
+    if is_small(engine, queries, gallery, positives):
         return functools.partial(small_ranks, full=full)
     if queries.is_cuda and _fused_obstacle(queries) is None:
         return ENGINES["fused"]

@@ -2,16 +2,85 @@
 
 The table of all comparisons is kept from the forward to the backward pass, as autograd would keep
 it. The derivative is that of :mod:`recallkit.ranks.blocks`, written out. A batch that is its own
-gallery has dL/dE = (w + wᵀ) E, one product in place of two.
+gallery has dL/dE = (w + wᵀ) E, one product in place of two. A product divides by τ as it goes.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.precision import products_in
+
+
+    """Positives to be ranked for each query, and how; see :func:`.relaxed_ranks`.
+    """What is ranked for each query, and how; see :func:`.relaxed_ranks`.
+
+    Attributes:
+        positives: (Q, P) int64, −1 at padding.
+        left_out: (Q,) int64, or None.
+        temperature: τ.
+        precision: of the matrix products.
+        full: whether it is known that no entry of ``positives`` is padding, which saves time.
+    """
+
+    positives: Tensor
+    left_out: Tensor | None
+    temperature: float
+    precision: str
+    full: bool = False
+
+    @property
+    def index(self) -> Tensor:
+        """Return the positives (Q, P), item 0 in place of padding."""
+        return self.positives if self.full else self.positives.clamp(min=0)
+
+    def padded(self, values: Tensor, value: float) -> Tensor:
+        """Put ``value`` in place of padding, in ``values`` (Q, P) themselves."""
+        return values if self.full else values.masked_fill_(self.positives < 0, value)
+
+    def steps(self, queries: Tensor, gallery: Tensor | None) -> Tensor:
+        """Compare each positive with all items: sigmoid((s[q,z] − s[q,p]) / τ), (Q, P, N)."""
+        gallery = queries if gallery is None else gallery
+        similarity = self._product(queries, gallery.T)  # (Q, N), over τ
+        own = similarity.gather(1, self.index)  # (Q, P)
+        if self.left_out is not None:
+            similarity.scatter_(1, self.left_out[:, None], -torch.inf)  # σ(−∞) = 0
+        return (similarity[:, None] - own[:, :, None]).sigmoid_()
+
+    def ranks(self, steps: Tensor) -> Tensor:
+        """Sum the comparisons (Q, P, N) to ranks (Q, P), +∞ at padding."""
+        # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
+        return self.padded(steps.sum(dim=2).add_(0.5), torch.inf)
+
+    def weights(self, grad: Tensor, steps: Tensor) -> Tensor:
+        """Compute τ dL/dS (Q, N) from dL/dr (Q, P), 0 at padding, and the comparisons."""
+        slopes = torch.ops.aten.sigmoid_backward(grad[:, :, None], steps)  # (Q, P, N)
+        # Padding has slope 0: taking it from item 0 changes nothing.
+        return slopes.sum(dim=1).scatter_add_(1, self.index, slopes.sum(dim=2).neg_())
+
+    def gradients(
+        self, weights: Tensor, queries: Tensor, gallery: Tensor | None, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Compute the gradients of queries and gallery, where wanted, from τ dL/dS (Q, N)."""
+        if gallery is None:
+            return self._product(weights + weights.T, queries), None
+        of_queries = self._product(weights, gallery) if wanted[0] else None
+        return of_queries, self._product(weights.T, queries) if wanted[1] else None
+
+    def _product(self, left: Tensor, right: Tensor) -> Tensor:
+        """Multiply two matrices, and divide by τ."""
+        with products_in(self.precision, left.device.type):
+            nothing = left.new_empty(())  # is not read, since β = 0
+            return torch.addmm(nothing, left, right, beta=0, alpha=1 / self.temperature)
+
+    def ranks_by_definition(self, queries: Tensor, gallery: Tensor) -> Tensor:
+        """Compute the ranks (Q, P) by the engine ``dense``, which can be differentiated again."""
+        return dense_ranks(
+            queries, gallery, self.positives, self.left_out, self.temperature, self.precision
+        )
 
 
 def small_ranks(
@@ -28,67 +97,57 @@ def small_ranks(
     Memory O(Q·N·P). Differentiable any number of times: beyond once by the engine ``dense``. With
     ``full`` no entry of ``positives`` is padding, and nothing is done about it.
     """
-    others = None if gallery is queries else gallery
-    return _SmallRanks.apply(queries, others, positives, left_out, temperature, precision, full)
+    problem = SmallProblem(positives, left_out, temperature, precision, full)
+    return _SmallRanks.apply(queries, None if gallery is queries else gallery, problem)
 
 
 class _SmallRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, queries, gallery, positives, left_out, temperature, precision, full):
-        ctx.temperature, ctx.precision = temperature, precision
-        with products_in(precision, queries.device.type):
-            similarity = queries @ (queries if gallery is None else gallery).T
-        similarity /= temperature  # (Q, N)
-        ctx.index = positives if full else positives.clamp(min=0)
-        ctx.padding = None if full else positives < 0
-        own = similarity.gather(1, ctx.index)  # (Q, P)
-        if left_out is not None:
-            similarity.scatter_(1, left_out[:, None], -torch.inf)  # σ(−∞) = 0
-        steps = (similarity[:, None] - own[:, :, None]).sigmoid_()  # (Q, P, N)
-        ctx.save_for_backward(queries, gallery, positives, left_out, steps)
-        # p itself was counted with σ(0) = ½, in place of the 1 of the definition.
-        return _with_padding(steps.sum(dim=2).add_(0.5), ctx.padding, torch.inf)
+    def forward(ctx: Any, queries: Tensor, gallery: Tensor | None, problem: SmallProblem) -> Tensor:
+        steps = problem.steps(queries, gallery)
+        ctx.problem = problem
+        ctx.save_for_backward(queries, gallery, steps)
+        return problem.ranks(steps)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
+        queries, gallery, steps = ctx.saved_tensors
+        problem, wanted = ctx.problem, ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():  # a derivative of this derivative is asked for
-            return *_of_definition(ctx, grads[0]), *_CONSTANT
-        queries, gallery, _, _, steps = ctx.saved_tensors
-        weights = _weights(ctx, grads[0], steps)
-        with products_in(ctx.precision, queries.device.type):
-            if gallery is None:
-                return (weights + weights.T) @ queries, None, *_CONSTANT
-            wants_queries, wants_gallery = ctx.needs_input_grad[:2]
-            of_queries = weights @ gallery if wants_queries else None
-            of_gallery = weights.T @ queries if wants_gallery else None
-        return of_queries, of_gallery, *_CONSTANT
+
+            def ranks(*tensors: Tensor) -> Tensor:
+                found = problem.ranks_by_definition(*tensors)
+                return found.masked_fill(problem.positives < 0, 0)
+
+            return *by_definition(ranks, queries, gallery, grads[0]), None
+        weights = problem.weights(problem.padded(grads[0].clone(), 0), steps)
+        return *problem.gradients(weights, queries, gallery, wanted), None
 
 
-_CONSTANT = (None,) * 5  # the arguments of forward, queries and gallery excepted
+def by_definition(
+    function: Callable[[Tensor, Tensor], Tensor],
+    queries: Tensor,
+    gallery: Tensor | None,
+    grad: Tensor,
+) -> tuple[Tensor | None, Tensor | None]:
+    """Differentiate a function of queries and gallery by autograd, so that it can be done again.
 
+    Args:
+        function: computes a tensor from queries and gallery.
+        queries: (Q, D).
+        gallery: (N, D); None: the queries.
+        grad: the gradient of the function's result.
 
-def _with_padding(values: Tensor, padding: Tensor | None, value: float) -> Tensor:
-    return values if padding is None else values.masked_fill_(padding, value)
-
-
-def _weights(ctx: Any, grad: Tensor, steps: Tensor) -> Tensor:
-    """Compute dL/dS (Q, N) from dL/dr (Q, P) and the table of comparisons (Q, P, N)."""
-    grad = _with_padding(grad / ctx.temperature, ctx.padding, 0)
-    slopes = torch.ops.aten.sigmoid_backward(grad[:, :, None], steps)  # (Q, P, N)
-    # Padding has slope 0: taking it from item 0 changes nothing.
-    return slopes.sum(dim=1).scatter_add_(1, ctx.index, slopes.sum(dim=2).neg_())
-
-
-def _of_definition(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    queries, gallery, positives, left_out, _ = ctx.saved_tensors
+    Returns:
+        The gradients of queries and gallery, None where none is needed.
+    """
     # As views: queries may be rows of the gallery, whose own gradient must not be in it twice.
     ours = queries.view_as(queries)
     others = ours if gallery is None else gallery.view_as(gallery)
-    ranks = dense_ranks(ours, others, positives, left_out, ctx.temperature, ctx.precision)
-    ranks = ranks if ctx.padding is None else ranks.masked_fill(ctx.padding, 0)
     parts = (ours, None if gallery is None else others)
     wanted = [part for part in parts if part is not None and part.requires_grad]
-    found = iter(torch.autograd.grad(ranks, wanted, grad, create_graph=True))
+    value = function(ours, others)
+    found = iter(torch.autograd.grad(value, wanted, grad, create_graph=True))
     first, second = (
         next(found) if part is not None and part.requires_grad else None for part in parts
     )
