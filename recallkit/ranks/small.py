@@ -15,8 +15,8 @@ from recallkit.ranks.dense import dense_ranks
 from recallkit.ranks.precision import products_in
 
 
+class SmallProblem(NamedTuple):
     """Positives to be ranked for each query, and how; see :func:`.relaxed_ranks`.
-    """What is ranked for each query, and how; see :func:`.relaxed_ranks`.
 
     Attributes:
         positives: (Q, P) int64, −1 at padding.
