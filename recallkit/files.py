@@ -3,9 +3,9 @@
 import errno
 import json
 import os
+import secrets
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,6 @@ def write_atomically(
         temporary = _temporary_beside(path)
         write(temporary)
         flush_to_disk(temporary)
-        temporary.chmod(0o644)
         if previous is not None and path.exists():
             path.replace(previous)
         temporary.replace(path)
@@ -74,11 +73,10 @@ def write_atomically(
 
 
 def _temporary_beside(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f"{_UNFINISHED}{path.name}-", suffix=path.suffix
-    )
-    os.close(handle)
-    return Path(name)
+    name = f"{_UNFINISHED}{path.name}-{secrets.token_hex(4)}{path.suffix}"
+    temporary = path.with_name(name)
+    temporary.touch(exist_ok=False)  # with the permissions that the user gives to new files
+    return temporary
 
 
 def finished_files(folder: Path, pattern: str) -> list[Path]:

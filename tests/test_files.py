@@ -1,5 +1,7 @@
 """Files that are whole or not there, JSON, and the folders."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,18 @@ def test_while_it_is_written_readers_see_the_old_file(tmp_path):
 
     write_atomically(path, check)
     assert path.read_text() == "new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o002, 0o664), (0o022, 0o644)])
+def test_a_file_has_the_permissions_of_a_new_one(tmp_path, mask, mode):
+    """Those that the user gives to new files: some share a folder, others hide theirs."""
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "file.txt", write("text"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file.txt").stat().st_mode) == mode
 
 
 def test_the_previous_file_is_kept_where_asked(tmp_path):
