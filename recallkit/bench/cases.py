@@ -21,7 +21,7 @@ from recallkit.errors import RecallkitError
 MB = 2**20
 MAPPED = "MALLOC_MMAP_THRESHOLD_"  # of glibc: from how many bytes memory is given back when freed
 NOT_TRIED = "not tried: a smaller batch failed"
-_OUT_OF_MEMORY = ("out of memory", "can't allocate", "OutOfMemoryError")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate", "MemoryError")
 
 
 def run_case(module: str, case: Any, limit_s: float, limit_gb: float) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 Four matrix products are timed in turn with it, those of a method that keeps no similarities: two
 for the similarities, forward and backward, and two for the gradients. Where the similarities are
-symmetric, two could do. See :mod:`recallkit.bench.cases`.
+symmetric, two could do. See :mod:`recallkit.bench.cases`. Losses of other libraries are measured
+where these are installed; see :mod:`recallkit.bench.libraries`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from shutil import which
 from statistics import median
 from typing import Any
@@ -18,12 +19,13 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
+from recallkit.bench.libraries import bench_environment, installed
 from recallkit.constants import PAPERS_KS
 from recallkit.losses import RecallAtKLoss, SmoothAPLoss
 from recallkit.ranks.blocks import CUDA_BLOCK_BYTES
 from recallkit.simix import SimilarityMixup
 from recallkit.tables import text_table
-from recallkit.training.environment import environment, keep_freed_memory
+from recallkit.training.environment import keep_freed_memory
 
 REPEATS = 5
 _OF_LARGE = ("auto", "blocks", "fused")  # methods that are measured with many images a class
@@ -127,6 +129,16 @@ def _pml_smooth_ap() -> Loss:
     return OtherSmoothAPLoss(temperature=0.01)
 
 
+def _oml_surrogate_precision() -> Loss:
+    """Make the loss of one k; its time does not depend on k.
+
+    It ranks all items by Euclidean distance, with B³ sigmoids, and counts the query among its own
+    positives.
+    """
+    loss: Loss = import_module("oml.losses").SurrogatePrecision(k=1)
+    return loss
+
+
 COMPILED = "naive, compiled"
 METHODS: dict[str, Callable[[], Loss]] = {
     "auto": RecallAtKLoss,
@@ -138,6 +150,7 @@ METHODS: dict[str, Callable[[], Loss]] = {
     COMPILED: compiled_naive_loss,
     "loop over queries": lambda: loop_over_queries,
     "SmoothAP of pytorch-metric-learning": _pml_smooth_ap,
+    "SurrogatePrecision of open-metric-learning": _oml_surrogate_precision,
 }
 
 
@@ -150,7 +163,7 @@ def available(method: str, device: str) -> bool:
         return device == "cuda"
     if method == COMPILED:
         return device == "cuda" or which("c++") is not None
-    return "pytorch-metric" not in method or find_spec("pytorch_metric_learning") is not None
+    return installed(method)
 
 
 def products(embeddings: Tensor, block_bytes: int | None = None) -> Tensor:
@@ -283,7 +296,7 @@ def bench_ranks(
             measured.append(asdict(case) | {"failed": NOT_TRIED})
         else:
             measured.append(run_case(__name__, case, limit_s, limit_gb))
-    return {"cases": measured, **environment(torch.device(device))}
+    return {"cases": measured, **bench_environment(device)}
 
 
 def _as_hard(case: Case, other: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ class BenchOptions:
         device: "cpu" or "cuda".
         threads: number of CPU threads.
         batch_sizes: in images, ascending; empty: the defaults of the benchmark.
-        methods: for ranks; empty: all.
+        methods: for ranks and search; empty: all.
         run: a run folder; skipping needs one.
         limit_s: seconds that a case may take.
         limit_gb: memory that a case may take on the CPU.
@@ -86,9 +86,9 @@ def _skipping(options: BenchOptions) -> Report:
 
 
 def _search(options: BenchOptions) -> Report:
-    rows = [{**case, **search.bench_search(**case)} for case in search.CASES]
-    measured = {"rows": rows, **environment(torch.device("cpu"))}
-    return Report(measured, search.search_table(rows))
+    cases = search.search_cases(options.methods or tuple(search.METHODS), options.threads)
+    measured = search.bench_search(cases, options.limit_s, options.limit_gb)
+    return Report(measured, search.search_table(measured["cases"]))
 
 
 def _training(options: BenchOptions) -> Report:

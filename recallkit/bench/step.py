@@ -1,7 +1,8 @@
 """The cost of a training step against batch size: in chunks, plain, and with kept graphs.
 
 Where a plain step can be run, it is timed in turn with the step in chunks; see
-:mod:`recallkit.bench.cases`.
+:mod:`recallkit.bench.cases`. Where GradCache is installed, it takes the step in chunks as well; see
+:mod:`recallkit.bench.libraries`.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recallkit.bench.cases import MB, NOT_TRIED, main, peak, run_case, seconds, start_of_peak
+from recallkit.bench.grad_cache import TransformedNetwork, grad_cache_step
+from recallkit.bench.libraries import bench_environment, installed
 from recallkit.data.transforms import TrainTransform
 from recallkit.large_batch import LargeBatchStep
 from recallkit.losses import RecallAtKLoss
 from recallkit.networks import build_network
 from recallkit.tables import text_table
-from recallkit.training.environment import environment, keep_freed_memory
+from recallkit.training.environment import keep_freed_memory
 
 REPEATS = 3
 PER_CLASS = 4
@@ -40,6 +43,7 @@ class StepCase:
         chunk_size: images a forward pass.
         plain: one forward and backward pass over the whole batch, in place of chunks.
         keep: the share of the batch's graphs that the budget can hold.
+        grad_cache: the library GradCache takes the step in chunks.
         compare: images of a plain step to be timed in turn with it; 0: none.
         device: "cpu" or "cuda"; on the latter under autocast to bfloat16.
         threads: number of CPU threads.
@@ -50,13 +54,14 @@ class StepCase:
     chunk_size: int
     plain: bool = False
     keep: float = 0.0
+    grad_cache: bool = False
     compare: int = 0
     device: str = "cpu"
     threads: int = 1
 
 
 class StepSetup:
-    """A network with images to train it on, and the two ways to take a step."""
+    """A network with images to train it on, and the ways to take a step."""
 
     def __init__(self, case: StepCase) -> None:
         torch.manual_seed(0)
@@ -68,6 +73,12 @@ class StepSetup:
         self.autocast = torch.bfloat16 if case.device == "cuda" else None
         self.images = _noise(case.batch_size, self.side)
         self.labels = torch.arange(case.batch_size) // PER_CLASS
+
+    def take(self, size: int, keep_graphs: int = 0) -> None:
+        """Take a step over the first ``size`` images in the way of the case."""
+        if self.case.grad_cache:
+            return self.grad_cached(size)
+        return self.plain(size) if self.case.plain else self.chunked(size, keep_graphs)
 
     def chunked(self, size: int, keep_graphs: int = 0) -> None:
         """Take a step in chunks over the first ``size`` images."""
@@ -87,6 +98,12 @@ class StepSetup:
         with torch.autocast(device, torch.bfloat16, enabled=self.autocast is not None):
             embeddings = self.network(self.transform(self.images[:size].to(device)))
         self.loss(embeddings, self.labels[:size].to(device)).backward()
+
+    def grad_cached(self, size: int) -> None:
+        """Let GradCache take the step in chunks over the first ``size`` images."""
+        network = TransformedNetwork(self.network, self.transform, self.case.device, self.autocast)
+        chunk_size = self.case.chunk_size
+        grad_cache_step(network, self.loss, chunk_size, self.images[:size], self.labels[:size])
 
     def graph_bytes(self) -> int:
         """Measure the bytes of one chunk's graph."""
@@ -110,10 +127,10 @@ def measure_step(case: StepCase) -> dict[str, Any]:
     size = case.batch_size
 
     def work() -> None:
-        return setup.plain(size) if case.plain else setup.chunked(size, budget)
+        setup.take(size, budget)
 
     few = min(size, case.chunk_size)
-    for way in (setup.plain, setup.chunked):  # libraries load and allocate at a first call
+    for way in (setup.plain, setup.chunked, setup.take):  # libraries load at a first call
         way(few)
     before = start_of_peak(case.device)
     work()
@@ -156,7 +173,8 @@ def step_cases(
 ) -> list[StepCase]:
     """List plain steps and steps in chunks for each batch size, and kept graphs for one of them.
 
-    Kept graphs are measured at the largest size but one.
+    Kept graphs are measured at the largest size but one. Where GradCache is installed, it takes
+    each step in chunks too.
 
     Args:
         batch_sizes: ascending.
@@ -171,9 +189,12 @@ def step_cases(
             # On a GPU a plain step over a whole large batch does not fit.
             compare = size if device == "cpu" else min(size, CHUNK)
             cases.append(replace(base, batch_size=size, plain=True))
-            cases.append(replace(base, batch_size=size, compare=compare))
+            chunked = replace(base, batch_size=size, compare=compare)
+            cases.append(chunked)
+            if installed("GradCache"):
+                cases.append(replace(chunked, grad_cache=True))
             if size == batch_sizes[-min(2, len(batch_sizes))]:
-                cases += [replace(cases[-1], keep=share) for share in keep]
+                cases += [replace(chunked, keep=share) for share in keep]
     return cases
 
 
@@ -194,7 +215,7 @@ def bench_step(
         else:
             measured.append(run_case(__name__, case, limit_s, limit_gb))
     device = cases[0].device if cases else "cpu"
-    return {"cases": measured, **environment(torch.device(device))}
+    return {"cases": measured, **bench_environment(device)}
 
 
 def step_table(cases: Sequence[dict[str, Any]]) -> str:
@@ -207,6 +228,8 @@ def _row(case: dict[str, Any]) -> list[str]:
     step = "plain" if case["plain"] else f"chunks of {case['chunk_size']}"
     if case["keep"]:
         step += f", {case['keep']:.0%} of graphs kept"
+    if case.get("grad_cache"):  # older results have no such case
+        step += " by GradCache"
     head = [case["network"], step, f"{case['batch_size']:,}"]
     if "failed" in case:
         return [*head, case["failed"], "", ""]

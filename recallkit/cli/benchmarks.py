@@ -32,9 +32,13 @@ def bench(
                  CPU with the small network, on a GPU with ResNet-50 and ViT-B/16 at 224 px
       precision  the error of each engine and of each rounding against float64
       skipping   the share of the work that the engine `blocks` leaves out on the images of a run
-      search     the time of exact search beside that of its matrix products
+      search     time and memory of exact search and of metrics, with the ratio to their matrix
+                 products
       training   a step of the presets emoji and glyphs-short beside its matrix products
       commands   seconds until a command answers
+
+    Ranks, step and search also measure faiss, pytorch-metric-learning, open-metric-learning and
+    GradCache, each where it is installed.
 
     Prints a table. Stores the numbers and, for ranks and step, a figure.
 
@@ -49,7 +53,7 @@ def bench(
         what: the benchmark.
         batch_sizes: in images, in ascending order. The defaults: 64 to 32,768 for ranks, 256 to
             16,384 for step, 512 to 4,096 for skipping.
-        methods: for ranks: which methods. The default: all that can run here.
+        methods: for ranks and search: which methods. The default: all that can run here.
         run: for skipping: a run folder. The default: the latest finished run below runs/.
         device: "auto" takes a GPU if there is one.
         threads: CPU threads.

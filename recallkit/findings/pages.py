@@ -68,7 +68,7 @@ BENCHMARKS: Mapping[str, Callable[[Stored], str]] = {
         [row for row in stored["rows"] if row["name"] not in _OUTDATED]
     ),
     "skipping": lambda stored: skipping_table(stored["rows"]),
-    "search": lambda stored: search_table(stored["rows"]),
+    "search": lambda stored: search_table(stored["cases"]),
     "training": lambda stored: training_table(stored["rows"]),
     "commands": lambda stored: commands_table(stored["rows"]),
 }

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+IN_CHUNKS = "in chunks"
+
+
 def plot_engines(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     """Plot seconds and memory of every method against batch size, both axes logarithmic.
 
@@ -78,18 +81,17 @@ def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     import matplotlib.pyplot as plt
 
     done = [case for case in cases if "failed" not in case]
-    ways = list(dict.fromkeys((case["network"], case["plain"]) for case in done))
+    ways = list(dict.fromkeys((case["network"], _way(case)) for case in done))
     fig, axes = plt.subplots(1, 3, figsize=(9.2, 3.6), layout="constrained")
     styles = {way: _line(i) for i, way in enumerate(ways)}
-    for network, plain in ways:
-        own = [c for c in done if (c["network"], c["plain"]) == (network, plain) and not c["keep"]]
-        label = f"{network}, {'plain' if plain else 'in chunks'}"
-        style = {**styles[network, plain], "label": label}
+    for network, way in ways:
+        own = [c for c in done if (c["network"], _way(c)) == (network, way) and not c["keep"]]
+        style = {**styles[network, way], "label": f"{network}, {way}"}
         sizes = [case["batch_size"] for case in own]
         axes[0].plot(sizes, [max(case["peak_mb"], 0.1) for case in own], **style)
         axes[1].plot(sizes, [case["ms_per_image"] for case in own], **style)
-    in_chunks = {network: style for (network, plain), style in styles.items() if not plain}
-    _draw_kept(axes[2], [case for case in done if not case["plain"]], in_chunks)
+    in_chunks = {network: style for (network, way), style in styles.items() if way == IN_CHUNKS}
+    _draw_kept(axes[2], [case for case in done if _way(case) == IN_CHUNKS], in_chunks)
     axes[0].set(title="Memory", ylabel="MB over images and weights", yscale="log")
     axes[1].set(title="Time", ylabel="milliseconds an image", ylim=(0, None))
     for ax in axes[:2]:
@@ -97,6 +99,12 @@ def plot_step_cost(cases: Sequence[dict[str, Any]]) -> "tuple[Figure, Any]":
     axes[2].grid(alpha=0.3)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig, axes
+
+
+def _way(case: Mapping[str, Any]) -> str:
+    if case["plain"]:
+        return "plain"
+    return "in chunks by GradCache" if case.get("grad_cache") else IN_CHUNKS
 
 
 def _draw_kept(

@@ -26,6 +26,17 @@ def test_other_methods_compute_the_loss(other):
     torch.testing.assert_close(leaves[0].grad, leaves[1].grad)
 
 
+def test_surrogate_precision_is_the_loss_of_one_k_by_distance():
+    """By Euclidean distance, in a ranking with the query, which is its own positive."""
+    pytest.importorskip("oml.losses", exc_type=ImportError)
+    embeddings, labels = bench.class_batch(Case("dense", 24, dim=8))
+    similarity = -torch.cdist(embeddings, embeddings).double()
+    steps = torch.sigmoid((similarity[:, None, :] - similarity[:, :, None]) / 0.01)
+    count = torch.sigmoid(1 + 1 - steps.sum(dim=2)) * (labels[:, None] == labels)
+    value = bench.METHODS["SurrogatePrecision of open-metric-learning"]()(embeddings, labels)
+    torch.testing.assert_close(value.double(), 1 - count.sum(dim=1).mean() / 2, rtol=1e-4, atol=0)
+
+
 def test_products_are_four():
     embeddings = torch.randn(60, 16)
     with counted_products() as counted:

@@ -1,6 +1,8 @@
 """The benchmark of a step measures what it says; how fast anything is, its results say."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ import torch
 from recallkit import cli
 from recallkit.bench import step as bench_step
 from recallkit.bench.cases import run_case
-from recallkit.bench.step import StepCase, StepSetup, measure_step, step_cases
+from recallkit.bench.step import StepCase, StepSetup, measure_step, step_cases, step_table
 
 
 def test_both_ways_give_one_gradient():
@@ -22,6 +24,48 @@ def test_both_ways_give_one_gradient():
         gradients[way.__name__] = torch.cat([p.grad.flatten() for p in setup.network.parameters()])
     plain, chunked = gradients.values()
     assert (plain - chunked).norm() < 1e-4 * plain.norm()
+
+
+class OneGraph:
+    """What is called as GradCache is, with one graph of all chunks."""
+
+    def __init__(self, models, chunk_sizes, loss_fn):
+        [self.network] = models
+        self.size, self.loss = chunk_sizes, loss_fn
+
+    def __call__(self, inputs, **of_loss):
+        chunks = zip(*(tensor.split(self.size) for tensor in inputs), strict=True)
+        value = self.loss(torch.cat([self.network(*chunk) for chunk in chunks]), **of_loss)
+        value.backward()
+        return value.detach()
+
+
+@pytest.mark.parametrize("library", ["the real one", OneGraph])
+def test_grad_cache_gives_the_gradient_of_our_step(monkeypatch, library):
+    if library is OneGraph:
+        monkeypatch.setitem(sys.modules, "grad_cache", SimpleNamespace(GradCache=OneGraph))
+    else:
+        pytest.importorskip("grad_cache")
+    setup = StepSetup(StepCase("small", 24, 8, grad_cache=True))
+    gradients = []
+    for way in (setup.chunked, setup.take):
+        setup.network.zero_grad()
+        torch.manual_seed(1)
+        way(24)
+        gradients.append(torch.cat([p.grad.flatten() for p in setup.network.parameters()]))
+    ours, theirs = gradients
+    assert (ours - theirs).norm() < 1e-4 * ours.norm()
+
+
+def test_grad_cache_takes_every_step_in_chunks_where_it_is_installed(monkeypatch):
+    for there in (True, False):
+        monkeypatch.setattr(bench_step, "installed", lambda method, there=there: there)
+        cases = step_cases((256, 1024), "cpu", threads=1)
+        found = [(case.batch_size, case.plain, case.keep) for case in cases if case.grad_cache]
+        assert found == ([(256, False, 0.0), (1024, False, 0.0)] if there else [])
+        assert [case.batch_size for case in cases if case.keep] == [256] * 4
+    row = fake("", StepCase("small", 256, 256, grad_cache=True), 1, 1)
+    assert "chunks of 256 by GradCache" in step_table([row])
 
 
 def test_a_case_says_what_it_took():

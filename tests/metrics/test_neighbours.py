@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recallkit.bench.memory import peak_bytes
-from recallkit.bench.search import bench_search
 from recallkit.errors import RecallkitError
 from recallkit.metrics import candidates, neighbours, ranking_keys, rough, search
 from recallkit.metrics.ranking_keys import LEFT_OUT, unpack
@@ -171,12 +170,6 @@ def test_a_gallery_in_a_file_is_read_in_blocks(tmp_path):
     assert torch.equal(results[0], whole[0])
     assert torch.equal(results[1], whole[1])
     assert held < gallery.nbytes  # float64 or a table of all pairs would be 5 and 6 MB
-
-
-def test_the_cost_of_a_search_is_told_beside_its_products():
-    costs = bench_search(size=2000, dim=8, k=20, queries=50, repeats=1)
-    assert costs["search ratio"] == pytest.approx(costs["search"] / costs["float32"])
-    assert all(value > 0 for value in costs.values())
 
 
 def test_keys_order_similarities_and_break_ties_by_index():

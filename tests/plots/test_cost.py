@@ -49,11 +49,16 @@ def test_steps_have_a_line_for_each_way_and_one_for_kept_graphs():
     sizes, shares = (256, 1024, 4096), (0.25, 0.5, 0.75, 1.0)
     cases = [step_case(size, plain) for size in sizes for plain in (True, False)]
     cases += [step_case(1024, keep=share) for share in shares]
+    cases += [step_case(size) | {"grad_cache": True} for size in sizes]
     _, (memory_ax, time_ax, kept_ax) = plots.plot_step_cost(cases)
-    assert [line.get_label() for line in memory_ax.lines] == ["small, plain", "small, in chunks"]
+    ways = ["plain", "in chunks", "in chunks by GradCache"]
+    assert [line.get_label() for line in memory_ax.lines] == [f"small, {way}" for way in ways]
     assert memory_ax.lines[0].get_xdata().tolist() == [256]
     assert memory_ax.lines[1].get_xdata().tolist() == list(sizes)
     assert time_ax.lines[1].get_ydata().tolist() == [2, 2, 2]
+    assert [line.get_label() for line in kept_ax.lines if len(line.get_xdata()) > 2] == [
+        "small, B = 1,024"
+    ]
     assert kept_ax.lines[0].get_xdata() == pytest.approx([0, *shares])
     assert kept_ax.lines[0].get_ydata()[0] == pytest.approx(4 / 3)
     assert kept_ax.lines[0].get_ydata()[-1] == pytest.approx(1)
