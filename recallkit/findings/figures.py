@@ -310,26 +310,30 @@ def _with(rows: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 def draw_batch_gain(runs: pd.DataFrame) -> "Figure":
     """Draw what a batch adds to one of 512 images, against batch over classes.
 
-    See :func:`.batch_gains`. A line is a sweep at one length of training, SiMix on or off.
+    See :func:`.batch_gains`. A panel is a data set and a start, a line a sweep at one length of
+    training, SiMix on or off.
     """
     gains, notes = _telling(batch_gains(runs))
-    words = "{trained}, {training classes:,.0f} classes, {images:,} images{mixed}"
-    mixed = gains["simix"].map({True: ", SiMix", False: ""})
-    rows = gains.assign(trained=gains["trained"].map(trained_in_words), mixed=mixed).to_dict(
-        "records"
-    )
-    gains["series"] = [words.format_map(row) for row in rows]
+    gains["panel"] = [
+        f"{trained_in_words(trained)}, {classes:,.0f} classes"
+        for trained, classes in zip(gains["trained"], gains["training classes"], strict=True)
+    ]
+    gains["line"] = [
+        f"{images:,} images{', SiMix' * mixed}"
+        for images, mixed in zip(gains["images"], gains["simix"], strict=True)
+    ]
     lines = gains.sort_values(["trained", "training classes", "images", "simix"])
-    series = {
-        str(name): _points(rows, "batch / classes")
-        for name, rows in lines.groupby("series", sort=False)
+    panels = {
+        str(title): {
+            str(name): _points(points, "batch / classes")
+            for name, points in rows.groupby("line", sort=False)
+        }
+        for title, rows in lines.groupby("panel", sort=False)
     }
-    fig, _ = plots.plot_gains(
-        series,
+    fig, _ = plots.plot_gains_apart(
+        panels,
         xlabel="\n".join(["images of a batch for each training class", *notes]),
         ylabel=f"R@1 minus that of batch {REFERENCE:,} (points)",
-        log2=True,
-        joined=True,
     )
     title = f"What a batch adds to one of {REFERENCE:,}, after equally many images"
     fig.suptitle(f"{title} (test classes, 95 % intervals)", fontsize=11)

@@ -16,6 +16,7 @@ from recallkit.plots.sweeps import (
     plot_comparison,
     plot_course,
     plot_gains,
+    plot_gains_apart,
     series_styles,
     share_legend,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "plot_differences",
     "plot_engines",
     "plot_gains",
+    "plot_gains_apart",
     "plot_image_search",
     "plot_learning_curve",
     "plot_neighbours",

@@ -169,6 +169,49 @@ def plot_gains(
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(8.5, 6), layout="constrained")
+    _draw_gains(ax, series, joined)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if log2:
+        _share_axis(ax)
+    _name_updates(ax, series)
+    below: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "fontsize": 9}
+    show_names(fig.legend(columnspacing=1, **below) if series else None)
+    return fig, ax
+
+
+def plot_gains_apart(
+    panels: Mapping[str, Mapping[str, Sequence[Gain]]], *, xlabel: str, ylabel: str
+) -> "tuple[Figure, Sequence[Axes]]":
+    """Draw gains in a panel for each group of series, one above the other, on the same axes.
+
+    Args:
+        panels: title → series as :func:`plot_gains` takes them; their points are joined.
+        xlabel: what the points are drawn against, on a logarithmic axis.
+        ylabel: what is added to what.
+
+    Returns:
+        The figure, and its axes, from above.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = max(1, len(panels))
+    options: dict[str, Any] = {"sharex": True, "sharey": True, "layout": "constrained"}
+    fig, grid = plt.subplots(rows, figsize=(8.5, 0.8 + 2.4 * rows), squeeze=False, **options)
+    axes = list(grid[:, 0])
+    for ax, (title, series) in zip(axes, panels.items(), strict=False):
+        _draw_gains(ax, series, joined=True)
+        ax.set_title(title, loc="left", fontsize=10)
+        show_names(ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9))
+    _share_axis(axes[-1])
+    axes[-1].set_xlabel(xlabel)
+    fig.supylabel(ylabel, fontsize=10)
+    everything = {(title, name): g for title, of in panels.items() for name, g in of.items()}
+    if marks := _name_updates(axes[-1], everything):
+        fig.legend(handles=marks, loc="outside lower center", ncols=len(marks), fontsize=9)
+    return fig, axes
+
+
+def _draw_gains(ax: "Axes", series: Mapping[str, Sequence[Gain]], joined: bool) -> None:
     for (name, gains), style in zip(series.items(), series_styles(series).values(), strict=True):
         gains = sorted(gains)
         heights = [100 * gain.change for gain in gains]
@@ -180,17 +223,23 @@ def plot_gains(
         marks = {"marker": style["marker"], "color": style["color"], "edgecolor": "white"}
         ax.scatter(x, heights, sizes, label=line_label(name), zorder=3, **marks)
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    if log2:
-        ax.set_xscale("log", base=2)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{x:,g}" if x >= 1 else f"1/{1 / x:g}")
     ax.grid(alpha=0.3)
+
+
+def _share_axis(ax: "Axes") -> None:
+    """Make the axis below logarithmic, with shares as fractions: 1/16, 1/4, 1, 4."""
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,g}" if x >= 1 else f"1/{1 / x:g}")
+
+
+def _name_updates(ax: "Axes", series: Mapping[Any, Sequence[Gain]]) -> list[Any]:
+    """Add marks of three sizes for the legend, and return them; none where all are alike."""
     updates = [gain.updates for gains in series.values() for gain in gains]
-    for count in (100, 1000, 10_000) if updates and min(updates) < max(updates) else ():
-        ax.scatter([], [], _area(count), color="white", edgecolor=GREY, label=f"{count:,} updates")
-    below: dict[str, Any] = {"loc": "outside lower center", "ncols": 2, "fontsize": 9}
-    show_names(fig.legend(columnspacing=1, **below) if series else None)
-    return fig, ax
+    counts = (100, 1000, 10_000) if updates and min(updates) < max(updates) else ()
+    style = {"color": "white", "edgecolor": GREY}
+    return [
+        ax.scatter([], [], _area(count), label=f"{count:,} updates", **style) for count in counts
+    ]
 
 
 def _area(updates: float) -> float:

@@ -101,9 +101,25 @@ def test_gains_are_in_points_with_intervals_and_the_size_of_their_updates():
     assert names == ["emoji", "100 updates", "1,000 updates", "10,000 updates"]
 
 
+def test_gains_apart_share_their_axes_and_name_their_own_lines():
+    few, many = ([plots.Gain(x, -0.04, 0.01, n) for x in (0.5, 2)] for n in (100, 1000))
+    panels = {"emoji": {"25,000 images": few}, "glyphs": {"50,000 images": many}}
+    fig, axes = plots.plot_gains_apart(panels, xlabel="share", ylabel="points")
+    names = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in axes]
+    assert names == [["25,000 images"], ["50,000 images"]]
+    assert [ax.get_title(loc="left") for ax in axes] == ["emoji", "glyphs"]
+    assert [ax.get_xlabel() for ax in axes] == ["", "share"]
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    marks = [text.get_text() for text in fig.legends[0].get_texts()]
+    assert marks == ["100 updates", "1,000 updates", "10,000 updates"]
+
+
 def test_no_gains_at_all():
     fig, _ = plots.plot_gains({}, xlabel="x", ylabel="y")
     assert fig.legends == []
+    fig, axes = plots.plot_gains_apart({}, xlabel="x", ylabel="y")
+    assert (len(axes), fig.legends) == (1, [])
 
 
 def test_a_course_has_the_colour_of_its_name_and_the_line_of_its_series():
