@@ -146,7 +146,7 @@ def test_selection_by_a_sampled_threshold_is_that_of_a_sort(k):
 
 def test_a_sample_that_promises_too_much_costs_no_neighbour():
     gallery = torch.zeros(5000, 2)
-    gallery[:720:8, 0] = 1  # what the sample sees, every eighth item, holds all 90 near ones
+    gallery[:1440:16, 0] = 1  # what the sample sees, every sixteenth item, holds all 90 near ones
     gallery[1::2, 1] = torch.linspace(0, 1, 2500)
     queries = torch.tensor([[1.0, 0.1]])
     sample = queries @ gallery[candidates.sample_of(5000)].T
