@@ -152,7 +152,7 @@ def test_a_sample_that_promises_too_much_costs_no_neighbour():
     sample = queries @ gallery[candidates.sample_of(5000)].T
     assert candidates.sampled_threshold(sample, 100, 5000) == 1
     _, indices = search(queries, gallery, 100, "torch")
-    assert indices[0, :90].tolist() == list(range(0, 720, 8))
+    assert indices[0, :90].tolist() == list(range(0, 1440, 16))
     assert indices[0, 90:].tolist() == list(range(4999, 4979, -2))
 
 
