@@ -13,6 +13,11 @@ The second turns dL/dr into w = dL/ds, a block of queries at a time:
 Then dQ = w·G and dG += wᵀ·Q are ordinary matrix products. In all there are four products of Q·N·D,
 as many as in ``blocks``. A kernel that kept w on the chip too would have to make the similarities
 twice more. No two programs write the same number, so the result does not depend on their order.
+
+A batch E that is its own gallery has the gradient (w + wᵀ)·E, and a tile of similarities serves the
+queries of its rows and of its columns. So the second kernel makes w + wᵀ, on and above the diagonal
+alone, and each block of it is multiplied for its rows, and transposed for those below. Of the four
+products 2½ are left: one forward, half a one for the similarities again, and one for the gradient.
 """
 
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false
@@ -72,8 +77,9 @@ def fused_ranks(
         raise ValueError(f"engine 'fused' computes in float32, not {queries.dtype}: use 'blocks'")
     if left_out is None:
         left_out = torch.full_like(positives[:, 0], -1)
-    inputs = (tensor.contiguous() for tensor in (queries, gallery, positives, left_out))
-    return _FusedRanks.apply(*inputs, temperature, precision)
+    others = None if gallery is queries else gallery.contiguous()
+    table = (positives.contiguous(), left_out.contiguous())
+    return _FusedRanks.apply(queries.contiguous(), others, *table, temperature, precision)
 
 
 @functools.cache
@@ -104,12 +110,14 @@ def rounded_factors(values: Tensor, precision: str) -> Tensor:
 class _FusedRanks(torch.autograd.Function):
     @staticmethod
     def forward(ctx, queries, gallery, positives, left_out, temperature, precision):
-        queries, gallery = (rounded_factors(factor, precision) for factor in (queries, gallery))
+        ctx.alone = gallery is None
+        queries = rounded_factors(queries, precision)
+        gallery = queries if gallery is None else rounded_factors(gallery, precision)
         own = pair_similarities(queries, gallery, positives.clamp(min=0))  # (Q, P)
         table = (left_out, positives, own)
-        ranks, slopes = _launch(_sums, queries, gallery, table, temperature, precision)
-        ctx.save_for_backward(queries, gallery, positives, own, slopes, left_out)
         ctx.temperature, ctx.precision = temperature, precision
+        ranks, slopes = _launch(_sums, queries, gallery, table, ctx)
+        ctx.save_for_backward(queries, gallery, positives, own, slopes, left_out)
         return (1 + ranks).masked_fill_(positives < 0, torch.inf)
 
     @staticmethod
@@ -117,17 +125,16 @@ class _FusedRanks(torch.autograd.Function):
     def backward(ctx, grad_ranks):
         queries, gallery, positives, own, slopes, left_out = ctx.saved_tensors
         grad_ranks = grad_ranks.masked_fill(positives < 0, 0) / ctx.temperature
-        back = grad_ranks * slopes
+        table = (left_out, positives, own, grad_ranks, grad_ranks * slopes)
+        if ctx.alone:
+            return _gradient_alone(queries, table, ctx), *(None,) * 5
         wants_queries, wants_gallery = ctx.needs_input_grad[:2]
         grad_queries = torch.empty_like(queries) if wants_queries else None
         grad_gallery = torch.zeros_like(gallery) if wants_gallery else None
-        height = max(1, BLOCK_BYTES // (64 * len(gallery))) * 16  # blocks begin at aligned rows
+        height = _height(len(gallery))
         for start in range(0, len(queries), height):
             rows = slice(start, min(start + height, len(queries)))
-            table = [t[rows] for t in (left_out, positives, own, grad_ranks, back)]
-            weights = _launch(
-                _weights, queries[rows], gallery, table, ctx.temperature, ctx.precision
-            )
+            weights = _launch(_weights, queries, gallery, table, ctx, rows=rows)
             with products_in(ctx.precision, queries.device.type):
                 if grad_queries is not None:
                     torch.mm(weights, gallery, out=grad_queries[rows])
@@ -137,28 +144,52 @@ class _FusedRanks(torch.autograd.Function):
         return grad_queries, grad_gallery, None, None, None, None
 
 
+def _gradient_alone(embeddings: Tensor, table: Sequence[Tensor], ctx: Any) -> Tensor:
+    """Compute the gradient (B, D) of a batch that is its own gallery, by blocks of w + wᵀ.
+
+    A block has the columns from its first row on. The fewer they are, the more rows it has.
+    """
+    grad, start, count = torch.zeros_like(embeddings), 0, len(embeddings)
+    while start < count:
+        rows = slice(start, min(start + _height(count - start), count))
+        weights = _launch(_weights_of_both, embeddings, embeddings, table, ctx, rows=rows)
+        with products_in(ctx.precision, embeddings.device.type):
+            grad[rows].addmm_(weights, embeddings[start:])
+            if rows.stop < count:
+                below = weights[:, rows.stop - start :]
+                grad[rows.stop :].addmm_(below.T, embeddings[rows])
+        del weights  # before the next block is made
+        start = rows.stop
+    return grad
+
+
+def _height(columns: int) -> int:
+    """Count the rows of a block of w: it begins at an aligned row, and fits ``BLOCK_BYTES``."""
+    return max(1, BLOCK_BYTES // (64 * columns)) * 16
+
+
 def _launch(
     kernel: Callable[..., Any],
     queries: Tensor,
     gallery: Tensor,
     table: Sequence[Tensor],
-    temperature: float,
-    precision: str,
+    ctx: Any,
+    **where: slice,
 ) -> Any:
-    """Run one of the two kernels with the tile that is fastest here.
+    """Run one of the kernels with the tile that is fastest here.
 
     How this works: the first call of each kind of problem times all ``TILES`` on its first rows
     and stores the best in ``FASTEST_TILES``. Later calls look it up. The kind is the kernel, the
     device, the precision, D and the magnitude of P.
     """
     # Three TF32 products: errors like float32's, at half of TF32's speed or better.
-    scalars = (1 / temperature, {"float32": "tf32x3", "tf32": "tf32"}[precision])
-    key = (kernel, queries.device, precision, queries.shape[1], len(table[1].T).bit_length())
+    scalars = (1 / ctx.temperature, {"float32": "tf32x3", "tf32": "tf32"}[ctx.precision])
+    key = (kernel, queries.device, ctx.precision, queries.shape[1], len(table[1].T).bit_length())
     if key not in FASTEST_TILES:
         rows = [t[:_TRIED_ON] for t in (queries, gallery, *table)]
         best = fastest_tile(lambda tile: kernel(*rows, *scalars, tile), queries.is_cuda)
         FASTEST_TILES[key] = best
-    return kernel(queries, gallery, *table, *scalars, FASTEST_TILES[key])
+    return kernel(queries, gallery, *table, *scalars, FASTEST_TILES[key], **where)
 
 
 def fastest_tile(run: Callable[[dict[str, int]], Any], on_gpu: bool) -> dict[str, int]:
@@ -213,16 +244,24 @@ def _weights(
     sharpness: float,
     precision: str,
     tile: dict[str, int],
+    rows: slice | None = None,
+    both: bool = False,
 ) -> Tensor:
-    """dL/ds of a block, (q, N)."""
+    """dL/ds of some rows, (q, N); with ``both`` w + wᵀ of these, from column rows.start on."""
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
-    weights = queries.new_empty(count, items)
-    grid = (triton.cdiv(count, tile["QUERIES"]), triton.cdiv(items, tile["ITEMS"]))
+    first, end = (0, count) if rows is None else (rows.start, rows.stop)
+    left = first if both else 0
+    weights = queries.new_empty(end - first, items - left)
+    height, length = weights.shape
+    grid = (triton.cdiv(height, tile["QUERIES"]), triton.cdiv(length, tile["ITEMS"]))
     _weights_kernel[grid](
         queries, gallery, positives, own, grad_ranks, back, left_out, weights,
-        count, items, depth, width, sharpness, PRECISION=precision, **tile,
+        end, items, depth, width, first, left, sharpness, BOTH=both, PRECISION=precision, **tile,
     )  # fmt: skip
     return weights
+
+
+_weights_of_both = functools.partial(_weights, both=True)
 
 
 @triton.jit
@@ -233,11 +272,11 @@ def probe_kernel(out):
 
 @triton.jit
 def _similarity_tile(
-    queries, gallery, rows, columns, left_out, count, items, depth,
+    queries, gallery, rows, columns, count, items, depth,
     PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """Similarities of some queries to some items (QUERIES, ITEMS); −∞ where nothing competes."""
+    """Similarities of some queries to some items (QUERIES, ITEMS)."""
     tile = tl.zeros((QUERIES, ITEMS), tl.float32)
     for start in range(0, depth, DEPTH):
         d = start + tl.arange(0, DEPTH)
@@ -252,8 +291,7 @@ def _similarity_tile(
             other=0.0,
         )
         tile = tl.dot(a, b, tile, input_precision=PRECISION)
-    absent = (columns[None, :] >= items) | (columns[None, :] == left_out[:, None])
-    return tl.where(absent, float("-inf"), tile)
+    return tile
 
 
 @triton.jit(do_not_specialize=_VARYING)
@@ -276,9 +314,11 @@ def _sums_kernel(
     for i in range(split * tiles_a_split, (split + 1) * tiles_a_split):
         columns = i * ITEMS + tl.arange(0, ITEMS)
         tile = _similarity_tile(
-            queries, gallery, rows, columns, absent, count, items, depth,
+            queries, gallery, rows, columns, count, items, depth,
             PRECISION, QUERIES, ITEMS, DEPTH,
         )  # fmt: skip
+        missing = (columns[None, :] >= items) | (columns[None, :] == absent[:, None])
+        tile = tl.where(missing, float("-inf"), tile)  # σ(−∞) = 0
         for j in tl.static_range(POSITIVES):
             this = tl.arange(0, POSITIVES)[None, :] == j  # registers have no index: mask and add
             s = tl.sum(tl.where(this, all_own, 0.0), axis=1)
@@ -292,29 +332,50 @@ def _sums_kernel(
     tl.store(slopes + place, slope_sum, mask=inside)
 
 
-@triton.jit(do_not_specialize=_VARYING[:3])
+@triton.jit
+def _add_pushes(
+    total, tile, ours, theirs, end, positives, own, grad_ranks, back, left_out, width, sharpness
+):
+    """Add w of the queries ``ours`` to the items ``theirs``, which both have the tile's shape.
+
+    One of them varies along its rows alone, the other along its columns: as w, or as wᵀ.
+    """
+    here = ours < end
+    absent = tl.load(left_out + ours, mask=here, other=-1)
+    tile = tl.where(theirs == absent, float("-inf"), tile)
+    for slot in range(width):
+        place = ours.to(tl.int64) * width + slot
+        s = tl.load(own + place, mask=here, other=0.0)
+        p = tl.load(positives + place, mask=here, other=-1)
+        g = tl.load(grad_ranks + place, mask=here, other=0.0)
+        b = tl.load(back + place, mask=here, other=0.0)
+        step = tl.sigmoid((tile - s) * sharpness)
+        total += tl.where(theirs == p, -b, g * step * (1 - step))
+    return total
+
+
+@triton.jit(do_not_specialize=(*_VARYING[:3], "first", "left"))
 def _weights_kernel(
     queries, gallery, positives, own, grad_ranks, back, left_out, weights,
-    count, items, depth, width, sharpness,
-    PRECISION: tl.constexpr,
+    count, items, depth, width, first, left, sharpness,
+    BOTH: tl.constexpr, PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
-    columns = tl.program_id(1) * ITEMS + tl.arange(0, ITEMS)
-    absent = tl.load(left_out + rows, mask=rows < count, other=-1)
+    rows = first + tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
+    columns = left + tl.program_id(1) * ITEMS + tl.arange(0, ITEMS)
     tile = _similarity_tile(
-        queries, gallery, rows, columns, absent, count, items, depth,
+        queries, gallery, rows, columns, count, items, depth,
         PRECISION, QUERIES, ITEMS, DEPTH,
     )  # fmt: skip
     total = tl.zeros((QUERIES, ITEMS), tl.float32)
-    for slot in range(width):
-        place = rows.to(tl.int64) * width + slot
-        s = tl.load(own + place, mask=rows < count, other=0.0)
-        p = tl.load(positives + place, mask=rows < count, other=-1)
-        g = tl.load(grad_ranks + place, mask=rows < count, other=0.0)
-        b = tl.load(back + place, mask=rows < count, other=0.0)
-        step = tl.sigmoid((tile - s[:, None]) * sharpness)
-        push = g[:, None] * step * (1 - step)
-        total += tl.where(columns[None, :] == p[:, None], -b[:, None], push)
-    place = rows[:, None].to(tl.int64) * items + columns[None, :]
+    total = _add_pushes(
+        total, tile, rows[:, None], columns[None, :], count,
+        positives, own, grad_ranks, back, left_out, width, sharpness,
+    )  # fmt: skip
+    if BOTH:  # the items are queries, too
+        total = _add_pushes(
+            total, tile, columns[None, :], rows[:, None], items,
+            positives, own, grad_ranks, back, left_out, width, sharpness,
+        )  # fmt: skip
+    place = (rows[:, None] - first).to(tl.int64) * (items - left) + columns[None, :] - left
     tl.store(weights + place, total, mask=(rows[:, None] < count) & (columns[None, :] < items))

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from helpers.products import counted_products
 from torch.nn.functional import normalize
 
 ON_GPU = torch.cuda.is_available()
@@ -65,6 +66,53 @@ def test_a_batch_against_itself(count, depth, classes, within):
         torch.arange(count) if within else None,
         temperature=0.05 if depth > 1 else 0.5,
     )
+
+
+def gradient_alone(embeddings, labels, left_out, engine, temperature=0.05):
+    """The gradient of weighted ranks of one tensor that is queries and gallery."""
+    dtype = torch.float32 if engine == "fused" else torch.float64
+    leaf = embeddings.to(DEVICE, dtype, copy=True).requires_grad_()
+    positives = find_positives(labels).to(DEVICE)
+    weights = torch.rand(positives.shape, generator=torch.Generator().manual_seed(9)).to(DEVICE)
+    left_out = None if left_out is None else left_out.to(DEVICE)
+    settings = {"left_out": left_out, "temperature": temperature, "engine": engine}
+    ranks = relaxed_ranks(leaf, leaf, positives, **settings)
+    (ranks * weights)[positives >= 0].sum().backward()
+    return leaf.grad.cpu().double()
+
+
+@pytest.mark.parametrize("block_bytes", [fused.BLOCK_BYTES, 64 * 40, 64 * 200])
+@pytest.mark.parametrize("absent", ["nothing", "itself", "another"])
+@pytest.mark.parametrize(("count", "depth", "classes"), [(150, 20, 35), (66, 33, 5), (5, 2, 2)])
+def test_the_gradient_of_a_batch_that_is_its_own_gallery(
+    count, depth, classes, absent, block_bytes, monkeypatch
+):
+    """Of blocks of w + wᵀ on and above the diagonal, with more rows the fewer their columns are."""
+    monkeypatch.setattr(fused, "BLOCK_BYTES", block_bytes)
+    embeddings = unit(0, count, depth)
+    embeddings[2] = embeddings[0]  # a tie
+    labels = torch.arange(count) ** 2 % classes  # ragged classes, more than eight positives
+    other = torch.tensor([int((labels != label).nonzero()[0]) for label in labels])
+    left_out = {"nothing": None, "itself": torch.arange(count), "another": other}[absent]
+    found, expected = (
+        gradient_alone(embeddings, labels, left_out, engine) for engine in ("fused", "dense")
+    )
+    assert (found - expected).norm() < 2e-5 * expected.norm()
+
+
+def test_a_batch_that_is_its_own_gallery_takes_fewer_products(monkeypatch):
+    """Beside the kernels one product for the gradient, in place of two."""
+    monkeypatch.setattr(fused, "BLOCK_BYTES", 64 * 32)  # 16 rows of 128 columns
+    counted = []
+    for alone in (True, False):
+        queries = unit(0, 128, 16).to(DEVICE).requires_grad_()
+        gallery = queries if alone else unit(0, 128, 16).to(DEVICE).requires_grad_()
+        positives = find_positives((torch.arange(128) // 4).to(DEVICE))
+        ranks = relaxed_ranks(queries, gallery, positives, engine="fused")
+        with counted_products() as products:
+            ranks.sum().backward()
+        counted.append(products.get_total_flops() / (2 * 128**2 * 16))
+    assert counted == [pytest.approx(1, abs=0.15), 2]
 
 
 def test_queries_against_a_longer_gallery():
