@@ -1,12 +1,14 @@
 """The least time that a GPU needs for the engine ``fused``, from its data sheet: a roofline.
 
-For B queries and as many gallery items, P positives a query and D numbers an embedding, it does
+For a batch of B images that is its own gallery, P positives a query and D numbers an embedding, it
+does
 
     forward     2 B² D      operations of products, for the similarities
                 B² P        sigmoids
-    backward    6 B² D      the similarities again, and two products for the gradients
+    backward    1 B² D      half of the similarities again
+                2 B² D      the gradient, by w + wᵀ
                 B² P        slopes of sigmoids
-                12 B²       bytes of memory: w is written once and read twice
+                6 B²        bytes of memory: half of w + wᵀ is written once and read twice
 
 A product of float32 is made of three in TF32. A sigmoid takes an exponential and a reciprocal,
 which the special function units compute, and about six other instructions, a slope five. Each
@@ -26,8 +28,8 @@ from recallkit.tables import text_table
 _PRODUCTS = 3  # in TF32, for one of float32
 _SPECIAL = 2  # functions a sigmoid: exponential and reciprocal
 _OTHERS = {"forward": 6, "backward": 5}  # instructions a sigmoid or slope
-_OPERATIONS = {"forward": 2, "backward": 6}  # of products, times B² D
-_BYTES = {"forward": 0, "backward": 12}  # of memory, times B²
+_OPERATIONS = {"forward": 2, "backward": 3}  # of products, times B² D
+_BYTES = {"forward": 0, "backward": 6}  # of memory, times B²
 
 
 @dataclass(frozen=True)

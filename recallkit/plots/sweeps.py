@@ -236,7 +236,7 @@ def _name_updates(ax: "Axes", series: Mapping[Any, Sequence[Gain]]) -> list[Any]
     """Add marks of three sizes for the legend, and return them; none where all are alike."""
     updates = [gain.updates for gains in series.values() for gain in gains]
     counts = (100, 1000, 10_000) if updates and min(updates) < max(updates) else ()
-    style = {"color": "white", "edgecolor": GREY}
+    style: dict[str, Any] = {"color": "white", "edgecolor": GREY}
     return [
         ax.scatter([], [], _area(count), label=f"{count:,} updates", **style) for count in counts
     ]

@@ -51,7 +51,7 @@ TILES = (
 )
 _TRIED_ON = 4096  # queries and items: enough to fill a GPU, a few milliseconds each
 FASTEST_TILES: dict[tuple, dict[str, int]] = {}  # filled at the first call of each kind
-_POSITIVES = 8  # ranks that one program adds up; the tile is made again for the next 8
+AT_ONCE = 8  # ranks that one program adds up; the tile is made again for the next 8
 # These change from batch to batch. A kernel specialised for multiples of 16 would be compiled
 # again, which takes seconds, at the first batch where one of them is not a multiple.
 _VARYING = ("count", "items", "width", "tiles_a_split")
@@ -221,14 +221,14 @@ def _sums(
     split. The splits are added up afterwards, always in the same order.
     """
     (count, depth), (items, width) = queries.shape, (len(gallery), positives.shape[1])
-    across, slots = triton.cdiv(count, tile["QUERIES"]), triton.cdiv(width, _POSITIVES)
+    across, slots = triton.cdiv(count, tile["QUERIES"]), triton.cdiv(width, AT_ONCE)
     tiles = triton.cdiv(items, tile["ITEMS"])
     splits = max(1, min(tiles, _PROGRAMS // (across * slots)))
     sums = queries.new_empty(2, splits, count, width)
-    _sums_kernel[(across, slots, splits)](
+    sums_kernel[(across, slots, splits)](
         queries, gallery, positives, own, left_out, sums[0], sums[1],
         count, items, depth, width, triton.cdiv(tiles, splits), sharpness,
-        POSITIVES=_POSITIVES, PRECISION=precision, **tile,
+        POSITIVES=AT_ONCE, PRECISION=precision, **tile,
     )  # fmt: skip
     return sums[0].sum(dim=0), sums[1].sum(dim=0)
 
@@ -254,7 +254,7 @@ def _weights(
     weights = queries.new_empty(end - first, items - left)
     height, length = weights.shape
     grid = (triton.cdiv(height, tile["QUERIES"]), triton.cdiv(length, tile["ITEMS"]))
-    _weights_kernel[grid](
+    weights_kernel[grid](
         queries, gallery, positives, own, grad_ranks, back, left_out, weights,
         end, items, depth, width, first, left, sharpness, BOTH=both, PRECISION=precision, **tile,
     )  # fmt: skip
@@ -295,20 +295,21 @@ def _similarity_tile(
 
 
 @triton.jit(do_not_specialize=_VARYING)
-def _sums_kernel(
+def sums_kernel(
     queries, gallery, positives, own, left_out, sigmoids, slopes,
     count, items, depth, width, tiles_a_split, sharpness,
     POSITIVES: tl.constexpr, PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
+    """Sum sigmoids and slopes of some positives of some queries, over a split of the gallery."""
     rows = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
-    slots = tl.program_id(1) * POSITIVES + tl.arange(0, POSITIVES)
+    first_slot = tl.program_id(1) * POSITIVES
+    slots = first_slot + tl.arange(0, POSITIVES)
     split = tl.program_id(2)
     table = rows[:, None].to(tl.int64) * width + slots[None, :]
     inside = (rows[:, None] < count) & (slots[None, :] < width)
-    absent = tl.load(left_out + rows, mask=rows < count, other=-1)
-    all_own = tl.load(own + table, mask=inside, other=0.0)
-    all_positives = tl.load(positives + table, mask=inside, other=-1)
+    here = rows < count
+    absent = tl.load(left_out + rows, mask=here, other=-1).to(tl.int32)
     sigmoid_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
     slope_sum = tl.zeros((QUERIES, POSITIVES), tl.float32)
     for i in range(split * tiles_a_split, (split + 1) * tiles_a_split):
@@ -319,12 +320,14 @@ def _sums_kernel(
         )  # fmt: skip
         missing = (columns[None, :] >= items) | (columns[None, :] == absent[:, None])
         tile = tl.where(missing, float("-inf"), tile)  # σ(−∞) = 0
-        for j in tl.static_range(POSITIVES):
-            this = tl.arange(0, POSITIVES)[None, :] == j  # registers have no index: mask and add
-            s = tl.sum(tl.where(this, all_own, 0.0), axis=1)
-            p = tl.sum(tl.where(this, all_positives, 0), axis=1)
+        # Not unrolled: the numbers of eight positives would not fit the registers.
+        for j in range(tl.minimum(POSITIVES, width - first_slot)):
+            place = rows.to(tl.int64) * width + first_slot + j
+            s = tl.load(own + place, mask=here, other=0.0)
+            p = tl.load(positives + place, mask=here, other=-1).to(tl.int32)
             step = tl.sigmoid((tile - s[:, None]) * sharpness)
             step = tl.where(columns[None, :] == p[:, None], 0.0, step)
+            this = tl.arange(0, POSITIVES)[None, :] == j  # registers have no index: mask and add
             sigmoid_sum += tl.where(this, tl.sum(step, axis=1)[:, None], 0.0)
             slope_sum += tl.where(this, tl.sum(step * (1 - step), axis=1)[:, None], 0.0)
     place = split.to(tl.int64) * count * width + table
@@ -341,12 +344,12 @@ def _add_pushes(
     One of them varies along its rows alone, the other along its columns: as w, or as wᵀ.
     """
     here = ours < end
-    absent = tl.load(left_out + ours, mask=here, other=-1)
+    absent = tl.load(left_out + ours, mask=here, other=-1).to(tl.int32)
     tile = tl.where(theirs == absent, float("-inf"), tile)
     for slot in range(width):
         place = ours.to(tl.int64) * width + slot
         s = tl.load(own + place, mask=here, other=0.0)
-        p = tl.load(positives + place, mask=here, other=-1)
+        p = tl.load(positives + place, mask=here, other=-1).to(tl.int32)
         g = tl.load(grad_ranks + place, mask=here, other=0.0)
         b = tl.load(back + place, mask=here, other=0.0)
         step = tl.sigmoid((tile - s) * sharpness)
@@ -355,12 +358,13 @@ def _add_pushes(
 
 
 @triton.jit(do_not_specialize=(*_VARYING[:3], "first", "left"))
-def _weights_kernel(
+def weights_kernel(
     queries, gallery, positives, own, grad_ranks, back, left_out, weights,
     count, items, depth, width, first, left, sharpness,
     BOTH: tl.constexpr, PRECISION: tl.constexpr,
     QUERIES: tl.constexpr, ITEMS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
+    """Store w of some queries and items; with BOTH, that of the items as queries added."""
     rows = first + tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     columns = left + tl.program_id(1) * ITEMS + tl.arange(0, ITEMS)
     tile = _similarity_tile(

@@ -1,6 +1,10 @@
 """The triton kernels against the dense engine in float64; on the CPU by triton's interpreter."""
 
 import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -241,3 +245,16 @@ def test_a_large_batch_on_the_device(engine):
     RecallAtKLoss(engine=engine)(single, labels).backward()
     RecallAtKLoss(engine="blocks")(double, labels).backward()
     assert (single.grad - double.grad).norm() < 1e-3 * double.grad.norm()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="triton's assembler is for x86-64")
+@pytest.mark.parametrize("kernel", ["sums", "weights", "weights of both"])
+def test_kernels_keep_their_numbers_in_registers(kernel, tmp_path):
+    """Compiled for an H100, which needs none: sums of eight positives once spilled 1,636 bytes."""
+    program = Path(__file__).parents[1] / "helpers" / "compiled_kernels.py"
+    command = [sys.executable, str(program), kernel, "0"]
+    settings = {"TRITON_CACHE_DIR": str(tmp_path), "TRITON_DUMP_PTXAS_LOG": "1"}
+    path = os.pathsep.join(sys.path)
+    variables = {**os.environ, **settings, "PYTHONPATH": path, "TRITON_INTERPRET": "0"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=variables)
+    assert "0 bytes spill stores, 0 bytes spill loads" in done.stdout, done.stdout + done.stderr
