@@ -15,6 +15,7 @@ STYLES = (
     {"color": BLUE, "linestyle": "-", "linewidth": 1.5},
     {"color": VERMILION, "linestyle": "--", "linewidth": 1.5},
 )
+SLIM: dict[str, Any] = {"fontsize": 9, "handlelength": 1.3, "handletextpad": 0.4, "borderpad": 0.2}
 
 
 def plot_rank_answers(
@@ -48,10 +49,10 @@ def plot_rank_answers(
             label = f"{name}\n(own unit)" if name in own_unit else name
             lower.plot(place, -slope, label=label, **style)
         upper.set_title(title, fontsize=10)
-        upper.legend(fontsize=9, loc="lower right")
+        upper.legend(loc="lower right", **SLIM)
         lower.set(xlabel="similarity of the moved item", xticks=[0, 0.5, 1])
         if all(rank is None for rank, _ in methods.values()):
-            lower.legend(fontsize=9, loc="upper right")
+            lower.legend(loc="upper right", **SLIM)
     axes[0, 0].set(ylabel="its rank", ylim=(float(true_rank.max()) + 0.5, 0.5))
     axes[1, 0].set(ylabel="places won\nper unit of similarity")
     return fig, axes
