@@ -81,12 +81,18 @@ def draw_results(
     return fig
 
 
-def draw_side_by_side(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> "Figure":
-    """Draw R@1 on test classes of several sweeps on one axis: a panel each, or one a panel of it.
+def draw_side_by_side(
+    sweeps: Sequence[Sweep], runs: pd.DataFrame, one_axis: bool = True
+) -> "Figure":
+    """Draw R@1 on test classes of several sweeps: a panel each, or one a panel of it.
+
+    Where a run lies far below the others of its setting, all runs of the panel are small points.
 
     Args:
         sweeps: one or more.
         runs: stored runs.
+        one_axis: whether the panels share their axis. Intervals of very different length need one
+            each, and a note below says so.
     """
     summaries = [_placed(sweep, sweep_summary(sweep, runs), runs) for sweep in sweeps]
     panels = [
@@ -95,13 +101,15 @@ def draw_side_by_side(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> "Figure":
         for title in dict.fromkeys(summary["panel"])
     ]
     heads = _heads(sweeps, runs)
-    fig, grid = _grid(len(panels), False)
+    fig, grid = _grid(len(panels), False, one_axis)
     for [ax], (sweep, summary, title) in zip(grid, panels, strict=True):
-        _draw_points(ax, sweep, summary, title)
+        _draw_points(ax, sweep, summary, title, all_runs=True)
         names = plots.legible(heads[sweep.name]), title
         ax.set_title("\n".join(filter(None, names)), fontsize=10, **plots.name_style(*names))
+    _within_percent([ax for [ax] in grid])
     plots.share_legend(fig, [ax for [ax] in grid], place="center")
-    notes = [
+    notes = [] if one_axis else ["each panel has an axis of its own"]
+    notes += [
         f"{heads[sweep.name]}: {note}"
         for sweep, summary in zip(sweeps, summaries, strict=True)
         for note in footnotes(sweep, summary)
@@ -121,7 +129,16 @@ def _heads(sweeps: Sequence[Sweep], runs: pd.DataFrame) -> dict[str, str]:
     return words if apart else dict(zip(names, names, strict=True))
 
 
-def _grid(count: int, with_course: bool) -> "tuple[Figure, list[list[Axes]]]":
+def _within_percent(axes: Iterable["Axes"]) -> None:
+    """End axes of percent at 0 and 100."""
+    for ax in axes:
+        low, high = ax.get_ylim()
+        ax.set_ylim(max(low, 0.0), min(high, 100.0))
+
+
+def _grid(
+    count: int, with_course: bool, one_axis: bool = True
+) -> "tuple[Figure, list[list[Axes]]]":
     """Return a row of axes for each panel; side by side if each has one alone."""
     import matplotlib.pyplot as plt
 
@@ -129,7 +146,7 @@ def _grid(count: int, with_course: bool) -> "tuple[Figure, list[list[Axes]]]":
     shape = (count, 3) if with_course else (1, count)
     size = (2.3 + 4 * shape[1], 0.8 + 3.4 * shape[0])
     options: dict[str, Any] = {"figsize": size, "squeeze": False, "layout": "constrained"}
-    fig, axes = plt.subplots(*shape, sharey=not with_course, **options)
+    fig, axes = plt.subplots(*shape, sharey=one_axis and not with_course, **options)
     return fig, axes.reshape(count, columns).tolist()
 
 
@@ -140,15 +157,17 @@ def _draw_points(
     title: str,
     own: Mapping[Any, float] | None = None,
     own_label: str = "",
+    all_runs: bool = False,
 ) -> None:
-    """Draw one panel of the results."""
+    """Draw one panel of the results; where a run failed, those of its setting, or all runs."""
     recalls = {_label(value): recall for value, recall in (own or {}).items()}
     rows = summary[summary["panel"] == title]
     stored: dict[str, dict[Any, tuple[float, float]]] = {}
     each: dict[str, dict[Any, Sequence[float]]] = {}  # where a mean alone would deceive
+    all_runs = all_runs and bool(rows["runs"].map(far_apart).any())
     for row in rows[rows["seeds"] > 0].to_dict("records"):
         stored.setdefault(row["series"], {})[row["value"]] = (row["R@1"], row["R@1 ±"])
-        if far_apart(row["runs"]):
+        if all_runs or far_apart(row["runs"]):
             each.setdefault(row["series"], {})[row["value"]] = row["runs"]
     plots.plot_comparison(
         stored,

@@ -181,6 +181,22 @@ def test_several_sweeps_stand_on_one_axis(tmp_path):
     assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False]
 
 
+def test_panels_with_axes_of_their_own_show_short_intervals_and_all_runs_beside_a_failed_one():
+    sweeps = [find_sweep(name) for name in ("distorted-circle", "finetuned-circle")]
+    runs = project_results()
+    together, apart = (draw_side_by_side(sweeps, runs, one_axis=both) for both in (True, False))
+    for figure in (together, apart):
+        failed, fine = figure.axes
+        drawn = [len(line.get_ydata()) for line in failed.lines if line.get_markersize() == 4]
+        assert drawn == [5, 5]  # of the other loss, too
+        assert not [line for line in fine.lines if line.get_markersize() == 4]
+        assert 0 <= failed.get_ylim()[0] < failed.get_ylim()[1] <= 100
+    spans = [high - low for low, high in (ax.get_ylim() for ax in apart.axes)]
+    assert spans[0] > 20 * spans[1]
+    assert "each panel has an axis of its own" in apart.get_supxlabel()
+    assert "axis of its own" not in together.get_supxlabel()
+
+
 def test_sweeps_that_train_different_things_are_called_by_what_they_train():
     sweeps = [find_sweep(name) for name in ("batch-size-finetuned", "distorted-batch-size")]
     figure = draw_side_by_side(sweeps, project_results())

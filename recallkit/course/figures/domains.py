@@ -99,23 +99,31 @@ def plot_domain_losses(
 
 def plot_two_domains(
     placed: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+    names: tuple[str, str] = ("source", "target"),
 ) -> "tuple[Figure, Any]":
-    """The places of images of two domains in embeddings: digits as signs, domains as colours.
+    """The places of images of two domains in embeddings: a digit for each, those of the target with
+    a line above.
 
     Args:
         placed: title of a panel → places (N, 2), labels (N,), and (N,) bool, True for the source.
+        names: of the two domains, for the legend.
 
     Returns:
         The figure, and its axes.
     """
-    fig, [axes] = panels(1, len(placed), (4.3 * len(placed), 4.2))
+    fig, [axes] = panels(1, len(placed), (4.3 * len(placed), 4.6))
+    domains = ((True, "${}$", 6.0, BLUE), (False, r"$\overline{{{}}}$", 8.0, VERMILION))
     for ax, (title, (places, labels, is_source)) in zip(axes, placed.items(), strict=True):
-        for of_source, colour in ((True, BLUE), (False, VERMILION)):
+        for of_source, sign, size, colour in domains:
             for digit in labels.unique().tolist():
                 here = places[(labels == digit) & (is_source == of_source)]
-                ax.plot(*here.T.numpy(), ls="", marker=f"${digit}$", color=colour, markersize=6)
+                style: dict[str, Any] = {"marker": sign.format(digit), "markersize": size}
+                ax.plot(*here.T.numpy(), ls="", color=colour, **style)
         ax.set_title(title, fontsize=10)
         ax.set(xticks=[], yticks=[])
+    first = axes[0].lines
+    shown = first[0], first[len(first) // 2]  # a digit of each domain
+    fig.legend(shown, names, loc="outside lower center", ncols=2, fontsize=10)
     return fig, axes
 
 

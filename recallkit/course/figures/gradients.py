@@ -144,6 +144,8 @@ def plot_heard(
 def plot_paths(paths: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, Any]":
     """The angle of every point against the step of descent.
 
+    The lower edge of a panel is its upper edge: 180° and −180° are one place, and say "±180".
+
     Args:
         paths: title → (T, B, 2), points on the unit circle at each step.
         labels: (B,), a colour and a line style for each class.
@@ -158,10 +160,13 @@ def plot_paths(paths: Mapping[str, Tensor], labels: Tensor) -> "tuple[Figure, An
             style = {"color": CYCLE[label % 7], "linestyle": LINES[label % 7]}
             ax.plot(_broken_at_turn(angle[:, i]), linewidth=1, **style)
             ax.plot(len(path) - 1, angle[-1, i], MARKERS[label % 7], color=CYCLE[label % 7], ms=4)
-        ax.set(ylim=(-180, 180), yticks=[-180, -90, 0, 90, 180])
+        ax.set(ylim=(-180, 180))
+        ax.set_yticks([-180, -90, 0, 90, 180], ["±180", "−90", "0", "90", "±180"])  # one place
         ax.set_xscale("symlog", linthresh=1)
         ax.set_title(name, fontsize=9)
     _label_outside(axes, "step", "angle (°)")
+    for ax in axes:
+        ax.tick_params(labelsize=8)
     return fig, axes
 
 

@@ -52,14 +52,18 @@ def test_an_arrow_goes_up_the_slope_of_each_label():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["soft", "cast"]
 
 
-def test_a_domain_is_a_colour_and_a_class_a_sign():
+def test_a_class_is_a_digit_and_the_target_has_a_line_above_and_another_colour():
     places = torch.arange(8.0).view(4, 2)
     labels, is_source = torch.tensor([3, 7, 3, 7]), torch.tensor([True, True, False, False])
     placed = {"first": (places, labels, is_source), "second": (-places, labels, is_source)}
-    fig, axes = figures.plot_two_domains(placed)
+    fig, axes = figures.plot_two_domains(placed, ("printed", "by hand"))
     fig.canvas.draw()
     assert [ax.get_title() for ax in axes] == ["first", "second"]
     lines = axes[0].lines
-    assert [line.get_marker() for line in lines] == ["$3$", "$7$", "$3$", "$7$"]
+    signs = [r"$3$", r"$7$", r"$\overline{3}$", r"$\overline{7}$"]  # without colour, too
+    assert [line.get_marker() for line in lines] == signs
     assert [line.get_xydata().tolist() for line in lines] == [[row] for row in places.tolist()]
     assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
+    [legend] = fig.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["printed", "by hand"]
+    assert [one.get_marker() for one in legend.get_lines()] == [signs[0], signs[2]]

@@ -67,6 +67,8 @@ def test_paths_show_angles_and_do_not_cross_the_picture():
     assert math.isnan(first.get_ydata()[0])
     assert first.get_ydata()[1] == pytest.approx(-170)
     assert second.get_ydata().tolist() == pytest.approx([0, 10], abs=1e-4)
+    lowest, *_, highest = (text.get_text() for text in axes[0].get_yticklabels())
+    assert lowest == highest == "±180"  # one place
 
 
 def test_a_grid_has_no_empty_panels():

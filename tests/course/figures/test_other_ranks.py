@@ -37,6 +37,16 @@ def test_answers_have_a_column_for_each_group_and_name_every_curve():
     assert low > high  # rank 1 on top
 
 
+def test_a_slope_in_a_unit_of_its_own_is_as_high_as_its_neighbour_and_says_so():
+    place = torch.tensor([0.1, 0.4, 0.8])
+    methods = {"places": (None, -place), "gain": (None, -30 * place)}
+    _, axes = figures.plot_rank_answers(place, place, {"write": methods}, own_unit=["gain"])
+    lines = axes[1, 0].lines
+    assert [line.get_label() for line in lines] == ["places", "gain\n(own unit)"]
+    for line in lines:
+        assert line.get_ydata().tolist() == pytest.approx(place.tolist())
+
+
 def test_bound_draws_each_kind_of_list_and_the_line_of_equality():
     bound = {"spread": torch.tensor([1.0, 2.0]), "ties": torch.tensor([0.5])}
     error = {"spread": torch.tensor([0.5, 2.0]), "ties": torch.tensor([0.5])}
