@@ -72,11 +72,11 @@ def tests(folder: Path) -> None:
 
 
 def ranks(folder: Path) -> None:
-    """Measure the engines at three batch sizes."""
+    """Measure the engines at four batch sizes."""
     from recallkit.bench.ranks import bench_ranks, ranks_table
     from recallkit.files import write_json
 
-    sizes, methods = [4000, 16_384, 65_536], ["blocks", "fused"]
+    sizes, methods = [4000, 16_384, 65_536, 131_072], ["blocks", "fused"]
     measured = bench_ranks(sizes, methods, "cuda", threads=8, limit_s=60, simix_batch=None)
     print(ranks_table(measured["cases"]))
     write_json(folder / "ranks-cuda.json", measured)
