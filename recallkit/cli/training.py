@@ -54,10 +54,10 @@ def defaults_of(preset: str, arguments: Sequence[str]) -> Config:
         SettingError: if ``--epochs`` would leave ``--images`` without effect.
     """
     images, epochs = (_flag(arguments, name) for name in ("images", "epochs"))
+    if images is not None and epochs not in (None, "0"):
+        raise SettingError("images", "has no effect with --epochs: leave one of them out")
     if images is None or not PRESETS[preset].epochs:
         return PRESETS[preset]
-    if epochs not in (None, "0"):
-        raise SettingError("images", "has no effect with --epochs: leave one of them out")
     return replace(PRESETS[preset], epochs=0, milestones=())
 
 
