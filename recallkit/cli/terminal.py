@@ -3,8 +3,11 @@
 import codecs
 import io
 import os
+import shutil
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 PLAIN = {
@@ -15,6 +18,9 @@ PLAIN = {
     **{"│": "|", "─": "-", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "├": "+", "┤": "+"},
 }
 """Plain forms of characters, for terminals that have no such character."""
+
+
+LEAST_WIDTH = 20  # characters that a line of --help takes in any terminal
 
 
 def make_readable() -> None:
@@ -50,6 +56,23 @@ def keep_logs_short() -> None:
     import_module("tqdm")
     for name in names:
         del os.environ[name]  # programs that this one starts have other screens
+
+
+@contextmanager
+def wide_enough() -> Iterator[None]:
+    """Write for a terminal of at least 20 columns: tyro's help never ends in fewer than five."""
+    before = os.environ.get("COLUMNS")
+    if shutil.get_terminal_size().columns >= LEAST_WIDTH:
+        yield
+        return
+    os.environ["COLUMNS"] = str(LEAST_WIDTH)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def leave_quietly() -> None:
