@@ -25,6 +25,9 @@ LEAST_WIDTH = 20  # characters that a line of --help takes in any terminal
 
 def make_readable() -> None:
     """Let stdout and stderr write a plain form of what their encoding lacks ("+-" for "±")."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it is closed: nobody reads what is written
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     codecs.register_error("recallkit", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
