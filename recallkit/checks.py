@@ -29,6 +29,7 @@ A gradient is divided by two temperatures, τ₁ τ₂, and float32 ends at 3e38
 training have narrower ranges, in which a temperature can be meant.
 """
 
+_LARGEST_K = 2**63 - 1
 _ROWS = 2**13  # rows read at a time: the embeddings may be mapped from a file larger than memory
 
 
@@ -120,7 +121,7 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
     """Return the cut-offs k as a tuple.
 
     Raises:
-        ValueError: if there are none, or one is not a whole number of at least 1.
+        ValueError: if there are none, or one is not a whole number from 1 to that of int64.
     """
     try:
         ks = tuple(ks)
@@ -128,6 +129,8 @@ def check_ks(ks: Iterable[int]) -> tuple[int, ...]:
         raise ValueError(f"ks must be a sequence such as (1, 2, 4), not {ks!r}") from None
     if not ks or not all(_is_count(k) for k in ks):
         raise ValueError(f"ks must be whole numbers of at least 1, and at least one, not {ks}")
+    if max(ks) > _LARGEST_K:
+        raise ValueError(f"ks must be at most {_LARGEST_K:,}, not {max(ks)}")
     return tuple(int(k) for k in ks)
 
 

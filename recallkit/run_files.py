@@ -86,8 +86,8 @@ def read_last_metrics(folder: Path) -> dict[str, Any]:
     A run on its way may be writing another one, and a machine that failed may have left anything.
     """
     log = folder / "metrics.jsonl"
-    for text in reversed(log.read_bytes().splitlines() if log.exists() else []):
-        with suppress(ValueError):
+    for text in reversed(log.read_bytes().splitlines() if log.is_file() else []):
+        with suppress(ValueError, RecursionError):
             if isinstance(line := json.loads(text), dict):
                 return line
     return {}

@@ -71,7 +71,8 @@ class _SmallRecallLoss(torch.autograd.Function):
                 ranks = ctx.problem.ranks_by_definition(*tensors)
                 return 1 - soft_recall_at_k(ranks, *ctx.settings).mean()
 
-            return *by_definition(loss, queries, gallery, grads[0]), None, None, None
+            found = by_definition(ctx.problem, loss, queries, gallery, grads[0])
+            return *found, None, None, None
         weights = weights * grads[0]
         parts = ctx.problem.gradients(weights, queries, gallery, ctx.needs_input_grad[:2])
         return *parts, None, None, None

@@ -128,9 +128,10 @@ def test_json_is_readable_and_read_again(tmp_path):
     assert read_json(tmp_path / "x.json") == {"τ": [1, 2.5]}
     with pytest.raises(RecallkitError, match=r"gone\.json is missing"):
         read_json(tmp_path / "gone.json")
-    (tmp_path / "x.json").write_bytes(b"{\xff")
-    with pytest.raises(RecallkitError, match=r"x\.json cannot be read as JSON"):
-        read_json(tmp_path / "x.json")
+    for damaged in (b"{\xff", b"[" * 100_000):
+        (tmp_path / "x.json").write_bytes(damaged)
+        with pytest.raises(RecallkitError, match=r"x\.json cannot be read as JSON"):
+            read_json(tmp_path / "x.json")
 
 
 def test_folders_follow_the_environment(tmp_path, monkeypatch):

@@ -63,15 +63,23 @@ def _progress(run: Path, config: Config | None) -> list[str]:
     if config is None:
         return ["damaged config", *[""] * (len(HEADER) - 2)]
     last = read_last_metrics(run)
-    step = f"{last.get('step', 0):,}"
+    step, steps = _number(last.get("step", 0), ","), _number(last.get("steps"), ",")
     return [
         _state(run),
-        f"{step}/{last['steps']:,}" if "steps" in last else step,  # older logs lack the latter
-        *(f"{last[name]:.3f}" if name in last else "" for name in ("loss", "floor")),
-        f"{last['R@1']:.1%}" if "R@1" in last else "",
+        f"{step}/{steps}" if steps else step,  # older logs lack the latter
+        *(_number(last.get(name), ".3f") for name in ("loss", "floor")),
+        _number(last.get("R@1"), ".1%"),
         _test_recall(run),
-        f"{last['seconds']:.0f}" if "seconds" in last else "",
+        _number(last.get("seconds"), ".0f"),
     ]
+
+
+def _number(value: Any, form: str) -> str:
+    """Return a number in a form of ``format``: "" for None, "damaged" for what is no number."""
+    try:
+        return "" if value is None else format(value, form)
+    except (OverflowError, TypeError, ValueError):
+        return "damaged"
 
 
 def _state(run: Path) -> str:
@@ -83,7 +91,7 @@ def _state(run: Path) -> str:
 def _test_recall(run: Path) -> str:
     try:
         result = read_json_object(run / "result.json") if (run / "result.json").exists() else {}
-        return f"{result['test']['trained']['R@1']:.1%}"
+        return _number(result["test"]["trained"]["R@1"], ".1%")
     except RecallkitError:
         return "damaged"
     except (KeyError, TypeError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import tyro
 
+from recallkit.cli.terminal import wide_enough
 from recallkit.errors import RecallkitError
 from recallkit.files import checkout, results_folder
 from recallkit.ranges import checked, range_of
@@ -32,13 +33,14 @@ def call(function: Callable[..., Any], name: str, arguments: list[str]) -> None:
     text = inspect.cleandoc(function.__doc__ or "")
     hints = get_type_hints(function, include_extras=True)
     try:
-        values = tyro.cli(
-            _parser(function, hints),
-            prog=f"recallkit {name}",
-            description=text.split("\n\nArgs:")[0],
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
-        )
+        with wide_enough():
+            values = tyro.cli(
+                _parser(function, hints),
+                prog=f"recallkit {name}",
+                description=text.split("\n\nArgs:")[0],
+                args=arguments,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+            )
     except SystemExit as end:
         if end.code:
             _explain_initials(hints, arguments)

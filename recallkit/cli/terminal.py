@@ -3,8 +3,11 @@
 import codecs
 import io
 import os
+import shutil
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 PLAIN = {
@@ -17,8 +20,14 @@ PLAIN = {
 """Plain forms of characters, for terminals that have no such character."""
 
 
+LEAST_WIDTH = 20  # characters that a line of --help takes in any terminal
+
+
 def make_readable() -> None:
     """Let stdout and stderr write a plain form of what their encoding lacks ("+-" for "±")."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it is closed: nobody reads what is written
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     codecs.register_error("recallkit", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -50,6 +59,23 @@ def keep_logs_short() -> None:
     import_module("tqdm")
     for name in names:
         del os.environ[name]  # programs that this one starts have other screens
+
+
+@contextmanager
+def wide_enough() -> Iterator[None]:
+    """Write for a terminal of at least 20 columns: tyro's help never ends in fewer than five."""
+    before = os.environ.get("COLUMNS")
+    if shutil.get_terminal_size().columns >= LEAST_WIDTH:
+        yield
+        return
+    os.environ["COLUMNS"] = str(LEAST_WIDTH)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def leave_quietly() -> None:

@@ -54,10 +54,10 @@ def defaults_of(preset: str, arguments: Sequence[str]) -> Config:
         SettingError: if ``--epochs`` would leave ``--images`` without effect.
     """
     images, epochs = (_flag(arguments, name) for name in ("images", "epochs"))
+    if images is not None and epochs not in (None, "0"):
+        raise SettingError("images", "has no effect with --epochs: leave one of them out")
     if images is None or not PRESETS[preset].epochs:
         return PRESETS[preset]
-    if epochs not in (None, "0"):
-        raise SettingError("images", "has no effect with --epochs: leave one of them out")
     return replace(PRESETS[preset], epochs=0, milestones=())
 
 
@@ -150,17 +150,25 @@ def train_command(chosen: str, defaults: Config | None = None) -> Callable[..., 
             "on_bad_image": on_bad_image,
             "tensorboard": tensorboard,
         }
-        folder = _train(config, preset, out, resume, options)
-        if target is not None and store is not None and folder is not None:
-            store_result(folder, store, target)
+
+        def keep(folder: Path) -> None:
+            if target is not None and store is not None:
+                store_result(folder, store, target)
+
+        _train(config, preset, out, resume, options, keep)
 
     return train
 
 
 def _train(
-    config: Config, preset: str, out: Path | None, resume: Path | None, options: dict[str, Any]
-) -> Path | None:
-    """Train, print and draw; return the run folder, or None in all processes but the first."""
+    config: Config,
+    preset: str,
+    out: Path | None,
+    resume: Path | None,
+    options: dict[str, Any],
+    keep: Callable[[Path], None],
+) -> None:
+    """Train; in the first process print, draw, and let ``keep`` store what the run folder holds."""
     first = os.environ.get("RANK", "0") == "0"
     folder = resume or out or _new_folder(config, first)
     if first:  # before what takes seconds to load
@@ -179,10 +187,12 @@ def _train(
     options["on_test"] = lambda *test: tested.extend(test)
     result = train(config, folder, resume=resume is not None, **options)
     if not first:
-        return None
-    print_result(result, folder)
-    draw_figures(result["validation"], tested, folder)
-    return folder
+        return
+    try:
+        print_result(result, folder)
+        draw_figures(result["validation"], tested, folder)
+    finally:  # Ctrl-C ends the drawing alone: a finished run cannot be resumed to be stored
+        keep(folder)
 
 
 def _moved_data(run: Path, given: Config, preset: str, reading: "Reading") -> "Splits | None":

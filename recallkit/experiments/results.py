@@ -43,6 +43,8 @@ _MACHINE = ("device", "device_type", "threads", "side_by_side", "torch", "commit
 _RUN = (*_ABOUT, *SETTINGS, *METRICS, *_ENDS, *_LOSS, *_COSTS, *_MACHINE)
 _LINE = (*_ABOUT, "seed", "step", "images", *_COSTS[:2], "learning_rate", "loss", *METRICS)
 
+_LARGEST = 10**12  # images, as many as a training may see; steps, seconds and metrics are below
+
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "config": dict,  # all settings
     "seed": int,
@@ -203,16 +205,19 @@ def _read_folder(folder: Path, strict: bool) -> Iterator[StoredRun]:
 
 def _are_rows(values: Iterable[Any]) -> bool:
     """Tell whether these are objects of numbers."""
-    return all(
-        isinstance(row, dict) and all(isinstance(value, (int, float)) for value in row.values())
-        for row in values
-    )
+    return all(isinstance(row, dict) and all(map(_is_number, row.values())) for row in values)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether this is a number that a run can have, or NaN: not measured."""
+    return isinstance(value, (int, float)) and not abs(value) > _LARGEST
 
 
 def _are_sizes(values: Mapping[str, Any]) -> bool:
     """Tell whether these are numbers of images → numbers of classes."""
-    counts = all(isinstance(count, int) and count > 0 for count in values.values())
-    return counts and all(size.isdecimal() and int(size) > 0 for size in values)
+    counts = all(isinstance(count, int) and 0 < count <= _LARGEST for count in values.values())
+    sizes = all(size.isdecimal() and len(size) < len(str(_LARGEST)) for size in values)
+    return counts and sizes and all(int(size) > 0 for size in values)
 
 
 # What the parts of a file hold, where they are there.

@@ -119,12 +119,13 @@ class _SmallRanks(torch.autograd.Function):
                 found = problem.ranks_by_definition(*tensors)
                 return found.masked_fill(problem.positives < 0, 0)
 
-            return *by_definition(ranks, queries, gallery, grads[0]), None
+            return *by_definition(problem, ranks, queries, gallery, grads[0]), None
         weights = problem.weights(problem.padded(grads[0].clone(), 0), steps)
         return *problem.gradients(weights, queries, gallery, wanted), None
 
 
 def by_definition(
+    problem: SmallProblem,
     function: Callable[[Tensor, Tensor], Tensor],
     queries: Tensor,
     gallery: Tensor | None,
@@ -133,6 +134,7 @@ def by_definition(
     """Differentiate a function of queries and gallery by autograd, so that it can be done again.
 
     Args:
+        problem: what is ranked; its precision is that of the products here, too.
         function: computes a tensor from queries and gallery.
         queries: (Q, D).
         gallery: (N, D); None: the queries.
@@ -146,8 +148,9 @@ def by_definition(
     others = ours if gallery is None else gallery.view_as(gallery)
     parts = (ours, None if gallery is None else others)
     wanted = [part for part in parts if part is not None and part.requires_grad]
-    value = function(ours, others)
-    found = iter(torch.autograd.grad(value, wanted, grad, create_graph=True))
+    with products_in(problem.precision, queries.device.type):  # a caller may be in autocast
+        value = function(ours, others)
+        found = iter(torch.autograd.grad(value, wanted, grad, create_graph=True))
     first, second = (
         next(found) if part is not None and part.requires_grad else None for part in parts
     )

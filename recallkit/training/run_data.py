@@ -106,12 +106,21 @@ def read_data(folder: Path) -> RunData | None:
     values = read_json(folder / DATA)
     try:
         data = RunData(**{key: values[key] for key in _STORED})
-        known = data.on_bad_image in get_args(OnBadImage) and set(data.classes) == set(PARTS)
+        sound = _is_sound(data)
     except (TypeError, KeyError) as error:
         raise _damaged(folder, str(error)) from error
-    if not known:
-        raise _damaged(folder, "classes or on_bad_image are not as they were written")
+    if not sound:
+        raise _damaged(folder, "its values are not as they were written")
     return data
+
+
+def _is_sound(data: RunData) -> bool:
+    """Tell whether what was read is of the types that are written."""
+    classes = [name for part in PARTS for name in data.classes[part]]
+    texts = (data.dataset, data.root, *classes, *data.left_out)
+    of_types = isinstance(data.side, int) and all(isinstance(text, str) for text in texts)
+    known = data.on_bad_image in get_args(OnBadImage) and set(data.classes) == set(PARTS)
+    return of_types and known
 
 
 def _damaged(folder: Path, why: str) -> RecallkitError:

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
@@ -131,6 +132,20 @@ def test_a_mistyped_flag(capsys):
         cli.main(["train", "--batch", "3"])
     assert stop.value.code == 2
     assert "--batch-size" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams_end_no_command(closed, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    line = f'exec "$@" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", *COMMAND, "runs", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert ("| run |" in done.stdout) == (closed == "2>&-")
 
 
 def test_interrupt_ends_with_a_line(monkeypatch, failing):

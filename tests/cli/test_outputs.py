@@ -10,6 +10,7 @@ from helpers.user_names import NAMES
 from PIL import Image
 
 from recallkit import cli, plots
+from recallkit.cli import training
 from recallkit.cli.outputs import print_result, warning_without
 from recallkit.config import Config
 from recallkit.run_files import read_config
@@ -160,6 +161,16 @@ def test_a_figure_that_fails_costs_nothing_else(toy, monkeypatch, capsys, tmp_pa
     warning = f"recallkit: warning: the figure {lost}.png could not be drawn: no font at all"
     assert problems.splitlines().count(warning) == 1
     assert [path.stem for path in (tmp_path / "run" / "figures").iterdir()] == [drawn]
+    assert (tmp_path / "results" / "mine-seed0.json").is_file()
+
+
+def test_an_interruption_of_the_drawing_stores_the_result(toy, tmp_path, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "draw_figures", interrupt)
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--out", "run", "--store", "mine"])
     assert (tmp_path / "results" / "mine-seed0.json").is_file()
 
 

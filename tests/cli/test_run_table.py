@@ -1,5 +1,6 @@
 """The runs of a folder side by side."""
 
+import json
 from dataclasses import asdict, replace
 
 import pytest
@@ -118,3 +119,23 @@ def test_losses_that_differ_are_told_from_their_values(tmp_path, toy_splits):
     assert row(table, "0")["floor"] == "0.079"  # groups of four, with virtual examples
     assert row(table, "1")["floor"] == ""
     assert float(row(table, "1")["loss"]) > 0
+
+
+def test_what_is_no_number_in_a_run_is_said_beside_all_others(tmp_path):
+    for name in ("sound", "odd", "deep", "folder"):
+        write_json(tmp_path / name / "config.json", asdict(CONFIG))
+        write_json(tmp_path / name / "result.json", {"test": {"trained": {"R@1": 0.25}}})
+    line = dict.fromkeys(("step", "steps", "loss", "floor", "R@1", "seconds"), 1)
+    for name, value in {"step": "x", "loss": [1], "R@1": "0.5", "seconds": 10**400}.items():
+        line[name] = value
+    (tmp_path / "odd" / "metrics.jsonl").write_text(json.dumps(line))
+    write_json(tmp_path / "odd" / "result.json", {"test": {"trained": {"R@1": "high"}}})
+    (tmp_path / "deep" / "metrics.jsonl").write_text("[" * 100_000)
+    (tmp_path / "folder" / "metrics.jsonl").mkdir()
+    table = run_table(tmp_path)
+    odd = row(table, "odd")
+    assert odd.pop("step") == "damaged/1"
+    assert (odd.pop("run"), odd.pop("state"), odd.pop("floor")) == ("odd", "finished", "1.000")
+    assert set(odd.values()) == {"damaged"}
+    for name in ("sound", "deep", "folder"):
+        assert row(table, name)["R@1 test"] == "25.0%"

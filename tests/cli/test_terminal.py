@@ -1,8 +1,15 @@
-"""Bars where stderr is a file: few states of them."""
+"""Bars where stderr is a file: few states of them. Terminals of few columns."""
 
 import os
+import shutil
 import subprocess
 import sys
+
+import pytest
+
+from recallkit import cli
+from recallkit.cli import shared
+from recallkit.cli.terminal import wide_enough
 
 BAR = """
 import os, time
@@ -28,3 +35,26 @@ def states(**variables):
 def test_a_file_gets_few_states_of_a_bar():
     assert states() <= 2  # the first and the last
     assert states(TQDM_MININTERVAL="0.01", TQDM_MAXINTERVAL="1") > 10  # as the user says
+
+
+@pytest.mark.parametrize("columns", ["1", None])
+def test_a_terminal_of_one_column_is_taken_for_a_wider_one(columns, monkeypatch):
+    """The help of a command never ended there, and took all memory."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    else:  # the terminal itself is narrow
+        monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((4, 24)))
+    before = dict(os.environ)
+    with wide_enough():
+        assert os.environ["COLUMNS"] == "20"
+    assert dict(os.environ) == before
+
+
+def test_help_is_written_for_a_wider_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1")
+    widths = []
+    monkeypatch.setattr(shared.tyro, "cli", lambda *_, **__: widths.append(os.environ["COLUMNS"]))
+    with pytest.raises(AttributeError):  # nothing was parsed
+        cli.main(["runs", "--help"])
+    assert widths == ["20"]

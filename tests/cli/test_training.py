@@ -139,9 +139,10 @@ def test_a_number_of_images_takes_the_place_of_the_epochs_of_a_preset():
     assert defaults_of("photos", ["--images", "640"]) == replace(PRESETS["photos"], epochs=0)
     assert defaults_of("sop-resnet50", ["--images=640"]).milestones == ()
     assert defaults_of("photos", ["--epochs", "3"]) == PRESETS["photos"]
-    assert defaults_of("emoji", ["--images", "640", "--epochs", "3"]) == PRESETS["emoji"]
-    with pytest.raises(SettingError, match="--images has no effect with --epochs"):
-        defaults_of("photos", ["--images", "640", "--epochs", "3"])
+    assert defaults_of("emoji", ["--images", "640", "--epochs", "0"]) == PRESETS["emoji"]
+    for preset in ("photos", "emoji"):
+        with pytest.raises(SettingError, match="--images has no effect with --epochs"):
+            defaults_of(preset, ["--images", "640", "--epochs", "3"])
 
 
 def test_the_preset_sets_the_defaults_of_the_help(capsys):

@@ -1,6 +1,7 @@
 """Stored runs as a table: read whole, the user's over the project's, or the bad file is named."""
 
 import json
+import math
 import random
 from dataclasses import asdict, field, make_dataclass, replace
 
@@ -168,12 +169,16 @@ def test_a_missing_field_is_named_with_its_file(tmp_path, name):
                 ("test", {"trained": 0.5}),
                 ("test", {"trained": {"R@1": "0.5"}}),
                 ("test", {"trained": {"R@1": 0.5}, "pixels": []}),
+                ("test", {"trained": {"R@1": math.inf}}),
+                ("test", {"trained": {"R@1": 10**400}}),
                 ("validation", [0.5]),
                 ("validation", [{"step": 1, "R@1": [0.5]}]),
                 ("class_sizes", [4]),
                 ("class_sizes", {"four": 10}),
                 ("class_sizes", {"4": "ten"}),
                 ("class_sizes", {"0": 1}),
+                ("class_sizes", {"9" * 400: 1}),
+                ("class_sizes", {"4": 10**400}),
                 ("libraries", "torch"),
             ]
         ),

@@ -211,6 +211,22 @@ def test_queries_that_are_rows_of_the_gallery_can_be_differentiated_twice(genera
     torch.testing.assert_close(slopes("auto"), slopes("dense"), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("function", [relaxed_ranks, RecallAtKLoss()])
+def test_autocast_does_not_reach_a_gradient_that_is_differentiated_again(function, generator):
+    embeddings = unit(generator, 8, 16, dtype=torch.float32).requires_grad_()
+    labels = torch.arange(8) % 4
+    others = (embeddings, find_positives(labels)) if function is relaxed_ranks else (labels,)
+
+    def gradient():
+        value = function(embeddings, *others).sum()
+        return torch.autograd.grad(value, embeddings, create_graph=True)[0]
+
+    plain = gradient()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = gradient()
+    assert torch.equal(plain, cast)
+
+
 def test_a_small_graph_can_be_walked_twice(generator):
     embeddings = unit(generator, 6, 3).requires_grad_()
     ranks = relaxed_ranks(embeddings, embeddings, find_positives(torch.arange(6) % 3))

@@ -11,7 +11,7 @@ from PIL import Image
 from recallkit.config import Config
 from recallkit.data import Reading, load_folder
 from recallkit.errors import RecallkitError
-from recallkit.files import write_json
+from recallkit.files import read_json, write_json
 from recallkit.training import train
 from recallkit.training.run_data import DATA
 from recallkit.training.run_folder import begin_run, load_data_of_run, store_data_of_run
@@ -195,7 +195,10 @@ def test_a_run_of_an_older_version_keeps_its_split(photos, tmp_path):
 
 def test_a_damaged_file_is_named(photos, tmp_path):
     begin(tmp_path / "run", photos)
-    for text in ("{}", "[1]", '{"dataset": ', '{"dataset": "x", "root": "", "classes": 3}'):
+    sound = read_json(tmp_path / "run" / DATA)
+    wrong = {"dataset": 3, "side": "x", "classes": sound["classes"] | {"test": [None]}}
+    changed = [json.dumps(sound | {key: value}) for key, value in wrong.items()]
+    for text in ("{}", "[1]", '{"dataset": ', *changed):
         (tmp_path / "run" / DATA).write_text(text)
         with pytest.raises(RecallkitError, match=DATA):
             load_data_of_run(tmp_path / "run")
