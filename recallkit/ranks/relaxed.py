@@ -102,9 +102,10 @@ def relaxed_ranks(
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense``, with its gradient
-            written out, for small problems, else ``fused`` where it can run, else ``blocks``. If
-            the Q×N similarities are at most 64 MB, that keeps them. A larger ``gallery`` that is
-            the same tensor as ``queries`` takes half as long, too: s[q,z] = s[z,q] is made once.
+            written out, for small problems, else ``fused`` where it can run, else ``blocks``. With
+            ``"auto"``, ``blocks`` keeps the similarities if they take at most 64 MB. If the batch
+            is its own larger gallery, and a query has few positives (fewer than 12 in float32 on a
+            CPU), s[q,z] = s[z,q] is made once, which saves half of the products.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.
@@ -162,7 +163,7 @@ def _check_apart(positives: Tensor, left_out: Tensor) -> None:
 
 
 def is_small(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> bool:
-    """Tell whether the engine makes a table of all comparisons, to start few operations."""
+    """Tell whether "auto" takes the table of all comparisons."""
     comparisons = positives.numel() * len(gallery)
     most = SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]
     return engine == "auto" and comparisons <= most

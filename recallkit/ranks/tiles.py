@@ -1,10 +1,11 @@
 """Ranks of a large batch that is its own gallery: each similarity is made once for two queries.
 
-A tile holds the similarities of a strip of items to another strip. Since s[q,z] = s[z,q], its
-transpose holds those of the other strip to the first. So only tiles on and above the diagonal are
-made, forward and again backward. With w = dL/dS, as in :mod:`recallkit.ranks.blocks`, the gradient
-is (w + wᵀ) E, and w + wᵀ is symmetric, too: a tile above the diagonal, w[I,J] + w[J,I]ᵀ, serves the
-rows of both strips. This takes half of the four products of blocks, in as little memory:
+A tile holds the similarities of some items to some others, where a block holds those to all items.
+Since s[q,z] = s[z,q], its transpose holds those of the others to the first. So only tiles on and
+above the diagonal are made, forward and again backward. With w = dL/dS, as in
+:mod:`recallkit.ranks.blocks`, the gradient is (w + wᵀ) E, and w + wᵀ is symmetric, too: a tile
+above the diagonal, w[I,J] + w[J,I]ᵀ, serves the items I and the items J. This takes half of the
+four products of blocks, in as little memory:
 
     forward     ½ B² D    tiles of S = E Eᵀ
     backward    ½ B² D    the same again
@@ -90,9 +91,9 @@ class _Batch:
 
     def tiles(self) -> Iterator[tuple[slice, slice]]:
         """Yield rows and columns of each tile on and above the diagonal."""
-        strips = list(block_rows(len(self.embeddings), self.side))
-        for i, rows in enumerate(strips):
-            for columns in strips[i:]:
+        some = list(block_rows(len(self.embeddings), self.side))
+        for i, rows in enumerate(some):
+            for columns in some[i:]:
                 yield rows, columns
 
     def blocks(self, rows: slice, columns: slice) -> list[tuple[Tensor, slice]]:
