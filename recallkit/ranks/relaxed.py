@@ -32,11 +32,21 @@ def _fused_ranks(queries: Tensor, *others) -> Tensor:
     return _blocks_ranks(queries, *others)
 
 
-def _blocks_ranks(queries: Tensor, gallery: Tensor, positives: Tensor, *others) -> Tensor:
-    """Run the engine "blocks": by tiles, where they take half as many products."""
-    if tiles_pay(queries, gallery, positives):
-        return tiles_ranks(queries, positives, *others)
-    return blocks_ranks(queries, gallery, positives, *others)
+def _blocks_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
+) -> Tensor:
+    """Run the engine "blocks": by tiles, where they take half as many products.
+
+    Tiles are compared with similarities to positives that are not rounded as TF32 rounds theirs.
+    """
+    if precision == "float32" and tiles_pay(queries, gallery, positives):
+        return tiles_ranks(queries, positives, left_out, temperature)
+    return blocks_ranks(queries, gallery, positives, left_out, temperature, precision)
 
 
 def _fused_obstacle(queries: Tensor) -> str | None:
@@ -105,7 +115,7 @@ def relaxed_ranks(
             written out, for small problems, else ``fused`` where it can run, else ``blocks``. With
             ``"auto"``, ``blocks`` keeps the similarities if they take at most 64 MB. If the batch
             is its own larger gallery, and a query has few positives (fewer than 12 in float32 on a
-            CPU), s[q,z] = s[z,q] is made once, which saves half of the products.
+            CPU), s[q,z] = s[z,q] is made once, which saves half of the products, but not in TF32.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.

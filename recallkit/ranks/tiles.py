@@ -51,16 +51,16 @@ def tiles_ranks(
     positives: Tensor,
     left_out: Tensor | None,
     temperature: float,
-    precision: str,
     skip: bool = True,
 ) -> Tensor:
     """Compute relaxed ranks of a batch in itself; see :func:`.relaxed_ranks`.
 
-    Memory besides the batch and its gradient: O(B·P) and a few tiles. Differentiable once. The
-    result is that of :func:`.blocks_ranks` up to rounding; ``skip`` means the same.
+    Products are in float32 proper, or float64. Memory besides the batch and its gradient: O(B·P)
+    and a few tiles. Differentiable once. The result is that of :func:`.blocks_ranks` up to
+    rounding; ``skip`` means the same.
     """
     side = _side(embeddings)
-    return _TilesRanks.apply(embeddings, positives, left_out, temperature, precision, skip, side)
+    return _TilesRanks.apply(embeddings, positives, left_out, temperature, skip, side)
 
 
 def _side(like: Tensor) -> int:
@@ -135,9 +135,9 @@ def _inside(items: Tensor, columns: slice) -> tuple[Tensor, Tensor, Tensor]:
 
 class _TilesRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, embeddings, positives, left_out, temperature, precision, skip, side):
-        ctx.precision, ctx.skip = precision, skip
-        with products_in(precision, embeddings.device.type):
+    def forward(ctx, embeddings, positives, left_out, temperature, skip, side):
+        ctx.skip = skip
+        with products_in("float32", embeddings.device.type):
             own = _similarities_of_positives(embeddings, positives, temperature)
             ctx.save_for_backward(embeddings, positives, left_out, own)
             ctx.cut = temperature, side
@@ -160,14 +160,14 @@ class _TilesRanks(torch.autograd.Function):
         batch = _Batch(*ctx.saved_tensors, *ctx.cut)
         grad_ranks = grad_ranks.masked_fill(batch.positives < 0, 0) / batch.temperature
         grad, back = torch.zeros_like(batch.embeddings), torch.zeros_like(grad_ranks)
-        with products_in(ctx.precision, grad.device.type):
+        with products_in("float32", grad.device.type):
             for rows, columns in ctx.tiles:
                 weights = _weights(batch, rows, columns, grad_ranks, back, ctx.skip)
                 grad[rows].addmm_(weights, batch.embeddings[columns])
                 if rows != columns:
                     grad[columns].addmm_(weights.T, batch.embeddings[rows])
             _add_own_part(grad, batch, back)
-        return grad, *(None,) * 6
+        return grad, *(None,) * 5
 
 
 def _weights(

@@ -18,7 +18,7 @@ from recallkit.ranks.relaxed import compute_ranks
 def in_tiles(side, embeddings, positives, left_out, skip=True):
     """The ranks by tiles of ``side`` rows and columns."""
     with patch.object(blocks, "BLOCK_BYTES", side**2 * embeddings.element_size()):
-        return tiles.tiles_ranks(embeddings, positives, left_out, 0.01, "float32", skip)
+        return tiles.tiles_ranks(embeddings, positives, left_out, 0.01, skip)
 
 
 def by_definition(embeddings, positives, left_out):
@@ -105,19 +105,22 @@ def test_tiles_in_which_nothing_matters_are_not_made_again(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "per_class", "products"),
+    ("count", "per_class", "precision", "products"),
     [
-        (128, 4, 1 + 0.75 + 0.75 + 3 / 128),
-        (64, 4, 2),  # one tile is one block
-        (120, 60, 4),  # cells of whole rows serve many positives
+        (128, 4, "float32", 1 + 0.75 + 0.75 + 3 / 128),
+        (64, 4, "float32", 2),  # one tile is one block
+        (120, 60, "float32", 4),  # cells of whole rows serve many positives
+        (128, 4, "tf32", 3.75),  # its similarities to positives would not be rounded as the others
     ],
 )
-def test_they_are_taken_for_small_classes_in_large_batches(monkeypatch, count, per_class, products):
+def test_they_are_taken_for_small_classes_in_large_batches(
+    monkeypatch, count, per_class, precision, products
+):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64 * 64 * 4)
     leaf = torch.eye(count).requires_grad_()
     with counted_products() as counted:
         positives = find_positives(torch.arange(count) // per_class)
-        compute_ranks(leaf, leaf, positives, None, 0.01, "blocks", "float32").sum().backward()
+        compute_ranks(leaf, leaf, positives, None, 0.01, "blocks", precision).sum().backward()
     assert counted.get_total_flops() / (2 * count**3) == pytest.approx(products, abs=0.01)
 
 
