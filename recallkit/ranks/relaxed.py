@@ -3,8 +3,10 @@
 import functools
 import importlib.util
 import os
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -65,10 +67,17 @@ def _fused_obstacle(queries: Tensor) -> str | None:
     return obstacle_to_building(queries.device)
 
 
+# How the files begin whose lines a warning is not about; torch calls a loss that is a module.
+_LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", f"{Path(torch.__file__).parent}{os.sep}")
+
+
 @functools.cache
 def warn_once(message: str) -> None:
-    """Warn with a message that is shown once in a process."""
-    warnings.warn(message, stacklevel=4)
+    """Warn with a message that is shown once in a process, at the user's line from Python 3.12."""
+    if sys.version_info >= (3, 12):
+        warnings.warn(message, skip_file_prefixes=_LIBRARIES)
+    else:
+        warnings.warn(message, stacklevel=1)
 
 
 Engine = Callable[..., Tensor]
