@@ -82,16 +82,29 @@ def test_their_error_is_no_larger_than_that_of_blocks(noise):
     assert all(mine < 1.2 * its for mine, its in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_skipping_changes_nothing_but_the_rounding(dtype):
-    embeddings, *problem = batch(1024, 0.1, dtype)
+def assert_skipping_is_exact(side, embeddings, positives, left_out):
+    problem = embeddings, positives, left_out
     with patch.object(segments, "CACHED_ITEMS", 1000):  # tiles this small are not tested else
         skipped, everything = (
-            value_and_gradient(lambda *given, s=s: in_tiles(128, *given, s), embeddings, *problem)
+            value_and_gradient(lambda *given, s=s: in_tiles(side, *given, s), *problem)
             for s in (True, False)
         )
     for some, all_of_it in zip(skipped, everything, strict=True):
-        assert (some - all_of_it).norm() / all_of_it.norm() < 16 * torch.finfo(dtype).eps
+        error = (some - all_of_it).norm() / all_of_it.norm()
+        assert error < 16 * torch.finfo(embeddings.dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_skipping_changes_nothing_but_the_rounding(dtype):
+    assert_skipping_is_exact(128, *batch(1024, 0.1, dtype))
+
+
+@pytest.mark.parametrize("noises", [(2.0, 0.01), (0.01, 2.0)])
+def test_a_tile_that_matters_to_one_half_only_is_made_again(noises):
+    """Tight items come before positives of loose ones; loose items are far behind those of tight."""
+    halves = [batch(256, noise)[0] for noise in noises]  # of the same centres
+    positives = find_positives(torch.arange(512) // 4)
+    assert_skipping_is_exact(256, torch.cat(halves), positives, torch.arange(512))
 
 
 def test_tiles_in_which_nothing_matters_are_not_made_again(monkeypatch):
