@@ -101,7 +101,7 @@ def test_skipping_changes_nothing_but_the_rounding(dtype):
 
 @pytest.mark.parametrize("noises", [(2.0, 0.01), (0.01, 2.0)])
 def test_a_tile_that_matters_to_one_half_only_is_made_again(noises):
-    """Tight items come before positives of loose ones; loose items are far behind those of tight."""
+    """Tight items come before positives of loose ones, but loose ones far behind those of tight."""
     halves = [batch(256, noise)[0] for noise in noises]  # of the same centres
     positives = find_positives(torch.arange(512) // 4)
     assert_skipping_is_exact(256, torch.cat(halves), positives, torch.arange(512))
