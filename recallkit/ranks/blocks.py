@@ -1,4 +1,4 @@
-"""Ranks at any batch size: blocks of the similarity matrix, made twice and never kept.
+"""Ranks at any batch size: blocks of the similarity matrix, made twice, all but the last.
 
 A block is a few queries against the whole gallery. The forward pass makes each block once and
 keeps only its ranks, and the last block. The backward pass begins with the last block and makes the

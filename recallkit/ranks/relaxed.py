@@ -3,8 +3,10 @@
 import functools
 import importlib.util
 import os
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -32,11 +34,21 @@ def _fused_ranks(queries: Tensor, *others) -> Tensor:
     return _blocks_ranks(queries, *others)
 
 
-def _blocks_ranks(queries: Tensor, gallery: Tensor, positives: Tensor, *others) -> Tensor:
-    """Run the engine "blocks": by tiles, where they take half as many products."""
-    if tiles_pay(queries, gallery, positives):
-        return tiles_ranks(queries, positives, *others)
-    return blocks_ranks(queries, gallery, positives, *others)
+def _blocks_ranks(
+    queries: Tensor,
+    gallery: Tensor,
+    positives: Tensor,
+    left_out: Tensor | None,
+    temperature: float,
+    precision: str,
+) -> Tensor:
+    """Run the engine "blocks": by tiles, where they take half as many products.
+
+    Tiles are compared with similarities to positives that are not rounded as TF32 rounds theirs.
+    """
+    if precision == "float32" and tiles_pay(queries, gallery, positives):
+        return tiles_ranks(queries, positives, left_out, temperature)
+    return blocks_ranks(queries, gallery, positives, left_out, temperature, precision)
 
 
 def _fused_obstacle(queries: Tensor) -> str | None:
@@ -55,10 +67,17 @@ def _fused_obstacle(queries: Tensor) -> str | None:
     return obstacle_to_building(queries.device)
 
 
+# How the files begin whose lines a warning is not about; torch calls a loss that is a module.
+_LIBRARIES = (f"{Path(__file__).parents[1]}{os.sep}", f"{Path(torch.__file__).parent}{os.sep}")
+
+
 @functools.cache
 def warn_once(message: str) -> None:
-    """Warn with a message that is shown once in a process."""
-    warnings.warn(message, stacklevel=4)
+    """Warn with a message that is shown once in a process, at the user's line from Python 3.12."""
+    if sys.version_info >= (3, 12):
+        warnings.warn(message, skip_file_prefixes=_LIBRARIES)
+    else:
+        warnings.warn(message, stacklevel=1)
 
 
 Engine = Callable[..., Tensor]
@@ -102,9 +121,10 @@ def relaxed_ranks(
         engine: ``"dense"`` (plain PyTorch, O(Q·N·P) memory, differentiable any number of times),
             ``"blocks"`` (O((Q + N)·D + Q·P) memory), ``"fused"`` (triton kernels for CUDA; where
             they cannot run, ``blocks`` with a warning) or ``"auto"``: ``dense``, with its gradient
-            written out, for small problems, else ``fused`` where it can run, else ``blocks``. If
-            the Q×N similarities are at most 64 MB, that keeps them. A larger ``gallery`` that is
-            the same tensor as ``queries`` takes half as long, too: s[q,z] = s[z,q] is made once.
+            written out, for small problems, else ``fused`` where it can run, else ``blocks``. With
+            ``"auto"``, ``blocks`` keeps the similarities if they take at most 64 MB. If the batch
+            is its own larger gallery, and a query has few positives (fewer than 12 in float32 on a
+            CPU), s[q,z] = s[z,q] is made once, which saves half of the products, but not in TF32.
         precision: of float32 matrix products on CUDA. ``"float32"``: similarities right to about
             1e-6. ``"tf32"``: faster, with factors rounded to 10 bits; ``recallkit bench precision``
             measures the error in loss and gradient.
@@ -162,7 +182,7 @@ def _check_apart(positives: Tensor, left_out: Tensor) -> None:
 
 
 def is_small(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -> bool:
-    """Tell whether the engine makes a table of all comparisons, to start few operations."""
+    """Tell whether "auto" takes the table of all comparisons."""
     comparisons = positives.numel() * len(gallery)
     most = SMALL_COMPARISONS["cuda" if queries.is_cuda else "cpu"]
     return engine == "auto" and comparisons <= most

@@ -1,10 +1,11 @@
 """Ranks of a large batch that is its own gallery: each similarity is made once for two queries.
 
-A tile holds the similarities of a strip of items to another strip. Since s[q,z] = s[z,q], its
-transpose holds those of the other strip to the first. So only tiles on and above the diagonal are
-made, forward and again backward. With w = dL/dS, as in :mod:`recallkit.ranks.blocks`, the gradient
-is (w + wᵀ) E, and w + wᵀ is symmetric, too: a tile above the diagonal, w[I,J] + w[J,I]ᵀ, serves the
-rows of both strips. This takes half of the four products of blocks, in as little memory:
+A tile holds the similarities of some items to some others, where a block holds those to all items.
+Since s[q,z] = s[z,q], its transpose holds those of the others to the first. So only tiles on and
+above the diagonal are made, forward and again backward. With w = dL/dS, as in
+:mod:`recallkit.ranks.blocks`, the gradient is (w + wᵀ) E, and w + wᵀ is symmetric, too: a tile
+above the diagonal, w[I,J] + w[J,I]ᵀ, serves the items I and the items J. This takes half of the
+four products of blocks, in as little memory:
 
     forward     ½ B² D    tiles of S = E Eᵀ
     backward    ½ B² D    the same again
@@ -50,16 +51,16 @@ def tiles_ranks(
     positives: Tensor,
     left_out: Tensor | None,
     temperature: float,
-    precision: str,
     skip: bool = True,
 ) -> Tensor:
     """Compute relaxed ranks of a batch in itself; see :func:`.relaxed_ranks`.
 
-    Memory besides the batch and its gradient: O(B·P) and a few tiles. Differentiable once. The
-    result is that of :func:`.blocks_ranks` up to rounding; ``skip`` means the same.
+    Products are in float32 proper, or float64. Memory besides the batch and its gradient: O(B·P)
+    and a few tiles. Differentiable once. The result is that of :func:`.blocks_ranks` up to
+    rounding; ``skip`` means the same.
     """
     side = _side(embeddings)
-    return _TilesRanks.apply(embeddings, positives, left_out, temperature, precision, skip, side)
+    return _TilesRanks.apply(embeddings, positives, left_out, temperature, skip, side)
 
 
 def _side(like: Tensor) -> int:
@@ -90,9 +91,9 @@ class _Batch:
 
     def tiles(self) -> Iterator[tuple[slice, slice]]:
         """Yield rows and columns of each tile on and above the diagonal."""
-        strips = list(block_rows(len(self.embeddings), self.side))
-        for i, rows in enumerate(strips):
-            for columns in strips[i:]:
+        some = list(block_rows(len(self.embeddings), self.side))
+        for i, rows in enumerate(some):
+            for columns in some[i:]:
                 yield rows, columns
 
     def blocks(self, rows: slice, columns: slice) -> list[tuple[Tensor, slice]]:
@@ -134,9 +135,9 @@ def _inside(items: Tensor, columns: slice) -> tuple[Tensor, Tensor, Tensor]:
 
 class _TilesRanks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, embeddings, positives, left_out, temperature, precision, skip, side):
-        ctx.precision, ctx.skip = precision, skip
-        with products_in(precision, embeddings.device.type):
+    def forward(ctx, embeddings, positives, left_out, temperature, skip, side):
+        ctx.skip = skip
+        with products_in("float32", embeddings.device.type):
             own = _similarities_of_positives(embeddings, positives, temperature)
             ctx.save_for_backward(embeddings, positives, left_out, own)
             ctx.cut = temperature, side
@@ -159,14 +160,14 @@ class _TilesRanks(torch.autograd.Function):
         batch = _Batch(*ctx.saved_tensors, *ctx.cut)
         grad_ranks = grad_ranks.masked_fill(batch.positives < 0, 0) / batch.temperature
         grad, back = torch.zeros_like(batch.embeddings), torch.zeros_like(grad_ranks)
-        with products_in(ctx.precision, grad.device.type):
+        with products_in("float32", grad.device.type):
             for rows, columns in ctx.tiles:
                 weights = _weights(batch, rows, columns, grad_ranks, back, ctx.skip)
                 grad[rows].addmm_(weights, batch.embeddings[columns])
                 if rows != columns:
                     grad[columns].addmm_(weights.T, batch.embeddings[rows])
             _add_own_part(grad, batch, back)
-        return grad, *(None,) * 6
+        return grad, *(None,) * 5
 
 
 def _weights(

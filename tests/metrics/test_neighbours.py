@@ -13,6 +13,7 @@ from recallkit.bench.memory import peak_bytes
 from recallkit.errors import RecallkitError
 from recallkit.metrics import candidates, neighbours, ranking_keys, rough, search
 from recallkit.metrics.ranking_keys import LEFT_OUT, unpack
+from recallkit.metrics.rough import RoughGallery, RoughQueries
 
 ENGINES = ["torch", "faiss"]
 
@@ -154,6 +155,23 @@ def test_a_sample_that_promises_too_much_costs_no_neighbour():
     _, indices = search(queries, gallery, 100, "torch")
     assert indices[0, :90].tolist() == list(range(0, 1440, 16))
     assert indices[0, 90:].tolist() == list(range(4999, 4979, -2))
+
+
+def test_a_near_tie_below_a_threshold_that_too_few_reach_costs_no_neighbour(monkeypatch):
+    """Of two items float32 sees the farther one alone come within 2e of the threshold."""
+    near = [
+        [2 + 2**-23 + 2**-49, -(2**-39)],  # s = 1, but r = 1 + 2⁻²³
+        [2, 2**-23 + 2**-49],  # s = 1 + 2⁻²³, but r = 1
+    ]
+    gallery = torch.tensor(near + 30 * [[0, 0]], dtype=torch.float64)
+    queries = torch.full((1, 2), 0.5, dtype=torch.float64)
+    some = RoughQueries.of(queries, RoughGallery.of(gallery, "dot", queries))
+    assert some.similarities(gallery[:2]).tolist() == [[1 + 2**-23, 1]]
+    threshold = (1 + 2**-23 + 2 * some.error).float()  # reached by none
+    monkeypatch.setattr(candidates, "sampled_threshold", lambda *_: threshold)
+    similarities, indices = search(queries, gallery, 1, "torch")
+    assert similarities.tolist() == [[1 + 2**-23]]
+    assert indices.tolist() == [[1]]
 
 
 def test_a_gallery_in_a_file_is_read_in_blocks(tmp_path):

@@ -1,5 +1,7 @@
 """Blocks of similarities: which segments of them matter, and that skipping the others is exact."""
 
+import math
+
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -43,6 +45,29 @@ def test_skipping_changes_nothing_but_the_rounding(dtype):
     for some, all_of_it in zip(skipped, everything, strict=True):
         error = (some - all_of_it).norm() / all_of_it.norm()
         assert error < 16 * torch.finfo(dtype).eps
+
+
+def test_what_matters_is_told_by_the_farthest_positive():
+    """One query in four has, beside three near positives, one that is as far as most items."""
+    embeddings, labels = clustered(1024)
+    query = torch.arange(1024)[:, None]
+    far = torch.where(query % 4 == 0, (query + 512) % 1024, -1)
+    positives = torch.cat([find_positives(labels), far], dim=1)
+    assert blocks.share_alive(embeddings, embeddings, positives) < segments.WORTH_SKIPPING
+    skipped, everything = (ranks_and_gradient(embeddings, positives, s) for s in (True, False))
+    torch.testing.assert_close(skipped, everything, rtol=1e-5, atol=1e-6)
+
+
+def test_many_items_that_each_count_little_are_not_skipped():
+    """Of 199 items 13 τ behind the positive, each adds 2e-6 to its rank; c is 23 τ."""
+    cosines = torch.full((1024,), -1.0)
+    cosines[0], cosines[1:200] = 1, 1 - 0.13  # the positive, and those behind it
+    gallery = torch.stack([cosines, (1 - cosines**2).sqrt()], dim=1)
+    queries, positives = gallery[:1].expand(256, -1), torch.zeros(256, 1, dtype=torch.int64)
+    assert blocks.share_alive(queries, gallery, positives) == 4 / 16
+    ranks = blocks.blocks_ranks(queries, gallery, positives, None, 0.01, "float32")
+    expected = torch.full_like(ranks, 1 + 199 / (1 + math.exp(13)))
+    torch.testing.assert_close(ranks, expected, rtol=0, atol=1e-6)
 
 
 class Operations(TorchDispatchMode):

@@ -225,8 +225,10 @@ def test_blocks_takes_its_place_and_says_so_once(why, monkeypatch):
     else:
         monkeypatch.setattr(ranks.importlib.util, "find_spec", lambda name: None)
     positives = find_positives(torch.arange(12) % 3).to(DEVICE)
-    with pytest.warns(UserWarning, match=f"'fused' cannot run, so 'blocks' is used.*{why}"):
+    message = f"'fused' cannot run, so 'blocks' is used.*{why}"
+    with pytest.warns(UserWarning, match=message) as warned:
         first = relaxed_ranks(embeddings, embeddings, positives, engine="fused")
+    assert warned[0].filename == (__file__ if sys.version_info >= (3, 12) else ranks.__file__)
     again = relaxed_ranks(
         embeddings, embeddings, positives, engine="fused"
     )  # a warning would raise

@@ -150,12 +150,24 @@ def test_autocast_does_not_reach_the_similarities(engine, generator):
     assert torch.equal(plain, cast)
 
 
-def test_precision_of_products_is_restored():
-    backend = torch.backends.mkldnn.matmul
-    before = backend.fp32_precision
-    with products_in("tf32", "cpu"):  # a CPU has no TF32
-        assert backend.fp32_precision == "ieee"
-    assert backend.fp32_precision == before
+@pytest.mark.parametrize(
+    ("device", "backend", "within"),
+    [
+        ("cpu", torch.backends.mkldnn.matmul, "ieee"),  # a CPU has no TF32
+        ("cuda", torch.backends.cuda.matmul, "tf32"),
+    ],
+)
+def test_precision_of_products_is_restored(device, backend, within):
+    before, backend.fp32_precision = backend.fp32_precision, "none"  # which products_in never sets
+    try:
+        with products_in("tf32", device):
+            assert backend.fp32_precision == within
+        assert backend.fp32_precision == "none"
+        with pytest.raises(KeyError), products_in("tf32", device):
+            raise KeyError
+        assert backend.fp32_precision == "none"
+    finally:
+        backend.fp32_precision = before
 
 
 def test_float32_gradient_is_near_float64(engine, generator):

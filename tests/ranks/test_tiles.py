@@ -18,7 +18,7 @@ from recallkit.ranks.relaxed import compute_ranks
 def in_tiles(side, embeddings, positives, left_out, skip=True):
     """The ranks by tiles of ``side`` rows and columns."""
     with patch.object(blocks, "BLOCK_BYTES", side**2 * embeddings.element_size()):
-        return tiles.tiles_ranks(embeddings, positives, left_out, 0.01, "float32", skip)
+        return tiles.tiles_ranks(embeddings, positives, left_out, 0.01, skip)
 
 
 def by_definition(embeddings, positives, left_out):
@@ -82,16 +82,29 @@ def test_their_error_is_no_larger_than_that_of_blocks(noise):
     assert all(mine < 1.2 * its for mine, its in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_skipping_changes_nothing_but_the_rounding(dtype):
-    embeddings, *problem = batch(1024, 0.1, dtype)
+def assert_skipping_is_exact(side, embeddings, positives, left_out):
+    problem = embeddings, positives, left_out
     with patch.object(segments, "CACHED_ITEMS", 1000):  # tiles this small are not tested else
         skipped, everything = (
-            value_and_gradient(lambda *given, s=s: in_tiles(128, *given, s), embeddings, *problem)
+            value_and_gradient(lambda *given, s=s: in_tiles(side, *given, s), *problem)
             for s in (True, False)
         )
     for some, all_of_it in zip(skipped, everything, strict=True):
-        assert (some - all_of_it).norm() / all_of_it.norm() < 16 * torch.finfo(dtype).eps
+        error = (some - all_of_it).norm() / all_of_it.norm()
+        assert error < 16 * torch.finfo(embeddings.dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_skipping_changes_nothing_but_the_rounding(dtype):
+    assert_skipping_is_exact(128, *batch(1024, 0.1, dtype))
+
+
+@pytest.mark.parametrize("noises", [(2.0, 0.01), (0.01, 2.0)])
+def test_a_tile_that_matters_to_one_half_only_is_made_again(noises):
+    """Tight items come before positives of loose ones, but loose ones far behind those of tight."""
+    halves = [batch(256, noise)[0] for noise in noises]  # of the same centres
+    positives = find_positives(torch.arange(512) // 4)
+    assert_skipping_is_exact(256, torch.cat(halves), positives, torch.arange(512))
 
 
 def test_tiles_in_which_nothing_matters_are_not_made_again(monkeypatch):
@@ -105,19 +118,22 @@ def test_tiles_in_which_nothing_matters_are_not_made_again(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "per_class", "products"),
+    ("count", "per_class", "precision", "products"),
     [
-        (128, 4, 1 + 0.75 + 0.75 + 3 / 128),
-        (64, 4, 2),  # one tile is one block
-        (120, 60, 4),  # cells of whole rows serve many positives
+        (128, 4, "float32", 1 + 0.75 + 0.75 + 3 / 128),
+        (64, 4, "float32", 2),  # one tile is one block
+        (120, 60, "float32", 4),  # cells of whole rows serve many positives
+        (128, 4, "tf32", 3.75),  # its similarities to positives would not be rounded as the others
     ],
 )
-def test_they_are_taken_for_small_classes_in_large_batches(monkeypatch, count, per_class, products):
+def test_they_are_taken_for_small_classes_in_large_batches(
+    monkeypatch, count, per_class, precision, products
+):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64 * 64 * 4)
     leaf = torch.eye(count).requires_grad_()
     with counted_products() as counted:
         positives = find_positives(torch.arange(count) // per_class)
-        compute_ranks(leaf, leaf, positives, None, 0.01, "blocks", "float32").sum().backward()
+        compute_ranks(leaf, leaf, positives, None, 0.01, "blocks", precision).sum().backward()
     assert counted.get_total_flops() / (2 * count**3) == pytest.approx(products, abs=0.01)
 
 
