@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from recallkit.checks import check_chunk_size, check_tolerance
+from recallkit.checks import check_bytes, check_chunk_size, check_tolerance
 from recallkit.errors import RecallkitError
 from recallkit.labels import canonical_labels
 from recallkit.large_batch.agreement import Agreement
@@ -162,15 +162,13 @@ class LargeBatchStep:
         gallery_network: nn.Module | None = None,
         tolerance: float | None = None,
     ) -> None:
-        if keep_graphs < 0:
-            raise ValueError(f"keep_graphs must be bytes, at least 0, not {keep_graphs}")
         self.network = network
         self.loss = loss
         self.chunk_size = check_chunk_size(chunk_size)
         self.mixup = mixup
         self.autocast = autocast
         self.transform = transform
-        self.keep_graphs = int(keep_graphs)
+        self.keep_graphs = check_bytes(keep_graphs, "keep_graphs")
         self.scaler = scaler
         self.embed, self.output = embed, output
         self.gallery_network = network if gallery_network is None else gallery_network
@@ -371,10 +369,9 @@ class LargeBatchStep:
         Returns:
             Bytes: on CUDA what the allocator gave out, elsewhere what autograd saved.
         """
-        chunk = self._trial(images, self.network)
         buffers = BufferStates([unwrapped(self.network)]).copy()
-        with ForwardState(RandomState(chunk.part.device), buffers).restored():
-            size = self._forward_measured(chunk)[1]
+        with ForwardState(RandomState(self._device()), buffers).restored():
+            size = self._forward_measured(self._trial(images, self.network))[1]
         for buffer in buffers:
             buffer.restore()
         return size
