@@ -109,7 +109,8 @@ def retrieval_metrics(
             ``relevance`` for others.
         gallery: (N, D). None: all against all, each query left out of its own ranking.
         gallery_labels: (N,) of the kind of ``query_labels``; with ``gallery``, and only then.
-        ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports.
+        ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports. Not used with
+            ``metrics``.
         distance: "dot", "cosine" or "l2"; see :func:`.search`. Default: the dot product, as
             networks are trained with it.
         groups: (Q,), of any kind that labels are: the camera or session of each query. The images
