@@ -6,9 +6,9 @@ For a query q and its positive p, over the gallery without the query itself:
 
 This is the hard counterpart of the relaxed rank in ``recallkit.ranks``, where each comparison is
 a sigmoid. R@k, P@k, MRR, mAP, NDCG and others are small functions of these ranks, see
-:mod:`.formulas`,
-and each metric is the mean over the queries that have a positive. The mean over classes takes the
-mean of each class first, so that a class of many images does not count more than one of few:
+:mod:`.formulas`, and each metric is the mean over the queries that have a positive. The mean over
+classes takes the mean of each class first, so that a class of many images does not count more than
+one of few:
 
     1/C · Σ_c 1/|Q_c| · Σ_{q ∈ Q_c} m(q)      Q_c: the queries of class c that have a positive
 """
