@@ -10,6 +10,7 @@ from torch import Tensor
 __all__ = [
     "TEMPERATURES",
     "NotFiniteError",
+    "check_bytes",
     "check_chunk_size",
     "check_embeddings",
     "check_indices",
@@ -178,9 +179,26 @@ def check_tolerance(tolerance: float) -> float:
     Raises:
         ValueError: if it is not a number of at least 0.
     """
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be at least 0, not {tolerance}")
-    return float(tolerance)
+    try:
+        if tolerance >= 0:
+            return float(tolerance)
+    except TypeError:  # text or None
+        pass
+    raise ValueError(f"tolerance must be at least 0, not {tolerance!r}")
+
+
+def check_bytes(number: float, name: str) -> int:
+    """Return a number of bytes as an int.
+
+    Raises:
+        ValueError: naming the argument ``name``, for what is no finite number of at least 0.
+    """
+    try:
+        if number >= 0:
+            return int(number)
+    except (OverflowError, TypeError):  # infinity, text or None
+        pass
+    raise ValueError(f"{name} must be bytes, at least 0, not {number!r}")
 
 
 def check_indices(
@@ -204,6 +222,7 @@ def check_indices(
     """
     check_tensor(indices, name)
     wanted = ", ".join("any" if size is None else str(size) for size in shape)
+    wanted += "," if len(shape) == 1 else ""
     fits = indices.ndim == len(shape) and all(
         actual >= 1 if size is None else actual == size
         for size, actual in zip(shape, indices.shape, strict=True)

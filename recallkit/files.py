@@ -18,6 +18,7 @@ __all__ = [
     "cannot_write",
     "checkout",
     "embedded",
+    "encoding_of",
     "expanded",
     "file_name",
     "finished_files",
@@ -137,6 +138,13 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a text file: UTF-16 if it says so, else UTF-8, marked or not."""
+    with path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def write_json(path: Path, value: Any) -> None:

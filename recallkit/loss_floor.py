@@ -74,7 +74,7 @@ class Floor:
         return self.excess(loss) <= NEARLY_SOLVED
 
     def describe(self, loss: float) -> str:
-        """Say a training loss beside its floor, in one line."""
+        """Write a training loss and its floor in one line."""
         if math.isnan(self.perfect):
             return f"training loss {loss:.3f}"
         text = f"training loss {loss:.3f}, floor {self.perfect:.3f}"

@@ -107,9 +107,6 @@ def _is_in_order_of_metric_learning(given: Gallery) -> bool:
 def left_out_by(indices: tuple[Tensor, ...], queries: int, items: int) -> Tensor | None:
     """Find the item that a tuple of all pairs leaves out for each query.
 
-    The places of all N items add up to N (N − 1) / 2, so what is missing in the sum of N − 1 of
-    them is the place of the one that is left out.
-
     Args:
         indices: (a, p, b, n): queries a with their positives p, and b with their negatives n.
         queries: Q.
@@ -119,22 +116,27 @@ def left_out_by(indices: tuple[Tensor, ...], queries: int, items: int) -> Tensor
         (Q,) int64; None if nothing is left out.
 
     Raises:
-        ValueError: for triplets, or if another number of items is left out.
+        ValueError: for triplets, for a pair that comes twice or lies outside the table of all
+            pairs, or if another number of items is left out.
     """
     if len(indices) != 4:
         raise ValueError(_REFUSED)
     query, item = torch.cat([indices[0], indices[2]]), torch.cat([indices[1], indices[3]])
-    pairs = torch.bincount(query, minlength=queries)  # (Q,)
-    if len(pairs) == queries and (pairs == items).all():
-        return None
-    places = torch.full_like(pairs, items * (items - 1) // 2).index_add_(0, query, -item)
-    if len(pairs) > queries or (pairs != items - 1).any() or not _within(places, items):
+    if not (_within(query, queries) and _within(item, items)):
         raise ValueError(_REFUSED)
-    return places
+    listed = torch.zeros(queries, items, dtype=torch.bool, device=query.device)
+    listed[query, item] = True
+    pairs = listed.sum(dim=1)  # (Q,)
+    repeated = pairs.sum() < len(query)
+    if not repeated and (pairs == items).all():
+        return None
+    if repeated or (pairs != items - 1).any():
+        raise ValueError(_REFUSED)
+    return (~listed).nonzero()[:, 1]  # one for each query, in their order
 
 
-def _within(places: Tensor, items: int) -> bool:
-    return bool(((places >= 0) & (places < items)).all())
+def _within(places: Tensor, length: int) -> bool:
+    return bool(((places >= 0) & (places < length)).all())
 
 
 _REFUSED = (

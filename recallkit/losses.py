@@ -23,6 +23,8 @@ from recallkit.loss_inputs import (
 )
 from recallkit.ranks import (
     SmallProblem,
+    check_engine,
+    check_precision,
     compute_ranks,
     is_small,
     ranks_among_positives,
@@ -52,9 +54,9 @@ class RecallAtKLoss(nn.Module):
         engine, precision: see :func:`.relaxed_ranks`.
 
     Raises:
-        ValueError: for a k below 1, a temperature that is not above 0, and on call for shapes that
-            disagree, non-finite embeddings, places that are not in the gallery, or if no query has
-            a positive.
+        ValueError: for a k below 1, a temperature that is not above 0, an unknown engine or
+            precision; and on call for shapes that disagree, non-finite embeddings, places that are
+            not in the gallery, or if no query has a positive.
 
     Example:
         >>> loss = RecallAtKLoss()
@@ -77,6 +79,8 @@ class RecallAtKLoss(nn.Module):
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
         self.check_lengths = LengthCheck(self.rank_temperature)
         self.check_cutoffs = CutoffCheck(self.ks, self.k_temperature)
+        check_engine(engine)
+        check_precision(precision)
         self.query_in_database = query_in_database
         self.engine, self.precision = engine, precision
 
@@ -213,6 +217,8 @@ class SmoothAPLoss(nn.Module):
         super().__init__()
         self.rank_temperature = check_temperature(rank_temperature, "rank_temperature")
         self.check_lengths = LengthCheck(self.rank_temperature, least=0)
+        check_engine(engine)
+        check_precision(precision)
         self.engine, self.precision = engine, precision
 
     def forward(

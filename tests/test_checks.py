@@ -12,6 +12,7 @@ from recallkit import RecallAtKLoss
 from recallkit.checks import (
     TEMPERATURES,
     NotFiniteError,
+    check_bytes,
     check_chunk_size,
     check_embeddings,
     check_indices,
@@ -19,6 +20,7 @@ from recallkit.checks import (
     check_labels,
     check_same_dimension,
     check_temperature,
+    check_tolerance,
     largest_number,
 )
 from recallkit.config import setting_types
@@ -135,7 +137,7 @@ INDICES = torch.tensor([[0, 2], [1, -1]])
         (INDICES, (2, None), 0, "i must lie between 0 and 2, .* not between -1 and 2"),
         (INDICES + 1, (2, None), -1, "between -1 and 2, .* not between 0 and 3"),
         (INDICES, (3, None), -1, r"of shape \(3, any\), not torch\.int64 of shape \(2, 2\)"),
-        (INDICES, (2,), -1, r"of shape \(2\)"),
+        (INDICES, (2,), -1, r"of shape \(2,\)"),
         (INDICES[:, :0], (2, None), -1, r"of shape \(2, any\)"),
         (INDICES.int(), (2, 2), -1, r"int64 gallery indices.*not torch\.int32"),
     ],
@@ -148,3 +150,25 @@ def test_wrong_indices(indices, shape, lowest, message):
 def test_right_indices():
     check_indices(INDICES, (2, None), 3, "i", lowest=-1)
     check_indices(INDICES[:, :0], (2, 0), 3, "i")
+
+
+@pytest.mark.parametrize("tolerance", [-1e-9, math.nan, "x", None])
+def test_wrong_tolerances(tolerance):
+    assert check_tolerance(0) == 0.0
+    with pytest.raises(ValueError, match=f"tolerance must be at least 0, not {tolerance!r}"):
+        check_tolerance(tolerance)
+
+
+@pytest.mark.parametrize("number", [-1, math.nan, math.inf, "auto", None])
+def test_wrong_bytes(number):
+    assert check_bytes(1e9, "keep_graphs") == 10**9
+    with pytest.raises(ValueError, match=f"keep_graphs must be bytes, at least 0, not {number!r}"):
+        check_bytes(number, "keep_graphs")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"), [((12,), r"\(12,\)"), ((12, None), r"\(12, any\)"), ((2, 6), r"\(2, 6\)")]
+)
+def test_the_shape_of_indices_is_named_as_torch_writes_it(shape, words):
+    with pytest.raises(ValueError, match=f"of shape {words}, not torch.int32 of shape"):
+        check_indices(torch.zeros(12, dtype=torch.int32), shape, 20, "itself")

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import normalize
 
 from recallkit import RecallAtKLoss, SimilarityMixup, SmoothAPLoss
+from recallkit.loss_inputs import left_out_by
 from recallkit.losses import RecallVariant
 
 pml = pytest.importorskip("pytorch_metric_learning")
@@ -80,6 +81,39 @@ def test_pairs_that_leave_out_two_or_others_are_refused():
     for pairs in ((a[1:], p[1:], b, n), (a, p, b[:0], n[:0]), (a, p.roll(1), b, n)):
         with pytest.raises(ValueError, match="leave out the miner"):
             RecallAtKLoss()(unit(1), LABELS, pairs)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [0, 0, 3],  # what is missing in the sum is 3
+        [1, 2, 2, 3],
+        [0, 1, 2, 3, 3],
+        [0, -1, 2],
+        [0, 1, 4],
+    ],
+)
+def test_pairs_that_come_twice_or_are_outside_the_gallery_are_refused(others):
+    query, item = torch.zeros(len(others), dtype=torch.int64), torch.tensor(others)
+    none = item[:0]
+    with pytest.raises(ValueError, match="leave out the miner"):
+        left_out_by((query, item, none, none), queries=1, items=4)
+
+
+def test_places_outside_the_gallery_are_refused():
+    query, none = torch.tensor([0, 0]), torch.empty(0, dtype=torch.int64)
+    with pytest.raises(ValueError, match="leave out the miner"):  # what is missing would be 3
+        left_out_by((query, query, none, none), queries=1, items=3)
+    for wrong in (-1, 1):
+        with pytest.raises(ValueError, match="leave out the miner"):
+            left_out_by((query + wrong, torch.tensor([0, 1]), none, none), queries=1, items=3)
+
+
+def test_what_is_left_out_is_found_in_any_order():
+    query, item = torch.tensor([1, 0, 1, 0]), torch.tensor([2, 1, 0, 0])
+    left_out = left_out_by((query[:1], item[:1], query[1:], item[1:]), queries=2, items=3)
+    assert left_out is not None
+    assert left_out.tolist() == [2, 1]
 
 
 def test_both_names_of_an_argument_are_refused():

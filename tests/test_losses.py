@@ -165,11 +165,16 @@ def test_descent_finds_a_perfect_ranking():
         ({"k_temperature": 0}, "k_temperature must be"),
         ({"rank_temperature": -0.01}, "rank_temperature must be"),
         ({"rank_temperature": float("inf")}, "rank_temperature must be"),
+        ({"engine": "foo"}, "engine must be one of .* not 'foo'"),
+        ({"precision": "bf16"}, "precision must be one of .* not 'bf16'"),
     ],
 )
 def test_bad_settings_are_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message):
         RecallAtKLoss(**options)
+    if not {"ks", "k_temperature"} & {*options}:
+        with pytest.raises(ValueError, match=message):
+            SmoothAPLoss(**options)
 
 
 PAIR = (torch.ones(2, 2), torch.zeros(2, dtype=torch.int64))
@@ -189,7 +194,7 @@ PAIR = (torch.ones(2, 2), torch.zeros(2, dtype=torch.int64))
         ((torch.ones(2, 2), torch.tensor([0, 0]), torch.ones(2, 2)), "must be given together"),
         ((*PAIR, *PAIR, torch.tensor([0, -1])), "itself must lie between 0 and 1"),
         ((*PAIR, *PAIR, torch.tensor([0, 2])), "itself must lie between 0 and 1"),
-        ((*PAIR, *PAIR, torch.tensor([0])), r"itself must be .* of shape \(2\)"),
+        ((*PAIR, *PAIR, torch.tensor([0])), r"itself must be .* of shape \(2,\)"),
         ((*PAIR, None, None, torch.tensor([0, 1])), "itself is the place .* give gallery"),
     ],
 )

@@ -80,7 +80,7 @@ class ImageSet:
         images: N images: a tensor, files, or features; see :class:`Images`.
         labels: (N,) int64, an arbitrary number for each class.
         class_names: the name of each label, for captions.
-        sources: who made each image (for emoji the foundry), or empty.
+        sources: who made each image (for emoji the foundry), "" where it is not known; or empty.
         protocol: what is measured when these are the test images.
         groups: (N,) int64, what images have in common that must not count as a hit, such as a
             camera; None if there are no groups.
@@ -123,7 +123,8 @@ class ImageSet:
     def name(self, index: int) -> str:
         """Make a caption for image ``index``: its class, and who made it."""
         name = self.class_names[int(self.labels[index])]
-        return f"{name} ({self.sources[index]})" if self.sources else name
+        source = self.sources[index] if self.sources else ""
+        return f"{name} ({source})" if source else name
 
     def of_classes(self, classes: Tensor) -> "ImageSet":
         """Choose the images whose label is among ``classes`` (any shape, int64), order kept.
@@ -225,7 +226,8 @@ class Splits:
         """Put all images into the test set.
 
         Raises:
-            ValueError: if the images are files: a benchmark is measured by its protocol.
+            ValueError: if the images are files: a benchmark is measured by its protocol. Or if they
+                have groups: each part numbers its own, so that a number says nothing in another.
         """
         sets = list(self._parts().values())
         images = [part.images for part in sets if isinstance(part.images, Tensor)]
@@ -234,11 +236,17 @@ class Splits:
                 "split must be test, validation or train for a benchmark, whose protocol measures "
                 "its test images, not 'all'"
             )
+        if any(part.groups is not None and len(part) for part in sets):
+            raise ValueError(
+                "split must be test, validation or train for images with groups, which each part "
+                "numbers for itself, not 'all'"
+            )
+        sources = [source for part in sets for source in part.sources or [""] * len(part)]
         whole = ImageSet(
             images=torch.cat(images),
             labels=torch.cat([part.labels for part in sets]),
             class_names={k: v for part in sets for k, v in part.class_names.items()},
-            sources=tuple(source for part in sets for source in part.sources),
+            sources=tuple(sources) if any(sources) else (),
             protocol=Protocol(self.test.protocol.ks),
         )
         return replace(self, test=whole).only("test")

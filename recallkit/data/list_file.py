@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from recallkit.data.listing import SPLIT_NAMES, ImageList, canonical_name, check_distinct, quoted
 from recallkit.errors import RecallkitError, needs_extra
-from recallkit.files import expanded
+from recallkit.files import encoding_of, expanded
 from recallkit.labels import MISSING_TEXTS, canonical_text
 
 if TYPE_CHECKING:
@@ -102,13 +102,10 @@ def _read_table(file: Path) -> "pd.DataFrame":
 
 
 def _encoding(file: Path) -> str:
-    """Tell the encoding by the first bytes of the file."""
     try:
-        with file.open("rb") as content:
-            first = content.read(2)
+        return encoding_of(file)
     except OSError as error:
         raise RecallkitError(f"{file} cannot be read ({error.strerror})") from error
-    return "utf-16" if first in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _separator(file: Path, encoding: str) -> str:

@@ -68,9 +68,8 @@ def _is_kept(file: BinaryIO, start: int, size: int, kind: bytes) -> bool:
         return False
     if kind == b"zTXt":
         return _unpacks_to_little(text[1:])
-    if (
-        kind == b"iTXt" and text[:1] != b"\0"
-    ):  # packed; language and translated keyword stand before
+    if kind == b"iTXt" and text[:1] != b"\0":  # packed
+        # Language and translated keyword stand before it.
         return _unpacks_to_little(text[2:].split(b"\0", 2)[-1])
     return True
 

@@ -33,6 +33,22 @@ _CHUNK = 500  # images that are transformed at once
 _PIXELS_SIDE = 32  # of the squares whose pixels are compared: 3,072 numbers an image
 
 
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[torch.device]:
+    """Put a network in evaluation mode, and restore the mode of each of its modules at the end.
+
+    Yields:
+        The device of its parameters; the CPU if it has none.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield next((p.device for p in network.parameters()), torch.device("cpu"))
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 @torch.no_grad()
 def embed(network: nn.Module, images: Images, image_size: int, *, batch_size: int = 500) -> Tensor:
     """Embed images in evaluation mode, with a progress bar after two seconds.
@@ -49,7 +65,7 @@ def embed(network: nn.Module, images: Images, image_size: int, *, batch_size: in
     """
     transform = _first_view if are_features(images) else TestTransform(image_size)
     chunks = tqdm(images.split(batch_size), desc="embedding", leave=False, delay=2)
-    with _evaluation_mode(network) as device:
+    with evaluation_mode(network) as device:
         return torch.cat([network(transform(chunk.to(device))).float() for chunk in chunks])
 
 
@@ -111,7 +127,7 @@ def describe(
     boxes = [None] * len(files) if files.boxes is None else files.boxes
     photographs = list(zip(files.paths, boxes, strict=True))
     descriptors = []
-    with _evaluation_mode(network) as device:
+    with evaluation_mode(network) as device:
         for path, box in tqdm(photographs, desc="describing", leave=False, delay=2):
             pixels = read_whole_photograph(path, longest, box).to(device)[None]  # (1, 3, H, W)
             try:
@@ -258,17 +274,6 @@ def named_metrics(searches: Mapping[str, Mapping[str, float]]) -> dict[str, floa
         for search, metrics in searches.items()
         for metric, value in metrics.items()
     }
-
-
-@contextmanager
-def _evaluation_mode(network: nn.Module) -> Iterator[torch.device]:
-    """Put a network in evaluation mode, restore its mode at the end, and give its device."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield next(network.parameters()).device
-    finally:
-        network.train(was_training)
 
 
 def _first_view(features: Tensor) -> Tensor:

@@ -30,7 +30,6 @@ from recallkit.evaluation.table_files import (
     GROUP_NAMES,
     LABEL_NAMES,
     PATH_NAMES,
-    encoding_of,
     family_name,
     is_numbered_by_name,
     open_csv,
@@ -38,7 +37,7 @@ from recallkit.evaluation.table_files import (
     open_json_lines,
     open_parquet,
 )
-from recallkit.files import write_atomically
+from recallkit.files import encoding_of, write_atomically
 from recallkit.labels import plain_labels
 from recallkit.metrics import as_embeddings
 

@@ -16,11 +16,11 @@ _ALIKE = 1.001  # lengths that differ by less count as equal
 
 
 def counted_line(result: Retrieval, measure: str, gallery: int | None, groups: bool = False) -> str:
-    """Say how was ranked, among what, over how many queries, and why some are left out.
+    """Describe the ranking: measure, gallery, how many queries count, and why some are left out.
 
     Args:
         result: of the search.
-        measure: that was ranked by, in words.
+        measure: the measure, in words.
         gallery: the size of the gallery. None: all were searched among all.
         groups: whether the group of each query was left out.
     """
@@ -40,13 +40,13 @@ def counted_line(result: Retrieval, measure: str, gallery: int | None, groups: b
 def landmark_lines(
     judgements: Sequence[Judgement], gallery: int, distractors: int, distance: str
 ) -> dict[str, str]:
-    """Say for each setting of landmarks how was ranked, and over how many queries.
+    """Describe the ranking for each setting of landmarks, and how many queries count.
 
     Args:
         judgements: of each query.
         gallery: how many images are searched.
         distractors: how many more.
-        distance: that was ranked by.
+        distance: the measure, by its name in :data:`MEASURES`.
     """
     more = f" and {distractors:,} distractors" if distractors else ""
     lines = {}

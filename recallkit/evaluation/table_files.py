@@ -32,6 +32,7 @@ from recallkit.evaluation.stored import (
     check_unpacked,
     stored_value,
 )
+from recallkit.files import encoding_of
 
 LABEL_NAMES = ("labels", "label", "targets", "target", "classes", "class", "y")
 LABEL_NAMES += ("class_id", "label_id", "ids", "id")
@@ -131,13 +132,6 @@ def _read_csv(
             decimal=decimal,
             index_col=False,
         )
-
-
-def encoding_of(path: Path) -> str:
-    """Return the encoding of a text file: UTF-16 if it says so, else UTF-8, marked or not."""
-    with path.open("rb") as file:
-        mark = file.read(2)
-    return "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def _with_families(columns: dict[str, np.ndarray], numbers: Sequence[str]) -> dict[str, Stored]:

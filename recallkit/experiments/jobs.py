@@ -70,9 +70,10 @@ class SweepOptions:
             raise ValueError("--slurm has no effect without --executor slurm")
         if self.jobs == 0:
             on_cpu = not on_slurm and choose_device(self.device).type == "cpu"
-            vars(self)["jobs"] = 8 if on_slurm else max(1, cores // 4) if on_cpu else 1
+            jobs = 8 if on_slurm else max(1, cores // 4) if on_cpu else 1
+            object.__setattr__(self, "jobs", jobs)
         if self.threads is None and self.jobs > 1 and not on_slurm:
-            vars(self)["threads"] = max(1, cores // self.jobs)
+            object.__setattr__(self, "threads", max(1, cores // self.jobs))
 
 
 def _cores() -> int:

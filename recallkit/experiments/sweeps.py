@@ -50,7 +50,8 @@ class Sweep:
         allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-")
         if not self.name or not set(self.name) <= allowed or file_name(self.name) != self.name:
             raise ValueError(f"name must be of small letters, digits and -, not {self.name!r}")
-        vars(self).update(self._typed_values())
+        for attribute, value in self._typed_values().items():
+            object.__setattr__(self, attribute, value)
         self._check_seeds()
         self._check_settings()
 

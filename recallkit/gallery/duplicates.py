@@ -14,6 +14,7 @@ from recallkit.metrics import search
 __all__ = [
     "THRESHOLD",
     "DuplicateGroup",
+    "TooManyPairsError",
     "copies",
     "duplicate_groups",
     "duplicate_pairs",
@@ -33,6 +34,10 @@ MOST_PAIRS = 2_000_000  # nobody reads more, and a network that has collapsed wo
 _FIRST_K = 16  # neighbours that are searched first: most images have fewer near-duplicates
 
 
+class TooManyPairsError(ValueError):
+    """More pairs reach a threshold than can be listed."""
+
+
 def duplicate_pairs(embeddings: Tensor, threshold: float = THRESHOLD) -> tuple[Tensor, Tensor]:
     """Find all pairs i < j of images whose cosine reaches a threshold.
 
@@ -48,7 +53,8 @@ def duplicate_pairs(embeddings: Tensor, threshold: float = THRESHOLD) -> tuple[T
         Pairs (P, 2) int64, i < j, and their cosines (P,) float32, the most similar first.
 
     Raises:
-        ValueError: a threshold out of range, or one that more than 2 million pairs reach.
+        ValueError: a threshold out of range.
+        TooManyPairsError: one that more than 2 million pairs reach.
     """
     if not -1 <= threshold <= 1:
         raise ValueError(f"threshold must be from -1 to 1, not {threshold}")
@@ -71,7 +77,7 @@ def duplicate_pairs(embeddings: Tensor, threshold: float = THRESHOLD) -> tuple[T
 
 def _check_number(pairs: int, threshold: float) -> None:
     if pairs > MOST_PAIRS:
-        raise ValueError(
+        raise TooManyPairsError(
             f"threshold must be higher: more than {MOST_PAIRS:,} pairs reach {threshold}"
         )
 
@@ -130,7 +136,7 @@ def duplicate_groups(index: Index, threshold: float = THRESHOLD) -> list[Duplica
         threshold: see :func:`duplicate_pairs`.
 
     Raises:
-        ValueError: as :func:`duplicate_pairs`.
+        ValueError, TooManyPairsError: as :func:`duplicate_pairs`.
     """
     pairs, similarities = duplicate_pairs(index.embeddings, threshold)
     same = [(rows[0], row) for rows in copies(index.digests) for row in rows[1:]]

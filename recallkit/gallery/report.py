@@ -16,7 +16,12 @@ from recallkit.gallery.confusions import (
     confused_classes,
     recall_per_class,
 )
-from recallkit.gallery.duplicates import THRESHOLD, DuplicateGroup, duplicate_groups
+from recallkit.gallery.duplicates import (
+    THRESHOLD,
+    DuplicateGroup,
+    TooManyPairsError,
+    duplicate_groups,
+)
 from recallkit.gallery.index import Index
 from recallkit.metrics import Retrieval, measure_retrieval, positive_ranks, search
 
@@ -81,10 +86,11 @@ def make_report(index: Index, worst: int = 12, threshold: float = THRESHOLD) -> 
     Args:
         index: images with classes.
         worst: how many worst cases to keep. Default 12: a page of them.
-        threshold: the smallest cosine of near-duplicates.
+        threshold: the smallest cosine of near-duplicates, from −1 to 1.
 
     Raises:
         RecallkitError: an image without a class, or no class of two images.
+        ValueError: a threshold out of range.
     """
     labels = index.numbers()
     if len(labels.unique()) == len(labels):
@@ -149,7 +155,7 @@ def _case(embeddings: Tensor, query: int, rank: int, nearest: int, positive: int
 def _across_classes(index: Index, threshold: float) -> list[DuplicateGroup] | None:
     try:
         groups = duplicate_groups(index, threshold)
-    except ValueError:  # more pairs than anybody reads: nearly all images are alike to the network
+    except TooManyPairsError:  # nearly all images are alike to the network
         return None
     return [group for group in groups if group.across_classes]
 

@@ -54,13 +54,15 @@ class Agreement:
     def compare(self, number: int, chunk: Chunk, first: Tensor, second: Tensor) -> None:
         """Note how far the second output of a chunk, (b, D), is from the first.
 
-        Entries that are not finite in both do not count: the loss has judged them. Tensors without
-        values, on the meta device, are not compared.
+        Entries that were not finite in the first pass do not count: the loss has judged them.
+        Tensors without values, on the meta device, are not compared.
         """
         if first.is_meta:
             return
-        difference = (second - first).abs().nan_to_num(nan=0).max()
-        numbers = torch.stack([difference, first.abs().max()]).double()
+        known = first.isfinite()
+        difference = torch.where(known, second - first, 0).abs()
+        difference = difference.nan_to_num(nan=torch.inf, posinf=torch.inf).max()
+        numbers = torch.stack([difference, torch.where(known, first, 0).abs().max()]).double()
         allowed = self.tolerance
         if allowed is None:
             allowed = default_tolerance(first, chunk.part.network, self.autocast)

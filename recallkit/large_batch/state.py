@@ -102,9 +102,9 @@ class BufferStates:
 
     def take(self) -> list[SavedBuffer]:
         """Return the present state; it shares copies with states before it."""
-        return [self._take(*place) for place in self.places]
+        return [self._take(module, name) for module, name, _ in self.places]
 
-    def _take(self, module: nn.Module, name: str, _: str) -> SavedBuffer:
+    def _take(self, module: nn.Module, name: str) -> SavedBuffer:
         latest = self._latest.get((module, name))
         if latest is None or not latest.is_current():
             latest = self._latest[module, name] = SavedBuffer.take(module, name)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from recallkit.checks import check_chunk_size, check_tolerance
+from recallkit.checks import check_bytes, check_chunk_size, check_tolerance
 from recallkit.errors import RecallkitError
 from recallkit.labels import canonical_labels
 from recallkit.large_batch.agreement import Agreement
@@ -162,19 +162,18 @@ class LargeBatchStep:
         gallery_network: nn.Module | None = None,
         tolerance: float | None = None,
     ) -> None:
-        if keep_graphs < 0:
-            raise ValueError(f"keep_graphs must be bytes, at least 0, not {keep_graphs}")
         self.network = network
         self.loss = loss
         self.chunk_size = check_chunk_size(chunk_size)
         self.mixup = mixup
         self.autocast = autocast
         self.transform = transform
-        self.keep_graphs = int(keep_graphs)
+        self.keep_graphs = check_bytes(keep_graphs, "keep_graphs")
         self.scaler = scaler
         self.embed, self.output = embed, output
         self.gallery_network = network if gallery_network is None else gallery_network
         self.tolerance = None if tolerance is None else check_tolerance(tolerance)
+        self._past_the_first_pass = False
 
     def __call__(
         self,
@@ -222,13 +221,13 @@ class LargeBatchStep:
         before = StateBefore(networks, self.mixup, self.loss, parts[0].device)
         while True:
             try:
-                self._together = False
+                self._past_the_first_pass = False
                 return self._step(parts, [labels, gallery_labels, itself], before.buffers)
             except Exception as error:
                 if not is_out_of_memory(error):
                     before.restore()
                     raise
-                if self._together:
+                if self._past_the_first_pass and self._waits_for_others():
                     raise
                 self._refuse_below_one(error)
             # Not before: the error holds the frames it came through, and they hold graphs.
@@ -300,8 +299,7 @@ class LargeBatchStep:
         """Compute the loss and dL/dE of each chunk; drop the outputs that have no graph."""
         first.outputs[:] = [o if o is not None and o.requires_grad else None for o in first.outputs]
         embeddings = [part.requires_grad_() for part in first.join(chunks, self._chunk_size())]
-        networks = (self.network, self.gallery_network)
-        self._together = any(isinstance(n, DistributedDataParallel) for n in networks)
+        self._past_the_first_pass = True
         value = self._loss(embeddings, of_loss)
         (self.scaler.scale(value) if self.scaler else value).backward()
         gradients = [torch.zeros_like(e) if e.grad is None else e.grad for e in embeddings]
@@ -371,10 +369,9 @@ class LargeBatchStep:
         Returns:
             Bytes: on CUDA what the allocator gave out, elsewhere what autograd saved.
         """
-        chunk = self._trial(images, self.network)
         buffers = BufferStates([unwrapped(self.network)]).copy()
-        with ForwardState(RandomState(chunk.part.device), buffers).restored():
-            size = self._forward_measured(chunk)[1]
+        with ForwardState(RandomState(self._device()), buffers).restored():
+            size = self._forward_measured(self._trial(images, self.network))[1]
         for buffer in buffers:
             buffer.restore()
         return size
@@ -406,10 +403,10 @@ class LargeBatchStep:
         if part.device.type != "cuda":
             return CPU_CHUNK
 
-        def fits(size: int) -> bool:
+        def chunk_fits(size: int) -> bool:
             return self.fits(rows_between(part.inputs, 0, size), part.network)
 
-        return largest_that_fits(fits, part.count)
+        return largest_that_fits(chunk_fits, part.count)
 
     def fits(self, images: Inputs, network: nn.Module | None = None) -> bool:
         """Try whether a chunk, its graph and its backward pass fit beside ``keep_graphs``.
@@ -454,6 +451,11 @@ class LargeBatchStep:
             f"with chunks of {self.chunk_size} and {self.keep_graphs / 1e9:.3g} GB of kept graphs",
             stacklevel=3,
         )
+
+    def _waits_for_others(self) -> bool:
+        """Tell whether the processes wait for each other after the first pass."""
+        networks = (self.network, self.gallery_network)
+        return any(isinstance(network, DistributedDataParallel) for network in networks)
 
     def _device(self) -> torch.device:
         return _device_of(self.network, torch.device("cpu"))

@@ -7,6 +7,7 @@
 For vectors of unit length all three give the same order. Each is computed in float64.
 """
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -43,8 +44,9 @@ def check_no_zero_rows(embeddings: Tensor, name: str) -> None:
         first = ", ".join(map(str, zero.nonzero().flatten()[:5].tolist()))
         more = ", …" if zero.sum() > 5 else ""
         raise ValueError(
-            f'{name} must have no zero vectors for distance="cosine", which they do not have: '
-            f"{int(zero.sum())} of {len(zero):,} rows are zero, counted from 0: {first}{more}"
+            f'{name} must hold no zero vector for distance="cosine": a zero vector has no '
+            f"direction. {int(zero.sum())} of {len(zero):,} rows are zero, counted from 0: "
+            f"{first}{more}"
         )
 
 
@@ -90,16 +92,10 @@ def divided(products: Tensor, queries: Tensor, gallery: Tensor) -> Tensor:
 
 
 def _minus_distance(queries: Tensor, gallery: Tensor) -> Tensor:
-    """Compute −|q − g| of all pairs.
-
-    |q − g|² = |q|² + |g|² − 2 q·g costs one matrix product. For near vectors large numbers cancel,
-    and rounding would decide their order. So these few pairs are computed from q − g.
-    """
+    """Compute −|q − g| of all pairs: |q − g|² = |q|² + |g|² − 2 q·g costs one matrix product."""
     sums = queries.square().sum(dim=1, keepdim=True) + gallery.square().sum(dim=1)  # (Q, N)
     squares = torch.addmm(sums, queries, gallery.T, alpha=-2)
-    near = (squares < _NEAR * sums).nonzero()  # (M, 2)
-    for row, column in (pair.T for pair in near.split(_pairs_at_once(queries.shape[1]))):
-        squares[row, column] = (queries[row] - gallery[column]).square().sum(dim=1)
+    _correct_near_ones(squares, sums, queries, lambda row, column: gallery[column])
     return squares.sqrt_().neg_()
 
 
@@ -107,10 +103,27 @@ def _minus_distance_to_own(queries: Tensor, candidates: Tensor, products: Tensor
     """Compute −|q − g| as :func:`_minus_distance` does, of candidates (Q, C, D)."""
     sums = queries.square().sum(dim=1, keepdim=True) + candidates.square().sum(dim=2)  # (Q, C)
     squares = sums - 2 * products
-    near = (squares < _NEAR * sums).nonzero()  # (M, 2)
-    for row, column in (pair.T for pair in near.split(_pairs_at_once(queries.shape[1]))):
-        squares[row, column] = (queries[row] - candidates[row, column]).square().sum(dim=1)
+    _correct_near_ones(squares, sums, queries, lambda row, column: candidates[row, column])
     return squares.sqrt_().neg_()
+
+
+def _correct_near_ones(
+    squares: Tensor, sums: Tensor, queries: Tensor, item_of: Callable[[Tensor, Tensor], Tensor]
+) -> None:
+    """Compute |q − g|² of near vectors from q − g, in place.
+
+    In |q|² + |g|² − 2 q·g large numbers cancel for them, and rounding would decide their order.
+    Such pairs are few.
+
+    Args:
+        squares: (Q, M) of |q − g|².
+        sums: (Q, M) of |q|² + |g|².
+        queries: (Q, D).
+        item_of: rows and columns (m,) of pairs → their items g (m, D).
+    """
+    near = (squares < _NEAR * sums).nonzero()  # (m, 2)
+    for row, column in (pair.T for pair in near.split(_pairs_at_once(queries.shape[1]))):
+        squares[row, column] = (queries[row] - item_of(row, column)).square().sum(dim=1)
 
 
 def _pairs_at_once(dim: int) -> int:

@@ -172,7 +172,7 @@ def _number_before_in_passes(similarities: Tensor, values: Tensor, places: Tenso
         # Masks of float32 are filled and summed twice as fast as masks of booleans.
         above = torch.gt(similarities, value, out=mask).sum(dim=1)
         equal = torch.ge(similarities, value, out=mask).sum(dim=1) - above
-        [tied] = (equal > (place >= 0)).nonzero(as_tuple=True)  # with more than itself
+        [tied] = (equal > 1).nonzero(as_tuple=True)  # with more than itself
         before[:, column] = above
         before[tied, column] += _equals_before(similarities[tied], value[tied], place[tied])
     return before

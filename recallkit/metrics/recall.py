@@ -6,9 +6,9 @@ For a query q and its positive p, over the gallery without the query itself:
 
 This is the hard counterpart of the relaxed rank in ``recallkit.ranks``, where each comparison is
 a sigmoid. R@k, P@k, MRR, mAP, NDCG and others are small functions of these ranks, see
-:mod:`.formulas`,
-and each metric is the mean over the queries that have a positive. The mean over classes takes the
-mean of each class first, so that a class of many images does not count more than one of few:
+:mod:`.formulas`, and each metric is the mean over the queries that have a positive. The mean over
+classes takes the mean of each class first, so that a class of many images does not count more than
+one of few:
 
     1/C · Σ_c 1/|Q_c| · Σ_{q ∈ Q_c} m(q)      Q_c: the queries of class c that have a positive
 """
@@ -109,7 +109,8 @@ def retrieval_metrics(
             ``relevance`` for others.
         gallery: (N, D). None: all against all, each query left out of its own ranking.
         gallery_labels: (N,) of the kind of ``query_labels``; with ``gallery``, and only then.
-        ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports.
+        ks: the k of R@k. Default (1, 10, 100): what Stanford Online Products reports. Not used with
+            ``metrics``.
         distance: "dot", "cosine" or "l2"; see :func:`.search`. Default: the dot product, as
             networks are trained with it.
         groups: (Q,), of any kind that labels are: the camera or session of each query. The images

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from recallkit.ranks.blocks import block_height
 from recallkit.ranks.pairs import pair_similarities
-from recallkit.ranks.precision import without_autocast
+from recallkit.ranks.precision import in_single, without_autocast
 
 DENSE_COMPARISONS = {"cpu": 2**18, "cuda": 2**22}  # largest Q·P² to be compared in one table
 
@@ -34,10 +34,10 @@ def ranks_among_positives(
     Returns:
         (Q, P), float32 or float64; 1 at padding. Differentiable once.
     """
-    dtype = torch.promote_types(queries.dtype, torch.float32)
+    queries, gallery = in_single(queries, gallery)
     index = positives.clamp(min=0)
     with without_autocast(queries.device.type):
-        own = pair_similarities(queries.to(dtype), gallery.to(dtype), index) / temperature
+        own = pair_similarities(queries, gallery, index) / temperature
         own = own.masked_fill(positives < 0, -torch.inf)  # (Q, P)
         return _dense(own) if _is_dense(own, engine) else _Blocks.apply(own)
 

@@ -91,6 +91,16 @@ ENGINES: dict[str, Engine] = {
 SMALL_COMPARISONS = {"cpu": 2**20, "cuda": 2**22}
 
 
+def check_engine(engine: str) -> None:
+    """Refuse an engine that is not known.
+
+    Raises:
+        ValueError: naming those that are.
+    """
+    if engine not in ("auto", *ENGINES):
+        raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
+
+
 def relaxed_ranks(
     queries: Tensor,
     gallery: Tensor,
@@ -190,8 +200,7 @@ def is_small(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor) -
 
 def _choose(engine: str, queries: Tensor, gallery: Tensor, positives: Tensor, full: bool) -> Engine:
     if engine != "auto":
-        if engine not in ENGINES:
-            raise ValueError(f"engine must be one of {['auto', *ENGINES]}, not {engine!r}")
+        check_engine(engine)
         return ENGINES[engine]
     if is_small(engine, queries, gallery, positives):
         return functools.partial(small_ranks, full=full)

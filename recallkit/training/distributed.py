@@ -218,17 +218,20 @@ class ShardedLoss(nn.Module):
         """Return the loss of the union.
 
         Args:
-            embeddings: (b, D) of this process; b may differ between processes, and be 0.
+            embeddings: (b, D) of this process; b may differ between processes, and be 0. Half
+                precision is computed in float32.
             labels: (b,) integers.
 
         Returns:
-            A scalar, the same on every process.
+            A scalar, float32 or float64, the same on every process.
 
         Raises:
             ValueError: as ``loss`` does, if no query of any process has a positive.
             NotFiniteError: in every process, if the embeddings of any are not finite.
         """
         labels = labels.to(embeddings.device)
+        if embeddings.is_floating_point():  # other types are refused below
+            embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
         sizes = _gather_sizes(len(embeddings), embeddings.device)
         gallery = _Gather.apply(embeddings, sizes)  # (B, D)
         gallery_labels = _gather(labels, sizes)  # (B,)
@@ -236,7 +239,7 @@ class ShardedLoss(nn.Module):
         begin = sum(sizes[: dist.get_rank()])
         itself = torch.arange(begin, begin + len(embeddings), device=embeddings.device)
         share = _share_of_queries(gallery_labels, begin, len(embeddings))
-        value = gallery.sum() * 0  # a process without such queries takes part in backward too
+        value = gallery[:0].sum()  # 0: a process without such queries takes part in backward too
         if share > 0:
             value = value + share * self.loss(embeddings, labels, gallery, gallery_labels, itself)
         total = value.detach().clone()

@@ -26,6 +26,7 @@ from recallkit.data.cache import checksum, read_cached, write_cached
 from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import Images, ImageSet, Splits
 from recallkit.data.transforms import TestTransform, flattened
+from recallkit.evaluation.embedding import evaluation_mode
 from recallkit.files import cache_folder
 from recallkit.networks import RetrievalNetwork
 from recallkit.training.build import make_network, make_train_transform, on_device
@@ -221,16 +222,13 @@ def compute_features(
     Returns:
         (N, C) float32.
     """
-    was_training, device = network.training, next(network.parameters()).device
-    network.eval()
     chunks = zip(images.split(CHUNK), torch.arange(len(images)).split(CHUNK), strict=True)
     features = []
-    with _bar(len(images), title) as bar:
+    with evaluation_mode(network) as device, _bar(len(images), title) as bar:
         for chunk, places in chunks:
             seen = to_input(chunk.to(device), places).contiguous(memory_format=torch.channels_last)
             features.append(network.pooling(network.backbone(network.scale(seen))).float().cpu())
             bar.update(len(chunk))
-    network.train(was_training)
     return torch.cat(features).numpy()
 
 

@@ -190,7 +190,7 @@ def run_parts(images: ImageList, data: RunData, elsewhere: bool) -> tuple[list[s
         return _parts_of_own(images, data)
     part_of = {name: part for part in PARTS for name in data.classes[part]}
     parts = [part_of.get(name, "test") for name in images.classes]
-    return parts, _changes(images, data, part_of, elsewhere)
+    return parts, _changes(images, part_of, elsewhere)
 
 
 def _parts_of_own(images: ImageList, data: RunData) -> tuple[list[str], list[str]]:
@@ -209,9 +209,7 @@ def _parts_of_own(images: ImageList, data: RunData) -> tuple[list[str], list[str
     return parts, notes
 
 
-def _changes(
-    images: ImageList, data: RunData, part_of: dict[str, str], elsewhere: bool
-) -> list[str]:
+def _changes(images: ImageList, part_of: dict[str, str], elsewhere: bool) -> list[str]:
     """Say which classes are new, which are gone, and which are not tested."""
     there = set(images.classes)
     new, gone = sorted(there - set(part_of)), sorted(set(part_of) - there)

@@ -1,17 +1,19 @@
 """The run folder: what a training writes, and how it is read again.
 
-config.json           the settings
-data.json             where the images were, how they were read, and the classes of each split
-metrics.jsonl         a line an evaluation
-tensorboard/          the same and the loss of each step, for TensorBoard
-best.safetensors      the network with the best R@1 on validation classes so far
-weights.safetensors   the network at the end of the run
-state.pt              while the run is unfinished: everything needed to continue it
-state.previous.pt     the state before that, in case the last one is damaged
-diverged.json         if loss or gradient was not finite: the step and its images
-result.json           written last: a folder that has it is a finished run
-figures/              learning curve and retrievals
-.lock                 while a process trains
+The folder holds:
+
+    config.json           the settings
+    data.json             where the images were, how they were read, and the classes of each split
+    metrics.jsonl         a line an evaluation
+    tensorboard/          the same and the loss of each step, for TensorBoard
+    best.safetensors      the network with the best R@1 on validation classes so far
+    weights.safetensors   the network at the end of the run
+    state.pt              while the run is unfinished: everything needed to continue it
+    state.previous.pt     the state before that, in case the last one is damaged
+    diverged.json         if loss or gradient was not finite: the step and its images
+    result.json           written last: a folder that has it is a finished run
+    figures/              learning curve and retrievals
+    .lock                 while a process trains
 """
 
 import json

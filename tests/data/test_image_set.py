@@ -1,6 +1,7 @@
 """Images with labels: chosen by class, empty, and of three kinds."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -50,6 +51,26 @@ def test_the_test_images_can_be_left_out(kind, tmp_path):
     assert splits.test.sources == ()
     assert (splits.train, splits.validation) == (images, images)
     assert len(splits.without_test().test) == 0
+
+
+def test_all_parts_as_test_images_keep_their_sources():
+    images = image_set(torch.zeros(6, 4, 8, 8, dtype=torch.uint8))
+    unknown = replace(images, sources=())
+    whole = Splits(unknown, images, images).all_as_test().test
+    assert len(whole) == 18
+    assert whole.name(0) == "seven"
+    assert [whole.name(i) for i in (6, 7, 17)] == ["seven (a)", "seven (b)", "seven (f)"]
+    assert Splits(unknown, unknown, unknown).all_as_test().test.sources == ()
+
+
+def test_all_parts_as_test_images_have_no_groups():
+    """Number 0 of one part and number 0 of another are different groups."""
+    images = image_set(torch.zeros(6, 4, 8, 8, dtype=torch.uint8))
+    grouped = replace(images, groups=torch.arange(6))
+    with pytest.raises(ValueError, match="images with groups, which each part numbers for itself"):
+        Splits(images, images, grouped).all_as_test()
+    none = grouped.of_classes(torch.tensor([99]))
+    assert Splits(images, none, images).all_as_test().test.groups is None
 
 
 def test_images_and_labels_must_agree(tmp_path):

@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate, normalize
 
 from recallkit.data.image_files import ImageFiles
 from recallkit.data.image_set import Protocol
+from recallkit.data.transforms import TestTransform
 from recallkit.errors import RecallkitError
 from recallkit.evaluation import (
     describe,
@@ -52,6 +53,23 @@ def test_the_mode_of_a_network_is_restored_after_an_error(toy_splits):
     with pytest.raises(RuntimeError):
         embed(network, toy_splits.validation.images[:, :2], 16)
     assert network.training
+
+
+def test_the_mode_of_each_module_is_restored(toy_splits):
+    network = SmallConvNet(8)
+    first, *_ = parts = [*network.modules()]
+    for part in parts[1::2]:
+        part.training = False
+    modes = [part.training for part in parts]
+    embed(network, toy_splits.validation.images, 16)
+    assert [part.training for part in parts] == modes
+    assert first.training
+
+
+def test_a_network_without_parameters_embeds_on_the_cpu(toy_splits):
+    images = toy_splits.validation.images
+    embeddings = embed(torch.nn.Flatten(), images, 16)
+    assert torch.equal(embeddings, TestTransform(16)(images).flatten(1))
 
 
 def test_each_search_of_a_protocol_has_its_metrics(toy_splits):

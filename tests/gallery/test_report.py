@@ -200,6 +200,11 @@ def test_a_network_that_has_collapsed(run, photos):
     assert "Too many to list" in Page(page_of(report)).text
 
 
+def test_a_threshold_that_no_cosine_reaches_is_refused(run, photos):
+    with pytest.raises(ValueError, match="threshold must be from -1 to 1, not 2"):
+        make_report(index_of(run, photos), threshold=2.0)
+
+
 def test_a_report_knows_its_own_files(run, photos, tmp_path):
     report = make_report(index_of(run, photos))
     (tmp_path / "report.html").write_text(page_of(report))

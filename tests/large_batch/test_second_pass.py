@@ -189,6 +189,38 @@ def test_the_tolerance_is_half_of_the_digits_of_the_coarsest_type():
         assert default_tolerance(output, nn.Linear(2, 2), None) == pytest.approx(0.088, rel=0.01)
 
 
+class Spoiled(Network):
+    """Calls → what is added to an entry of the output in that call."""
+
+    def __init__(self, added):
+        super().__init__()
+        self.added, self.calls = added, Counter()
+
+    def forward(self, x):
+        embeddings, spoiled = super().forward(x), torch.zeros(len(x), 4, dtype=torch.float64)
+        spoiled[1, 2] = self.added.get(self.calls(), 0)
+        return embeddings + spoiled
+
+
+def sum_of_finite(embeddings, labels):
+    return embeddings.nan_to_num(posinf=0, neginf=0).sum()
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+def test_an_entry_that_is_finite_in_the_first_pass_alone_is_refused(number):
+    network = Spoiled({8: number})  # six chunks, then 1, 2, …
+    with pytest.raises(PassesDifferError, match=r"chunk 2 of 6 .* by up to inf"):
+        LargeBatchStep(network, LOSS, 4)(inputs(), LABELS)
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+def test_a_chunk_that_is_not_finite_in_both_passes_hides_no_other(number):
+    unfinished = {1: number, 7: number}
+    LargeBatchStep(Spoiled(unfinished), sum_of_finite, 4)(inputs(), LABELS)
+    with pytest.raises(PassesDifferError, match=r"chunk 2 of 6"):
+        LargeBatchStep(Spoiled(unfinished | {8: 1.0}), sum_of_finite, 4)(inputs(), LABELS)
+
+
 def test_the_tolerance_can_be_set():
     calls = Counter()
     network = Network(lambda hidden: hidden + calls())

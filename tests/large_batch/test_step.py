@@ -378,6 +378,14 @@ def test_measuring_a_graph_leaves_no_trace():
     assert gradients(network) == [None] * 6
 
 
+def test_measuring_a_graph_of_drawn_images_leaves_random_numbers_alone():
+    network, _, _ = make()
+    step = LargeBatchStep(network.float(), RecallAtKLoss(), 5, transform=TrainTransform(8))
+    before = torch.get_rng_state()
+    step.graph_bytes(torch.zeros(5, 3, 12, 12, dtype=torch.uint8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_bytes_of_a_graph_are_those_that_autograd_saves():
     network = nn.Sequential(nn.Linear(4, 8), nn.Sigmoid(), nn.Linear(8, 2))
     # The input is the caller's and the weights are parameters; the sigmoid is saved by itself and

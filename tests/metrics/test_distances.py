@@ -231,7 +231,7 @@ VECTORS, Y = torch.eye(4), [0, 0, 1, 1]
         ({"distance": "euclid"}, 'distance must be "dot", "cosine" or "l2"'),
         (
             {"queries": torch.eye(4) * torch.tensor([1, 1, 0, 1]), "distance": "cosine"},
-            "counted from 0: 2",
+            "a zero vector has no direction. 1 of 4 rows are zero, counted from 0: 2",
         ),
         ({"queries": "abc"}, "queries must be a tensor or array"),
         ({"queries": [[1.0], [1.0, 2.0]]}, "queries must be a tensor or array"),

@@ -243,7 +243,7 @@ PAIR = {"queries": torch.ones(5, 3), "gallery": torch.ones(5, 3)}
         ({"queries": torch.ones(1, 3), "k": 1}, "queries must be at least two"),
         ({"queries": torch.ones(5, 3), "k": 1, "engine": "annoy"}, "engine"),
         ({"queries": torch.ones(5, 3), "left_out": torch.arange(5)}, "left_out needs a gallery"),
-        ({**PAIR, "left_out": torch.arange(4)}, r"left_out must be int64 .* shape \(5\)"),
+        ({**PAIR, "left_out": torch.arange(4)}, r"left_out must be int64 .* shape \(5,\)"),
         ({**PAIR, "left_out": torch.arange(5.0)}, "left_out must be int64"),
         ({**PAIR, "left_out": torch.arange(5) + 1}, "left_out must lie between 0 and 4"),
         ({**PAIR, "left_out": torch.arange(5) - 1}, "left_out must lie between 0 and 4"),

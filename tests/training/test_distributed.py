@@ -40,6 +40,39 @@ def embeddings_of(labels):
     return normalize(torch.randn(len(labels), 5, generator=generator, dtype=torch.float64), dim=1)
 
 
+def lose_in_half(rank, world, place, out):
+    """Process 2 of 3 has no query with a positive; the sum of all entries exceeds float16."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{place}", rank=rank, world_size=world)
+    embeddings, labels = half_batch()
+    own = slice(2000 * rank, 2000 * (rank + 1))
+    shard = embeddings[own].clone().requires_grad_()
+    value = ShardedLoss(LOSSES["recall"])(shard, labels[own])
+    value.backward()
+    torch.save([value.detach(), shard.grad], f"{out}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def half_batch():
+    generator = torch.Generator().manual_seed(0)
+    embeddings = normalize(torch.rand(4001, 512, generator=generator), dim=1).half()
+    return embeddings, torch.cat([torch.arange(4000) // 4, torch.tensor([9999])])
+
+
+def test_half_precision_is_computed_in_float32(tmp_path):
+    side_by_side(lose_in_half, (3, tmp_path / "meet", tmp_path), 3)
+    embeddings, labels = half_batch()
+    embeddings.requires_grad_()
+    expected = LOSSES["recall"](embeddings, labels)
+    expected.backward()
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(3)]
+    for value, gradient in found:
+        assert gradient.dtype == torch.float16
+        torch.testing.assert_close(value, expected.detach())
+    gradient = torch.cat([gradient for _, gradient in found])
+    torch.testing.assert_close(gradient, embeddings.grad)
+
+
 def work(rank, world, place, loss, out):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{place}", rank=rank, world_size=world)

@@ -136,6 +136,19 @@ def test_computing_features_leaves_random_numbers_alone(toy_splits, cache):
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_the_mode_of_a_network_is_restored_after_an_error(toy_splits):
+    network = network_of().train()
+    network.backbone.eval()
+
+    def refuse(images, places):
+        raise RecallkitError("no image")
+
+    with pytest.raises(RecallkitError, match="no image"):
+        frozen_features.compute_features(network, toy_splits.train.images, refuse)
+    assert network.training
+    assert not network.backbone.training
+
+
 @pytest.fixture
 def files(toy_splits, tmp_path):
     """Write the validation images; return them as files."""
