@@ -10,6 +10,7 @@ from recallkit import RecallAtKLoss, cli
 from recallkit.bench import ranks as bench
 from recallkit.bench.cases import NOT_TRIED, run_case
 from recallkit.bench.ranks import Case, bench_ranks, measure, products, ranks_table
+from recallkit.files import embedded, read_json
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,15 @@ def test_noise_moves_a_class_apart():
         return (embeddings @ embeddings.T)[labels[:, None] == labels].mean()
 
     assert own(0.3) > own(1.0) > own(None)
+
+
+def test_the_sentences_of_the_page_hold():
+    stored = read_json(embedded("results") / "bench" / "ranks-cpu.json")["cases"]
+    alike = [c for c in stored if c["per_class"] == 4 and not c["simix"] and "failed" not in c]
+    ratios = {(case["method"], case["batch_size"]): case["ratio"] for case in alike}
+    theirs = [place for place in ratios if place[0] not in ("auto", "blocks", "SmoothAP, blocks")]
+    for method, size in theirs:
+        if size > 64:
+            assert ratios["auto", size] < ratios[method, size]
+    assert ratios["auto", 64] < 8 / 7 * ratios["naive, compiled", 64]
+    assert ratios["auto", 64] < ratios["naive", 64]

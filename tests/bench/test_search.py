@@ -10,6 +10,7 @@ from recallkit.bench import search as bench
 from recallkit.bench import search_by_libraries as others
 from recallkit.bench.cases import run_case
 from recallkit.bench.search import METHODS, SearchCase, available, measure_search, search_cases
+from recallkit.files import embedded, read_json
 
 THREADS = torch.get_num_threads()
 
@@ -91,3 +92,22 @@ def test_the_command_prints_and_stores(monkeypatch, tmp_path, capsys):
     stored = json.loads((tmp_path / "search-cpu.json").read_text())
     assert [case["threads"] for case in stored["cases"]] == [THREADS] * 3
     assert stored["libraries"]["torch"]
+
+
+def test_the_sentences_of_the_page_hold():
+    stored = read_json(embedded("results") / "bench" / "search-cpu.json")["cases"]
+    by = {(case["size"], case["k"], case["method"]): case for case in stored}
+    long, many, short = (60_502, 10), (60_502, 1000), (500_000, 10)
+    ratios = {place: case["ratio"] for place, case in by.items()}
+    for place in (long, short):
+        assert max(ratios[*place, "search"], ratios[*place, "metrics"]) < 1.75
+    assert 2.2 < ratios[*many, "search"] < 2.8
+    for place in (long, many):
+        assert ratios[*place, "search of faiss"] < ratios[*place, "search"]
+    assert ratios[*short, "search of faiss"] > 4 * ratios[*short, "search"]
+    for place in (long, many, short):
+        for library in ("pytorch-metric-learning", "open-metric-learning"):
+            other = ratios[*place, f"metrics of {library}"]
+            assert other > 0.95 * ratios[*place, "metrics"]
+    memory = [by[*short, f"metrics{of}"]["peak_mb"] for of in ("", " of pytorch-metric-learning")]
+    assert memory == [pytest.approx(27, abs=1), pytest.approx(4900, abs=50)]
