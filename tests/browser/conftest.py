@@ -34,6 +34,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--window-size=1280,1700",
 ]
+FIRST_ANSWER = 45  # seconds
 SETTINGS = {
     # Every cell is in the page, whether it can be seen or not.
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -140,16 +141,33 @@ def _chromium(profile):
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
         pytest.skip("needs Chromium and chromedriver: apt-get install chromium chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    with webdriver.Chrome(options=options, service=service) as opened:
+    pytest.importorskip("selenium.webdriver")
+    with _started(program, driver, profile) as opened:
         opened.set_script_timeout(540)
         yield opened
+
+
+def _started(program, driver, profile):
+    """Start Chromium, and once more if it does not answer, as it may not on a busy machine."""
+    from selenium import webdriver
+    from urllib3.exceptions import ReadTimeoutError
+
+    for folder in (profile, profile.with_name(f"{profile.name}-again")):
+        options = webdriver.ChromeOptions()
+        options.binary_location = program
+        for flag in [*FLAGS, f"--user-data-dir={folder}"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        opened = webdriver.Chrome(options, webdriver.ChromeService(executable_path=driver))
+        waits = opened.command_executor.client_config
+        usual, waits.timeout = waits.timeout, FIRST_ANSWER
+        try:
+            opened.execute_script("return document.readyState")
+            waits.timeout = usual
+            return opened
+        except ReadTimeoutError:
+            opened.service.stop()
+    raise RuntimeError(f"Chromium started twice, and did not answer within {FIRST_ANSWER} s")
 
 
 TIMES = pytest.StashKey[dict]()
