@@ -38,8 +38,8 @@ class SmallProblem(NamedTuple):
         return self.positives if self.full else self.positives.clamp(min=0)
 
     def padded(self, values: Tensor, value: float) -> Tensor:
-        """Put ``value`` in place of padding, in ``values`` (Q, P) themselves."""
-        return values if self.full else values.masked_fill_(self.positives < 0, value)
+        """Put ``value`` in place of padding, in a copy of ``values`` (Q, P) if there may be any."""
+        return values if self.full else values.masked_fill(self.positives < 0, value)
 
     def steps(self, queries: Tensor, gallery: Tensor | None) -> Tensor:
         """Compare each positive with all items: sigmoid((s[q,z] − s[q,p]) / τ), (Q, P, N)."""
@@ -120,7 +120,7 @@ class _SmallRanks(torch.autograd.Function):
                 return found.masked_fill(problem.positives < 0, 0)
 
             return *by_definition(problem, ranks, queries, gallery, grads[0]), None
-        weights = problem.weights(problem.padded(grads[0].clone(), 0), steps)
+        weights = problem.weights(problem.padded(grads[0], 0), steps)
         return *problem.gradients(weights, queries, gallery, wanted), None
 
 

@@ -252,7 +252,7 @@ def test_a_large_batch_on_the_device(engine):
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="triton's assembler is for x86-64")
 @pytest.mark.parametrize("kernel", ["sums", "weights", "weights of both"])
 def test_kernels_keep_their_numbers_in_registers(kernel, tmp_path):
-    """Compiled for an H100, which needs none: sums of eight positives once spilled 1,636 bytes."""
+    """Compiled for an H100, which needs none: sums of eight positives once did not fit."""
     program = Path(__file__).parents[1] / "helpers" / "compiled_kernels.py"
     command = [sys.executable, str(program), kernel, "0"]
     settings = {"TRITON_CACHE_DIR": str(tmp_path), "TRITON_DUMP_PTXAS_LOG": "1"}
