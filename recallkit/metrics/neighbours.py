@@ -109,10 +109,10 @@ def _check_k(k: int, gallery_size: int, without_one: bool) -> int:
 def chosen_engine(engine: Engine, distance: Distance = "dot") -> str:
     """Decide between "torch" and "faiss"; "auto" is torch.
 
-    In the stored ``recallkit bench search``, on one thread of a CPU, torch took 1.2 times as long as
-    the float32 products alone for 10 of 60,502 items of 512 numbers, 2.5 times for 1,000 of them,
-    and 1.6 times for 10 of 500,000 items of 64 numbers. The index of faiss, with which the other
-    engine begins, took 1.0, 1.4 and 6.8 times.
+    In the stored ``recallkit bench search``, on one thread of a CPU, torch took 1.2 times as long
+    as the float32 products alone for 10 of 60,502 items of 512 numbers, 2.5 times for 1,000 of
+    them, and 1.6 times for 10 of 500,000 items of 64 numbers. The index of faiss, with which the
+    other engine begins, took 1.0, 1.4 and 6.8 times.
 
     Raises:
         ValueError: an unknown engine, or one that does not measure by this distance.
